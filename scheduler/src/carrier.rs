@@ -1,0 +1,298 @@
+//! Carriers: the threads that carry workers.
+//!
+//! A carrier is a thread of the runtime's, with a loop and its own stack for native code, or a
+//! foreign thread that was attached ([`crate::foreign`]). It owns at most one worker. Tasks that are
+//! pinned to it reach it through its mailbox.
+//!
+//! # Who may touch which field
+//!
+//! 1. `word`, `target`, `parker`, `gift`, `mailbox`: anybody, as each says.
+//! 2. `worker`: written by the carrier's own thread only, in every phase but `NATIVE` and `TAKEN`.
+//!    Others read it between a look at the word and an exchange of that very word
+//!    ([`Carrier::retake`]): if the exchange wins, nothing has changed since the look, and what they
+//!    read is theirs. The carrier then finds its exchange lost and forgets the pointer.
+//! 3. `current`: written by the carrier's own thread; others look, and follow it only as the census
+//!    of the shutdown says.
+//! 4. All other cells: the carrier's own thread.
+//!
+//! Carriers live in the runtime's arena until the runtime's memory is freed, so that a pointer to
+//! one is good as long as one holds the runtime.
+
+use crate::crossing::word::{Snapshot, Word};
+use crate::park::Parker;
+use crate::queue::Mailbox;
+use crate::shared::Shared;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use crate::task::{Header, TaskRef};
+use crate::worker::Worker;
+use std::cell::{Cell, UnsafeCell};
+use std::collections::VecDeque;
+use std::ptr::{self, NonNull};
+use std::thread;
+
+/// See the module.
+#[repr(C, align(128))]
+pub(crate) struct Carrier {
+    /// Does it own a worker, and may others take it?
+    pub(crate) word: Word,
+    /// The native function that its task is in, while the word says so.
+    pub(crate) target: AtomicUsize,
+    worker: AtomicPtr<Worker>,
+    /// The task on this carrier, or null in the loop.
+    pub(crate) current: AtomicPtr<Header>,
+    /// A word of the embedder's, kept as long as the runtime. Null at first.
+    pub(crate) embedder: AtomicPtr<()>,
+    /// Ready tasks that are pinned here.
+    ring: UnsafeCell<VecDeque<TaskRef>>,
+    /// Live tasks that are pinned here.
+    pub(crate) pinned: Cell<usize>,
+    pub(crate) index: usize,
+    pub(crate) foreign: bool,
+
+    pub(crate) parker: Parker,
+    /// A worker that was given and not yet taken in.
+    gift: AtomicPtr<Worker>,
+    pub(crate) mailbox: Mailbox,
+    pub(crate) shared: *const Shared,
+    /// The thread, while it runs.
+    pub(crate) thread: Mutex<Option<thread::JoinHandle<()>>>,
+}
+
+// SAFETY: each field is touched by the rules in the module.
+unsafe impl Sync for Carrier {}
+// SAFETY: as above; a carrier is freed with the arena, when no thread uses it.
+unsafe impl Send for Carrier {}
+
+/// A carrier in the arena.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct CarrierRef(NonNull<Carrier>);
+
+// SAFETY: a pointer to a `Sync` object in the arena.
+unsafe impl Send for CarrierRef {}
+// SAFETY: as above.
+unsafe impl Sync for CarrierRef {}
+
+impl std::ops::Deref for CarrierRef {
+    type Target = Carrier;
+    fn deref(&self) -> &Carrier {
+        // SAFETY: references are made by the arena and kept inside the runtime that owns it.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl Carrier {
+    pub(crate) fn new(index: usize, shared: *const Shared, foreign: bool) -> Carrier {
+        Carrier {
+            word: Word::new(),
+            target: AtomicUsize::new(0),
+            worker: AtomicPtr::new(ptr::null_mut()),
+            current: AtomicPtr::new(ptr::null_mut()),
+            embedder: AtomicPtr::new(ptr::null_mut()),
+            ring: UnsafeCell::new(VecDeque::new()),
+            pinned: Cell::new(0),
+            index,
+            foreign,
+            parker: Parker::new(),
+            gift: AtomicPtr::new(ptr::null_mut()),
+            mailbox: Mailbox::new(),
+            shared,
+            thread: Mutex::new(None),
+        }
+    }
+
+    pub(crate) fn as_ref(&self) -> CarrierRef {
+        CarrierRef(NonNull::from(self))
+    }
+
+    /// The task on this carrier, or null in its loop. On the carrier's own thread.
+    #[inline]
+    pub(crate) fn current(&self) -> *const Header {
+        // ORDERING: Relaxed, the thread reads what it wrote itself.
+        self.current.load(Ordering::Relaxed)
+    }
+
+    /// Is there a task on this carrier? By anybody, a look.
+    pub(crate) fn is_occupied(&self) -> bool {
+        // ORDERING: Relaxed, a look.
+        !self.foreign && !self.current.load(Ordering::Relaxed).is_null()
+    }
+
+    /// The runtime.
+    #[inline]
+    pub(crate) fn shared(&self) -> &Shared {
+        // SAFETY: the runtime's memory holds the arena that this carrier is in.
+        unsafe { &*self.shared }
+    }
+
+    /// Runs `f` on the worker that this carrier owns. On its own thread only, and `f` does not
+    /// switch: no reference to a worker lives across one.
+    ///
+    /// # Safety
+    /// The caller runs on this carrier's thread, the word says neither `NATIVE` nor `TAKEN`, and
+    /// `f` does not come back here.
+    #[inline]
+    pub(crate) unsafe fn with_worker<R>(&self, f: impl FnOnce(&mut Worker) -> R) -> Option<R> {
+        // ORDERING: Relaxed, the thread reads what it wrote itself.
+        let worker = self.worker.load(Ordering::Relaxed);
+        // SAFETY: rule 2, by contract: in these phases the pointer is null, or a box of ours.
+        unsafe { worker.as_mut() }.map(f)
+    }
+
+    /// Takes the worker out of the cell. On the carrier's own thread.
+    ///
+    /// # Safety
+    /// As for [`Carrier::with_worker`].
+    pub(crate) unsafe fn take_worker(&self) -> Option<Box<Worker>> {
+        // ORDERING: Relaxed, as in `with_worker`; the worker travels by the lobby's lock.
+        let worker = self.worker.load(Ordering::Relaxed);
+        self.forget_worker();
+        // SAFETY: rule 2, by contract; the cell is null from here on.
+        NonNull::new(worker).map(|worker| unsafe { Box::from_raw(worker.as_ptr()) })
+    }
+
+    /// The worker was taken: the pointer to it is another's. On the carrier's own thread.
+    pub(crate) fn forget_worker(&self) {
+        // ORDERING: Relaxed, read by others only under `NATIVE`, which is published later.
+        self.worker.store(ptr::null_mut(), Ordering::Relaxed);
+    }
+
+    /// Puts a worker into the empty cell, and says `RUN`.
+    ///
+    /// # Safety
+    /// As for [`Carrier::with_worker`].
+    pub(crate) unsafe fn put_worker(&self, mut worker: Box<Worker>) {
+        worker.tenure = 0;
+        // ORDERING: Relaxed, published by the Release store in `Word::leave`.
+        debug_assert!(self.worker.load(Ordering::Relaxed).is_null(), "one worker at most");
+        // ORDERING: Relaxed, as above.
+        self.worker.store(Box::into_raw(worker), Ordering::Relaxed);
+        self.word.run();
+    }
+
+    /// Takes the worker of a carrier whose word was `seen` in native code, if it still is. By
+    /// anybody.
+    pub(crate) fn retake(&self, seen: Snapshot) -> Option<Box<Worker>> {
+        if !seen.is_native() {
+            return None;
+        }
+        // ORDERING(crossing.word): Relaxed, after the Acquire look that gave `seen`: the pointer
+        // was written before that leave, and unless the exchange below fails, by none later.
+        let worker = self.worker.load(Ordering::Relaxed);
+        if !self.word.retake(seen) {
+            return None;
+        }
+        // SAFETY: the exchange won, so the pointer is the one left in this very call, and the
+        // carrier will forget it (rule 2).
+        NonNull::new(worker).map(|worker| unsafe { Box::from_raw(worker.as_ptr()) })
+    }
+
+    /// Runs `f` on the ring of ready pinned tasks, after the mail was taken in.
+    ///
+    /// # Safety
+    /// The caller runs on this carrier's thread, and `f` does not come back here.
+    #[inline]
+    pub(crate) unsafe fn with_ring<R>(&self, f: impl FnOnce(&mut VecDeque<TaskRef>) -> R) -> R {
+        // SAFETY: rule 3, by contract.
+        let ring = unsafe { &mut *self.ring.get() };
+        if !self.mailbox.is_empty() {
+            self.mailbox.take_all(ring);
+        }
+        f(ring)
+    }
+
+    /// Is there nothing else that this carrier could run now?
+    ///
+    /// # Safety
+    /// As for [`Carrier::with_worker`].
+    #[inline]
+    pub(crate) unsafe fn is_alone(&self) -> bool {
+        let shared = self.shared();
+        // SAFETY: by contract, and the closure stays here.
+        unsafe { self.with_worker(|worker| worker.queues.is_empty()) }.unwrap_or(true)
+            // SAFETY: as above.
+            && unsafe { self.with_ring(|ring| ring.is_empty()) }
+            && shared.injector.is_empty()
+            && shared.reentry.is_empty()
+            && shared.lobby.in_line() == 0
+    }
+
+    /// Delivers a worker to a carrier that waits for one, and wakes it.
+    pub(crate) fn give(&self, worker: Box<Worker>) {
+        // ORDERING(carrier.gift): Release, pairs with the Acquire swap in `take_gift`.
+        let before = self.gift.swap(Box::into_raw(worker), Ordering::AcqRel);
+        assert!(before.is_null(), "a carrier is given one worker at a time");
+        self.parker.unpark();
+    }
+
+    /// Takes in a worker that was given. On the carrier's own thread.
+    pub(crate) fn take_gift(&self) -> Option<Box<Worker>> {
+        // ORDERING(carrier.gift): Acquire, pairs with the Release swap in `give`.
+        let gift = NonNull::new(self.gift.swap(ptr::null_mut(), Ordering::AcqRel))?;
+        // SAFETY: `give` leaked this box, and the swap took it out once.
+        Some(unsafe { Box::from_raw(gift.as_ptr()) })
+    }
+}
+
+impl Drop for Carrier {
+    fn drop(&mut self) {
+        drop(self.take_gift());
+        if self.word.is_run() {
+            // SAFETY: nobody else is left, and the word says `RUN`.
+            drop(unsafe { self.take_worker() });
+        }
+    }
+}
+
+impl std::fmt::Debug for Carrier {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Carrier")
+            .field("index", &self.index)
+            .field("word", &self.word)
+            .finish_non_exhaustive()
+    }
+}
+
+/// All carriers of a runtime. Structures are kept until the end, and used again for new threads.
+#[derive(Debug, Default)]
+pub(crate) struct Arena {
+    carriers: Mutex<Vec<Box<Carrier>>>,
+    /// Grows with each new structure, so that readers know when to read again.
+    len: AtomicUsize,
+    /// Structures whose thread has ended.
+    free: Mutex<Vec<CarrierRef>>,
+}
+
+impl Arena {
+    /// A carrier for a new thread: one whose thread has ended, or a new one.
+    pub(crate) fn acquire(&self, shared: *const Shared, foreign: bool) -> CarrierRef {
+        let mut free = self.free.lock();
+        if let Some(at) = free.iter().rposition(|carrier| carrier.foreign == foreign) {
+            return free.swap_remove(at);
+        }
+        drop(free);
+        let mut carriers = self.carriers.lock();
+        let carrier = Box::new(Carrier::new(carriers.len(), shared, foreign));
+        let reference = carrier.as_ref().as_ref();
+        carriers.push(carrier);
+        // ORDERING(arena.len): Release, pairs with the Acquire in `len`.
+        self.len.store(carriers.len(), Ordering::Release);
+        reference
+    }
+
+    /// The structure may serve another thread.
+    pub(crate) fn release(&self, carrier: CarrierRef) {
+        self.free.lock().push(carrier);
+    }
+
+    /// How many structures there are.
+    pub(crate) fn len(&self) -> usize {
+        // ORDERING(arena.len): Acquire, pairs with the Release in `acquire`.
+        self.len.load(Ordering::Acquire)
+    }
+
+    /// All structures.
+    pub(crate) fn all(&self) -> Vec<CarrierRef> {
+        self.carriers.lock().iter().map(|carrier| (**carrier).as_ref()).collect()
+    }
+}

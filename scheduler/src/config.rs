@@ -1,0 +1,162 @@
+//! What a runtime is started with, and why it may not start.
+
+use std::num::NonZeroUsize;
+
+/// How to start a scheduler. Every value has a default.
+///
+/// ```
+/// let runtime = sortie_scheduler::Config::new().workers(2).start()?;
+/// assert_eq!(runtime.spawn(|| 6 * 7).join().unwrap(), 42);
+/// # Ok::<(), sortie_scheduler::StartError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[must_use = "a configuration does nothing until `start`"]
+pub struct Config {
+    pub(crate) workers: usize,
+    pub(crate) max_carriers: Option<usize>,
+    pub(crate) stack_bytes: usize,
+    pub(crate) native_stack_bytes: usize,
+    pub(crate) thread_name: String,
+    pub(crate) migrating: bool,
+}
+
+/// 64 KiB, and in debug builds, whose frames are larger, 256 KiB.
+const STACK_BYTES: usize = if cfg!(debug_assertions) { 256 << 10 } else { 64 << 10 };
+const NATIVE_STACK_BYTES: usize = 8 << 20;
+
+impl Config {
+    /// The defaults: a worker for each core that the process may use, 64 KiB of fiber stack
+    /// (256 KiB in debug builds), 8 MiB of carrier stack, at most `max(512, 4 x workers) + workers`
+    /// carriers, threads named `sortie`.
+    pub fn new() -> Config {
+        Config {
+            workers: std::thread::available_parallelism().map_or(1, NonZeroUsize::get),
+            max_carriers: None,
+            stack_bytes: STACK_BYTES,
+            native_stack_bytes: NATIVE_STACK_BYTES,
+            thread_name: "sortie".to_owned(),
+            migrating: false,
+        }
+    }
+
+    /// How many tasks may run managed code at once; 1 to 1024.
+    pub fn workers(mut self, workers: usize) -> Config {
+        self.workers = workers;
+        self
+    }
+
+    /// How many threads may exist to carry workers and blocked native calls; not below `workers`.
+    pub fn max_carriers(mut self, carriers: usize) -> Config {
+        self.max_carriers = Some(carriers);
+        self
+    }
+
+    /// Usable bytes of a task's stack, rounded up to pages; at least 16 KiB.
+    pub fn stack_bytes(mut self, bytes: usize) -> Config {
+        self.stack_bytes = bytes;
+        self
+    }
+
+    /// Bytes of a carrier's stack, on which native code runs; at least 64 KiB.
+    pub fn native_stack_bytes(mut self, bytes: usize) -> Config {
+        self.native_stack_bytes = bytes;
+        self
+    }
+
+    /// The name of the runtime's threads; the kernel keeps the first 15 bytes.
+    pub fn thread_name(mut self, name: impl Into<String>) -> Config {
+        self.thread_name = name.into();
+        self
+    }
+
+    /// Promises that every task of the runtime may resume on any thread.
+    ///
+    /// # Safety
+    /// No task of the runtime, from its spawn to its end, is suspended while its frames hold
+    /// - a reference into a `thread_local!`, or one that the compiler may have kept (an access
+    ///   before and one after the suspension in the same function is enough);
+    /// - a value that is not `Send` and that its thread can also reach: an `Rc` cloned into a
+    ///   thread-local, a `MutexGuard` of `std`, an entered tracing span;
+    /// - a lock or another resource that native code has tied to the thread.
+    ///
+    /// A task is suspended by `join`, `sleep`, `yield_now`, `checkpoint`, and on its return from a
+    /// native call. [`Scheduler::spawn`](crate::Scheduler::spawn) stays safe to call: the promise
+    /// is made here, once, for all of them.
+    pub unsafe fn migrating(mut self) -> Config {
+        self.migrating = true;
+        self
+    }
+
+    /// The most carriers, burst aside.
+    pub(crate) fn carrier_cap(&self) -> usize {
+        self.max_carriers.unwrap_or_else(|| 512.max(4 * self.workers) + self.workers)
+    }
+
+    pub(crate) fn check(&self) -> Result<(), StartError> {
+        let bad = |what, value, expected| Err(StartError::Invalid { what, value, expected });
+        if !(1..=1024).contains(&self.workers) {
+            return bad("workers", self.workers, "1 to 1024");
+        }
+        if self.carrier_cap() < self.workers {
+            return bad("max_carriers", self.carrier_cap(), "at least as many as workers");
+        }
+        if self.native_stack_bytes < 64 << 10 {
+            return bad("native_stack_bytes", self.native_stack_bytes, "at least 65536");
+        }
+        if self.thread_name.contains('\0') {
+            return bad("thread_name", self.thread_name.len(), "a name without NUL bytes");
+        }
+        Ok(())
+    }
+}
+
+impl Default for Config {
+    fn default() -> Config {
+        Config::new()
+    }
+}
+
+/// Why a runtime did not start.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum StartError {
+    /// A value of the configuration cannot be.
+    Invalid {
+        /// Which value.
+        what: &'static str,
+        /// What it was (the length, for a name).
+        value: usize,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// The stacks cannot be had as configured.
+    Stack(crate::StackError),
+    /// The operating system refused a thread.
+    Thread(std::io::Error),
+}
+
+impl std::fmt::Display for StartError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            StartError::Invalid { what, value, expected } => {
+                write!(f, "the builder's `{what}` is {value}, but must be {expected}")
+            }
+            StartError::Stack(error) => write!(f, "no stacks for tasks: {error}"),
+            StartError::Thread(error) => write!(
+                f,
+                "the system refused a thread for the runtime: {error}; look at `ulimit -u`, the \
+                 cgroup's pids.max and the memory limit"
+            ),
+        }
+    }
+}
+
+impl std::error::Error for StartError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            StartError::Invalid { .. } => None,
+            StartError::Stack(error) => Some(error),
+            StartError::Thread(error) => Some(error),
+        }
+    }
+}

@@ -1,0 +1,182 @@
+//! Fibers: a stack, the context saved on it, and the switch. The one door to corosensei.
+//!
+//! A [`Fiber`] runs one *body* after another: it is resumed with a body to run, suspends for a
+//! [`Reason`], is resumed again, and when the body ends it suspends as [`Reason::Done`], ready for
+//! the next. A finished fiber is so reused with its stack warm, and never rebuilt.
+//!
+//! Must not: know what a task is. Must not unwind: a body that panics aborts the process (the task
+//! room catches panics inside), and a fiber that is suspended inside a body is never dropped, only
+//! kept for ever; `Coroutine::force_unwind` would throw again at each later suspension.
+//!
+//! # Why a fiber may move between threads
+//!
+//! A suspended fiber is a stack with frames on it. Whoever resumes it on another thread than the
+//! one it was suspended on claims that no frame holds anything bound to the old thread. The types
+//! cannot know that, so [`Fiber::resume`] is unsafe and its caller answers for it:
+//!
+//! - between bodies there are only this module's frames, which hold nothing of the thread;
+//! - inside a body, the worker resumes a task's fiber on its own carrier always, or elsewhere only
+//!   if `migrating` was promised for it.
+//!
+//! The rule that future code must keep: nothing in this module, and nothing in the frames between
+//! [`Fiber::resume`] and a task's closure, may hold a thread-local, its address, or a reference to
+//! a worker or carrier across a suspension.
+
+mod depot;
+
+pub(crate) use depot::Depot;
+
+use crate::stack::Stack;
+use corosensei::{Coroutine, CoroutineResult, Yielder};
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
+
+/// Why a fiber gave the thread back to whoever resumed it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Reason {
+    /// The body goes on later, behind others.
+    Yielded,
+    /// The body waits for a wake.
+    Suspended,
+    /// The body came back from native code and its worker was gone: it waits for another.
+    Reentering,
+    /// The body ended; the fiber is ready for the next.
+    Done,
+}
+
+/// What a fiber runs: a function and its argument.
+#[derive(Clone, Copy)]
+pub(crate) struct Body {
+    pub(crate) run: unsafe fn(*const ()),
+    pub(crate) argument: *const (),
+}
+
+type Switch = Yielder<(), Reason>;
+
+/// A fiber, at an address that stays. See the module.
+pub(crate) struct Fiber {
+    coroutine: ManuallyDrop<Coroutine<(), Reason, (), Stack>>,
+    link: Box<Link>,
+}
+
+/// What both sides of the switch know. Lives at one address as long as the fiber.
+struct Link {
+    /// The next body; `None` ends the fiber.
+    body: Cell<Option<Body>>,
+    /// The fiber's own handle to suspend by; set when it first runs.
+    switch: Cell<*const Switch>,
+}
+
+/// The fiber's inner side: what code on the fiber uses to leave it. Valid while the fiber lives.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Inside(*const Link);
+
+// SAFETY: a fiber is a stack and two boxes that nobody else refers to. Moving the handle runs
+// nothing; resuming is what needs care, and it is unsafe. See the module.
+unsafe impl Send for Fiber {}
+
+impl Fiber {
+    /// A fiber on `stack`, without a body yet.
+    pub(crate) fn new(stack: Stack) -> Fiber {
+        let link = Box::new(Link { body: Cell::new(None), switch: Cell::new(std::ptr::null()) });
+        let inside = Inside(&raw const *link);
+        let coroutine = Coroutine::with_stack(stack, move |switch: &Switch, ()| inside.run(switch));
+        Fiber { coroutine: ManuallyDrop::new(coroutine), link }
+    }
+
+    /// Gives the fiber its next body, which runs at the next [`Fiber::resume`].
+    pub(crate) fn prepare(&mut self, body: Body) {
+        self.link.body.set(Some(body));
+    }
+
+    /// The inner side, for the body.
+    pub(crate) fn inside(&self) -> Inside {
+        Inside(&raw const *self.link)
+    }
+
+    /// Runs the fiber on this thread until it suspends.
+    ///
+    /// # Safety
+    /// - The fiber has a body: prepared, or suspended in one.
+    /// - If it is suspended in a body, that body's frames may go on on this thread.
+    #[inline]
+    pub(crate) unsafe fn resume(&mut self) -> Reason {
+        match self.coroutine.resume(()) {
+            CoroutineResult::Yield(reason) => reason,
+            CoroutineResult::Return(()) => Reason::Done,
+        }
+    }
+
+    /// Ends a fiber that is between bodies, and gives its stack back.
+    ///
+    /// # Safety
+    /// The fiber has no body: it is new, or its last suspension was [`Reason::Done`].
+    pub(crate) unsafe fn into_stack(mut self: Box<Self>) -> Stack {
+        self.link.body.set(None);
+        let end = self.coroutine.resume(());
+        debug_assert!(matches!(end, CoroutineResult::Return(())));
+        // SAFETY: the fiber is dropped here and does not touch the coroutine again.
+        let coroutine = unsafe { ManuallyDrop::take(&mut self.coroutine) };
+        coroutine.into_stack()
+    }
+}
+
+impl std::fmt::Debug for Fiber {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Fiber").field("started", &self.coroutine.started()).finish_non_exhaustive()
+    }
+}
+
+impl Inside {
+    /// The fiber's first and last frame: one body after another.
+    fn run(self, switch: &Switch) {
+        // SAFETY: the link lives as long as the fiber, whose stack this frame is on.
+        let link = unsafe { &*self.0 };
+        link.switch.set(switch);
+        while let Some(body) = link.body.take() {
+            // SAFETY: `prepare` was given a body and its argument for exactly one run.
+            unsafe { (body.run)(body.argument) };
+            switch.suspend(Reason::Done);
+        }
+    }
+
+    /// Leaves the fiber; returns when it is resumed, perhaps on another thread.
+    ///
+    /// # Safety
+    /// The caller runs on this fiber, on the fiber's own stack and not on one borrowed by
+    /// [`Inside::on_carrier_stack`], and its frames may go on wherever the fiber is resumed.
+    #[inline]
+    pub(crate) unsafe fn suspend(self, reason: Reason) {
+        // SAFETY: code on the fiber runs inside `run`, which set the handle; it lies on the
+        // fiber's stack, which stays.
+        let switch = unsafe { &*(*self.0).switch.get() };
+        switch.suspend(reason);
+    }
+
+    /// Runs `f` on the stack of the thread that resumed this fiber, below that thread's frames.
+    ///
+    /// # Safety
+    /// - The caller runs on this fiber, on the fiber's own stack: a second call from code that
+    ///   already runs on the thread's stack would overwrite the first one's frames.
+    /// - `f` does not unwind and does not suspend this fiber.
+    #[inline]
+    pub(crate) unsafe fn on_carrier_stack<R>(self, f: impl FnOnce() -> R) -> R {
+        struct Carried<F>(F);
+        // SAFETY: `on_parent_stack` asks for `Send` so that `f` cannot take the yielder along; it
+        // runs on this very thread, and by the contract above does not suspend.
+        unsafe impl<F> Send for Carried<F> {}
+        impl<F: FnOnce() -> R, R> Carried<F> {
+            #[inline]
+            fn call(self) -> R {
+                (self.0)()
+            }
+        }
+        // SAFETY: as in `suspend`.
+        let switch = unsafe { &*(*self.0).switch.get() };
+        let carried = Carried(f);
+        switch.on_parent_stack(move || carried.call())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,130 @@
+//! Threads that are not the runtime's, and run managed code all the same.
+//!
+//! A foreign thread that is *attached* has a carrier without a loop, and an *adopted* task without
+//! a fiber, whose base is native. Its first step into managed code is a return from native code
+//! whose worker was taken ([`crate::crossing::call_back`]): it waits in line for one, runs, and at its
+//! outermost exit gives the worker away. A wait in its managed code is in place.
+//!
+//! The attachment is kept for the thread's next call and ends with the thread.
+
+use crate::carrier::CarrierRef;
+use crate::shared::Shared;
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
+use crate::task::TaskRef;
+use crate::task::cell::new_task;
+use crate::task::header::Birth;
+use crate::task::join::{Refusal, refuse};
+use crate::worker::current;
+use std::any::Any;
+use std::cell::RefCell;
+use std::ptr;
+
+/// Why a thread cannot be attached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum AttachError {
+    /// The runtime was shut down.
+    ShutDown,
+    /// The thread belongs to a runtime, or is attached to another one and inside it.
+    Taken,
+}
+
+struct Attachment {
+    shared: Arc<Shared>,
+    carrier: CarrierRef,
+    task: TaskRef,
+    /// What the embedder keeps with the adopted task.
+    _embedder: Box<dyn Any>,
+}
+
+thread_local! {
+    /// The attachment of this thread. A plain thread-local: foreign threads are not switched.
+    static ATTACHED: RefCell<Option<Attachment>> = const { RefCell::new(None) };
+}
+
+/// Sees to it that this thread is attached to the runtime, with the word that the embedder keeps
+/// with its adopted task made by `embedder` when it is needed.
+pub(crate) fn attach(
+    shared: &Arc<Shared>,
+    embedder: impl FnOnce() -> (Box<dyn Any>, *const ()),
+) -> Result<(), AttachError> {
+    if shared.is_closing() {
+        return Err(AttachError::ShutDown);
+    }
+    // SAFETY: the arena outlives this thread's stay in its runtime.
+    if let Some(carrier) = unsafe { current::carrier().as_ref() } {
+        if !carrier.foreign {
+            return Err(AttachError::Taken);
+        }
+        if ptr::eq(carrier.shared, Arc::as_ptr(shared)) {
+            return Ok(());
+        }
+        if !detach() {
+            return Err(AttachError::Taken);
+        }
+    }
+    let birth = Birth {
+        shared: shared.clone(),
+        id: crate::task::Id(shared.ids(1).start),
+        name: std::thread::current().name().map(Arc::from),
+        span: tracing::Span::none(),
+        migrating: false,
+    };
+    let (task, handle) = new_task(birth, || ());
+    drop(handle);
+    let (kept, word) = embedder();
+    task.embedder.set(word);
+    task.native_layers.set(1);
+    let carrier = shared.arena.acquire(Arc::as_ptr(shared), true);
+    // ORDERING: Relaxed, the thread's own, read by itself.
+    task.home.store(ptr::from_ref(&*carrier).cast_mut(), Ordering::Relaxed);
+    carrier.word.wait();
+    // ORDERING: Relaxed, as above.
+    carrier.current.store(task.as_raw().as_ptr(), Ordering::Relaxed);
+    let attachment = Attachment { shared: shared.clone(), carrier, task, _embedder: kept };
+    let kept = ATTACHED.try_with(|attached| *attached.borrow_mut() = Some(attachment));
+    if kept.is_err() {
+        // The thread is ending: its thread-locals are gone, and so was the attachment just now.
+        return Err(AttachError::ShutDown);
+    }
+    current::set_carrier(&*carrier);
+    Ok(())
+}
+
+/// Ends this thread's attachment, if it is in none of the runtime's code. True if none is left.
+fn detach() -> bool {
+    ATTACHED
+        .try_with(|attached| {
+            let mut attached = attached.borrow_mut();
+            match &*attached {
+                Some(attachment) if attachment.task.native_layers.get() > 1 => false,
+                Some(attachment) if attachment.carrier.word.is_run() => false,
+                _ => {
+                    drop(attached.take());
+                    true
+                }
+            }
+        })
+        .unwrap_or(false)
+}
+
+impl Drop for Attachment {
+    fn drop(&mut self) {
+        let carrier = self.carrier;
+        if carrier.word.is_run() {
+            // The thread ends inside managed code: its worker must not end with it.
+            carrier.word.wait();
+            // SAFETY: this is the carrier's own thread, and the word says `WAITING`.
+            if let Some(worker) = unsafe { carrier.take_worker() } {
+                self.shared.hand_on(worker);
+            }
+        }
+        current::set_carrier(ptr::null());
+        // ORDERING: Relaxed, the census lock orders it where it matters.
+        let _lock = self.shared.census.lock();
+        carrier.current.store(ptr::null_mut(), Ordering::Relaxed);
+        refuse(self.task.clone(), Refusal::ShutDown);
+        self.shared.arena.release(carrier);
+    }
+}

@@ -1,0 +1,275 @@
+//! The lobby: which workers are idle, which carriers are spare, who stands in line.
+//!
+//! Off the hot path, and so under one lock: each change of who has a worker is decided here, in one
+//! step, and no two can cross. What the hot path must know without the lock is in three counters.
+//!
+//! - An *idle worker* has no carrier, and (but for saturation) nothing queued.
+//! - A *spare* is a carrier without a worker and without anything to do, asleep; last in, first
+//!   out, so that the warm ones work and the cold ones can end.
+//! - The *line* holds carriers that cannot go on without a worker: a task back from native code, a
+//!   task that waited in place, a carrier with ready pinned tasks. First in, first out.
+//!
+//! INVARIANT(lobby.matched): never an idle worker and somebody in line, outside the lock.
+//!
+//! # No lost wake-up
+//!
+//! A worker goes idle (A) and somebody queues work (B):
+//!
+//! ```text
+//!   A1  the worker is idle, in the counter        B1  the task is in its queue
+//!   A2  full fence                                B2  full fence
+//!   A3  look at every queue once more             B3  look at the counters
+//! ```
+//!
+//! If A3 misses the task, B1 comes after A3, so B3 comes after A1 and sees an idle worker: B wakes
+//! a carrier for it. Unless another is *searching*: then that one has not done its own A1 yet, and
+//! will look again after it. A searcher that finds work and is the last one passes the search on
+//! before it runs what it found ([`Lobby::stop_searching`] says so), so that work which was queued
+//! while it searched is not left to nobody.
+
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use std::collections::VecDeque;
+
+/// `W` is a worker by value, `C` a handle to a carrier.
+#[derive(Debug)]
+pub(crate) struct Lobby<W, C> {
+    inner: Mutex<Inner<W, C>>,
+    idle: AtomicUsize,
+    searching: AtomicUsize,
+    line: AtomicUsize,
+}
+
+#[derive(Debug)]
+struct Inner<W, C> {
+    idle: Vec<W>,
+    spares: Vec<C>,
+    line: VecDeque<C>,
+    closed: bool,
+}
+
+/// Where a worker went.
+#[must_use = "a worker that was given must be delivered, one that came back must find a place"]
+#[derive(Debug)]
+pub(crate) enum Placed<W, C> {
+    /// To this carrier: deliver it.
+    Given(W, C),
+    /// To the idle ones.
+    Idle,
+    /// Work waits, and there is no spare: start a carrier, or say [`Lobby::put_idle`].
+    NoSpare(W),
+}
+
+impl<W, C: Copy + PartialEq> Lobby<W, C> {
+    pub(crate) fn new() -> Self {
+        Lobby {
+            inner: Mutex::new(Inner {
+                idle: Vec::new(),
+                spares: Vec::new(),
+                line: VecDeque::new(),
+                closed: false,
+            }),
+            idle: AtomicUsize::new(0),
+            searching: AtomicUsize::new(0),
+            line: AtomicUsize::new(0),
+        }
+    }
+
+    /// How many workers are idle. For a push, after its fence (idle.counters).
+    #[inline]
+    pub(crate) fn idle(&self) -> usize {
+        // ORDERING(idle.counters): Relaxed, after a full fence of the caller; pairs with the fence
+        // of a worker that went idle.
+        self.idle.load(Ordering::Relaxed)
+    }
+
+    /// How many carriers stand in line. A look.
+    #[inline]
+    pub(crate) fn in_line(&self) -> usize {
+        // ORDERING: Relaxed, a look; the lock decides.
+        self.line.load(Ordering::Relaxed)
+    }
+
+    #[inline]
+    pub(crate) fn searching(&self) -> usize {
+        // ORDERING(idle.counters): Relaxed, as in `idle`.
+        self.searching.load(Ordering::Relaxed)
+    }
+
+    /// One more looks for work.
+    pub(crate) fn start_searching(&self) {
+        // ORDERING(idle.counters): SeqCst, in one order with the fences of pushes.
+        self.searching.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// The first to look for work, or false: somebody looks already.
+    pub(crate) fn start_searching_alone(&self) -> bool {
+        // ORDERING(idle.counters): SeqCst, as above.
+        self.searching.compare_exchange(0, 1, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+    }
+
+    /// One less looks for work. True: it was the last.
+    pub(crate) fn stop_searching(&self) -> bool {
+        // ORDERING(idle.counters): SeqCst, as above.
+        self.searching.fetch_sub(1, Ordering::SeqCst) == 1
+    }
+
+    fn count(&self, inner: &Inner<W, C>) {
+        // ORDERING(idle.counters): Relaxed stores under the lock; whoever must not be missed runs
+        // a full fence after it has left the lock.
+        self.idle.store(inner.idle.len(), Ordering::Relaxed);
+        self.line.store(inner.line.len(), Ordering::Relaxed);
+    }
+
+    /// A carrier has nothing to do: its worker goes to the first in line or to the idle ones, and
+    /// the carrier itself to the spares.
+    pub(crate) fn retire(&self, worker: W, carrier: C) -> Placed<W, C> {
+        let mut inner = self.inner.lock();
+        inner.spares.push(carrier);
+        self.settle(&mut inner, worker)
+    }
+
+    /// As [`Lobby::retire`], for a carrier that has lost its worker before.
+    pub(crate) fn add_spare(&self, carrier: C) {
+        self.inner.lock().spares.push(carrier);
+    }
+
+    /// A worker is free: to the first in line, else, if `work_waits`, to a spare.
+    pub(crate) fn place(&self, worker: W, work_waits: bool) -> Placed<W, C> {
+        let mut inner = self.inner.lock();
+        if inner.line.is_empty() && work_waits && !inner.closed {
+            return match inner.spares.pop() {
+                Some(spare) => Placed::Given(worker, spare),
+                None => Placed::NoSpare(worker),
+            };
+        }
+        self.settle(&mut inner, worker)
+    }
+
+    /// A worker goes to the first in line or to the idle ones.
+    pub(crate) fn put_idle(&self, worker: W) -> Placed<W, C> {
+        self.settle(&mut self.inner.lock(), worker)
+    }
+
+    fn settle(&self, inner: &mut Inner<W, C>, worker: W) -> Placed<W, C> {
+        let placed = match inner.line.pop_front() {
+            Some(first) => Placed::Given(worker, first),
+            None => {
+                inner.idle.push(worker);
+                Placed::Idle
+            }
+        };
+        self.count(inner);
+        placed
+    }
+
+    /// An idle worker and a spare to run it, for work that was queued.
+    pub(crate) fn rouse(&self) -> Option<Placed<W, C>> {
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            return None;
+        }
+        let worker = inner.idle.pop()?;
+        self.count(&inner);
+        Some(match inner.spares.pop() {
+            Some(spare) => Placed::Given(worker, spare),
+            None => Placed::NoSpare(worker),
+        })
+    }
+
+    /// An idle worker.
+    pub(crate) fn take_idle(&self) -> Option<W> {
+        if self.idle() == 0 {
+            return None;
+        }
+        let mut inner = self.inner.lock();
+        let worker = inner.idle.pop();
+        self.count(&inner);
+        worker
+    }
+
+    /// A carrier cannot go on without a worker: an idle one, or a place in line (`Ok(None)`).
+    ///
+    /// # Errors
+    /// `Err(())` if the lobby is closed: there will be none.
+    pub(crate) fn request(&self, carrier: C) -> Result<Option<W>, ()> {
+        let mut inner = self.inner.lock();
+        if inner.closed {
+            return Err(());
+        }
+        let worker = inner.idle.pop();
+        if worker.is_none() {
+            inner.line.push_back(carrier);
+        }
+        self.count(&inner);
+        Ok(worker)
+    }
+
+    /// A carrier with a worker steps back behind the line: the first there is to get its worker.
+    /// `None`: nobody is in line. The carrier itself is put at the end if it `returns`, else with
+    /// the spares.
+    pub(crate) fn cede(&self, carrier: C, returns: bool) -> Option<C> {
+        let mut inner = self.inner.lock();
+        let first = inner.line.pop_front()?;
+        if returns {
+            inner.line.push_back(carrier);
+        } else {
+            inner.spares.push(carrier);
+        }
+        self.count(&inner);
+        Some(first)
+    }
+
+    /// A spare has pinned work: an idle worker for it, or a place in line. `None`: it is no spare
+    /// (any more), and will see for itself.
+    pub(crate) fn summon(&self, carrier: C) -> Option<Option<W>> {
+        let mut inner = self.inner.lock();
+        let at = inner.spares.iter().rposition(|spare| *spare == carrier)?;
+        inner.spares.remove(at);
+        let worker = inner.idle.pop();
+        if worker.is_none() {
+            inner.line.push_back(carrier);
+        }
+        self.count(&inner);
+        Some(worker)
+    }
+
+    /// A spare found work that nobody runs: an idle worker for it. `None`: there is none, or the
+    /// carrier is no spare any more and will be given one.
+    pub(crate) fn reclaim(&self, carrier: C) -> Option<W> {
+        let mut inner = self.inner.lock();
+        if inner.idle.is_empty() {
+            return None;
+        }
+        let at = inner.spares.iter().rposition(|spare| *spare == carrier)?;
+        inner.spares.remove(at);
+        let worker = inner.idle.pop();
+        self.count(&inner);
+        worker
+    }
+
+    /// A spare wants to end, and may if it is still one and more than `keep` are there.
+    pub(crate) fn dismiss(&self, carrier: C, keep: usize) -> bool {
+        let mut inner = self.inner.lock();
+        if inner.spares.len() <= keep {
+            return false;
+        }
+        let at = inner.spares.iter().rposition(|spare| *spare == carrier);
+        at.map(|at| inner.spares.remove(at)).is_some()
+    }
+
+    /// No worker is given any more. Returns those who stood in line, and the idle workers.
+    pub(crate) fn close(&self) -> (Vec<C>, Vec<W>) {
+        let mut inner = self.inner.lock();
+        inner.closed = true;
+        let line = inner.line.drain(..).collect();
+        let idle = std::mem::take(&mut inner.idle);
+        self.count(&inner);
+        (line, idle)
+    }
+
+    /// How many spares there are.
+    pub(crate) fn spares(&self) -> usize {
+        self.inner.lock().spares.len()
+    }
+}

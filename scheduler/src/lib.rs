@@ -1,0 +1,58 @@
+//! The work-stealing fiber scheduler under Sortie: tasks, fibers, workers, carriers.
+//!
+//! This crate knows tasks that leave for native code and come back, and nothing of what the code
+//! means: managed and unmanaged layers, targets and hosting are `sortie`'s, which embeds it. Its
+//! interface serves that crate first. A program uses `sortie`.
+//!
+//! The rooms, from the ground up (a room uses rooms above it in this list only):
+//!
+//! | room | what |
+//! |---|---|
+//! | `sync`, `config`, `metrics` | the door to atomics and locks; options; counters |
+//! | `stack` | slabs of guarded stacks, overflow reports |
+//! | `fiber` | the context switch |
+//! | `task` | the state word, the header, join, the living |
+//! | `park`, `queue`, `timer`, `idle`, `gate` | sleeping, ready tasks, wake-ups by time, who is idle, the monitor's sleep |
+//! | `carrier`, `worker`, `wait` | threads, what travels between them, the loop, how code waits |
+//! | `crossing`, `foreign`, `monitor`, `shutdown` | leave and come back; threads from outside; retakes; the end |
+//! | `shared`, `scheduler` | what the threads of a runtime share; the public face |
+#![deny(missing_docs)]
+
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+compile_error!(
+    "sortie runs on Linux on x86-64 and aarch64 only: its stacks, guards, futexes and context \
+     switches are written for those two. Build for one of them, or cfg the dependency out."
+);
+
+mod carrier;
+mod config;
+pub mod crossing;
+mod fiber;
+mod foreign;
+mod gate;
+mod idle;
+mod metrics;
+mod monitor;
+mod overflow;
+mod park;
+mod queue;
+mod scheduler;
+mod shared;
+mod shutdown;
+mod stack;
+mod sync;
+mod task;
+mod timer;
+mod wait;
+mod worker;
+
+pub use config::{Config, StartError};
+pub use foreign::AttachError;
+pub use scheduler::{
+    CarrierWord, Scheduler, Spawn, Stats, carrier_word, checkpoint, current_task, guard,
+    is_managed, on_carrier_stack, raise, set_task_word, sleep, spawn_current, stop_current,
+    task_word, yield_now,
+};
+pub use shutdown::{Place, Report, Straggler};
+pub use stack::{GuardKind, StackError, StackStats, probe_guard};
+pub use task::{Id, JoinError, JoinHandle};

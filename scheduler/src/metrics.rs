@@ -1,0 +1,63 @@
+//! Counters of what happened. Kept without locks, read without stopping anybody.
+
+use crate::sync::atomic::{AtomicU64, Ordering};
+
+/// What is counted.
+#[derive(Clone, Copy, Debug)]
+#[repr(usize)]
+pub(crate) enum Counter {
+    /// Tasks spawned.
+    Spawned,
+    /// Tasks ended.
+    Finished,
+    /// Resumes of a fiber.
+    Resumes,
+    /// Tasks taken from another worker.
+    Steals,
+    /// Workers that the monitor took from a carrier in native code.
+    Retakes,
+    /// Workers that a carrier gave away because its task waits in place.
+    HandOffs,
+    /// Tasks that came back from native code and had to wait for a worker.
+    Reentries,
+    /// Carriers started.
+    CarriersStarted,
+    /// Carriers ended.
+    CarriersEnded,
+    /// Times that work waited and no carrier could be had for it.
+    Saturations,
+    /// Times that the monitor woke.
+    MonitorTicks,
+}
+
+const COUNTERS: usize = Counter::MonitorTicks as usize + 1;
+
+/// One set of counters.
+#[derive(Debug, Default)]
+pub(crate) struct Counts([AtomicU64; COUNTERS]);
+
+/// The counters that a worker's owner keeps.
+pub(crate) type WorkerMetrics = Counts;
+
+impl Counts {
+    /// Counts one, by the only one who writes here.
+    #[inline]
+    pub(crate) fn add_owned(&self, counter: Counter) {
+        let word = &self.0[counter as usize];
+        // ORDERING: Relaxed, a count stands for itself; the owner alone writes it, and hands it
+        // over with the worker.
+        word.store(word.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+    }
+
+    /// Counts one, by anybody.
+    pub(crate) fn add(&self, counter: Counter) {
+        // ORDERING: Relaxed, as above.
+        self.0[counter as usize].fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self, counter: Counter) -> u64 {
+        // ORDERING: Relaxed, as above. Where a sum must not miss a count (shutdown), the reader
+        // comes again after a wake that follows the count.
+        self.0[counter as usize].load(Ordering::Relaxed)
+    }
+}

@@ -1,0 +1,150 @@
+//! The monitor: the thread that takes workers back, and serves timers.
+//!
+//! It looks at every carrier, and takes the worker of one whose task is in native code if work
+//! waits that could use it and no worker is idle. A call is taken when two looks in a row see the
+//! same epoch, so a short call is left alone.
+//!
+//! # Cadence
+//!
+//! | situation | next look |
+//! |---|---|
+//! | a carrier is in native code, and work waits | 20 us later for the first 20 looks, then 100 us up to 60, then 1 ms |
+//! | work waits, but nobody is in native code | 2 ms later: a leaver or a push kicks earlier |
+//! | no work waits | none, but for the next timer: the gate is closed |
+//!
+//! A retake, or a look that finds no work, starts the cadence anew. An idle runtime wakes nobody.
+//!
+//! Must not: run tasks, hold a lock while it calls others, take what nobody needs.
+
+use crate::carrier::CarrierRef;
+use crate::crossing::word::Snapshot;
+use crate::metrics::Counter;
+use crate::shared::Shared;
+use crate::sync::Arc;
+use std::time::{Duration, Instant};
+
+const FAST: Duration = Duration::from_micros(20);
+const FAST_LOOKS: u32 = 20;
+const MIDDLE: Duration = Duration::from_micros(100);
+const MIDDLE_LOOKS: u32 = 60;
+const SLOW: Duration = Duration::from_millis(1);
+const NAP: Duration = Duration::from_millis(2);
+
+/// The monitor's thread.
+pub(crate) fn main(shared: &Arc<Shared>) {
+    sharpen_timers();
+    let mut eye = Eye { carriers: Vec::new(), seen: Vec::new(), looks: 0 };
+    while !shared.is_stopping() {
+        shared.metrics.add(Counter::MonitorTicks);
+        let due = shared.timers.fire(Instant::now());
+        let until = match eye.look(shared) {
+            Look::Native(pause) => nearer(Some(pause), due),
+            Look::Waiting => {
+                shared.gate.set_ajar();
+                nearer(Some(NAP), due)
+            }
+            Look::Quiet => {
+                let closed = shared.gate.close();
+                // The second look: see the gate's protocol.
+                if shared.work_waits() || shared.timers.next() != due || shared.is_stopping() {
+                    shared.gate.open();
+                    continue;
+                }
+                let limit = if closed { None } else { Some(NAP) };
+                nearer(limit, due)
+            }
+        };
+        shared.gate.sleep(until);
+        shared.gate.open();
+    }
+}
+
+/// The nearer of a pause and the time until `due`.
+fn nearer(pause: Option<Duration>, due: Option<Instant>) -> Option<Duration> {
+    let due = due.map(|due| due.saturating_duration_since(Instant::now()));
+    match (pause, due) {
+        (Some(pause), Some(due)) => Some(pause.min(due)),
+        (pause, due) => pause.or(due),
+    }
+}
+
+/// What a look found.
+enum Look {
+    /// A task is in native code and work waits: look again after this.
+    Native(Duration),
+    /// Work waits, and nobody is in native code.
+    Waiting,
+    /// No work waits.
+    Quiet,
+}
+
+/// What the monitor remembers from look to look.
+struct Eye {
+    carriers: Vec<CarrierRef>,
+    seen: Vec<Snapshot>,
+    looks: u32,
+}
+
+impl Eye {
+    fn look(&mut self, shared: &Shared) -> Look {
+        if !shared.work_waits() {
+            // What is seen now is no first sight of a call that stands in the way.
+            self.seen.fill(Snapshot::NONE);
+            self.looks = 0;
+            return Look::Quiet;
+        }
+        if shared.lobby.idle() > 0 {
+            // Nothing needs to be taken, but somebody to run what waits.
+            if shared.lobby.searching() == 0 {
+                shared.rouse();
+            }
+            return Look::Waiting;
+        }
+        if self.carriers.len() < shared.arena.len() {
+            self.carriers = shared.arena.all();
+            self.seen.resize(self.carriers.len(), Snapshot::NONE);
+        }
+        let mut natives = false;
+        for (carrier, seen) in self.carriers.iter().zip(&mut self.seen) {
+            let now = carrier.word.load();
+            if now.is_native() {
+                natives = true;
+                if now == *seen && retake(shared, *carrier, now) {
+                    self.looks = 0;
+                }
+            }
+            *seen = now;
+        }
+        if !natives {
+            return Look::Waiting;
+        }
+        self.looks += 1;
+        Look::Native(match self.looks {
+            ..=FAST_LOOKS => FAST,
+            ..=MIDDLE_LOOKS => MIDDLE,
+            _ => SLOW,
+        })
+    }
+}
+
+/// Takes the worker of a carrier that is still in the call that was `seen`.
+fn retake(shared: &Shared, carrier: CarrierRef, seen: Snapshot) -> bool {
+    let Some(worker) = carrier.retake(seen) else { return false };
+    // ORDERING: Relaxed, for the record only.
+    let target = carrier.target.load(std::sync::atomic::Ordering::Relaxed);
+    shared.metrics.add(Counter::Retakes);
+    shared.hand_on(worker);
+    tracing::debug!(
+        target: "sortie::monitor",
+        carrier = carrier.index,
+        target = format_args!("{target:#x}"),
+        "retake"
+    );
+    true
+}
+
+/// Asks the kernel not to round this thread's sleeps up by its usual 50 us.
+fn sharpen_timers() {
+    // SAFETY: sets a property of the calling thread; touches no memory.
+    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1, 0, 0, 0) };
+}

@@ -1,0 +1,142 @@
+//! The queues that travel with a worker.
+//!
+//! Newest first: a task that was just made ready has its data warm, and a tree of tasks that is
+//! walked depth-first keeps few of them alive at once. Two tasks that wake each other by way of the
+//! slot would starve the deque, so the slot has a budget; whoever waits longest is served by the
+//! worker's fair pick.
+
+use super::settle;
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicPtr, Ordering};
+use crate::task::{Header, TaskRef};
+use crossbeam_deque::{Stealer, Worker as Deque};
+use std::ptr::{self, NonNull};
+
+/// How many times in a row the slot goes before the deque.
+const SLOT_BUDGET: u8 = 3;
+
+/// The owner's side.
+#[derive(Debug)]
+pub(crate) struct Local {
+    remote: Arc<Remote>,
+    deque: Deque<TaskRef>,
+    ring: Deque<TaskRef>,
+    slot_streak: u8,
+}
+
+/// The side that everybody sees.
+#[derive(Debug)]
+pub(crate) struct Remote {
+    slot: AtomicPtr<Header>,
+    deque: Stealer<TaskRef>,
+    ring: Stealer<TaskRef>,
+}
+
+impl Local {
+    pub(crate) fn new() -> Local {
+        let deque = Deque::new_lifo();
+        let ring = Deque::new_fifo();
+        let remote = Arc::new(Remote {
+            slot: AtomicPtr::new(ptr::null_mut()),
+            deque: deque.stealer(),
+            ring: ring.stealer(),
+        });
+        Local { remote, deque, ring, slot_streak: 0 }
+    }
+
+    pub(crate) fn remote(&self) -> &Arc<Remote> {
+        &self.remote
+    }
+
+    /// Queues a task to run next.
+    #[inline]
+    pub(crate) fn push(&self, task: TaskRef) {
+        let task = task.into_raw().as_ptr();
+        // ORDERING(queue.slot): AcqRel, Release for whoever takes the task, Acquire for the one
+        // that is displaced; pairs with the swaps in `Remote::take_slot`.
+        let displaced = self.remote.slot.swap(task, Ordering::AcqRel);
+        if let Some(displaced) = NonNull::new(displaced) {
+            // SAFETY: the slot held one reference, which the swap took out.
+            self.deque.push(unsafe { TaskRef::from_raw(displaced) });
+        }
+    }
+
+    /// Queues a task behind all others.
+    pub(crate) fn push_last(&self, task: TaskRef) {
+        self.ring.push(task);
+    }
+
+    /// The newest task.
+    #[inline]
+    pub(crate) fn pop(&mut self) -> Option<TaskRef> {
+        if self.slot_streak < SLOT_BUDGET {
+            if let Some(task) = self.remote.take_slot() {
+                self.slot_streak += 1;
+                return Some(task);
+            }
+            self.slot_streak = 0;
+            return self.deque.pop();
+        }
+        self.slot_streak = 0;
+        self.deque.pop().or_else(|| self.remote.take_slot())
+    }
+
+    /// The oldest of the tasks that yielded.
+    pub(crate) fn pop_yielded(&mut self) -> Option<TaskRef> {
+        self.ring.pop()
+    }
+
+    /// The oldest task of the deque.
+    pub(crate) fn pop_oldest(&mut self) -> Option<TaskRef> {
+        settle(|| self.remote.deque.steal())
+    }
+
+    /// Is there nothing at all?
+    #[inline]
+    pub(crate) fn is_empty(&self) -> bool {
+        self.remote.slot_is_empty() && self.deque.is_empty() && self.ring.is_empty()
+    }
+
+    /// Takes half of another worker's oldest tasks, one of them to run; its newest only if it has
+    /// nothing else.
+    pub(crate) fn steal_from(&self, other: &Remote) -> Option<TaskRef> {
+        settle(|| other.deque.steal_batch_and_pop(&self.deque))
+            .or_else(|| settle(|| other.ring.steal_batch_and_pop(&self.ring)))
+            .or_else(|| other.take_slot())
+    }
+}
+
+impl Remote {
+    /// Is there nothing at all?
+    pub(crate) fn is_empty(&self) -> bool {
+        self.slot_is_empty() && self.deque.is_empty() && self.ring.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        usize::from(!self.slot_is_empty()) + self.deque.len() + self.ring.len()
+    }
+
+    #[inline]
+    fn slot_is_empty(&self) -> bool {
+        // ORDERING: Relaxed, a look; the swap in `take_slot` decides.
+        self.slot.load(Ordering::Relaxed).is_null()
+    }
+
+    #[inline]
+    fn take_slot(&self) -> Option<TaskRef> {
+        if self.slot_is_empty() {
+            return None;
+        }
+        // ORDERING(queue.slot): AcqRel, Acquire for the task that is taken; pairs with the swap in
+        // `Local::push`.
+        let task = NonNull::new(self.slot.swap(ptr::null_mut(), Ordering::AcqRel))?;
+        // SAFETY: the slot held one reference, which the swap took out.
+        Some(unsafe { TaskRef::from_raw(task) })
+    }
+}
+
+impl Drop for Remote {
+    fn drop(&mut self) {
+        drop(self.take_slot());
+    }
+}

@@ -1,0 +1,61 @@
+//! Where ready tasks lie. The one door to crossbeam-deque.
+//!
+//! | queue | who puts | who takes | order |
+//! |---|---|---|---|
+//! | slot ([`Local`]) | the worker's owner: the newest task that was made ready | its owner; thieves last | one task |
+//! | deque ([`Local`]) | its owner: what the slot displaced | its owner newest first, thieves oldest first | |
+//! | ring ([`Local`]) | its owner: tasks that yielded and may move | its owner and thieves, oldest first | FIFO |
+//! | [`Injector`] | everybody else: foreign threads, native layers, timers | all workers | FIFO |
+//! | re-entry | tasks back from native code whose worker was gone | all workers | FIFO |
+//! | [`Mailbox`] | everybody, for tasks pinned to one carrier | that carrier | FIFO |
+//!
+//! A task is in one of them at most, and its scheduler's reference travels with it.
+
+mod local;
+mod mailbox;
+
+pub(crate) use local::{Local, Remote};
+pub(crate) use mailbox::Mailbox;
+
+use crate::task::TaskRef;
+use crossbeam_deque::Steal;
+
+/// The queue that everybody may push to.
+#[derive(Debug)]
+pub(crate) struct Injector(crossbeam_deque::Injector<TaskRef>);
+
+impl Injector {
+    pub(crate) fn new() -> Injector {
+        Injector(crossbeam_deque::Injector::new())
+    }
+
+    pub(crate) fn push(&self, task: TaskRef) {
+        self.0.push(task);
+    }
+
+    pub(crate) fn pop(&self) -> Option<TaskRef> {
+        if self.0.is_empty() {
+            return None;
+        }
+        settle(|| self.0.steal())
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+/// Tries again while another thief is in the way.
+fn settle<T>(mut steal: impl FnMut() -> Steal<T>) -> Option<T> {
+    loop {
+        match steal() {
+            Steal::Success(task) => return Some(task),
+            Steal::Empty => return None,
+            Steal::Retry => std::hint::spin_loop(),
+        }
+    }
+}

@@ -1,0 +1,456 @@
+//! The public face: a running scheduler, what is spawned on it, and what code on it may ask.
+
+use crate::config::{Config, StartError};
+use crate::crossing::fence;
+use crate::foreign::{self, AttachError};
+use crate::metrics::Counter;
+use crate::shared::{Shared, Stage};
+use crate::shutdown::{self, Report};
+use crate::stack::StackStats;
+use crate::sync::Arc;
+use crate::sync::atomic::{Ordering, fence as full_fence};
+use crate::task::cell::new_task;
+use crate::task::header::Birth;
+use crate::task::join::{Refusal, refuse};
+use crate::task::{Id, JoinHandle};
+use crate::worker::{Worker, current};
+use crate::{monitor, wait};
+use std::any::Any;
+use std::thread;
+use std::time::Duration;
+
+impl Config {
+    /// Starts the scheduler's threads.
+    ///
+    /// # Errors
+    /// [`StartError`] if a value of the configuration cannot be, or the system refuses a thread.
+    pub fn start(self) -> Result<Scheduler, StartError> {
+        // Before the first thread: it costs milliseconds once there are others.
+        fence::register();
+        let shared = Arc::new(Shared::new(self)?);
+        let for_monitor = shared.clone();
+        let thread = thread::Builder::new()
+            .name(format!("{}-mon", shared.config.thread_name))
+            .spawn(move || monitor::main(&for_monitor))
+            .map_err(StartError::Thread)?;
+        *shared.monitor.lock() = Some(thread);
+        for _ in 0..shared.config.workers {
+            if let Err(error) = shared.start_first_carrier() {
+                let _ = shutdown::shutdown(&shared, Duration::ZERO);
+                return Err(StartError::Thread(error));
+            }
+        }
+        Ok(Scheduler { shared })
+    }
+}
+
+/// A running scheduler. Clones are handles to the same one.
+#[derive(Clone, Debug)]
+pub struct Scheduler {
+    shared: Arc<Shared>,
+}
+
+/// What a task is spawned with.
+#[derive(Clone, Debug)]
+pub struct Spawn {
+    name: Option<Arc<str>>,
+    span: Option<tracing::Span>,
+    migrating: bool,
+}
+
+impl Spawn {
+    /// No name, the default span, pinned once started unless the runtime is `migrating`.
+    pub const fn new() -> Spawn {
+        Spawn { name: None, span: None, migrating: false }
+    }
+
+    /// Names the task.
+    pub fn name(mut self, name: impl Into<Arc<str>>) -> Spawn {
+        self.name = Some(name.into());
+        self
+    }
+
+    /// The span that the task runs in.
+    pub fn span(mut self, span: tracing::Span) -> Spawn {
+        self.span = Some(span);
+        self
+    }
+
+    /// Promises that the task may resume on any thread.
+    ///
+    /// # Safety
+    /// As for [`Config::migrating`], for this one task.
+    pub unsafe fn migrating(mut self) -> Spawn {
+        self.migrating = true;
+        self
+    }
+}
+
+impl Default for Spawn {
+    fn default() -> Spawn {
+        Spawn::new()
+    }
+}
+
+impl Scheduler {
+    /// Spawns a task.
+    ///
+    /// It may be run by any worker at first, and then stays on the carrier that started it. After
+    /// [`Scheduler::shutdown`] has begun the task is refused: its closure is dropped, and its join
+    /// says so.
+    pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        self.spawn_with(Spawn::new(), f)
+    }
+
+    /// Spawns a task with options.
+    pub fn spawn_with<F, T>(&self, options: Spawn, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        spawn_on(&self.shared, options, f)
+    }
+
+    /// The scheduler whose carrier this thread is, in managed or native code.
+    pub fn current() -> Option<Scheduler> {
+        wait::task().map(|task| Scheduler { shared: task.shared.clone() })
+    }
+
+    /// Ends the scheduler: refuses spawns, aborts suspended tasks, waits for the rest until `limit`
+    /// has passed, and says who was left.
+    ///
+    /// Called by one of its own tasks it asks for the end and does not wait: then `None`.
+    pub fn shutdown(&self, limit: Duration) -> Option<Report> {
+        if self.is_current() {
+            shutdown::ask(&self.shared, limit);
+            return None;
+        }
+        Some(shutdown::shutdown(&self.shared, limit))
+    }
+
+    /// True once a shutdown has begun.
+    pub fn is_shut_down(&self) -> bool {
+        self.shared.is_closing()
+    }
+
+    /// Is this thread one of this scheduler's carriers, or attached to it?
+    pub fn is_current(&self) -> bool {
+        wait::task().is_some_and(|task| Arc::ptr_eq(&task.shared, &self.shared))
+    }
+
+    /// Attaches this thread, which is none of the scheduler's, in native code. See
+    /// [`crossing::call_back`](crate::crossing::call_back) for its way into managed code.
+    ///
+    /// # Errors
+    /// [`AttachError`] if the scheduler was shut down, or the thread is another's.
+    pub fn attach(
+        &self,
+        embedder: impl FnOnce() -> (Box<dyn Any>, *const ()),
+    ) -> Result<(), AttachError> {
+        foreign::attach(&self.shared, embedder)
+    }
+
+    /// How many workers there are.
+    pub fn workers(&self) -> usize {
+        self.shared.config.workers
+    }
+
+    /// What happened so far, and what is there now.
+    pub fn stats(&self) -> Stats {
+        let shared = &*self.shared;
+        let sum = |counter| shared.sum(counter);
+        let finished = sum(Counter::Finished);
+        Stats {
+            workers: shared.config.workers,
+            idle_workers: shared.lobby.idle(),
+            carriers: shared.threads.load(Ordering::Relaxed),
+            spare_carriers: shared.lobby.spares(),
+            max_carriers: shared.config.carrier_cap(),
+            tasks_spawned: sum(Counter::Spawned),
+            tasks_finished: finished,
+            steals: sum(Counter::Steals),
+            retakes: sum(Counter::Retakes),
+            hand_offs: sum(Counter::HandOffs),
+            reentries: sum(Counter::Reentries),
+            carriers_started: sum(Counter::CarriersStarted),
+            carriers_ended: sum(Counter::CarriersEnded),
+            saturations: sum(Counter::Saturations),
+            monitor_wakeups: sum(Counter::MonitorTicks),
+            queued: shared.injector.len()
+                + shared.shown.iter().map(|shown| shown.queues.len()).sum::<usize>(),
+            stack_bytes: shared.fibers.stack_bytes(),
+            stacks: shared.fibers.stats(),
+        }
+    }
+
+    /// Every task that was suspended at least once and has not ended, by number.
+    pub fn living(&self) -> Vec<(Id, Option<Arc<str>>)> {
+        let tasks = self.shared.living.all();
+        let mut tasks: Vec<_> = tasks.iter().map(|task| (task.id, task.name.clone())).collect();
+        tasks.sort_by_key(|(id, _)| *id);
+        tasks
+    }
+}
+
+impl Shared {
+    fn start_first_carrier(&self) -> std::io::Result<()> {
+        let Some(worker) = self.lobby.take_idle() else { return Ok(()) };
+        self.start_carrier(worker).map_err(|(worker, error)| {
+            let _ = self.lobby.put_idle(worker);
+            error
+        })
+    }
+}
+
+/// Spawns on the current task's scheduler. `Err` with what was given: this thread has none.
+///
+/// # Errors
+/// The options and the closure, given back.
+pub fn spawn_current<F, T>(options: Spawn, f: F) -> Result<JoinHandle<T>, (Spawn, F)>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    match wait::task() {
+        Some(task) => Ok(spawn_on(&task.shared, options, f)),
+        None => Err((options, f)),
+    }
+}
+
+fn spawn_on<F, T>(shared: &Arc<Shared>, options: Spawn, f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let id = count_spawn(shared);
+    let span = options.span.unwrap_or_else(|| {
+        tracing::debug_span!(target: "sortie::task", "task", id = id.get(), name = options.name.as_deref())
+    });
+    let birth = Birth {
+        shared: shared.clone(),
+        id,
+        migrating: options.migrating || shared.config.migrating,
+        span,
+        name: options.name,
+    };
+    tracing::trace!(target: "sortie::task", task = id.get(), name = birth.name.as_deref(), "spawn");
+    let (task, handle) = new_task(birth, f);
+    if shared.is_closing() {
+        refuse(task, Refusal::ShutDown);
+        shared.metrics.add(Counter::Finished);
+        shared.after_finish();
+    } else {
+        shared.submit(task);
+    }
+    // SAFETY: the handle's reference of a task whose output is a `T`, from `new_task`.
+    unsafe { JoinHandle::new(handle) }
+}
+
+/// A number for a new task, which is counted from here on.
+#[inline]
+fn count_spawn(shared: &Arc<Shared>) -> Id {
+    if let Some((carrier, task)) = wait::managed()
+        && Arc::ptr_eq(&task.shared, shared)
+    {
+        let next = |worker: &mut Worker| {
+            worker.count(Counter::Spawned);
+            worker.next_id(|| shared.id_block())
+        };
+        // SAFETY: this is the carrier's own thread, the word says `RUN`, `next` does not come back.
+        if let Some(id) = unsafe { carrier.with_worker(next) } {
+            return id;
+        }
+    }
+    shared.metrics.add(Counter::Spawned);
+    // ORDERING(shared.stage): SeqCst, between the count and the look at the stage; pairs with the
+    // stage's change before the shutdown's look at the counts.
+    full_fence(Ordering::SeqCst);
+    Id(shared.ids(1).start)
+}
+
+/// Lets others run. True if somebody else did, false if nobody could, or this is no managed code.
+///
+/// A suspension point of a task.
+pub fn yield_now() -> bool {
+    wait::yield_now()
+}
+
+/// Waits until `duration` has passed. A suspension point of a task; any other thread sleeps.
+pub fn sleep(duration: Duration) {
+    wait::sleep(duration);
+}
+
+/// Takes an abort that somebody asked for.
+pub fn checkpoint() {
+    if let Some((_, task)) = wait::managed() {
+        wait::raise_if_aborted(task);
+    }
+}
+
+/// The task that this thread's code belongs to, in managed or native code.
+pub fn current_task() -> Option<(Id, Option<Arc<str>>)> {
+    wait::task().map(|task| (task.id, task.name.clone()))
+}
+
+/// Does this thread run managed code of a task?
+pub fn is_managed() -> bool {
+    wait::managed().is_some()
+}
+
+/// The word that the embedder keeps with the current task; null outside of a task.
+#[inline]
+pub fn task_word() -> *const () {
+    wait::task().map_or(std::ptr::null(), |task| task.embedder.get())
+}
+
+/// Sets the word that the embedder keeps with the current task. The scheduler never follows it.
+pub fn set_task_word(word: *const ()) {
+    if let Some(task) = wait::task() {
+        task.embedder.set(word);
+    }
+}
+
+/// The word that the embedder keeps with this thread's carrier.
+#[inline]
+pub fn carrier_word() -> Option<CarrierWord> {
+    // SAFETY: the arena outlives this thread's stay in its runtime.
+    let carrier = unsafe { current::carrier().as_ref() }?;
+    Some(CarrierWord { carrier })
+}
+
+/// The word of one carrier: kept until the runtime's memory is freed, null at first.
+#[derive(Debug)]
+pub struct CarrierWord {
+    carrier: *const crate::carrier::Carrier,
+}
+
+impl CarrierWord {
+    /// The word.
+    #[inline]
+    pub fn get(&self) -> *mut () {
+        // SAFETY: made on the carrier's thread for use there at once; not `Send`.
+        let carrier = unsafe { &*self.carrier };
+        // ORDERING: Relaxed, the carrier's thread reads what it wrote.
+        carrier.embedder.load(Ordering::Relaxed)
+    }
+
+    /// Sets the word.
+    pub fn set(&self, word: *mut ()) {
+        // SAFETY: as in `get`.
+        let carrier = unsafe { &*self.carrier };
+        // ORDERING: Relaxed, as above.
+        carrier.embedder.store(word, Ordering::Relaxed);
+    }
+
+    /// The carrier's number in its runtime.
+    pub fn index(&self) -> usize {
+        // SAFETY: as in `get`.
+        unsafe { &*self.carrier }.index
+    }
+}
+
+/// Runs `f` on the carrier's own stack if the current task is on its fiber's, else plainly.
+///
+/// # Safety
+/// `f` does not unwind. The task has left for native code ([`crossing::leave`](crate::crossing::leave))
+/// and comes back after this returns, so that nothing in `f` can switch the fiber.
+#[inline]
+pub unsafe fn on_carrier_stack<R>(f: impl FnOnce() -> R) -> R {
+    let Some(task) = wait::task() else { return f() };
+    let Some(fiber) = task.fiber.get() else { return f() };
+    if task.on_carrier_stack.replace(true) {
+        return f();
+    }
+    // SAFETY: the running task's own fiber; only its address-stable inside is used.
+    let inside = unsafe { fiber.as_ref() }.inside();
+    // SAFETY: the flag was clear, so this is the fiber's own stack; the rest is the contract.
+    let value = unsafe { inside.on_carrier_stack(f) };
+    task.on_carrier_stack.set(false);
+    value
+}
+
+/// Runs managed code that native code called back, and catches what unwinds out of it: while `f`
+/// runs, an abort may be raised up to here.
+///
+/// # Errors
+/// The payload of the panic, or of the abort: pass it to [`raise`] once no foreign frame lies
+/// between.
+pub fn guard<R>(f: impl FnOnce() -> R) -> thread::Result<R> {
+    let Some(task) = wait::task() else {
+        return std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
+    };
+    let before = task.guarded_layers.replace(task.native_layers.get());
+    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
+    if let Some(task) = wait::task() {
+        task.guarded_layers.set(before);
+    }
+    result
+}
+
+/// Goes on unwinding with a payload that [`guard`] caught.
+pub fn raise(payload: Box<dyn Any + Send>) -> ! {
+    std::panic::resume_unwind(payload)
+}
+
+/// Ends the current task's stay in managed code for good: unwinds, or where foreign frames lie
+/// between parks the thread for ever. For a task whose return from native code was refused.
+pub fn stop_current() -> ! {
+    match wait::task() {
+        Some(task) => crate::crossing::stop(task),
+        None => panic!("the runtime of this thread was shut down"),
+    }
+}
+
+/// What a scheduler did, and has. Read without stopping anybody: values of one moment each.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Stats {
+    /// Workers.
+    pub workers: usize,
+    /// Workers that nobody runs.
+    pub idle_workers: usize,
+    /// Carriers that have a thread.
+    pub carriers: usize,
+    /// Carriers that sleep without a worker.
+    pub spare_carriers: usize,
+    /// The most carriers there may be.
+    pub max_carriers: usize,
+    /// Tasks spawned so far.
+    pub tasks_spawned: u64,
+    /// Tasks ended so far.
+    pub tasks_finished: u64,
+    /// Times that a worker found work at another.
+    pub steals: u64,
+    /// Workers taken back from carriers in native code.
+    pub retakes: u64,
+    /// Workers given away by carriers whose task waits in place.
+    pub hand_offs: u64,
+    /// Returns from native code without a worker.
+    pub reentries: u64,
+    /// Carriers started so far.
+    pub carriers_started: u64,
+    /// Carriers ended so far.
+    pub carriers_ended: u64,
+    /// Times that work waited and no carrier could be had.
+    pub saturations: u64,
+    /// Times that the monitor woke.
+    pub monitor_wakeups: u64,
+    /// Ready tasks on queues that any worker serves.
+    pub queued: usize,
+    /// Usable bytes of a task's stack.
+    pub stack_bytes: usize,
+    /// Stacks.
+    pub stacks: StackStats,
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        // Whatever is still queued was never started: a runtime that is dropped while open has no
+        // threads left to run it.
+        self.enter_stage(Stage::Terminated);
+    }
+}

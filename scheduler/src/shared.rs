@@ -1,0 +1,373 @@
+//! What all threads of one runtime share, and the decisions that need more than one room.
+
+use crate::carrier::{Arena, Carrier, CarrierRef};
+use crate::config::{Config, StartError};
+use crate::fiber::Depot;
+use crate::gate::Gate;
+use crate::idle::{Lobby, Placed};
+use crate::metrics::{Counter, Counts};
+use crate::park::Parker;
+use crate::queue::Injector;
+use crate::stack::StackShape;
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+use crate::sync::{Arc, Mutex};
+use crate::task::TaskRef;
+use crate::task::living::Living;
+use crate::timer::Timers;
+use crate::worker::run::carrier_main;
+use crate::worker::{Shown, Worker, current};
+use crossbeam_utils::CachePadded;
+use std::ops::Range;
+use std::thread;
+
+/// How far the end of the runtime has come.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+#[repr(usize)]
+pub(crate) enum Stage {
+    /// Tasks are spawned and run.
+    Open,
+    /// Spawns are refused, suspended tasks are aborted.
+    Closing,
+    /// All tasks have ended: carriers end.
+    Stopping,
+    /// The deadline is past: no worker is given any more, tasks that are left are stragglers.
+    Terminated,
+}
+
+/// How many task numbers a worker takes at a time.
+const ID_BLOCK: u64 = 256;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) lobby: CachePadded<Lobby<Box<Worker>, CarrierRef>>,
+    pub(crate) injector: Injector,
+    pub(crate) reentry: Injector,
+    pub(crate) gate: CachePadded<Gate>,
+    /// What is to be seen of each worker, by its index.
+    pub(crate) shown: Box<[Arc<CachePadded<Shown>>]>,
+    pub(crate) timers: Timers,
+    pub(crate) living: Living,
+    pub(crate) fibers: Depot,
+    pub(crate) arena: Arena,
+    /// Carriers that have a thread, foreign ones aside.
+    pub(crate) threads: AtomicUsize,
+    /// What is not counted by a worker.
+    pub(crate) metrics: Counts,
+    /// Threads that have left their loops and were not joined.
+    pub(crate) ended: Mutex<Vec<thread::JoinHandle<()>>>,
+    pub(crate) monitor: Mutex<Option<thread::JoinHandle<()>>>,
+    /// Held while a task is freed at the end, and by whoever reads of tasks on carriers then.
+    pub(crate) census: Mutex<()>,
+    /// The last time that a carrier was wanted, none could be had.
+    saturated: AtomicBool,
+    /// Who waits for the runtime's tasks to end.
+    pub(crate) closer: Parker,
+    stage: AtomicUsize,
+    ids: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config) -> Result<Shared, StartError> {
+        config.check()?;
+        let shape = StackShape::fiber(config.stack_bytes).map_err(StartError::Stack)?;
+        let lobby = Lobby::new();
+        let shown = (0..config.workers)
+            .map(|index| {
+                let worker = Worker::new(index);
+                let shown = worker.shown.clone();
+                // Nobody is in line yet, so the worker is idle.
+                let _ = lobby.put_idle(Box::new(worker));
+                shown
+            })
+            .collect();
+        Ok(Shared {
+            config,
+            lobby: CachePadded::new(lobby),
+            injector: Injector::new(),
+            reentry: Injector::new(),
+            gate: CachePadded::new(Gate::new()),
+            shown,
+            timers: Timers::default(),
+            living: Living::new(),
+            fibers: Depot::new(shape),
+            arena: Arena::default(),
+            threads: AtomicUsize::new(0),
+            metrics: Counts::default(),
+            ended: Mutex::new(Vec::new()),
+            monitor: Mutex::new(None),
+            census: Mutex::new(()),
+            saturated: AtomicBool::new(false),
+            closer: Parker::new(),
+            stage: AtomicUsize::new(Stage::Open as usize),
+            ids: AtomicU64::new(1),
+        })
+    }
+
+    /// The next numbers for tasks.
+    pub(crate) fn ids(&self, count: u64) -> Range<u64> {
+        // ORDERING: Relaxed, only the numbers must differ.
+        let first = self.ids.fetch_add(count, Ordering::Relaxed);
+        first..first + count
+    }
+
+    pub(crate) fn id_block(&self) -> Range<u64> {
+        self.ids(ID_BLOCK)
+    }
+
+    // ---- the stages of the end ----
+
+    pub(crate) fn enter_stage(&self, stage: Stage) -> bool {
+        // ORDERING(shared.stage): SeqCst, before the look at queues and counts that follows.
+        self.stage.fetch_max(stage as usize, Ordering::SeqCst) < stage as usize
+    }
+
+    fn has_reached(&self, stage: Stage) -> bool {
+        // ORDERING(shared.stage): Acquire, pairs with `enter_stage`.
+        self.stage.load(Ordering::Acquire) >= stage as usize
+    }
+
+    #[inline]
+    pub(crate) fn is_closing(&self) -> bool {
+        self.has_reached(Stage::Closing)
+    }
+
+    #[inline]
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.has_reached(Stage::Stopping)
+    }
+
+    #[inline]
+    pub(crate) fn is_terminated(&self) -> bool {
+        self.has_reached(Stage::Terminated)
+    }
+
+    // ---- ready tasks ----
+
+    /// Puts a ready task where it may run, and sees to it that somebody looks there.
+    pub(crate) fn submit(&self, task: TaskRef) {
+        // SAFETY: the arena outlives this thread's stay in its runtime.
+        let here = unsafe { current::carrier().as_ref() }
+            .filter(|carrier| std::ptr::eq(carrier.shared, self) && carrier.word.is_run());
+        if !task.migrating
+            && let Some(home) = task.home().map(Carrier::as_ref)
+        {
+            if here.is_some_and(|here| here.as_ref() == home) {
+                // SAFETY: this is the home's own thread, and the word says `RUN`.
+                return unsafe { home.with_ring(|ring| ring.push_back(task)) };
+            }
+            home.mailbox.push(task);
+            // ORDERING(carrier.summons): SeqCst, between the push and the look at the word; pairs
+            // with the fence in `sleep_as_spare`.
+            fence(Ordering::SeqCst);
+            if home.word.load().is_spare() {
+                self.summon(&home);
+            }
+            return;
+        }
+        match here {
+            Some(here) => {
+                // SAFETY: this is the carrier's own thread, and the word says `RUN`.
+                unsafe { here.with_worker(|worker| worker.queues.push(task)) };
+            }
+            None => self.injector.push(task),
+        }
+        self.after_queueing();
+    }
+
+    /// A spare has mail: it gets an idle worker, or a place in line.
+    #[cold]
+    pub(crate) fn summon(&self, carrier: &Carrier) {
+        match self.lobby.summon(carrier.as_ref()) {
+            Some(Some(worker)) => carrier.give(worker),
+            Some(None) => self.after_queueing(),
+            None => {}
+        }
+    }
+
+    /// To be called after work was queued where any worker may take it.
+    #[inline]
+    pub(crate) fn after_queueing(&self) {
+        // ORDERING(idle.counters): SeqCst, between the push and the look at the counters; pairs
+        // with the fence of a worker that went idle. Also the fence before the look at the gate.
+        fence(Ordering::SeqCst);
+        if self.lobby.idle() > 0 {
+            if self.lobby.searching() == 0 {
+                self.rouse();
+            }
+        } else if self.gate.is_closed() {
+            self.gate.kick();
+        }
+    }
+
+    /// Wakes a carrier for an idle worker, to search.
+    #[cold]
+    pub(crate) fn rouse(&self) {
+        if !self.lobby.start_searching_alone() {
+            return;
+        }
+        match self.lobby.rouse() {
+            Some(Placed::Given(mut worker, spare)) => {
+                worker.searching = true;
+                spare.give(worker);
+            }
+            Some(Placed::NoSpare(mut worker)) => {
+                worker.searching = true;
+                self.start_carrier_for(worker);
+            }
+            Some(Placed::Idle) | None => {
+                self.lobby.stop_searching();
+            }
+        }
+    }
+
+    /// Does any ready task wait that could run elsewhere, or anybody for a worker?
+    pub(crate) fn work_waits(&self) -> bool {
+        self.lobby.in_line() > 0
+            || !self.injector.is_empty()
+            || !self.reentry.is_empty()
+            || self.shown.iter().any(|shown| !shown.queues.is_empty())
+    }
+
+    // ---- workers and carriers ----
+
+    /// A worker is free and its carrier will not run it: it goes to whoever can use it.
+    pub(crate) fn hand_on(&self, mut worker: Box<Worker>) {
+        if std::mem::take(&mut worker.searching) {
+            self.lobby.stop_searching();
+        }
+        match self.lobby.place(worker, self.work_waits()) {
+            Placed::Given(worker, carrier) => carrier.give(worker),
+            Placed::NoSpare(worker) => self.start_carrier_for(worker),
+            Placed::Idle => {
+                // ORDERING(idle.counters): SeqCst, between the idle worker's count and the look at
+                // the queues; pairs with the fence in `after_queueing`.
+                fence(Ordering::SeqCst);
+                if self.work_waits() && self.lobby.searching() == 0 {
+                    self.rouse();
+                }
+            }
+        }
+    }
+
+    /// Starts a thread for a worker; if none can be had the worker goes to the idle ones, where a
+    /// carrier that comes back will find it, and its queued work stays stealable.
+    fn start_carrier_for(&self, worker: Box<Worker>) {
+        let Err((mut worker, why)) = self.start_carrier(worker) else {
+            // ORDERING: Relaxed, it only keeps the event from being repeated.
+            self.saturated.store(false, Ordering::Relaxed);
+            return;
+        };
+        let was_searching = std::mem::take(&mut worker.searching);
+        if let Placed::Given(worker, carrier) = self.lobby.put_idle(worker) {
+            carrier.give(worker);
+        }
+        if was_searching {
+            self.lobby.stop_searching();
+        }
+        // ORDERING: Relaxed, as above.
+        if self.saturated.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        self.metrics.add(Counter::Saturations);
+        tracing::warn!(
+            target: "sortie::carrier",
+            carriers = self.threads.load(Ordering::Relaxed),
+            cap = self.config.carrier_cap(),
+            %why,
+            "saturated: work waits and no carrier can be had for it"
+        );
+    }
+
+    pub(crate) fn start_carrier(&self, worker: Box<Worker>) -> Result<(), (Box<Worker>, std::io::Error)> {
+        // ORDERING: Relaxed, a count with a limit; the thread itself is what matters.
+        let room = self.threads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |threads| {
+            (threads < self.config.carrier_cap()).then_some(threads + 1)
+        });
+        if room.is_err() {
+            return Err((worker, std::io::Error::other("max_carriers is reached")));
+        }
+        let carrier = self.arena.acquire(self, false);
+        // SAFETY: `self` is inside an `Arc`: a `Shared` is made by `start` only.
+        let shared = unsafe {
+            Arc::increment_strong_count(self);
+            Arc::from_raw(self)
+        };
+        // The worker travels by the gift, so that a refused thread does not swallow it.
+        carrier.give(worker);
+        // Held over the start, so that the thread finds its own handle when it ends.
+        let mut handle = carrier.thread.lock();
+        let started = thread::Builder::new()
+            .name(self.config.thread_name.clone())
+            .stack_size(self.config.native_stack_bytes)
+            .spawn(move || {
+                let _stack = crate::overflow::on_carrier();
+                let worker = carrier.take_gift();
+                carrier_main(shared, &carrier, worker);
+            });
+        match started {
+            Ok(thread) => {
+                *handle = Some(thread);
+                self.metrics.add(Counter::CarriersStarted);
+                tracing::debug!(target: "sortie::carrier", carrier = carrier.index, "start");
+                Ok(())
+            }
+            Err(error) => {
+                let worker = carrier.take_gift().expect("given above, and no thread to take it");
+                // ORDERING: Relaxed, as above.
+                self.threads.fetch_sub(1, Ordering::Relaxed);
+                drop(handle);
+                self.arena.release(carrier);
+                Err((worker, error))
+            }
+        }
+    }
+
+    /// A carrier's thread has left its loop.
+    pub(crate) fn end_carrier(&self, carrier: &Carrier) {
+        // SAFETY: this is the carrier's own thread, out of its loop.
+        if carrier.word.is_run()
+            && let Some(mut worker) = unsafe { carrier.take_worker() }
+        {
+            carrier.word.wait();
+            self.fibers.give(worker.take_fibers());
+            let _ = self.lobby.put_idle(worker);
+        }
+        carrier.word.wait();
+        self.metrics.add(Counter::CarriersEnded);
+        tracing::debug!(target: "sortie::carrier", carrier = carrier.index, "end");
+        // ORDERING: Relaxed, a count with a limit.
+        self.threads.fetch_sub(1, Ordering::Relaxed);
+        let mut ended = self.ended.lock();
+        ended.retain(|thread| !thread.is_finished());
+        ended.extend(carrier.thread.lock().take());
+        drop(ended);
+        self.arena.release(carrier.as_ref());
+        self.closer.unpark();
+    }
+
+    /// A task has ended; if the runtime is closing, whoever waits for that looks again.
+    #[inline]
+    pub(crate) fn after_finish(&self) {
+        if self.is_closing() {
+            self.closer.unpark();
+        }
+    }
+
+    // ---- counts ----
+
+    /// The sum of a counter.
+    pub(crate) fn sum(&self, counter: Counter) -> u64 {
+        let workers = self.shown.iter().map(|shown| shown.metrics.get(counter)).sum::<u64>();
+        workers + self.metrics.get(counter)
+    }
+
+    /// Tasks that were spawned and have not ended. Exact when nothing changes.
+    pub(crate) fn live_tasks(&self) -> u64 {
+        let finished = self.sum(Counter::Finished);
+        // ORDERING(shared.live): SeqCst, so that a spawn counted before its task's end is seen.
+        fence(Ordering::SeqCst);
+        self.sum(Counter::Spawned).saturating_sub(finished)
+    }
+}

@@ -1,0 +1,205 @@
+//! The room's only calls to the kernel's memory manager.
+//!
+//! Must not: decide anything. Which guard, how large a slab and when to give pages back is said by
+//! `slab` and `pool`; here is how.
+//!
+//! Addresses are plain numbers, as stack pointers are; [`Mapping::new`] exposes the provenance.
+
+use std::fs;
+use std::io;
+use std::ops::Range;
+use std::ptr;
+use std::sync::OnceLock;
+
+use super::GuardKind;
+
+/// `MADV_GUARD_INSTALL` of Linux 6.13, not yet named by libc.
+const MADV_GUARD_INSTALL: libc::c_int = 102;
+
+/// What `vm.max_map_count` is unless someone changed it.
+const DEFAULT_MAX_MAP_COUNT: usize = 65_530;
+
+/// The size of a page.
+pub(super) fn page_bytes() -> usize {
+    static PAGE_BYTES: OnceLock<usize> = OnceLock::new();
+    *PAGE_BYTES.get_or_init(|| {
+        // SAFETY: `sysconf` only reads.
+        let bytes = unsafe { libc::sysconf(libc::_SC_PAGESIZE) };
+        usize::try_from(bytes).expect("Linux knows its page size")
+    })
+}
+
+/// `vm.max_map_count`, read once; its usual value if `/proc` is not there.
+pub(super) fn max_map_count() -> usize {
+    static MAX_MAP_COUNT: OnceLock<usize> = OnceLock::new();
+    *MAX_MAP_COUNT.get_or_init(|| {
+        fs::read_to_string("/proc/sys/vm/max_map_count")
+            .ok()
+            .and_then(|text| text.trim().parse().ok())
+            .unwrap_or(DEFAULT_MAX_MAP_COUNT)
+    })
+}
+
+/// What the kernel needs at least on an alternate signal stack of this machine.
+pub(super) fn min_signal_stack_bytes() -> usize {
+    // SAFETY: `getauxval` only reads.
+    let bytes = unsafe { libc::getauxval(libc::AT_MINSIGSTKSZ) };
+    usize::try_from(bytes).unwrap_or(0).max(libc::MINSIGSTKSZ)
+}
+
+/// Private zeroed memory. It has no `Drop`: to forget it is to leak it, which is always sound.
+#[derive(Debug)]
+pub(super) struct Mapping {
+    base: usize,
+    bytes: usize,
+}
+
+impl Mapping {
+    /// Maps `bytes` of memory that takes no room until it is touched, a small page at a time.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel answered.
+    pub(super) fn new(bytes: usize) -> io::Result<Self> {
+        // SAFETY: a fresh private mapping at a place of the kernel's choice touches nothing.
+        let base = unsafe {
+            libc::mmap(
+                ptr::null_mut(),
+                bytes,
+                libc::PROT_READ | libc::PROT_WRITE,
+                libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE | libc::MAP_STACK,
+                -1,
+                0,
+            )
+        };
+        if base == libc::MAP_FAILED {
+            return Err(io::Error::last_os_error());
+        }
+        let mapping = Self {
+            base: base.expose_provenance(),
+            bytes,
+        };
+        // Before the first touch: a huge page would make the first frame of one stack cost 2 MiB.
+        match mapping.advise(mapping.range(), libc::MADV_NOHUGEPAGE) {
+            // EINVAL: a kernel that was built without huge pages.
+            Err(error) if error.raw_os_error() != Some(libc::EINVAL) => {
+                // SAFETY: nobody has seen the mapping yet. If even that fails, the memory is lost
+                // to address space only: it was never touched.
+                let _ = unsafe { mapping.unmap() };
+                Err(error)
+            }
+            _ => Ok(mapping),
+        }
+    }
+
+    /// All its addresses.
+    pub(super) fn range(&self) -> Range<usize> {
+        self.base..self.base + self.bytes
+    }
+
+    /// Makes every later access to `part` a fault.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel answered; `part` is then as it was. `ENOTSUP` if it claimed to have
+    /// installed a guard and did not.
+    ///
+    /// # Safety
+    ///
+    /// `part` is whole pages of this mapping, and nobody uses them.
+    pub(super) unsafe fn guard(&self, part: Range<usize>, kind: GuardKind) -> io::Result<()> {
+        match kind {
+            GuardKind::Install => self.advise(part, MADV_GUARD_INSTALL),
+            GuardKind::Protect => {
+                let part = self.checked(part);
+                // SAFETY: the part lies in this mapping (checked) and is unused (caller).
+                let result = unsafe { libc::mprotect(at(part.start), part.len(), libc::PROT_NONE) };
+                if result == 0 {
+                    Ok(())
+                } else {
+                    Err(io::Error::last_os_error())
+                }
+            }
+        }
+    }
+
+    /// Whether the kernel itself faults at `address`.
+    ///
+    /// Advice may be ignored by whoever stands between us and Linux (qemu's user mode answers
+    /// success to advice that it does not know), so an installed guard is put to the test.
+    ///
+    /// # Safety
+    ///
+    /// The word at `address` lies in this mapping, and nobody uses it: it may be overwritten.
+    pub(super) unsafe fn is_guarded(&self, address: usize) -> bool {
+        let word = self.checked(address..address + size_of::<libc::timespec>());
+        // A raw call: the C library's `clock_gettime` would write from user space, and fault.
+        // SAFETY: the kernel writes one `timespec` to unused memory of ours, or answers EFAULT.
+        let result = unsafe {
+            libc::syscall(
+                libc::SYS_clock_gettime,
+                libc::CLOCK_MONOTONIC,
+                at(word.start),
+            )
+        };
+        result != 0 && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT)
+    }
+
+    /// Unmaps it all.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel answered; the mapping is then whole. It happens: to unmap the middle of what
+    /// the kernel has merged makes two mappings out of one, which `vm.max_map_count` can forbid.
+    ///
+    /// # Safety
+    ///
+    /// Nobody uses any part of it, and after success no method of it is called again.
+    pub(super) unsafe fn unmap(&self) -> io::Result<()> {
+        // SAFETY: the range is ours and unused (caller).
+        let result = unsafe { libc::munmap(at(self.base), self.bytes) };
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+
+    fn advise(&self, part: Range<usize>, advice: libc::c_int) -> io::Result<()> {
+        let part = self.checked(part);
+        // SAFETY: the part lies in this mapping. The only advice that destroys what is in it comes
+        // from `guard`, whose caller vouches that nobody uses it.
+        let result = unsafe { libc::madvise(at(part.start), part.len(), advice) };
+        if result == 0 {
+            Ok(())
+        } else {
+            Err(io::Error::last_os_error())
+        }
+    }
+
+    /// The part itself: no call may reach past the mapping, whatever the arithmetic above it did.
+    fn checked(&self, part: Range<usize>) -> Range<usize> {
+        let all = self.range();
+        assert!(
+            all.start <= part.start && part.start <= part.end && part.end <= all.end,
+            "part {part:x?} of a mapping lies outside it ({all:x?}): a bug in sortie"
+        );
+        part
+    }
+}
+
+/// Gives the pages of `part` back: they read as zero when touched again. Guards in it stay.
+///
+/// The kernel refuses it for memory that the process locked, which is then to stay resident.
+///
+/// # Safety
+///
+/// `part` is whole pages of one [`Mapping`] that is mapped, and nobody needs what is in them.
+pub(super) unsafe fn release_pages(part: Range<usize>) {
+    // SAFETY: mapped, ours, and not needed (caller).
+    unsafe { libc::madvise(at(part.start), part.len(), libc::MADV_DONTNEED) };
+}
+
+fn at(address: usize) -> *mut libc::c_void {
+    ptr::with_exposed_provenance_mut(address)
+}

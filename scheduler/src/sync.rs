@@ -1,0 +1,66 @@
+//! The one door to atomics, cells, locks and the kernel's futex.
+//!
+//! Protocol files (the task's state word, the parker, the crossing's word, the monitor's gate)
+//! take everything that two threads share from here and from nowhere else. The package
+//! `sortie-models` includes those files by path over a door of its own, made of loom's types, and
+//! so explores the very code that runs.
+//!
+//! Must not: hold logic. What is here is a name for something that another crate provides.
+
+pub(crate) use parking_lot::Mutex;
+pub(crate) use std::sync::Arc;
+
+/// Atomics and fences.
+pub(crate) mod atomic {
+    pub(crate) use std::sync::atomic::{
+        AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
+    };
+}
+
+/// The asymmetric fence.
+pub(crate) use crate::crossing::fence;
+
+/// Waiting in the kernel on one 32-bit word.
+pub(crate) mod futex {
+    use super::atomic::AtomicU32;
+    use std::time::Duration;
+
+    /// Blocks the thread while `word` is `expected`, for `timeout` at most (`None`: no limit).
+    ///
+    /// Returns at a wake, at the timeout, at a signal or for no reason: the caller looks at the
+    /// word again. May change `errno`.
+    pub(crate) fn wait(word: &AtomicU32, expected: u32, timeout: Option<Duration>) {
+        let spec = timeout.map(|limit| libc::timespec {
+            // A limit past the range of `time_t` is as good as none, and the caller looks again.
+            tv_sec: libc::time_t::try_from(limit.as_secs()).unwrap_or(libc::time_t::MAX),
+            tv_nsec: limit.subsec_nanos().into(),
+        });
+        let spec = spec.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
+        // SAFETY: the kernel reads the word and the time, both borrowed for the whole call.
+        unsafe {
+            libc::syscall(
+                libc::SYS_futex,
+                word.as_ptr(),
+                libc::FUTEX_WAIT | libc::FUTEX_PRIVATE_FLAG,
+                expected,
+                spec,
+            )
+        };
+    }
+
+    /// Wakes one thread that waits on `word`. May change `errno`.
+    ///
+    /// Takes a pointer: the word may be gone by the time the kernel looks at its address, which
+    /// then wakes nobody, or somebody whose wait tolerates it.
+    pub(crate) fn wake_one(word: *const AtomicU32) {
+        // SAFETY: a futex wake uses the address as a key only; nothing is read or written there.
+        unsafe {
+            libc::syscall(
+                libc::SYS_futex,
+                word,
+                libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
+                1u32,
+            )
+        };
+    }
+}

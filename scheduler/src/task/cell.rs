@@ -1,0 +1,114 @@
+//! The typed rest of a task: its closure, and then its output.
+
+use super::header::{Birth, Header, TaskRef, VTable};
+use super::join::{JoinError, Refusal};
+use std::cell::UnsafeCell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+
+/// What the cell holds. See rule 8 of the module `task`.
+enum Stage<F, T> {
+    /// Not started.
+    Closure(F),
+    /// Running, or its output was taken.
+    Empty,
+    /// Ended.
+    Output(Result<T, JoinError>),
+}
+
+#[repr(C)]
+struct TaskCell<F, T> {
+    /// First, so that a pointer to the cell is a pointer to its header.
+    header: Header,
+    stage: UnsafeCell<Stage<F, T>>,
+}
+
+/// A new task, with the scheduler's reference and the handle's.
+pub(crate) fn new_task<F, T>(birth: Birth, closure: F) -> (TaskRef, TaskRef)
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let cell = Box::new(TaskCell {
+        header: Header::new(birth, &Typed::<F, T>::VTABLE),
+        stage: UnsafeCell::new(Stage::<F, T>::Closure(closure)),
+    });
+    let header = NonNull::from(Box::leak(cell)).cast::<Header>();
+    // SAFETY: a new header counts two references, which are taken over here, once each.
+    unsafe { (TaskRef::from_raw(header), TaskRef::from_raw(header)) }
+}
+
+struct Typed<F, T>(std::marker::PhantomData<(F, T)>);
+
+impl<F: FnOnce() -> T, T> Typed<F, T> {
+    const VTABLE: VTable = VTable {
+        run: Self::run,
+        refuse: Self::refuse,
+        take_output: Self::take_output,
+        drop_output: Self::drop_output,
+        free: Self::free,
+    };
+
+    /// # Safety
+    /// The header belongs to a `TaskCell<F, T>`, and the caller is the one who may touch its stage.
+    unsafe fn stage(header: NonNull<Header>) -> *mut Stage<F, T> {
+        // SAFETY: by contract.
+        unsafe { header.cast::<TaskCell<F, T>>().as_ref() }.stage.get()
+    }
+
+    unsafe fn run(header: *const ()) {
+        let header = NonNull::new(header.cast::<Header>().cast_mut()).expect("a task's body");
+        // SAFETY: the body runs once, on the task's fiber, and owns the stage while it does.
+        let stage = unsafe { Self::stage(header) };
+        // SAFETY: as above.
+        let Stage::Closure(closure) = (unsafe { stage.replace(Stage::Empty) }) else {
+            unreachable!("a task's body runs once");
+        };
+        let result = catch_unwind(AssertUnwindSafe(closure));
+        // SAFETY: the header outlives its body: the scheduler's reference is still out.
+        let task = unsafe { header.as_ref() };
+        let output = result.map_err(|payload| JoinError::from_panic(task, payload));
+        // SAFETY: as above. The stage is empty, so nothing is dropped.
+        unsafe { stage.write(Stage::Output(output)) };
+        super::join::complete(header);
+    }
+
+    unsafe fn refuse(header: NonNull<Header>, refusal: Refusal) {
+        // SAFETY: the caller took the task from a queue before its first run, and owns it.
+        let stage = unsafe { Self::stage(header) };
+        // SAFETY: as above.
+        let closure = unsafe { stage.replace(Stage::Empty) };
+        // The closure's own destructors may panic; the refusal stands.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(closure)));
+        // SAFETY: as above.
+        let task = unsafe { header.as_ref() };
+        // SAFETY: as above. The stage is empty, so nothing is dropped.
+        unsafe { stage.write(Stage::Output(Err(JoinError::from_refusal(task, refusal)))) };
+        super::join::complete(header);
+    }
+
+    unsafe fn take_output(header: NonNull<Header>, to: *mut ()) {
+        // SAFETY: the task is done and its handle asks, who owns the stage from then on.
+        let stage = unsafe { Self::stage(header) };
+        // SAFETY: as above.
+        let Stage::Output(output) = (unsafe { stage.replace(Stage::Empty) }) else {
+            unreachable!("a task's output is taken once, after its end");
+        };
+        // SAFETY: `to` has room for a `Result<T, JoinError>`, by the contract of the table.
+        unsafe { to.cast::<Result<T, JoinError>>().write(output) };
+    }
+
+    unsafe fn drop_output(header: NonNull<Header>) {
+        // SAFETY: the task is done and its handle is gone or asks, so the caller owns the stage.
+        let stage = unsafe { Self::stage(header) };
+        // SAFETY: as above.
+        let output = unsafe { stage.replace(Stage::Empty) };
+        // Nobody is left to be told of a panic in the output's destructor but the panic hook.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(output)));
+    }
+
+    unsafe fn free(header: NonNull<Header>) {
+        // SAFETY: the last reference is gone, and the cell came out of a box.
+        drop(unsafe { Box::from_raw(header.cast::<TaskCell<F, T>>().as_ptr()) });
+    }
+}

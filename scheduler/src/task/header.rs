@@ -1,0 +1,245 @@
+//! The part of a task that does not know its types, and counted references to it.
+
+use super::Id;
+use super::living::Links;
+use super::state::{State, Wake};
+use crate::carrier::Carrier;
+use crate::fiber::Fiber;
+use crate::park::Parker;
+use crate::shared::Shared;
+use crate::sync::Arc;
+use crate::sync::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
+use std::cell::{Cell, UnsafeCell};
+use std::ops::Deref;
+use std::ptr::NonNull;
+
+/// What the header needs of the typed rest.
+pub(super) struct VTable {
+    /// Runs the closure and stores its output. Called once, on the task's fiber.
+    pub(super) run: unsafe fn(*const ()),
+    /// Drops the closure of a task that never ran and stores the error in place of its output.
+    pub(super) refuse: unsafe fn(NonNull<Header>, super::join::Refusal),
+    /// Moves the output to the address, a `Result<T, JoinError>`.
+    pub(super) take_output: unsafe fn(NonNull<Header>, *mut ()),
+    /// Drops the output.
+    pub(super) drop_output: unsafe fn(NonNull<Header>),
+    /// Frees the task, and with it whatever its stage still holds.
+    pub(super) free: unsafe fn(NonNull<Header>),
+}
+
+/// See the module, and the field rules in [`super`].
+#[repr(C, align(64))]
+pub(crate) struct Header {
+    pub(crate) state: State,
+    refs: AtomicU32,
+    pub(super) vtable: &'static VTable,
+    pub(crate) shared: Arc<Shared>,
+    /// The task's fiber from its first run to its end.
+    pub(crate) fiber: Cell<Option<NonNull<Fiber>>>,
+    /// The carrier that the task must resume on: set at its first run if it is pinned, and while
+    /// it waits in place. Null: any.
+    pub(crate) home: AtomicPtr<Carrier>,
+    /// A word of the embedder's, valid while the task runs. The scheduler only keeps it.
+    pub(crate) embedder: Cell<*const ()>,
+    /// How many native layers are on the task's call chain: with one it cannot be switched away.
+    pub(crate) native_layers: Cell<u32>,
+    /// How many of them lie under a callback that catches what unwinds towards them.
+    pub(crate) guarded_layers: Cell<u32>,
+    /// Whether its code runs on its carrier's stack now, and not on its fiber's.
+    pub(crate) on_carrier_stack: Cell<bool>,
+    /// Whether the task is on the living list.
+    pub(crate) linked: Cell<bool>,
+    /// May the task resume elsewhere once it has started?
+    pub(crate) migrating: bool,
+    pub(crate) id: Id,
+    /// The next task in a mailbox.
+    pub(crate) next: Cell<*const Header>,
+    pub(super) joiner: UnsafeCell<Option<Waker>>,
+    pub(super) links: UnsafeCell<Links>,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) span: tracing::Span,
+}
+
+// SAFETY: shared fields are atomics or constants; each other field has one toucher at a time, by
+// the rules in the module `task`, handed over through the state word or a queue.
+unsafe impl Sync for Header {}
+// SAFETY: as above; a header is freed by whoever drops the last reference.
+unsafe impl Send for Header {}
+
+/// What is fixed when a task is spawned.
+pub(crate) struct Birth {
+    pub(crate) shared: Arc<Shared>,
+    pub(crate) id: Id,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) span: tracing::Span,
+    pub(crate) migrating: bool,
+}
+
+impl Header {
+    /// A header with two references: the scheduler's and the join handle's.
+    pub(super) fn new(birth: Birth, vtable: &'static VTable) -> Header {
+        Header {
+            state: State::new(),
+            refs: AtomicU32::new(2),
+            vtable,
+            shared: birth.shared,
+            fiber: Cell::new(None),
+            home: AtomicPtr::new(std::ptr::null_mut()),
+            embedder: Cell::new(std::ptr::null()),
+            native_layers: Cell::new(0),
+            guarded_layers: Cell::new(0),
+            on_carrier_stack: Cell::new(false),
+            linked: Cell::new(false),
+            migrating: birth.migrating,
+            id: birth.id,
+            next: Cell::new(std::ptr::null()),
+            joiner: UnsafeCell::new(None),
+            links: UnsafeCell::new(Links::new()),
+            name: birth.name,
+            span: birth.span,
+        }
+    }
+
+    /// The carrier that the task is bound to, if any.
+    #[inline]
+    pub(crate) fn home(&self) -> Option<&Carrier> {
+        // ORDERING: Relaxed, the reader won a wake or owns the task, and so sees the owner's write
+        // through the state word (task.state) or a queue.
+        let home = NonNull::new(self.home.load(Ordering::Relaxed))?;
+        // SAFETY: carriers live in the arena as long as `Shared`, which the header holds.
+        Some(unsafe { home.as_ref() })
+    }
+
+    /// The name for messages: given, or none.
+    pub(crate) fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+
+    /// The task's function to run on a fiber, with its argument.
+    pub(crate) fn body(&self) -> crate::fiber::Body {
+        crate::fiber::Body { run: self.vtable.run, argument: std::ptr::from_ref(self).cast() }
+    }
+}
+
+/// A counted reference to a task.
+pub(crate) struct TaskRef(NonNull<Header>);
+
+// SAFETY: a reference gives access to `Sync` parts, and to the owner's fields only by the rules.
+unsafe impl Send for TaskRef {}
+// SAFETY: as above.
+unsafe impl Sync for TaskRef {}
+
+impl TaskRef {
+    /// Takes over one of the counted references to the header.
+    ///
+    /// # Safety
+    /// The caller gives up a reference that it owns.
+    #[inline]
+    pub(crate) unsafe fn from_raw(header: NonNull<Header>) -> TaskRef {
+        TaskRef(header)
+    }
+
+    /// The pointer, with the reference that goes with it.
+    #[inline]
+    pub(crate) fn into_raw(self) -> NonNull<Header> {
+        let raw = self.0;
+        std::mem::forget(self);
+        raw
+    }
+
+    pub(crate) fn as_raw(&self) -> NonNull<Header> {
+        self.0
+    }
+
+    /// Wakes the task: it goes on, or will find at its next suspension that it need not.
+    pub(crate) fn wake(&self) {
+        self.settle(self.state.transition_to_woken());
+    }
+
+    /// Asks the task to unwind at its next suspension point.
+    pub(crate) fn abort(&self) {
+        self.settle(self.state.transition_to_aborting());
+    }
+
+    /// Does what a won wake owes.
+    #[inline]
+    fn settle(&self, owed: Wake) {
+        match owed {
+            Wake::Submit => {
+                tracing::trace!(target: "sortie::task", task = self.id.0, "wake");
+                // SAFETY: the winner of the wake owns the scheduler's reference, which the task
+                // kept while it was suspended.
+                let task = unsafe { TaskRef::from_raw(self.0) };
+                // `self` keeps the header, and through it the runtime, until the queue is told.
+                self.shared.submit(task);
+            }
+            Wake::Unpark => {
+                tracing::trace!(target: "sortie::task", task = self.id.0, "wake in place");
+                if let Some(home) = self.home() {
+                    home.parker.unpark();
+                }
+            }
+            Wake::Nothing => {}
+        }
+    }
+}
+
+impl Clone for TaskRef {
+    #[inline]
+    fn clone(&self) -> TaskRef {
+        // ORDERING: Relaxed, a new reference is made from one that keeps the header alive.
+        let before = self.refs.fetch_add(1, Ordering::Relaxed);
+        assert!(before < u32::MAX / 2, "more than 2^31 references to one task");
+        TaskRef(self.0)
+    }
+}
+
+impl Drop for TaskRef {
+    #[inline]
+    fn drop(&mut self) {
+        // ORDERING(task.refs): Release, pairs with the Acquire fence below: what was done through
+        // any reference comes before the end.
+        if self.refs.fetch_sub(1, Ordering::Release) == 1 {
+            // ORDERING(task.refs): Acquire, pairs with the Release of each earlier drop.
+            fence(Ordering::Acquire);
+            // SAFETY: this was the last reference.
+            unsafe { (self.vtable.free)(self.0) };
+        }
+    }
+}
+
+impl Deref for TaskRef {
+    type Target = Header;
+    #[inline]
+    fn deref(&self) -> &Header {
+        // SAFETY: the counted reference keeps the header.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl std::fmt::Debug for TaskRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Task")
+            .field("id", &self.id)
+            .field("name", &self.name)
+            .field("state", &self.state)
+            .finish()
+    }
+}
+
+/// Somebody who waits: a task, or a thread that is not ours or has a native layer on top.
+#[derive(Clone)]
+pub(crate) enum Waker {
+    Task(TaskRef),
+    Thread(Arc<Parker>),
+}
+
+impl Waker {
+    /// Ends the wait. May be called more than once, and for no reason.
+    pub(crate) fn wake(&self) {
+        match self {
+            Waker::Task(task) => task.wake(),
+            Waker::Thread(parker) => parker.unpark(),
+        }
+    }
+}

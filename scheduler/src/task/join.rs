@@ -1,0 +1,293 @@
+//! The end of a task: its output, what went wrong, and the right to be told.
+
+use super::header::{Header, TaskRef};
+use super::{Id, state::Completed};
+use crate::stack::StackError;
+use crate::sync::Arc;
+use crate::sync::Mutex;
+use crate::wait;
+use std::any::Any;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
+
+/// The payload by which an abort unwinds a task. Private, so that nobody else can throw it.
+pub(crate) struct Abort;
+
+/// Unwinds the current task, without the panic hook's message.
+pub(crate) fn raise_abort() -> ! {
+    std::panic::resume_unwind(Box::new(Abort))
+}
+
+/// Why a task ended before it ran.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// The runtime was shut down.
+    ShutDown,
+    /// No stack could be had for it.
+    Stack(StackError),
+}
+
+/// Ends a task whose output or error is stored: wakes the joiner, or drops what nobody wants.
+pub(super) fn complete(header: NonNull<Header>) {
+    // SAFETY: the caller owns the task, and with it the scheduler's reference.
+    let task = unsafe { header.as_ref() };
+    let Completed { wake_joiner, drop_output } = task.state.transition_to_done();
+    if drop_output {
+        // SAFETY: the handle is gone, so the completer owns the output.
+        unsafe { (task.vtable.drop_output)(header) };
+    }
+    if wake_joiner {
+        // SAFETY: `JOINER` was set at the end, so the waker is the completer's.
+        let joiner = unsafe { (*task.joiner.get()).take() };
+        if let Some(joiner) = joiner {
+            joiner.wake();
+        }
+    }
+}
+
+/// The right to a task's output. Dropping it detaches the task, which runs on.
+#[must_use = "dropping a join handle detaches the task; call `join` to wait for it"]
+pub struct JoinHandle<T> {
+    task: Option<TaskRef>,
+    output: PhantomData<fn() -> T>,
+}
+
+impl<T> JoinHandle<T> {
+    /// # Safety
+    /// `task` is the handle's reference of a task whose output is a `T`.
+    pub(crate) unsafe fn new(task: TaskRef) -> Self {
+        JoinHandle { task: Some(task), output: PhantomData }
+    }
+
+    fn task(&self) -> &TaskRef {
+        self.task.as_ref().expect("present until `join` or the drop")
+    }
+
+    /// The task's number.
+    ///
+    /// ```
+    /// let runtime = sortie_scheduler::Config::new().start()?;
+    /// let task = runtime.spawn(|| ());
+    /// println!("{}", task.id());
+    /// # task.join().unwrap();
+    /// # Ok::<(), sortie_scheduler::StartError>(())
+    /// ```
+    pub fn id(&self) -> Id {
+        self.task().id
+    }
+
+    /// True once the task has ended, and [`JoinHandle::join`] would not wait.
+    pub fn is_finished(&self) -> bool {
+        self.task().state.load().is_done()
+    }
+
+    /// Waits for the task to end and returns its output.
+    ///
+    /// In a task, the task is suspended; inside a callback, where it cannot be, its carrier waits
+    /// and the worker goes to somebody else. On any other thread, and in native code, the thread
+    /// sleeps. If the waiting task is aborted, the wait ends by unwinding and the task that was
+    /// waited for is detached.
+    ///
+    /// # Errors
+    /// [`JoinError`] if the task panicked, was aborted, was refused by a shutdown or for want of a
+    /// stack, or if the wait could never end.
+    pub fn join(mut self) -> Result<T, JoinError> {
+        let task = self.task();
+        if !task.state.load().is_done() {
+            wait_for(task)?;
+        }
+        let task = self.task.take().expect("present until here");
+        let mut output = MaybeUninit::<Result<T, JoinError>>::uninit();
+        // SAFETY: the task is done, and this handle, which is now spent, takes its output once.
+        unsafe { (task.vtable.take_output)(task.as_raw(), output.as_mut_ptr().cast()) };
+        // SAFETY: written by the line above.
+        unsafe { output.assume_init() }
+    }
+}
+
+/// Waits until `task` is done.
+#[inline(never)]
+fn wait_for(task: &TaskRef) -> Result<(), JoinError> {
+    if wait::would_deadlock(task) {
+        return Err(JoinError::new(task, Kind::Deadlock));
+    }
+    /// Takes the waker back if the wait is left by unwinding.
+    struct Registered<'a>(&'a TaskRef);
+    impl Drop for Registered<'_> {
+        fn drop(&mut self) {
+            if self.0.state.transition_to_unjoined() {
+                // SAFETY: the task is not done and `JOINER` is clear: the waker is the joiner's.
+                drop(unsafe { (*self.0.joiner.get()).take() });
+            }
+        }
+    }
+    let waiter = wait::Waiter::new();
+    // SAFETY: a task has one handle, and `JOINER` is not set: the field is the joiner's.
+    unsafe { *task.joiner.get() = Some(waiter.waker()) };
+    if !task.state.transition_to_joined() {
+        // SAFETY: the task was done before `JOINER` was set: the field is still the joiner's.
+        drop(unsafe { (*task.joiner.get()).take() });
+        return Ok(());
+    }
+    let registered = Registered(task);
+    while !task.state.load().is_done() {
+        waiter.pause();
+    }
+    // Done: the waker is the completer's, who may be about to use it.
+    std::mem::forget(registered);
+    Ok(())
+}
+
+impl<T> Drop for JoinHandle<T> {
+    fn drop(&mut self) {
+        if let Some(task) = self.task.take()
+            && task.state.transition_to_detached()
+        {
+            // SAFETY: the task is done and this handle was not joined: the output is the handle's.
+            unsafe { (task.vtable.drop_output)(task.as_raw()) };
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for JoinHandle<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("JoinHandle").field(&self.task).finish()
+    }
+}
+
+/// Why a task has no output.
+pub struct JoinError {
+    id: Id,
+    name: Option<Arc<str>>,
+    kind: Kind,
+}
+
+enum Kind {
+    /// In a mutex only so that the error is `Sync`.
+    Panicked(Mutex<Box<dyn Any + Send>>),
+    Aborted,
+    Refused(Refusal),
+    Deadlock,
+}
+
+impl JoinError {
+    fn new(task: &Header, kind: Kind) -> JoinError {
+        JoinError { id: task.id, name: task.name.clone(), kind }
+    }
+
+    pub(super) fn from_panic(task: &Header, payload: Box<dyn Any + Send>) -> JoinError {
+        let kind = match payload.downcast::<Abort>() {
+            Ok(_) => Kind::Aborted,
+            Err(payload) => Kind::Panicked(Mutex::new(payload)),
+        };
+        JoinError::new(task, kind)
+    }
+
+    pub(super) fn from_refusal(task: &Header, refusal: Refusal) -> JoinError {
+        JoinError::new(task, Kind::Refused(refusal))
+    }
+
+    /// The task's number.
+    pub fn id(&self) -> Id {
+        self.id
+    }
+
+    /// True if the task panicked.
+    pub fn is_panic(&self) -> bool {
+        matches!(self.kind, Kind::Panicked(_))
+    }
+
+    /// True if the task had started and was unwound before its end, by a shutdown.
+    pub fn is_aborted(&self) -> bool {
+        matches!(self.kind, Kind::Aborted)
+    }
+
+    /// True if the task never ran because its runtime was shut down.
+    pub fn is_shut_down(&self) -> bool {
+        matches!(self.kind, Kind::Refused(Refusal::ShutDown))
+    }
+
+    /// True if the wait could never have ended: the joiner holds, inside a callback, the carrier
+    /// that the other task is pinned to.
+    pub fn is_deadlock(&self) -> bool {
+        matches!(self.kind, Kind::Deadlock)
+    }
+
+    /// The panic's payload, to look at or to raise again with [`std::panic::resume_unwind`].
+    ///
+    /// # Errors
+    /// The error itself, if the task did not panic.
+    pub fn into_panic(self) -> Result<Box<dyn Any + Send>, JoinError> {
+        match self.kind {
+            Kind::Panicked(payload) => Ok(payload.into_inner()),
+            _ => Err(self),
+        }
+    }
+}
+
+/// The message of a panic, as far as it has one.
+fn message(payload: &(dyn Any + Send)) -> Option<&str> {
+    payload
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+}
+
+impl std::fmt::Display for JoinError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "task {name:?} (id {}) ", self.id)?,
+            None => write!(f, "task {} ", self.id)?,
+        }
+        match &self.kind {
+            Kind::Panicked(payload) => match message(&**payload.lock()) {
+                Some(message) => write!(f, "panicked: {message}"),
+                None => f.write_str("panicked with a payload that is no text"),
+            },
+            Kind::Aborted => f.write_str("was aborted by the shutdown of its runtime"),
+            Kind::Refused(Refusal::ShutDown) => f.write_str(
+                "never ran: its runtime was shut down; spawn before the shutdown, or on another",
+            ),
+            Kind::Refused(Refusal::Stack(error)) => {
+                write!(f, "never ran, no stack could be had for it: {error}")
+            }
+            Kind::Deadlock => f.write_str(
+                "is pinned to the carrier that this callback holds, so a join here never ends; \
+                 join it after the native call, or spawn it with `migrating`",
+            ),
+        }
+    }
+}
+
+impl std::fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "JoinError({self})")
+    }
+}
+
+impl std::error::Error for JoinError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.kind {
+            Kind::Refused(Refusal::Stack(error)) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+/// Ends a task that was never started.
+pub(crate) fn refuse(task: TaskRef, refusal: Refusal) {
+    // SAFETY: the caller took the task from a queue or just made it: it owns the task.
+    unsafe { (task.vtable.refuse)(task.as_raw(), refusal) };
+}
+
+/// What [`std::panic::catch_unwind`] of user code may have caught: is it our abort?
+pub(crate) fn is_abort(payload: &(dyn Any + Send)) -> bool {
+    payload.is::<Abort>()
+}
+
+/// Runs user code whose panic has no one to go to but the panic hook.
+pub(crate) fn contain(f: impl FnOnce()) {
+    let _ = catch_unwind(AssertUnwindSafe(f));
+}

@@ -1,0 +1,110 @@
+//! The list of the living: every task that has ever been suspended and has not ended.
+//!
+//! A suspended task is on no queue; if whoever should wake it never does, only this list still
+//! knows it. Shutdown aborts what it finds here, and a dump names it. Tasks on a queue or on a
+//! carrier are found there, so a task that is never suspended never comes here, and a short task
+//! pays nothing.
+//!
+//! Several lists, each under its lock, so that carriers do not meet.
+
+use super::header::{Header, TaskRef};
+use crate::sync::Mutex;
+use crossbeam_utils::CachePadded;
+use std::ptr::{self, NonNull};
+
+const SHARDS: usize = 16;
+
+/// A task's neighbours in its list. Touched under the list's lock only.
+#[derive(Debug)]
+pub(crate) struct Links {
+    previous: *const Header,
+    next: *const Header,
+}
+
+impl Links {
+    pub(super) fn new() -> Links {
+        Links { previous: ptr::null(), next: ptr::null() }
+    }
+}
+
+struct First(*const Header);
+
+// SAFETY: the pointer and all links behind it are touched under the list's lock only.
+unsafe impl Send for First {}
+
+/// See the module.
+pub(crate) struct Living {
+    shards: [CachePadded<Mutex<First>>; SHARDS],
+}
+
+impl Living {
+    pub(crate) fn new() -> Living {
+        Living {
+            shards: std::array::from_fn(|_| CachePadded::new(Mutex::new(First(ptr::null())))),
+        }
+    }
+
+    fn shard(&self, task: &Header) -> &Mutex<First> {
+        &self.shards[task.id.0 as usize % SHARDS]
+    }
+
+    /// Adds a task that is about to be suspended, once. By its owner.
+    pub(crate) fn add(&self, task: &Header) {
+        if task.linked.replace(true) {
+            return;
+        }
+        let mut first = self.shard(task).lock();
+        // SAFETY: under the lock, and the list holds no task that has ended.
+        unsafe {
+            (*task.links.get()).next = first.0;
+        }
+        if let Some(head) = NonNull::new(first.0.cast_mut()) {
+            // SAFETY: as above.
+            unsafe { (*head.as_ref().links.get()).previous = task };
+        }
+        first.0 = task;
+    }
+
+    /// Removes a task that has ended. By its owner.
+    pub(crate) fn remove(&self, task: &Header) {
+        if !task.linked.replace(false) {
+            return;
+        }
+        let mut first = self.shard(task).lock();
+        // SAFETY: under the lock.
+        let links = unsafe { task.links.get().replace(Links::new()) };
+        match NonNull::new(links.previous.cast_mut()) {
+            // SAFETY: under the lock; a neighbour is in the list, so it has not ended.
+            Some(previous) => unsafe { (*previous.as_ref().links.get()).next = links.next },
+            None => first.0 = links.next,
+        }
+        if let Some(next) = NonNull::new(links.next.cast_mut()) {
+            // SAFETY: as above.
+            unsafe { (*next.as_ref().links.get()).previous = links.previous };
+        }
+    }
+
+    /// A reference to every task in the list.
+    pub(crate) fn all(&self) -> Vec<TaskRef> {
+        let mut tasks = Vec::new();
+        for shard in &self.shards {
+            let first = shard.lock();
+            let mut at = first.0;
+            while let Some(task) = NonNull::new(at.cast_mut()) {
+                // SAFETY: a task in the list has not ended, so the scheduler's reference is out:
+                // it cannot be freed while the lock keeps it from being removed.
+                let borrowed = std::mem::ManuallyDrop::new(unsafe { TaskRef::from_raw(task) });
+                tasks.push(TaskRef::clone(&borrowed));
+                // SAFETY: under the lock.
+                at = unsafe { (*borrowed.links.get()).next };
+            }
+        }
+        tasks
+    }
+}
+
+impl std::fmt::Debug for Living {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_list().entries(self.all()).finish()
+    }
+}

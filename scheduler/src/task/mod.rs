@@ -1,0 +1,53 @@
+//! Tasks: what is spawned, runs on a fiber, is joined or aborted.
+//!
+//! - `state.rs`: the state word; says where a task is, and what each change owes.
+//! - `header.rs`: the part of a task that does not know its types, and references to it.
+//! - `cell.rs`: the typed rest: closure, then output.
+//! - `join.rs`: the right to the output; what went wrong with a task.
+//! - `living.rs`: the list of tasks that have been suspended, for shutdown and dumps.
+//!
+//! # Who may touch which field of a header
+//!
+//! 1. `state` and `refs`: anybody with a reference.
+//! 2. `id`, `name`, `span`, `migrating`, `vtable`, `shared`: constant.
+//! 3. `fiber`, `embedder`, `native_layers`, `guarded_layers`, `linked`: the *owner*. While a task is `ACTIVE` that is
+//!    whoever took it from a queue, or runs it; while `BLOCKED` the carrier that it waits on;
+//!    while `SUSPENDED` nobody.
+//! 4. `home`: written by the owner, read by the winner of a wake.
+//! 5. `joiner`: the joiner until it has set `JOINER`, then the completer.
+//! 6. `next`: whoever owns the mailbox entry.
+//! 7. `links`: under the living list's lock.
+//! 8. The stage in the cell: the body while it runs; from `DONE` on the join handle, or the
+//!    completer if the handle is gone.
+
+pub(crate) mod cell;
+pub(crate) mod header;
+pub(crate) mod join;
+pub(crate) mod living;
+pub(crate) mod state;
+
+pub(crate) use header::{Header, TaskRef, Waker};
+pub use join::{JoinError, JoinHandle};
+
+/// A task's number, unique in its runtime. Tasks get them in about the order of their spawns.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Id(pub(crate) u64);
+
+impl Id {
+    /// The number itself.
+    pub fn get(self) -> u64 {
+        self.0
+    }
+}
+
+impl std::fmt::Debug for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Id({})", self.0)
+    }
+}
+
+impl std::fmt::Display for Id {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}

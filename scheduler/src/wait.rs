@@ -1,0 +1,216 @@
+//! Waiting: how code that calls us stops until somebody wakes it.
+//!
+//! Three ways, chosen by where the caller is:
+//!
+//! | the caller | waits by |
+//! |---|---|
+//! | a task on its own fiber, with no native layer and no panic under way | switching its fiber away |
+//! | a task inside a callback, or while unwinding, or on an attached foreign thread | *in place*: its worker goes to somebody else, its carrier sleeps |
+//! | any other thread; a task in native code | the thread sleeps, as a foreign thread does |
+//!
+//! A wait is: make a [`Waiter`], hand its waker to whoever shall end the wait, then
+//! [`Waiter::pause`] until the condition holds. A pause may end for no reason.
+//!
+//! Pauses are the suspension points: there an abort is raised, if no foreign frame lies between
+//! and the thread is not panicking. Never inside a loop of our own that holds a lock.
+
+use crate::carrier::Carrier;
+use crate::crossing;
+use crate::fiber::Reason;
+use crate::park::Parker;
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
+use crate::task::join::raise_abort;
+use crate::task::state::Suspend;
+use crate::task::{Header, TaskRef, Waker};
+use crate::worker::current;
+use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
+use std::time::{Duration, Instant};
+
+/// Somebody about to wait. Stays on the thread or the fiber that made it.
+pub(crate) enum Waiter {
+    Task(TaskRef),
+    Thread(Arc<Parker>),
+}
+
+/// The carrier and the task of code that runs managed on a carrier.
+///
+/// Copies of pointers: read anew after each switch, never kept across one.
+pub(crate) fn managed() -> Option<(&'static Carrier, &'static Header)> {
+    // SAFETY: the carrier is in an arena that outlives the thread's stay in the runtime. The
+    // lifetime is a promise of this function's callers not to keep it across a switch.
+    let carrier = unsafe { current::carrier().as_ref() }?;
+    if !carrier.word.is_run() {
+        return None;
+    }
+    // SAFETY: the task on a carrier is kept by the loop until it is switched away.
+    let task = unsafe { carrier.current().as_ref() }?;
+    Some((carrier, task))
+}
+
+/// The task whose call chain this thread is in, managed or native.
+pub(crate) fn task() -> Option<&'static Header> {
+    // SAFETY: as in `managed`.
+    let carrier = unsafe { current::carrier().as_ref() }?;
+    // SAFETY: as in `managed`.
+    unsafe { carrier.current().as_ref() }
+}
+
+/// A counted reference to a task that the caller knows to be alive.
+pub(crate) fn reference(task: &Header) -> TaskRef {
+    // SAFETY: not a reference of ours to give up, hence never dropped: only cloned.
+    let borrowed = ManuallyDrop::new(unsafe { TaskRef::from_raw(NonNull::from(task)) });
+    TaskRef::clone(&borrowed)
+}
+
+impl Waiter {
+    pub(crate) fn new() -> Waiter {
+        match managed() {
+            Some((_, task)) => Waiter::Task(reference(task)),
+            None => Waiter::Thread(current::thread_parker()),
+        }
+    }
+
+    /// What ends the wait.
+    pub(crate) fn waker(&self) -> Waker {
+        match self {
+            Waiter::Task(task) => Waker::Task(task.clone()),
+            Waiter::Thread(parker) => Waker::Thread(parker.clone()),
+        }
+    }
+
+    /// Waits for a wake, or for no reason. Unwinds if the task is aborted.
+    pub(crate) fn pause(&self) {
+        match self {
+            Waiter::Thread(parker) => parker.park(),
+            Waiter::Task(_) => pause(),
+        }
+    }
+}
+
+/// May this task's fiber be switched away?
+#[inline]
+pub(crate) fn is_switchable(task: &Header) -> bool {
+    task.native_layers.get() == 0 && task.fiber.get().is_some() && !std::thread::panicking()
+}
+
+/// May an abort be raised here?
+pub(crate) fn may_unwind(task: &Header) -> bool {
+    task.native_layers.get() == task.guarded_layers.get()
+        && task.fiber.get().is_some()
+        && !std::thread::panicking()
+}
+
+/// Raises the abort that somebody asked for, or that the end of the runtime brings, if it may be
+/// raised.
+#[inline]
+pub(crate) fn raise_if_aborted(task: &Header) {
+    let wanted = task.state.load().is_abort_requested() || task.shared.is_closing();
+    if wanted && may_unwind(task) {
+        raise_abort();
+    }
+}
+
+/// A pause of the current task.
+fn pause() {
+    let Some((carrier, task)) = managed() else { return };
+    raise_if_aborted(task);
+    if is_switchable(task) {
+        switch_away(task, Reason::Suspended);
+    } else {
+        block_in_place(carrier, task);
+    }
+    if let Some((_, task)) = managed() {
+        raise_if_aborted(task);
+    }
+}
+
+/// Leaves the current task's fiber. Never inlined: nothing of the thread is kept in its caller.
+#[inline(never)]
+pub(crate) fn switch_away(task: &Header, reason: Reason) {
+    let fiber = task.fiber.get().expect("a task that is switched has a fiber");
+    // SAFETY: the fiber is the running task's own; only its address-stable inside is used.
+    let inside = unsafe { fiber.as_ref() }.inside();
+    // SAFETY: this is the task's own fiber, on its own stack: it has no native layer, so nothing
+    // borrowed the carrier's. Where it may go on is for the loop to honour.
+    unsafe { inside.suspend(reason) };
+}
+
+/// Waits on the carrier until the task is woken.
+#[cold]
+fn block_in_place(carrier: &Carrier, task: &Header) {
+    let bound = !task.home.load(Ordering::Relaxed).is_null();
+    if !bound {
+        // ORDERING: Relaxed, published to the winner of the wake by the state word (task.state).
+        task.home.store(std::ptr::from_ref(carrier).cast_mut(), Ordering::Relaxed);
+    }
+    if task.state.transition_to_blocked() == Suspend::Suspended {
+        tracing::debug!(target: "sortie::crossing", task = task.id.get(), "wait in place");
+        crossing::give_away(carrier);
+        while task.state.load().is_blocked() && !carrier.shared().is_terminated() {
+            carrier.parker.park();
+        }
+        task.state.transition_to_unblocked();
+        crossing::regain_or_stop(carrier, task);
+    }
+    if !bound {
+        // ORDERING: Relaxed, as above.
+        task.home.store(std::ptr::null_mut(), Ordering::Relaxed);
+    }
+}
+
+/// Lets others run: true if somebody else could.
+pub(crate) fn yield_now() -> bool {
+    let Some((carrier, task)) = managed() else { return false };
+    raise_if_aborted(task);
+    if is_switchable(task) {
+        // SAFETY: this is the carrier's thread, and the word says `RUN`.
+        let alone = unsafe { carrier.is_alone() };
+        if alone {
+            return false;
+        }
+        switch_away(task, Reason::Yielded);
+    } else {
+        if !carrier.shared().work_waits() {
+            return false;
+        }
+        crossing::give_away(carrier);
+        crossing::regain_or_stop(carrier, task);
+    }
+    if let Some((_, task)) = managed() {
+        raise_if_aborted(task);
+    }
+    true
+}
+
+/// Waits until `duration` has passed.
+pub(crate) fn sleep(duration: Duration) {
+    let waiter = Waiter::new();
+    let until = Instant::now().checked_add(duration);
+    match (&waiter, until) {
+        (Waiter::Task(task), Some(until)) => {
+            if task.shared.timers.set(until, waiter.waker()) {
+                task.shared.gate.ring();
+            }
+            while Instant::now() < until {
+                waiter.pause();
+            }
+        }
+        // Past the end of the clock: for ever, or until an abort.
+        (Waiter::Task(_), None) => loop {
+            waiter.pause();
+        },
+        (Waiter::Thread(_), _) => std::thread::sleep(duration),
+    }
+}
+
+/// Would waiting for `other` here never end? True if the caller waits in place on the carrier that
+/// `other` is pinned to.
+pub(crate) fn would_deadlock(other: &Header) -> bool {
+    managed().is_some_and(|(carrier, task)| {
+        !is_switchable(task)
+            && !other.migrating
+            && std::ptr::eq(other.home.load(Ordering::Relaxed), carrier)
+    })
+}

@@ -1,0 +1,2 @@
+//! Sortie.
+#![deny(missing_docs)]

@@ -1,0 +1,174 @@
+//! Where [`Layers`](super::Layers) keeps what it must know of each layer above the base.
+//!
+//! A stack of [`Slot`]s that lets the first few live without memory of their own, and can fail to
+//! grow, but never aborts over it. Knows nothing of the rules: who may push what is said above.
+//!
+//! **INVARIANT(slots.spill)**: slots from [`INLINE`] on are in `spill`, which holds no others.
+
+/// How many slots need no memory of their own: two native calls, each with a callback. Nearly all
+/// tasks stay below, and a vector alone would cost an allocation in every task that makes a call.
+pub(super) const INLINE: usize = 4;
+
+/// One layer above the base. Its height tells whether it is native or managed.
+#[derive(Clone, Copy)]
+pub(super) struct Slot {
+    /// Native: the target. Managed: the marker saved when the callback began, if `marked`.
+    pub(super) word: usize,
+    /// Native: this is a `Ux`. Managed: a marker was set when the callback began.
+    pub(super) marked: bool,
+}
+
+impl Slot {
+    const EMPTY: Self = Self {
+        word: 0,
+        marked: false,
+    };
+
+    pub(super) const fn native(target: usize) -> Self {
+        Self {
+            word: target,
+            marked: false,
+        }
+    }
+
+    pub(super) const fn unhooked(target: usize) -> Self {
+        Self {
+            word: target,
+            marked: true,
+        }
+    }
+
+    pub(super) const fn managed(saved: Option<usize>) -> Self {
+        match saved {
+            Some(word) => Self { word, marked: true },
+            None => Self::EMPTY,
+        }
+    }
+
+    /// The marker that a managed slot saved.
+    pub(super) const fn saved(self) -> Option<usize> {
+        if self.marked { Some(self.word) } else { None }
+    }
+}
+
+/// There is no room for another slot.
+pub(super) struct Full;
+
+#[derive(Clone)]
+pub(super) struct Slots {
+    len: usize,
+    /// The lowest slots. Those at `len` and higher are leftovers.
+    inline: [Slot; INLINE],
+    /// The others. Its memory is kept for reuse until [`Slots::clear`].
+    spill: Vec<Slot>,
+    /// How many there may be. The inline ones need no memory and are never refused.
+    limit: usize,
+}
+
+impl Slots {
+    pub(super) const fn new(limit: usize) -> Self {
+        Self {
+            len: 0,
+            inline: [Slot::EMPTY; INLINE],
+            spill: Vec::new(),
+            limit,
+        }
+    }
+
+    #[inline]
+    pub(super) const fn len(&self) -> usize {
+        self.len
+    }
+
+    pub(super) const fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Sets how many slots there may be. Those beyond, if any, stay.
+    pub(super) const fn set_limit(&mut self, limit: usize) {
+        self.limit = limit;
+    }
+
+    /// The slot at `index`, which must be below [`Slots::len`].
+    #[inline]
+    pub(super) fn at(&self, index: usize) -> Slot {
+        debug_assert!(index < self.len);
+        match self.inline.get(index) {
+            Some(slot) => *slot,
+            None => self.spill[index - INLINE],
+        }
+    }
+
+    #[inline]
+    pub(super) fn push(&mut self, slot: Slot) -> Result<(), Full> {
+        let Some(place) = self.inline.get_mut(self.len) else {
+            return self.push_spilled(slot);
+        };
+        *place = slot;
+        self.len += 1;
+        Ok(())
+    }
+
+    /// Pushes both, or none.
+    pub(super) fn push_pair(&mut self, lower: Slot, upper: Slot) -> Result<(), Full> {
+        self.reserve(2)?;
+        self.push(lower)?;
+        // `reserve` found room for this one too: it cannot fail with the lower one pushed.
+        self.push(upper)
+    }
+
+    /// Pops the slot on top. There must be one.
+    #[inline]
+    pub(super) fn pop(&mut self) -> Slot {
+        self.len -= 1;
+        match self.inline.get(self.len) {
+            Some(slot) => *slot,
+            None => self.pop_spilled(),
+        }
+    }
+
+    /// Finds room for `count` more, so that so many pushes cannot fail.
+    pub(super) fn reserve(&mut self, count: usize) -> Result<(), Full> {
+        let len = self.len + count;
+        let spilled = len.saturating_sub(INLINE);
+        if spilled == 0 {
+            return Ok(());
+        }
+        if len > self.limit {
+            return Err(Full);
+        }
+        self.spill
+            .try_reserve(spilled - self.spill.len())
+            .map_err(|_| Full)
+    }
+
+    /// Pops all and frees the memory.
+    pub(super) fn clear(&mut self) {
+        self.len = 0;
+        self.spill = Vec::new();
+    }
+
+    #[inline(never)]
+    fn push_spilled(&mut self, slot: Slot) -> Result<(), Full> {
+        self.reserve(1)?;
+        self.spill.push(slot);
+        self.len += 1;
+        self.check();
+        Ok(())
+    }
+
+    #[inline(never)]
+    fn pop_spilled(&mut self) -> Slot {
+        let slot = self.spill.pop().expect("see INVARIANT(slots.spill)");
+        self.check();
+        slot
+    }
+
+    fn check(&self) {
+        debug_assert_eq!(
+            self.spill.len(),
+            self.len.saturating_sub(INLINE),
+            "see INVARIANT(slots.spill)"
+        );
+    }
+}
