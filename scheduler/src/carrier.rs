@@ -164,7 +164,10 @@ impl Carrier {
     pub(crate) unsafe fn put_worker(&self, mut worker: Box<Worker>) {
         worker.tenure = 0;
         // ORDERING: Relaxed, published by the Release store in `Word::leave`.
-        debug_assert!(self.worker.load(Ordering::Relaxed).is_null(), "one worker at most");
+        debug_assert!(
+            self.worker.load(Ordering::Relaxed).is_null(),
+            "one worker at most"
+        );
         // ORDERING: Relaxed, as above.
         self.worker.store(Box::into_raw(worker), Ordering::Relaxed);
         self.word.run();
@@ -293,6 +296,10 @@ impl Arena {
 
     /// All structures.
     pub(crate) fn all(&self) -> Vec<CarrierRef> {
-        self.carriers.lock().iter().map(|carrier| (**carrier).as_ref()).collect()
+        self.carriers
+            .lock()
+            .iter()
+            .map(|carrier| (**carrier).as_ref())
+            .collect()
     }
 }

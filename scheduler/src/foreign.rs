@@ -78,11 +78,19 @@ pub(crate) fn attach(
     task.native_layers.set(1);
     let carrier = shared.arena.acquire(Arc::as_ptr(shared), true);
     // ORDERING: Relaxed, the thread's own, read by itself.
-    task.home.store(ptr::from_ref(&*carrier).cast_mut(), Ordering::Relaxed);
+    task.home
+        .store(ptr::from_ref(&*carrier).cast_mut(), Ordering::Relaxed);
     carrier.word.wait();
     // ORDERING: Relaxed, as above.
-    carrier.current.store(task.as_raw().as_ptr(), Ordering::Relaxed);
-    let attachment = Attachment { shared: shared.clone(), carrier, task, _embedder: kept };
+    carrier
+        .current
+        .store(task.as_raw().as_ptr(), Ordering::Relaxed);
+    let attachment = Attachment {
+        shared: shared.clone(),
+        carrier,
+        task,
+        _embedder: kept,
+    };
     let kept = ATTACHED.try_with(|attached| *attached.borrow_mut() = Some(attachment));
     if kept.is_err() {
         // The thread is ending: its thread-locals are gone, and so was the attachment just now.

@@ -18,7 +18,10 @@
 //! | `shared`, `scheduler` | what the threads of a runtime share; the public face |
 #![deny(missing_docs)]
 
-#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
+#[cfg(not(all(
+    target_os = "linux",
+    any(target_arch = "x86_64", target_arch = "aarch64")
+)))]
 compile_error!(
     "sortie runs on Linux on x86-64 and aarch64 only: its stacks, guards, futexes and context \
      switches are written for those two. Build for one of them, or cfg the dependency out."

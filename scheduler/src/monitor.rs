@@ -33,7 +33,11 @@ const NAP: Duration = Duration::from_millis(2);
 /// The monitor's thread.
 pub(crate) fn main(shared: &Arc<Shared>) {
     sharpen_timers();
-    let mut eye = Eye { carriers: Vec::new(), seen: Vec::new(), looks: 0 };
+    let mut eye = Eye {
+        carriers: Vec::new(),
+        seen: Vec::new(),
+        looks: 0,
+    };
     while !shared.is_stopping() {
         shared.metrics.add(Counter::MonitorTicks);
         let due = shared.timers.fire(Instant::now());
@@ -129,7 +133,9 @@ impl Eye {
 
 /// Takes the worker of a carrier that is still in the call that was `seen`.
 fn retake(shared: &Shared, carrier: CarrierRef, seen: Snapshot) -> bool {
-    let Some(worker) = carrier.retake(seen) else { return false };
+    let Some(worker) = carrier.retake(seen) else {
+        return false;
+    };
     // ORDERING: Relaxed, for the record only.
     let target = carrier.target.load(std::sync::atomic::Ordering::Relaxed);
     shared.metrics.add(Counter::Retakes);

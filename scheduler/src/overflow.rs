@@ -23,9 +23,13 @@ pub(crate) fn on_carrier() -> Option<AltStack> {
 fn describe(fault: &Fault, message: &mut Message) {
     let _ = fault;
     // SAFETY: the handler runs on the thread that faulted; the arena outlives its stay.
-    let Some(carrier) = (unsafe { current::carrier().as_ref() }) else { return };
+    let Some(carrier) = (unsafe { current::carrier().as_ref() }) else {
+        return;
+    };
     // SAFETY: the loop keeps the task on its carrier.
-    let Some(task) = (unsafe { carrier.current().as_ref() }) else { return };
+    let Some(task) = (unsafe { carrier.current().as_ref() }) else {
+        return;
+    };
     let _ = match task.name() {
         Some(name) => write!(message, "task {name:?} (id {})", task.id),
         None => write!(message, "task {}", task.id),

@@ -30,7 +30,9 @@ pub(crate) struct Parker {
 impl Parker {
     /// A parker without a token.
     pub(crate) fn new() -> Self {
-        Parker { word: AtomicU32::new(EMPTY) }
+        Parker {
+            word: AtomicU32::new(EMPTY),
+        }
     }
 
     /// Takes the token, sleeping until there is one. May change `errno`.

@@ -61,7 +61,11 @@ pub struct Spawn {
 impl Spawn {
     /// No name, the default span, pinned once started unless the runtime is `migrating`.
     pub const fn new() -> Spawn {
-        Spawn { name: None, span: None, migrating: false }
+        Spawn {
+            name: None,
+            span: None,
+            migrating: false,
+        }
     }
 
     /// Names the task.
@@ -117,7 +121,9 @@ impl Scheduler {
 
     /// The scheduler whose carrier this thread is, in managed or native code.
     pub fn current() -> Option<Scheduler> {
-        wait::task().map(|task| Scheduler { shared: task.shared.clone() })
+        wait::task().map(|task| Scheduler {
+            shared: task.shared.clone(),
+        })
     }
 
     /// Ends the scheduler: refuses spawns, aborts suspended tasks, waits for the rest until `limit`
@@ -181,7 +187,11 @@ impl Scheduler {
             saturations: sum(Counter::Saturations),
             monitor_wakeups: sum(Counter::MonitorTicks),
             queued: shared.injector.len()
-                + shared.shown.iter().map(|shown| shown.queues.len()).sum::<usize>(),
+                + shared
+                    .shown
+                    .iter()
+                    .map(|shown| shown.queues.len())
+                    .sum::<usize>(),
             stack_bytes: shared.fibers.stack_bytes(),
             stacks: shared.fibers.stats(),
         }
@@ -190,7 +200,10 @@ impl Scheduler {
     /// Every task that was suspended at least once and has not ended, by number.
     pub fn living(&self) -> Vec<(Id, Option<Arc<str>>)> {
         let tasks = self.shared.living.all();
-        let mut tasks: Vec<_> = tasks.iter().map(|task| (task.id, task.name.clone())).collect();
+        let mut tasks: Vec<_> = tasks
+            .iter()
+            .map(|task| (task.id, task.name.clone()))
+            .collect();
         tasks.sort_by_key(|(id, _)| *id);
         tasks
     }
@@ -198,7 +211,9 @@ impl Scheduler {
 
 impl Shared {
     fn start_first_carrier(&self) -> std::io::Result<()> {
-        let Some(worker) = self.lobby.take_idle() else { return Ok(()) };
+        let Some(worker) = self.lobby.take_idle() else {
+            return Ok(());
+        };
         self.start_carrier(worker).map_err(|(worker, error)| {
             let _ = self.lobby.put_idle(worker);
             error
@@ -361,7 +376,9 @@ impl CarrierWord {
 #[inline]
 pub unsafe fn on_carrier_stack<R>(f: impl FnOnce() -> R) -> R {
     let Some(task) = wait::task() else { return f() };
-    let Some(fiber) = task.fiber.get() else { return f() };
+    let Some(fiber) = task.fiber.get() else {
+        return f();
+    };
     if task.on_carrier_stack.replace(true) {
         return f();
     }

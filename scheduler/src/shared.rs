@@ -280,11 +280,16 @@ impl Shared {
         );
     }
 
-    pub(crate) fn start_carrier(&self, worker: Box<Worker>) -> Result<(), (Box<Worker>, std::io::Error)> {
+    pub(crate) fn start_carrier(
+        &self,
+        worker: Box<Worker>,
+    ) -> Result<(), (Box<Worker>, std::io::Error)> {
         // ORDERING: Relaxed, a count with a limit; the thread itself is what matters.
-        let room = self.threads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |threads| {
-            (threads < self.config.carrier_cap()).then_some(threads + 1)
-        });
+        let room = self
+            .threads
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |threads| {
+                (threads < self.config.carrier_cap()).then_some(threads + 1)
+            });
         if room.is_err() {
             return Err((worker, std::io::Error::other("max_carriers is reached")));
         }
@@ -314,7 +319,9 @@ impl Shared {
                 Ok(())
             }
             Err(error) => {
-                let worker = carrier.take_gift().expect("given above, and no thread to take it");
+                let worker = carrier
+                    .take_gift()
+                    .expect("given above, and no thread to take it");
                 // ORDERING: Relaxed, as above.
                 self.threads.fetch_sub(1, Ordering::Relaxed);
                 drop(handle);
@@ -359,7 +366,11 @@ impl Shared {
 
     /// The sum of a counter.
     pub(crate) fn sum(&self, counter: Counter) -> u64 {
-        let workers = self.shown.iter().map(|shown| shown.metrics.get(counter)).sum::<u64>();
+        let workers = self
+            .shown
+            .iter()
+            .map(|shown| shown.metrics.get(counter))
+            .sum::<u64>();
         workers + self.metrics.get(counter)
     }
 

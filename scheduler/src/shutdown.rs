@@ -57,8 +57,14 @@ impl std::fmt::Display for Report {
         if self.is_clean() {
             return write!(f, "shut down in {ms} ms; nothing is left");
         }
-        write!(f, "shut down in {ms} ms; {} tasks were left:", self.stragglers.len())?;
-        self.stragglers.iter().try_for_each(|straggler| write!(f, "\n  {straggler}"))
+        write!(
+            f,
+            "shut down in {ms} ms; {} tasks were left:",
+            self.stragglers.len()
+        )?;
+        self.stragglers
+            .iter()
+            .try_for_each(|straggler| write!(f, "\n  {straggler}"))
     }
 }
 
@@ -132,7 +138,10 @@ pub(crate) fn shutdown(shared: &Arc<Shared>, limit: Duration) -> Report {
         terminate(shared)
     };
     clear(shared);
-    Report { stragglers, elapsed: start.elapsed() }
+    Report {
+        stragglers,
+        elapsed: start.elapsed(),
+    }
 }
 
 /// Aborts what is suspended until nothing lives. False: the deadline came first.
@@ -150,7 +159,9 @@ fn close(shared: &Shared, deadline: Option<Instant>) -> bool {
         if left.is_some_and(|left| left.is_zero()) {
             return false;
         }
-        shared.closer.park_timeout(left.unwrap_or(REMINDER).min(REMINDER));
+        shared
+            .closer
+            .park_timeout(left.unwrap_or(REMINDER).min(REMINDER));
     }
 }
 
@@ -162,6 +173,10 @@ fn stop(shared: &Shared) {
         shared.closer.park_timeout(REMINDER);
     }
     join(shared);
+    let (_line, idle) = shared.lobby.close();
+    for mut worker in idle {
+        shared.fibers.give(worker.take_fibers());
+    }
 }
 
 /// The deadline is past: closes the lobby, ends the threads that can end, names the rest.
@@ -173,9 +188,7 @@ fn terminate(shared: &Shared) -> Vec<Straggler> {
     let (_line, idle) = shared.lobby.close();
     for mut worker in idle {
         shared.fibers.give(worker.take_fibers());
-        while let Some(task) =
-            worker.queues.pop().or_else(|| worker.queues.pop_yielded())
-        {
+        while let Some(task) = worker.queues.pop().or_else(|| worker.queues.pop_yielded()) {
             refuse_or_keep(shared, task);
         }
     }
@@ -186,7 +199,14 @@ fn terminate(shared: &Shared) -> Vec<Straggler> {
     }
     let stragglers = census(shared);
     let grace = Instant::now() + GRACE;
-    let stuck = || shared.arena.all().iter().filter(|carrier| carrier.is_occupied()).count();
+    let stuck = || {
+        shared
+            .arena
+            .all()
+            .iter()
+            .filter(|carrier| carrier.is_occupied())
+            .count()
+    };
     while shared.threads.load(Ordering::Relaxed) > stuck() && Instant::now() < grace {
         call_all(shared);
         shared.closer.park_timeout(Duration::from_millis(1));
@@ -253,14 +273,16 @@ fn census(shared: &Shared) -> Vec<Straggler> {
     for carrier in shared.arena.all() {
         let task = carrier.current.load(Ordering::Relaxed);
         // SAFETY: as above.
-        let Some(task) = (unsafe { task.as_ref() }) else { continue };
+        let Some(task) = (unsafe { task.as_ref() }) else {
+            continue;
+        };
         if carrier.foreign {
             continue;
         }
         let place = match carrier.word.load().phase() {
-            Phase::Native | Phase::Taken => {
-                Place::Native { target: carrier.target.load(Ordering::Relaxed) }
-            }
+            Phase::Native | Phase::Taken => Place::Native {
+                target: carrier.target.load(Ordering::Relaxed),
+            },
             Phase::Run => Place::Managed,
             Phase::Waiting | Phase::Spare => Place::Suspended,
         };
@@ -277,6 +299,10 @@ fn census(shared: &Shared) -> Vec<Straggler> {
 
 impl Straggler {
     fn new(task: &Header, place: Place) -> Straggler {
-        Straggler { id: task.id, name: task.name.clone(), place }
+        Straggler {
+            id: task.id,
+            name: task.name.clone(),
+            place,
+        }
     }
 }

@@ -114,7 +114,9 @@ pub(crate) fn raise_if_aborted(task: &Header) {
 
 /// A pause of the current task.
 fn pause() {
-    let Some((carrier, task)) = managed() else { return };
+    let Some((carrier, task)) = managed() else {
+        return;
+    };
     raise_if_aborted(task);
     if is_switchable(task) {
         switch_away(task, Reason::Suspended);
@@ -129,7 +131,10 @@ fn pause() {
 /// Leaves the current task's fiber. Never inlined: nothing of the thread is kept in its caller.
 #[inline(never)]
 pub(crate) fn switch_away(task: &Header, reason: Reason) {
-    let fiber = task.fiber.get().expect("a task that is switched has a fiber");
+    let fiber = task
+        .fiber
+        .get()
+        .expect("a task that is switched has a fiber");
     // SAFETY: the fiber is the running task's own; only its address-stable inside is used.
     let inside = unsafe { fiber.as_ref() }.inside();
     // SAFETY: this is the task's own fiber, on its own stack: it has no native layer, so nothing
@@ -143,7 +148,8 @@ fn block_in_place(carrier: &Carrier, task: &Header) {
     let bound = !task.home.load(Ordering::Relaxed).is_null();
     if !bound {
         // ORDERING: Relaxed, published to the winner of the wake by the state word (task.state).
-        task.home.store(std::ptr::from_ref(carrier).cast_mut(), Ordering::Relaxed);
+        task.home
+            .store(std::ptr::from_ref(carrier).cast_mut(), Ordering::Relaxed);
     }
     if task.state.transition_to_blocked() == Suspend::Suspended {
         tracing::debug!(target: "sortie::crossing", task = task.id.get(), "wait in place");
@@ -162,7 +168,9 @@ fn block_in_place(carrier: &Carrier, task: &Header) {
 
 /// Lets others run: true if somebody else could.
 pub(crate) fn yield_now() -> bool {
-    let Some((carrier, task)) = managed() else { return false };
+    let Some((carrier, task)) = managed() else {
+        return false;
+    };
     raise_if_aborted(task);
     if is_switchable(task) {
         // SAFETY: this is the carrier's thread, and the word says `RUN`.

@@ -114,8 +114,8 @@ fn write_library_advice(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
     write!(
         f,
         "\ninstall the package that holds lib{name}.so.N (and run ldconfig), or give the library's path \
-         or full file name; a library that is linked into the program itself is reached by \
-         `Library::process`, or in `pinvoke!` by a block without `#[library]`",
+         or full file name; functions that are linked into the program itself are declared in a block of \
+         `pinvoke!` without `#[library]`",
     )
 }
 

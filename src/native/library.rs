@@ -2,9 +2,9 @@
 //!
 //! [`Library`] is a shared handle on one mapped object; [`NativeFn`] is a typed function of it that holds such a
 //! handle, so INVARIANT(library.mapped): a function's object stays mapped while its `NativeFn` exists.
-//! Loading and symbol lookup run foreign code (initialisers, indirect functions) and touch the disk; both are
-//! announced to the runtime as native calls, with the targets `dlopen` and `dlsym`.
-//! Closing is not announced: it happens in `Drop`, where a task must not lose its worker.
+//! Loading, symbol lookup and closing run foreign code (initialisers, indirect functions, finalisers) and touch the
+//! disk: they are announced to the runtime as native calls, with the targets `dlopen`, `dlsym` and `dlclose`. Only while
+//! the thread panics a library is closed without a word, as a task makes no transition then.
 //!
 //! This module must not know where libraries are looked for (`search`), nor how a call is announced (`call`).
 
@@ -26,6 +26,7 @@ pub use self::function::{NativeFn, NativeSignature};
 /// The loader's functions as targets: what a library does while it is loaded is native code like any other.
 static DLOPEN: Target = Target::named("dlopen");
 static DLSYM: Target = Target::named("dlsym");
+static DLCLOSE: Target = Target::named("dlclose");
 
 /// A native library in this process.
 ///
@@ -68,7 +69,7 @@ pub struct Library {
 
 /// What all handles on one opened library share.
 struct Mapped {
-    handle: Handle,
+    handle: Held,
     name: String,
     path: PathBuf,
 }
@@ -132,7 +133,7 @@ impl Library {
         let name = file_name_of(&path);
         Library {
             mapped: Arc::new(Mapped {
-                handle,
+                handle: Held::new(handle),
                 name,
                 // A deleted or virtual file keeps the loader's name.
                 path: std::fs::canonicalize(&path).unwrap_or(path),
@@ -169,7 +170,7 @@ impl Library {
         let found = call_here(&DLSYM, || {
             // SAFETY: the symbol is only taken as an address here. A lookup may run an indirect function's
             // resolver, which belongs to the initialisation that the opener has vouched for.
-            unsafe { self.mapped.handle.get::<*const ()>(symbol) }
+            unsafe { self.mapped.handle.get().get::<*const ()>(symbol) }
         });
         match found {
             Ok(found) => {
@@ -230,6 +231,38 @@ impl fmt::Debug for Library {
             .field("name", &self.name())
             .field("path", &self.path())
             .finish()
+    }
+}
+
+/// A loader's handle whose closing is announced.
+struct Held {
+    /// Taken only by `drop`.
+    handle: Option<Handle>,
+}
+
+impl Held {
+    fn new(handle: Handle) -> Held {
+        Held {
+            handle: Some(handle),
+        }
+    }
+
+    fn get(&self) -> &Handle {
+        self.handle
+            .as_ref()
+            .expect("a handle is taken only when it is dropped")
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let handle = self.handle.take();
+        if std::thread::panicking() {
+            drop(handle);
+        } else {
+            DLCLOSE.resolve(libc::dlclose as *const () as usize, "libc");
+            call_here(&DLCLOSE, move || drop(handle));
+        }
     }
 }
 

@@ -274,6 +274,15 @@ impl Search<'_> {
     }
 
     fn failed(&mut self, what: impl Into<String>, why: impl Into<String>) {
+        let (what, why) = (what.into(), why.into());
+        // The loader's texts begin with the name that it was given.
+        let why = match why
+            .strip_prefix(&what)
+            .and_then(|rest| rest.strip_prefix(": "))
+        {
+            Some(rest) => rest.to_owned(),
+            None => why,
+        };
         self.tried.push(Tried::new(what, why));
     }
 }

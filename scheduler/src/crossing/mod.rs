@@ -25,7 +25,9 @@ pub struct Terminated;
 /// Does not block. Keeps `errno`.
 #[inline]
 pub fn leave(target: usize) -> bool {
-    let Some((carrier, task)) = wait::managed() else { return false };
+    let Some((carrier, task)) = wait::managed() else {
+        return false;
+    };
     task.native_layers.set(task.native_layers.get() + 1);
     publish(carrier, target);
     true
@@ -35,7 +37,9 @@ pub fn leave(target: usize) -> bool {
 ///
 /// A foreign thread at its outermost exit gives its worker away at once.
 pub fn leave_again(target: usize) -> bool {
-    let Some((carrier, task)) = wait::managed() else { return false };
+    let Some((carrier, task)) = wait::managed() else {
+        return false;
+    };
     if carrier.foreign && task.native_layers.get() <= 1 {
         let errno = Errno::save();
         give_away(carrier);
@@ -96,9 +100,13 @@ pub fn call_back() -> Result<bool, Terminated> {
 #[inline]
 fn enter(pops: bool) -> Result<bool, Terminated> {
     // SAFETY: the arena outlives this thread's stay in the runtime.
-    let Some(carrier) = (unsafe { current::carrier().as_ref() }) else { return Ok(false) };
+    let Some(carrier) = (unsafe { current::carrier().as_ref() }) else {
+        return Ok(false);
+    };
     // SAFETY: the loop keeps the task on its carrier.
-    let Some(task) = (unsafe { carrier.current().as_ref() }) else { return Ok(false) };
+    let Some(task) = (unsafe { carrier.current().as_ref() }) else {
+        return Ok(false);
+    };
     if carrier.word.come_back() {
         if pops {
             task.native_layers.set(task.native_layers.get() - 1);
@@ -111,11 +119,7 @@ fn enter(pops: bool) -> Result<bool, Terminated> {
 /// The worker is gone. Re-entry, in the order of the README.
 #[cold]
 #[inline(never)]
-fn enter_without_worker(
-    carrier: &Carrier,
-    task: &Header,
-    pops: bool,
-) -> Result<bool, Terminated> {
+fn enter_without_worker(carrier: &Carrier, task: &Header, pops: bool) -> Result<bool, Terminated> {
     carrier.forget_worker();
     let errno = Errno::save();
     if pops {

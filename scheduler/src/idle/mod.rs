@@ -105,7 +105,9 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
     /// The first to look for work, or false: somebody looks already.
     pub(crate) fn start_searching_alone(&self) -> bool {
         // ORDERING(idle.counters): SeqCst, as above.
-        self.searching.compare_exchange(0, 1, Ordering::SeqCst, Ordering::Relaxed).is_ok()
+        self.searching
+            .compare_exchange(0, 1, Ordering::SeqCst, Ordering::Relaxed)
+            .is_ok()
     }
 
     /// One less looks for work. True: it was the last.

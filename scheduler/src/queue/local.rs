@@ -41,7 +41,12 @@ impl Local {
             deque: deque.stealer(),
             ring: ring.stealer(),
         });
-        Local { remote, deque, ring, slot_streak: 0 }
+        Local {
+            remote,
+            deque,
+            ring,
+            slot_streak: 0,
+        }
     }
 
     pub(crate) fn remote(&self) -> &Arc<Remote> {

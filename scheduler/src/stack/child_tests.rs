@@ -396,9 +396,12 @@ fn sent_with_address(kind: GuardKind) {
     // The union that holds the address starts at the third word of 64 bits.
     let words = (&raw mut info).cast::<usize>();
     // SAFETY: within the 128 bytes of the information.
-    unsafe { words.add(2).write(stack.bounds().start) };
-    // SAFETY: these have no preconditions.
-    let (process, thread) = unsafe { (libc::getpid(), libc::gettid()) };
+    let address = unsafe { words.add(2) };
+    // SAFETY: as above; nothing else refers to it now.
+    unsafe { address.write(stack.bounds().start) };
+    let process = process::id();
+    // SAFETY: has no preconditions.
+    let thread = unsafe { libc::gettid() };
     // SAFETY: the kernel reads the information.
     let result = unsafe {
         libc::syscall(
@@ -650,12 +653,18 @@ fn unmap_refused(kind: GuardKind) {
     let pool = Stacks::with_guard(fibers(), kind);
     let mut stacks: Vec<_> = (0..5000).map(|_| pool.take().unwrap()).collect();
     let limits: Vec<_> = stacks.iter().map(|stack| stack.bounds().start).collect();
+    eprintln!("{}", fs::read_to_string("/proc/self/maps").unwrap());
     let slabs = pool.stats().slabs;
-    // Every second page protected: a mapping each.
+    // Every second page protected is two mappings more, the last page one.
     let filler = os::Mapping::new(2 * limit * page).unwrap();
-    let mut pages = filler.range().step_by(2 * page);
-    // SAFETY: nobody uses the filler.
-    while unsafe { filler.guard(take_page(&mut pages, page), GuardKind::Protect) }.is_ok() {}
+    let Range { start, end } = filler.range();
+    let starts = (start..end - 2 * page).step_by(2 * page).skip(1);
+    let protect = |start| {
+        // SAFETY: nobody uses the filler.
+        unsafe { filler.guard(start..start + page, GuardKind::Protect) }.is_ok()
+    };
+    assert!(starts.take_while(|start| protect(*start)).count() < limit);
+    protect(end - page);
     pool.give_batch(&mut stacks);
     pool.trim();
     let refused = pool.stats();
@@ -673,11 +682,6 @@ fn unmap_refused(kind: GuardKind) {
     pool.trim();
     assert_eq!(pool.stats().slabs, 1);
     println!("REFUSED {} of {slabs}", refused.slabs - 1);
-}
-
-fn take_page(pages: &mut impl Iterator<Item = usize>, page: usize) -> Range<usize> {
-    let start = pages.next().expect("more pages than the limit of mappings");
-    start..start + page
 }
 
 #[test]

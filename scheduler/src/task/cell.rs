@@ -53,7 +53,9 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
     /// The header belongs to a `TaskCell<F, T>`, and the caller is the one who may touch its stage.
     unsafe fn stage(header: NonNull<Header>) -> *mut Stage<F, T> {
         // SAFETY: by contract.
-        unsafe { header.cast::<TaskCell<F, T>>().as_ref() }.stage.get()
+        unsafe { header.cast::<TaskCell<F, T>>().as_ref() }
+            .stage
+            .get()
     }
 
     unsafe fn run(header: *const ()) {

@@ -117,7 +117,10 @@ impl Header {
 
     /// The task's function to run on a fiber, with its argument.
     pub(crate) fn body(&self) -> crate::fiber::Body {
-        crate::fiber::Body { run: self.vtable.run, argument: std::ptr::from_ref(self).cast() }
+        crate::fiber::Body {
+            run: self.vtable.run,
+            argument: std::ptr::from_ref(self).cast(),
+        }
     }
 }
 
@@ -189,7 +192,10 @@ impl Clone for TaskRef {
     fn clone(&self) -> TaskRef {
         // ORDERING: Relaxed, a new reference is made from one that keeps the header alive.
         let before = self.refs.fetch_add(1, Ordering::Relaxed);
-        assert!(before < u32::MAX / 2, "more than 2^31 references to one task");
+        assert!(
+            before < u32::MAX / 2,
+            "more than 2^31 references to one task"
+        );
         TaskRef(self.0)
     }
 }

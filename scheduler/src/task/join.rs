@@ -33,7 +33,10 @@ pub(crate) enum Refusal {
 pub(super) fn complete(header: NonNull<Header>) {
     // SAFETY: the caller owns the task, and with it the scheduler's reference.
     let task = unsafe { header.as_ref() };
-    let Completed { wake_joiner, drop_output } = task.state.transition_to_done();
+    let Completed {
+        wake_joiner,
+        drop_output,
+    } = task.state.transition_to_done();
     if drop_output {
         // SAFETY: the handle is gone, so the completer owns the output.
         unsafe { (task.vtable.drop_output)(header) };
@@ -58,11 +61,16 @@ impl<T> JoinHandle<T> {
     /// # Safety
     /// `task` is the handle's reference of a task whose output is a `T`.
     pub(crate) unsafe fn new(task: TaskRef) -> Self {
-        JoinHandle { task: Some(task), output: PhantomData }
+        JoinHandle {
+            task: Some(task),
+            output: PhantomData,
+        }
     }
 
     fn task(&self) -> &TaskRef {
-        self.task.as_ref().expect("present until `join` or the drop")
+        self.task
+            .as_ref()
+            .expect("present until `join` or the drop")
     }
 
     /// The task's number.
@@ -174,7 +182,11 @@ enum Kind {
 
 impl JoinError {
     fn new(task: &Header, kind: Kind) -> JoinError {
-        JoinError { id: task.id, name: task.name.clone(), kind }
+        JoinError {
+            id: task.id,
+            name: task.name.clone(),
+            kind,
+        }
     }
 
     pub(super) fn from_panic(task: &Header, payload: Box<dyn Any + Send>) -> JoinError {
@@ -280,14 +292,4 @@ impl std::error::Error for JoinError {
 pub(crate) fn refuse(task: TaskRef, refusal: Refusal) {
     // SAFETY: the caller took the task from a queue or just made it: it owns the task.
     unsafe { (task.vtable.refuse)(task.as_raw(), refusal) };
-}
-
-/// What [`std::panic::catch_unwind`] of user code may have caught: is it our abort?
-pub(crate) fn is_abort(payload: &(dyn Any + Send)) -> bool {
-    payload.is::<Abort>()
-}
-
-/// Runs user code whose panic has no one to go to but the panic hook.
-pub(crate) fn contain(f: impl FnOnce()) {
-    let _ = catch_unwind(AssertUnwindSafe(f));
 }

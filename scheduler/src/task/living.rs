@@ -23,7 +23,10 @@ pub(crate) struct Links {
 
 impl Links {
     pub(super) fn new() -> Links {
-        Links { previous: ptr::null(), next: ptr::null() }
+        Links {
+            previous: ptr::null(),
+            next: ptr::null(),
+        }
     }
 }
 

@@ -104,9 +104,12 @@ impl std::fmt::Debug for Snapshot {
             BLOCKED => "BLOCKED",
             _ => "DONE",
         })?;
-        for (bit, name) in
-            [(WOKEN, "|WOKEN"), (ABORT, "|ABORT"), (HANDLE, "|HANDLE"), (JOINER, "|JOINER")]
-        {
+        for (bit, name) in [
+            (WOKEN, "|WOKEN"),
+            (ABORT, "|ABORT"),
+            (HANDLE, "|HANDLE"),
+            (JOINER, "|JOINER"),
+        ] {
             if self.0 & bit != 0 {
                 f.write_str(name)?;
             }
@@ -140,7 +143,10 @@ impl State {
         loop {
             let (next, outcome) = step(now);
             // ORDERING(task.state): AcqRel, see the module.
-            match self.0.compare_exchange_weak(now, next, Ordering::AcqRel, Ordering::Relaxed) {
+            match self
+                .0
+                .compare_exchange_weak(now, next, Ordering::AcqRel, Ordering::Relaxed)
+            {
                 Ok(_) => return outcome,
                 Err(changed) => now = changed,
             }
@@ -187,7 +193,11 @@ impl State {
     #[inline]
     pub(crate) fn transition_to_done(&self) -> Completed {
         self.update(|now| {
-            assert!(now & PHASE == ACTIVE, "a task completes twice: {:?}", Snapshot(now));
+            assert!(
+                now & PHASE == ACTIVE,
+                "a task completes twice: {:?}",
+                Snapshot(now)
+            );
             let done = Completed {
                 wake_joiner: now & JOINER != 0,
                 drop_output: now & HANDLE == 0,
@@ -238,7 +248,11 @@ fn wake(now: u32) -> (u32, Wake) {
 
 #[inline]
 fn pause(now: u32, to: u32) -> (u32, Suspend) {
-    assert!(now & PHASE == ACTIVE, "a task that is not running pauses: {:?}", Snapshot(now));
+    assert!(
+        now & PHASE == ACTIVE,
+        "a task that is not running pauses: {:?}",
+        Snapshot(now)
+    );
     match now & WOKEN {
         0 => (now & !PHASE | to, Suspend::Suspended),
         _ => (now & !WOKEN, Suspend::Woken),

@@ -181,8 +181,7 @@ fn steal(shared: &Shared, worker: &mut Worker) -> Option<TaskRef> {
 /// queued meanwhile counted on it.
 fn found_work(carrier: &Carrier) {
     // SAFETY: this is the carrier's thread, in its loop.
-    let searched =
-        unsafe { carrier.with_worker(|worker| std::mem::take(&mut worker.searching)) };
+    let searched = unsafe { carrier.with_worker(|worker| std::mem::take(&mut worker.searching)) };
     if searched == Some(true) && carrier.shared().lobby.stop_searching() {
         carrier.shared().after_queueing();
     }
@@ -195,7 +194,11 @@ fn cede(carrier: &Carrier) -> bool {
     let returns = unsafe { carrier.with_ring(|ring| !ring.is_empty()) };
     stop_searching(carrier);
     // Before the lobby knows it: who sees the carrier there must see what it is.
-    if returns { carrier.word.wait() } else { carrier.word.spare() }
+    if returns {
+        carrier.word.wait()
+    } else {
+        carrier.word.spare()
+    }
     let Some(first) = carrier.shared().lobby.cede(carrier.as_ref(), returns) else {
         carrier.word.run();
         return false;
@@ -214,8 +217,7 @@ fn cede(carrier: &Carrier) -> bool {
 
 fn stop_searching(carrier: &Carrier) -> bool {
     // SAFETY: this is the carrier's thread, in its loop.
-    let searched =
-        unsafe { carrier.with_worker(|worker| std::mem::take(&mut worker.searching)) };
+    let searched = unsafe { carrier.with_worker(|worker| std::mem::take(&mut worker.searching)) };
     searched == Some(true) && carrier.shared().lobby.stop_searching()
 }
 
@@ -227,7 +229,9 @@ fn retire(carrier: &Carrier) {
     stop_searching(carrier);
     carrier.word.spare();
     // SAFETY: this is the carrier's thread, in its loop, and the word says `SPARE`.
-    let Some(worker) = (unsafe { carrier.take_worker() }) else { return };
+    let Some(worker) = (unsafe { carrier.take_worker() }) else {
+        return;
+    };
     if let Placed::Given(worker, first) = carrier.shared().lobby.retire(worker, carrier.as_ref()) {
         first.give(worker);
     }
@@ -283,7 +287,9 @@ fn sleep_as_spare(carrier: &Carrier) -> bool {
         if carrier.pinned.get() > 0 || !std::mem::take(&mut lingers) {
             carrier.parker.park();
         } else if !carrier.parker.park_timeout(SPARE_LINGER)
-            && shared.lobby.dismiss(carrier.as_ref(), shared.config.workers)
+            && shared
+                .lobby
+                .dismiss(carrier.as_ref(), shared.config.workers)
         {
             return false;
         }
@@ -321,9 +327,13 @@ fn run(carrier: &Carrier, task: TaskRef) {
         return;
     }
     found_work(carrier);
-    let Some(mut fiber) = task.fiber.get().or_else(|| start(carrier, &task)) else { return };
+    let Some(mut fiber) = task.fiber.get().or_else(|| start(carrier, &task)) else {
+        return;
+    };
     // ORDERING: Relaxed, see the carrier's field rules.
-    carrier.current.store(task.as_raw().as_ptr(), Ordering::Relaxed);
+    carrier
+        .current
+        .store(task.as_raw().as_ptr(), Ordering::Relaxed);
     let reason = {
         let _span = (!task.span.is_none()).then(|| task.span.enter());
         // SAFETY: the task came from a queue, so its fiber is this loop's; a new fiber was
@@ -355,7 +365,8 @@ fn start(carrier: &Carrier, task: &TaskRef) -> Option<NonNull<Fiber>> {
     fiber.prepare(task.body());
     if !task.migrating {
         // ORDERING: Relaxed, the owner writes; published by the state word (task.state).
-        task.home.store(ptr::from_ref(carrier).cast_mut(), Ordering::Relaxed);
+        task.home
+            .store(ptr::from_ref(carrier).cast_mut(), Ordering::Relaxed);
         carrier.pinned.set(carrier.pinned.get() + 1);
     }
     let fiber = NonNull::from(Box::leak(fiber));
@@ -444,9 +455,4 @@ fn finish(carrier: &Carrier, task: TaskRef) {
     drop(task);
     drop(census);
     shared.after_finish();
-}
-
-/// Is this header the one that runs on this carrier? For assertions.
-pub(crate) fn is_current(carrier: &Carrier, task: &Header) -> bool {
-    ptr::eq(carrier.current(), task)
 }

@@ -7,9 +7,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use libloading::os::unix::Library as Handle;
-
-use super::{Library, file_name_of};
+use super::{Held, Library, file_name_of};
 use crate::native::search;
 use crate::native::{Target, call_here};
 
@@ -86,7 +84,7 @@ struct Bound {
     library: Library,
     /// The object that really holds the function. The library's handle keeps what the library depends on, but
     /// the handle of the program keeps nothing that was opened later.
-    _holder: Option<Handle>,
+    _holder: Option<Held>,
 }
 
 impl<F: NativeSignature> NativeFn<F> {
@@ -106,7 +104,7 @@ impl<F: NativeSignature> NativeFn<F> {
             bound: Arc::new(Bound {
                 target: Target::dynamic(symbol.to_owned(), name, address as usize),
                 library: library.clone(),
-                _holder: holder,
+                _holder: holder.map(Held::new),
             }),
         }
     }
