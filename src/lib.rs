@@ -1,2 +1,131 @@
-//! Sortie.
+//! An embeddable fiber runtime that knows when a task leaves for native code, and does not let that
+//! stall the others.
+//!
+//! Tasks are stackful coroutines on a work-stealing scheduler. A task that calls native code says so
+//! (for nanoseconds), and while it blocks there, its worker runs other tasks. Native code may call
+//! back, and the callback may do all that a task may.
+//!
+//! ```
+//! use sortie::pinvoke;
+//!
+//! pinvoke! {
+//!     #[library = "m"]
+//!     unsafe extern "C" {
+//!         safe fn cos(x: f64) -> f64;
+//!     }
+//! }
+//!
+//! let runtime = sortie::Runtime::new()?;
+//! let sum = runtime.run(|| {
+//!     let tasks: Vec<_> = (0..100).map(|n| sortie::spawn(move || cos(n as f64))).collect();
+//!     tasks.into_iter().map(|task| task.join().unwrap()).sum::<f64>()
+//! });
+//! assert!((sum - 0.1).abs() < 1.0);
+//! # Ok::<(), sortie::BuildError>(())
+//! ```
+//!
+//! # Where to look
+//!
+//! | for | see |
+//! |---|---|
+//! | making a runtime, ending it | [`Runtime`], [`Builder`], [`ShutdownReport`] |
+//! | tasks | [`spawn`], [`JoinHandle`], [`yield_now`], [`sleep`], [`task`] |
+//! | native calls, callbacks, libraries | [`native`], [`pinvoke!`] |
+//! | raw transitions, for hosts and stubs | [`transition`] |
+//! | what happens inside | [`Runtime::snapshot`], and `tracing` events of the targets `sortie::task`, `sortie::crossing`, `sortie::monitor`, `sortie::carrier`, `sortie::shutdown` |
+//!
+//! # What our functions do where
+//!
+//! | | managed code of a task | native code that a task called | any other thread |
+//! |---|---|---|---|
+//! | [`spawn`] | spawns on the task's runtime | the same, by the global queue | panics, and names `Runtime::spawn` |
+//! | [`Runtime::spawn`], [`Handle::spawn`] | spawn | spawn | spawn |
+//! | [`Runtime::run`] | panics, and names `spawn` | blocks the thread | blocks the thread |
+//! | [`JoinHandle::join`], [`sleep`] | suspend the task | block the thread | block the thread |
+//! | [`yield_now`] | lets others run | returns | returns |
+//! | [`task::current`], [`transition::layers`] | answer | answer | `None`, none |
+//! | dropping a [`Runtime`], [`Runtime::shutdown`] | another's: waits; its own: asks and goes on | the same | waits |
 #![deny(missing_docs)]
+
+pub mod native;
+mod observe;
+mod runtime;
+mod shutdown;
+mod target;
+pub mod task;
+pub mod transition;
+
+pub use observe::Snapshot;
+pub use runtime::{Builder, Handle, Runtime};
+pub use shutdown::{ShutdownReport, Straggler};
+pub use sortie_scheduler::{
+    GuardKind, JoinError, JoinHandle, Place, StackError, StartError as BuildError,
+};
+pub use target::ledger::TargetRow;
+
+use std::time::Duration;
+
+/// Spawns a task on the current task's runtime.
+///
+/// Neither suspends nor blocks. The task may be run by any worker at first, and then stays on the
+/// thread that started it, unless the runtime is [`migrating`](Builder::migrating). Dropping the
+/// handle detaches the task.
+///
+/// # Panics
+/// On a thread that runs no task: [`Runtime::spawn`] and [`Handle::spawn`] spawn from anywhere.
+///
+/// ```
+/// let runtime = sortie::Runtime::new()?;
+/// let answer = runtime.run(|| sortie::spawn(|| 42).join().unwrap());
+/// assert_eq!(answer, 42);
+/// # Ok::<(), sortie::BuildError>(())
+/// ```
+#[track_caller]
+pub fn spawn<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    task::Builder::new().spawn(f)
+}
+
+/// Lets other tasks run, and goes on when it is this one's turn again.
+///
+/// A suspension point. Returns at once if nobody else could run here, outside of a task, and in native
+/// code. Inside a callback the worker goes to others, and the carrier waits for its turn.
+///
+/// ```
+/// let runtime = sortie::Runtime::builder().workers(1).build()?;
+/// let log = runtime.run(|| {
+///     let (send, log) = std::sync::mpsc::channel();
+///     let other = send.clone();
+///     let task = sortie::spawn(move || other.send("the other").unwrap());
+///     sortie::yield_now();
+///     send.send("this one").unwrap();
+///     task.join().unwrap();
+///     log.try_iter().collect::<Vec<_>>()
+/// });
+/// assert_eq!(log, ["the other", "this one"]);
+/// # Ok::<(), sortie::BuildError>(())
+/// ```
+pub fn yield_now() {
+    sortie_scheduler::yield_now();
+}
+
+/// Waits until at least `duration` has passed, on the monotonic clock.
+///
+/// A suspension point. [`Duration::MAX`] is for ever, or until an abort. Outside of a task, and in
+/// native code, the thread sleeps.
+///
+/// ```
+/// use std::time::{Duration, Instant};
+///
+/// let runtime = sortie::Runtime::new()?;
+/// let start = Instant::now();
+/// runtime.run(|| sortie::sleep(Duration::from_millis(2)));
+/// assert!(start.elapsed() >= Duration::from_millis(2));
+/// # Ok::<(), sortie::BuildError>(())
+/// ```
+pub fn sleep(duration: Duration) {
+    sortie_scheduler::sleep(duration);
+}

@@ -1,6 +1,8 @@
 //! What a runtime is started with, and why it may not start.
 
+use std::any::Any;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 
 /// How to start a scheduler. Every value has a default.
 ///
@@ -18,6 +20,7 @@ pub struct Config {
     pub(crate) native_stack_bytes: usize,
     pub(crate) thread_name: String,
     pub(crate) migrating: bool,
+    pub(crate) embedder: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// 64 KiB, and in debug builds, whose frames are larger, 256 KiB.
@@ -40,7 +43,15 @@ impl Config {
             native_stack_bytes: NATIVE_STACK_BYTES,
             thread_name: "sortie".to_owned(),
             migrating: false,
+            embedder: None,
         }
+    }
+
+    /// What the embedder keeps with the runtime; [`with_embedder`](crate::with_embedder) finds it in a
+    /// task.
+    pub fn embedder(mut self, embedder: Arc<dyn Any + Send + Sync>) -> Config {
+        self.embedder = Some(embedder);
+        self
     }
 
     /// How many tasks may run managed code at once; 1 to 1024.

@@ -53,8 +53,8 @@ pub use config::{Config, StartError};
 pub use foreign::AttachError;
 pub use scheduler::{
     CarrierWord, Scheduler, Spawn, Stats, carrier_word, checkpoint, current_task, guard,
-    is_managed, on_carrier_stack, raise, set_task_word, sleep, spawn_current, stop_current,
-    task_word, yield_now,
+    is_managed, on_carrier_stack, raise, set_task_word, sleep, spawn_current, task_word,
+    with_embedder, yield_now,
 };
 pub use shutdown::{Place, Report, Straggler};
 pub use stack::{GuardKind, StackError, StackStats, probe_guard};

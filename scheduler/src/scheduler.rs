@@ -143,6 +143,11 @@ impl Scheduler {
         self.shared.is_closing()
     }
 
+    /// True once the shutdown is over, or nearly: no task runs any more but stragglers.
+    pub fn is_ended(&self) -> bool {
+        self.shared.is_stopping()
+    }
+
     /// Is this thread one of this scheduler's carriers, or attached to it?
     pub fn is_current(&self) -> bool {
         wait::task().is_some_and(|task| Arc::ptr_eq(&task.shared, &self.shared))
@@ -368,6 +373,12 @@ impl CarrierWord {
     }
 }
 
+/// Runs `f` on what the embedder keeps with the current task's runtime ([`Config::embedder`]).
+pub fn with_embedder<R>(f: impl FnOnce(&(dyn Any + Send + Sync)) -> R) -> Option<R> {
+    let shared = wait::task()?.shared.clone();
+    shared.config.embedder.as_deref().map(f)
+}
+
 /// Runs `f` on the carrier's own stack if the current task is on its fiber's, else plainly.
 ///
 /// # Safety
@@ -411,15 +422,6 @@ pub fn guard<R>(f: impl FnOnce() -> R) -> thread::Result<R> {
 /// Goes on unwinding with a payload that [`guard`] caught.
 pub fn raise(payload: Box<dyn Any + Send>) -> ! {
     std::panic::resume_unwind(payload)
-}
-
-/// Ends the current task's stay in managed code for good: unwinds, or where foreign frames lie
-/// between parks the thread for ever. For a task whose return from native code was refused.
-pub fn stop_current() -> ! {
-    match wait::task() {
-        Some(task) => crate::crossing::stop(task),
-        None => panic!("the runtime of this thread was shut down"),
-    }
 }
 
 /// What a scheduler did, and has. Read without stopping anybody: values of one moment each.

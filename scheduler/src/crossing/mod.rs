@@ -83,8 +83,7 @@ fn kick_if_work_waits(carrier: &Carrier) {
 /// [`Terminated`]: there will be no worker; the task still counts as in native code.
 #[inline]
 pub fn come_back() -> Result<bool, Terminated> {
-    let task = enter(true)?;
-    Ok(task)
+    enter(true)
 }
 
 /// Native code calls back into managed code. As [`come_back`], but the native layer stays, so the
@@ -178,6 +177,32 @@ pub(crate) fn regain_or_stop(carrier: &Carrier, task: &Header) {
     }
 }
 
+/// The current task has returned from native code, was refused ([`Terminated`]), and no frame of
+/// that call is left: it unwinds from here, or where others lie below, parks the thread for good.
+pub fn stop_after_return() -> ! {
+    let task = wait::task().expect("called by a task that was refused its return");
+    task.native_layers.set(task.native_layers.get() - 1);
+    stop(task)
+}
+
+/// The current task ends: whatever native layers it has left open are closed, and it has its worker
+/// again unless the runtime is gone. Returns how many there were.
+pub fn close_all() -> u32 {
+    // SAFETY: the arena outlives this thread's stay in the runtime.
+    let Some(carrier) = (unsafe { current::carrier().as_ref() }) else {
+        return 0;
+    };
+    let Some(task) = wait::task() else { return 0 };
+    task.guarded_layers.set(0);
+    let left_open = task.native_layers.replace(0);
+    if left_open > 0 && !carrier.word.is_run() && !carrier.word.come_back() {
+        carrier.forget_worker();
+        // Without a worker the task still ends: its carrier's loop sees to the rest.
+        let _ = regain(carrier);
+    }
+    left_open
+}
+
 /// The runtime is gone under a task that is still here: its frames unwind, or, where they may not,
 /// the thread parks for good, and its stack with it.
 pub(crate) fn stop(task: &Header) -> ! {
@@ -205,19 +230,20 @@ pub(crate) fn give_away(carrier: &Carrier) {
 }
 
 /// The thread's `errno`, kept over system calls of ours.
-pub(crate) struct Errno(i32);
+#[derive(Debug)]
+pub struct Errno(i32);
 
 impl Errno {
-    /// Never inlined: the address of `errno` is the thread's, and must not outlive a switch.
+    /// Reads it. Never inlined: the address of `errno` is the thread's, and must not outlive a switch.
     #[inline(never)]
-    pub(crate) fn save() -> Errno {
+    pub fn save() -> Errno {
         // SAFETY: the address of this thread's `errno` is always good.
         Errno(unsafe { *libc::__errno_location() })
     }
 
-    /// Never inlined, as [`Errno::save`].
+    /// Writes it back, on whatever thread this is now. Never inlined, as [`Errno::save`].
     #[inline(never)]
-    pub(crate) fn restore(self) {
+    pub fn restore(self) {
         // SAFETY: as in `save`.
         unsafe { *libc::__errno_location() = self.0 };
     }

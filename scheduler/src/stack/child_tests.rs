@@ -38,11 +38,8 @@ fn child(case: &str, kind: GuardKind) -> Output {
         ])
         .env(CASE, case)
         .env(GUARD, kind.to_string())
-        // In a build with its checks, faults are still to end as they do in one without.
-        .env(
-            "ASAN_OPTIONS",
-            "handle_segv=0:handle_sigbus=0:handle_abort=0:use_sigaltstack=0",
-        )
+        // Under the address sanitizer, faults are still to end as they do without.
+        .env("ASAN_OPTIONS", "handle_segv=0:handle_sigbus=0")
         .output()
         .expect("the test binary runs again")
 }
@@ -468,6 +465,12 @@ fn mapped_bytes() -> usize {
     pages.split(' ').next().unwrap().parse::<usize>().unwrap() * os::page_bytes()
 }
 
+/// Whether a sanitizer's shadow fills the address space. It maps memory of its own as it likes, dies
+/// at any limit, and answers `mlockall` itself.
+fn is_sanitized() -> bool {
+    mapped_bytes() > 1 << 40
+}
+
 fn resident_bytes() -> usize {
     let pages = fs::read_to_string("/proc/self/statm").unwrap();
     pages.split(' ').nth(1).unwrap().parse::<usize>().unwrap() * os::page_bytes()
@@ -475,7 +478,7 @@ fn resident_bytes() -> usize {
 
 fn many_stacks(kind: GuardKind) {
     const STACKS: usize = 100_000;
-    if kind == GuardKind::Protect {
+    if kind == GuardKind::Protect || is_sanitized() {
         // They would not fit; `map-count` has that case.
         return;
     }
@@ -545,6 +548,9 @@ fn a_slab_that_is_unmapped_has_left_the_table() {
 
 /// Takes stacks until there are no more, at every limit of the address space over some range.
 fn address_space(kind: GuardKind) {
+    if is_sanitized() {
+        return;
+    }
     let shape = StackShape::fiber(16 * 1024).unwrap();
     let before = mappings();
     for extra_kib in (0..6000).step_by(97) {
@@ -646,15 +652,16 @@ fn the_limit_of_mappings_is_named_before_it_is_hit() {
 /// kernel refuses that at the limit: the slab must then stay in the pool, registered and usable.
 fn unmap_refused(kind: GuardKind) {
     let limit = os::max_map_count();
-    if kind == GuardKind::Protect || limit > 1 << 20 {
+    if kind == GuardKind::Protect || limit > 1 << 20 || is_sanitized() {
         return;
     }
     let page = os::page_bytes();
     let pool = Stacks::with_guard(fibers(), kind);
     let mut stacks: Vec<_> = (0..5000).map(|_| pool.take().unwrap()).collect();
-    let limits: Vec<_> = stacks.iter().map(|stack| stack.bounds().start).collect();
-    eprintln!("{}", fs::read_to_string("/proc/self/maps").unwrap());
-    let slabs = pool.stats().slabs;
+    // The slabs of 1024 stand in a row. Every second one stays, the first and the last among them.
+    let mut held = vec![stacks.pop().unwrap()];
+    held.push(stacks.swap_remove(64 + 256 + 2 * 1024));
+    held.push(stacks.swap_remove(64 + 256));
     // Every second page protected is two mappings more, the last page one.
     let filler = os::Mapping::new(2 * limit * page).unwrap();
     let Range { start, end } = filler.range();
@@ -668,36 +675,32 @@ fn unmap_refused(kind: GuardKind) {
     pool.give_batch(&mut stacks);
     pool.trim();
     let refused = pool.stats();
-    let are_registered = limits
-        .iter()
-        .filter(|limit| table::guard_at(**limit).is_some())
-        .count();
     // SAFETY: nobody uses the filler.
     unsafe { filler.unmap() }.unwrap();
-    assert!(refused.slabs > 1 && refused.slabs <= slabs, "{refused:?}");
-    assert_eq!(are_registered, refused.stacks_free);
-    // Now it goes.
-    let stack = pool.take().unwrap();
-    pool.give(stack);
+    // One is kept anyway, three have a stack out.
+    assert!(refused.slabs > 4, "nothing was refused: {refused:?}");
+    held.extend((0..refused.stacks_free).map(|_| pool.take().unwrap()));
+    assert_eq!(pool.stats().slabs, refused.slabs, "they are lent again");
+    assert!(
+        held.iter()
+            .all(|stack| table::guard_at(stack.bounds().start).is_some())
+    );
+    // Now the kernel takes them.
+    pool.give_batch(&mut held);
     pool.trim();
     assert_eq!(pool.stats().slabs, 1);
-    println!("REFUSED {} of {slabs}", refused.slabs - 1);
 }
 
 #[test]
 fn what_the_kernel_does_not_unmap_stays_in_use() {
-    in_children("unmap-refused", |kind, output, _| {
-        assert_success(output);
-        let text = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(
-            kind == GuardKind::Protect || os::max_map_count() > 1 << 20 || text.contains("REFUSED")
-        );
-        eprintln!("{text}");
-    });
+    in_children("unmap-refused", |_, output, _| assert_success(output));
 }
 
 /// Locked memory has no installed guards: a slab then gets the other kind, by itself.
 fn locked(kind: GuardKind) {
+    if is_sanitized() {
+        return;
+    }
     let shape = StackShape::fiber(16 * 1024).unwrap();
     let pool = Stacks::new(shape);
     let first: Vec<_> = (0..64).map(|_| pool.take().unwrap()).collect();

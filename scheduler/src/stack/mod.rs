@@ -44,7 +44,7 @@ mod tests;
 pub(crate) use alt_stack::AltStack;
 pub use error::StackError;
 pub(crate) use message::Message;
-pub(crate) use overflow::{Describe, Fault, install_handler, set_describe};
+pub(crate) use overflow::{Fault, install_handler, set_describe};
 pub use pool::StackStats;
 pub(crate) use pool::Stacks;
 pub use slab::probe_guard;
@@ -83,7 +83,7 @@ impl fmt::Display for GuardKind {
 
 /// What a stack is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum StackKind {
+pub(crate) enum StackKind {
     /// Rust code, which touches every page of a frame in turn: a guard of one page.
     Fiber,
     /// Code by other compilers, which may skip pages: a guard of 256 KiB.

@@ -222,6 +222,7 @@ pub(super) fn guard_at(address: usize) -> Option<GuardHit> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::atomic::AtomicBool;
 
     /// Addresses that no process has: tests of other threads use the same table.
     const NOWHERE: usize = 1 << 62;
@@ -286,32 +287,32 @@ mod tests {
         assert!(chunks().count() < 9, "{} chunks", chunks().count());
     }
 
-    /// One slot changes between two shapes while others read: never a mixture of both.
+    /// One slot changes between two shapes while another thread reads: never a mixture of both.
     #[test]
     fn a_reader_never_sees_half_a_slab() {
+        const READS: usize = 500_000;
         let slot = Slot::new();
         let shapes = [
             geometry(1 << 50, 0x4000, 0x1000),
             geometry(2 << 50, 0x8000, 0x5000),
         ];
-        let done = crate::sync::atomic::AtomicBool::new(false);
+        let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {
-                for round in 0..400_000 {
-                    slot.write(Some(shapes[round % 2]));
+                for shape in shapes.iter().cycle() {
+                    slot.write(Some(*shape));
+                    // ORDERING: Relaxed: only ends the loop.
+                    if done.load(Ordering::Relaxed) {
+                        break;
+                    }
                 }
-                // ORDERING: Relaxed: only ends the loop below.
-                done.store(true, Ordering::Relaxed);
             });
-            let mut seen = 0u64;
-            // ORDERING: Relaxed: see above.
-            while !done.load(Ordering::Relaxed) {
-                if let Some(geometry) = slot.read() {
-                    assert!(shapes.contains(&geometry), "{geometry:x?}");
-                    seen += 1;
-                }
-            }
-            assert!(seen > 0, "the reader never got a stable slot");
+            let seen = iter::repeat_with(|| slot.read()).flatten().take(READS);
+            let is_mixed = |it: &Geometry| !shapes.contains(it);
+            let mixed: Vec<_> = seen.filter(is_mixed).take(3).collect();
+            // ORDERING: Relaxed: only ends the loop above.
+            done.store(true, Ordering::Relaxed);
+            assert!(mixed.is_empty(), "{mixed:x?}");
         });
     }
 }

@@ -9,7 +9,6 @@ use crate::wait;
 use std::any::Any;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
 /// The payload by which an abort unwinds a task. Private, so that nobody else can throw it.

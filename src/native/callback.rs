@@ -1,0 +1,99 @@
+//! A callback: managed code that native code of the same task calls.
+
+use crate::target::ledger::row_at;
+use crate::task::local::{self, Local};
+use crate::transition::{self, TransitionError};
+
+/// Runs `f` in managed code, called by native code that the current task has called.
+///
+/// Call it first thing in an `extern "C"` function that is handed to native code. `f` may do all that
+/// a task may: spawn, join, sleep, call native code. If it waits, its carrier waits with it, because
+/// the native frames below are on its stack; the worker serves others meanwhile.
+///
+/// A panic of `f`, or an abort, does not cross the native frames: it is kept, `fallback` is returned
+/// to the native code, further callbacks of the same native call return theirs without running, and
+/// the panic is raised again when that call returns to managed code.
+///
+/// Where managed code cannot be entered (no native layer below, no task on this thread, or the
+/// runtime was shut down) `f` does not run and `fallback` is returned; an error event says so, and
+/// [`try_callback`] returns the error. Keeps `errno` but for what `f` does.
+///
+/// ```
+/// use sortie::native::{self, Target};
+/// use std::ffi::{c_int, c_void};
+///
+/// extern "C" fn compare(a: *const c_void, b: *const c_void) -> c_int {
+///     // SAFETY: `qsort` hands out pointers to elements, which are `i32`.
+///     let (a, b) = unsafe { (*a.cast::<i32>(), *b.cast::<i32>()) };
+///     native::callback(0, || a.cmp(&b) as c_int)
+/// }
+///
+/// static QSORT: Target = Target::named("qsort");
+/// let runtime = sortie::Runtime::new()?;
+/// let sorted = runtime.run(|| {
+///     let mut v = [3, 1, 2];
+///     // SAFETY: the array has three elements of four bytes.
+///     native::call_here(&QSORT, || unsafe {
+///         libc::qsort(v.as_mut_ptr().cast(), 3, 4, Some(compare))
+///     });
+///     v
+/// });
+/// assert_eq!(sorted, [1, 2, 3]);
+/// # Ok::<(), sortie::BuildError>(())
+/// ```
+pub fn callback<R>(fallback: R, f: impl FnOnce() -> R) -> R {
+    match attempt(f) {
+        Ok(Some(value)) => value,
+        Ok(None) => fallback,
+        Err(error) => {
+            tracing::error!(target: "sortie::crossing", %error, "a callback did not run");
+            fallback
+        }
+    }
+}
+
+/// As [`callback`], and says why it did not run.
+///
+/// `Ok(None)`: `f` panicked or was aborted, or an earlier callback of the same native call was; the
+/// native code should return as soon as it can.
+///
+/// # Errors
+/// [`TransitionError`] if managed code cannot be entered from here; `f` was not run.
+///
+/// ```
+/// // No task runs here, so there is nothing to call back into.
+/// let error = sortie::native::try_callback(|| 1).unwrap_err();
+/// println!("{error}");
+/// ```
+pub fn try_callback<R>(f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
+    attempt(f)
+}
+
+fn attempt<R>(f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
+    // The automaton's answer for a thread without a task is that of the raw call.
+    local::with(|local| enter(local, f))
+        .unwrap_or_else(|| transition::reverse_enter().map(|()| None))
+}
+
+fn enter<R>(local: &Local, f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
+    if local.keeps_panic() {
+        return Ok(None);
+    }
+    let target = local.layers(|layers| layers.top().target());
+    let _ = transition::call_in(local)?;
+    if let Some(row) = target.and_then(row_at) {
+        row.record_callback();
+    }
+    let result = sortie_scheduler::guard(f);
+    let left = transition::back_in(local);
+    match result {
+        Ok(value) => {
+            left?;
+            Ok(Some(value))
+        }
+        Err(payload) => {
+            local.keep(payload);
+            Ok(None)
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! A snapshot of a runtime.
+
+use crate::target::ledger::{Ledger, TargetRow};
+use sortie_scheduler::{GuardKind, Scheduler};
+
+/// What a runtime has and did. Values are of one moment each, read one after the other.
+///
+/// ```
+/// let runtime = sortie::Runtime::builder().workers(2).build()?;
+/// runtime.run(|| sortie::spawn(|| ()).join().unwrap());
+/// let snapshot = runtime.snapshot();
+/// assert_eq!(snapshot.workers, 2);
+/// assert_eq!(snapshot.tasks_spawned, 2);
+/// # Ok::<(), sortie::BuildError>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Snapshot {
+    /// Workers: how many tasks may run managed code at once.
+    pub workers: usize,
+    /// Workers that nobody runs.
+    pub idle_workers: usize,
+    /// Threads that carry workers and native calls.
+    pub carriers: usize,
+    /// Carriers that sleep without a worker.
+    pub spare_carriers: usize,
+    /// The most carriers there may be.
+    pub max_carriers: usize,
+    /// Carriers started so far.
+    pub carriers_started: u64,
+    /// Tasks spawned so far.
+    pub tasks_spawned: u64,
+    /// Tasks ended so far.
+    pub tasks_finished: u64,
+    /// Ready tasks on queues that any worker serves.
+    pub tasks_queued: usize,
+    /// Times that a worker found work at another.
+    pub steals: u64,
+    /// Workers taken back from carriers in native code.
+    pub retakes: u64,
+    /// Workers given away by carriers whose task waited in place.
+    pub hand_offs: u64,
+    /// Returns from native code without a worker.
+    pub reentries: u64,
+    /// Times that work began to wait because no carrier could be had.
+    pub saturations: u64,
+    /// Times that the monitor woke.
+    pub monitor_wakeups: u64,
+    /// Usable bytes of a task's stack.
+    pub stack_bytes: usize,
+    /// Stacks in use, warm ones among them.
+    pub stacks_out: usize,
+    /// Bytes of address space that stacks take.
+    pub stacks_mapped_bytes: usize,
+    /// How stacks are guarded; `None` before the first.
+    pub guard: Option<GuardKind>,
+    /// What native calls cost, a row for each target.
+    pub targets: Vec<TargetRow>,
+}
+
+impl Snapshot {
+    pub(crate) fn new(scheduler: &Scheduler, ledger: &Ledger) -> Snapshot {
+        let stats = scheduler.stats();
+        Snapshot {
+            workers: stats.workers,
+            idle_workers: stats.idle_workers,
+            carriers: stats.carriers,
+            spare_carriers: stats.spare_carriers,
+            max_carriers: stats.max_carriers,
+            carriers_started: stats.carriers_started,
+            tasks_spawned: stats.tasks_spawned,
+            tasks_finished: stats.tasks_finished,
+            tasks_queued: stats.queued,
+            steals: stats.steals,
+            retakes: stats.retakes,
+            hand_offs: stats.hand_offs,
+            reentries: stats.reentries,
+            saturations: stats.saturations,
+            monitor_wakeups: stats.monitor_wakeups,
+            stack_bytes: stats.stack_bytes,
+            stacks_out: stats.stacks.stacks_out,
+            stacks_mapped_bytes: stats.stacks.mapped_bytes,
+            guard: stats.stacks.guard,
+            targets: ledger.merge(),
+        }
+    }
+
+    /// Tasks that have not ended.
+    pub fn tasks_live(&self) -> u64 {
+        self.tasks_spawned.saturating_sub(self.tasks_finished)
+    }
+}

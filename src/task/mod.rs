@@ -1,0 +1,167 @@
+//! Tasks: which one runs here, and how the next is spawned.
+//!
+//! [`spawn`](crate::spawn) is enough for most; a [`Builder`] gives a task a name, a span, or the right to migrate.
+
+pub(crate) mod local;
+
+use crate::runtime::outside;
+use std::sync::Arc;
+
+pub use sortie_scheduler::Id;
+
+use crate::{JoinError, JoinHandle};
+
+/// The task that this code belongs to; `None` on a thread that runs none.
+///
+/// Answers in managed code and in native code that a task has called.
+///
+/// ```
+/// let runtime = sortie::Runtime::new()?;
+/// let name = runtime.run(|| {
+///     let task = sortie::task::Builder::new().name("loader").spawn(|| {
+///         sortie::task::current().and_then(|task| task.name().map(str::to_owned))
+///     });
+///     task.join().unwrap()
+/// });
+/// assert_eq!(name.as_deref(), Some("loader"));
+/// assert!(sortie::task::current().is_none());
+/// # Ok::<(), sortie::BuildError>(())
+/// ```
+pub fn current() -> Option<Current> {
+    sortie_scheduler::current_task().map(|(id, name)| Current { id, name })
+}
+
+/// A task, as it is to be named: see [`current`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Current {
+    id: Id,
+    name: Option<Arc<str>>,
+}
+
+impl Current {
+    /// The task's number in its runtime.
+    pub fn id(&self) -> Id {
+        self.id
+    }
+
+    /// The task's name, if it was given one.
+    pub fn name(&self) -> Option<&str> {
+        self.name.as_deref()
+    }
+}
+
+impl std::fmt::Display for Current {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self.name() {
+            Some(name) => write!(f, "{name:?} (id {})", self.id),
+            None => write!(f, "{}", self.id),
+        }
+    }
+}
+
+/// A point where a long computation lets the runtime in: takes an abort, and lets others run.
+///
+/// A suspension point. Outside of a task, and in native code, it does nothing.
+///
+/// ```
+/// let runtime = sortie::Runtime::new()?;
+/// let sum = runtime.run(|| {
+///     (0..1_000_000u64).inspect(|n| if n % 10_000 == 0 { sortie::task::checkpoint() }).sum::<u64>()
+/// });
+/// assert_eq!(sum, 499_999_500_000);
+/// # Ok::<(), sortie::BuildError>(())
+/// ```
+pub fn checkpoint() {
+    sortie_scheduler::checkpoint();
+    sortie_scheduler::yield_now();
+}
+
+/// How a task is spawned. Made by [`Builder::new`], ended by [`Builder::spawn`].
+///
+/// ```
+/// let runtime = sortie::Runtime::new()?;
+/// let answer = runtime.run(|| {
+///     sortie::task::Builder::new().name("answer").spawn(|| 42).join()
+/// })?;
+/// assert_eq!(answer, 42);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+#[must_use = "a builder spawns nothing until `spawn`"]
+pub struct Builder {
+    options: sortie_scheduler::Spawn,
+}
+
+impl Builder {
+    /// No name, no span of its own; once started it stays on its carrier, unless the runtime is
+    /// `migrating`.
+    pub fn new() -> Builder {
+        Builder::default()
+    }
+
+    /// The task's name, for messages, dumps and traces.
+    pub fn name(self, name: impl Into<Arc<str>>) -> Builder {
+        Builder {
+            options: self.options.name(name),
+        }
+    }
+
+    /// The span that the task runs in: entered whenever the task runs, on whatever thread, and
+    /// exited whenever it is suspended. Without one it gets a span `task`, at the level `debug`, of
+    /// the target `sortie::task`.
+    pub fn span(self, span: tracing::Span) -> Builder {
+        Builder {
+            options: self.options.span(span),
+        }
+    }
+
+    /// Lets the task be stolen after it has started, and follow a worker that was taken back.
+    ///
+    /// # Safety
+    /// The task is never suspended while its frames hold a reference into a thread-local, a value
+    /// that is not `Send` and that its thread can also reach, or a lock owned by a thread. In full:
+    /// [`sortie::Builder::migrating`](crate::Builder::migrating).
+    pub unsafe fn migrating(self) -> Builder {
+        // SAFETY: the promise is passed on.
+        Builder {
+            options: unsafe { self.options.migrating() },
+        }
+    }
+
+    /// Spawns the task on the current task's runtime.
+    ///
+    /// Neither suspends nor blocks.
+    ///
+    /// # Panics
+    /// On a thread that runs no task: there [`Builder::spawn_on`] says which runtime.
+    #[track_caller]
+    pub fn spawn<F, T>(self, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        match sortie_scheduler::spawn_current(self.options, local::with_local(f)) {
+            Ok(handle) => handle,
+            Err(_) => outside(
+                "spawn",
+                "Runtime::spawn, Handle::spawn or task::Builder::spawn_on",
+            ),
+        }
+    }
+
+    /// Spawns the task on a runtime, from anywhere.
+    ///
+    /// Neither suspends nor blocks. If the runtime was shut down, the task is refused and its join
+    /// says so.
+    pub fn spawn_on<F, T>(self, runtime: &crate::Handle, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        runtime.spawn_with(self.options, f)
+    }
+}
+
+// So that the documentation of joins is next to that of spawns.
+#[allow(dead_code)]
+type Joined<T> = Result<T, JoinError>;

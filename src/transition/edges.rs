@@ -1,0 +1,198 @@
+//! What happens at each edge: the automaton's answer, the scheduler's step, the trace.
+//!
+//! The order is fixed. A way out (`leave`, `reverse_leave`): the automaton moves, the event is
+//! traced, and last the scheduler is told, for from then on the worker may be gone. A way in
+//! (`enter`, `reverse_enter`): the automaton is asked, the scheduler gives the worker back, the
+//! automaton moves, the event is traced. So all tracing is done while managed.
+
+use super::automaton::{Layers, ReverseEntered};
+use super::error::TransitionError;
+use super::layer::{Event, Layer};
+use crate::task::local::{self, Local};
+use sortie_scheduler::crossing;
+
+/// The current task is about to call the native function at address `target`.
+///
+/// Pushes a native layer. From here to the matching [`enter`] the code acts as native code: its
+/// worker may be taken for others, and functions of Sortie act as on a thread without a task. Does
+/// not block. Keeps `errno`.
+///
+/// # Errors
+/// [`TransitionError`]: no task runs here, the top layer is native already, or there is no memory
+/// for the layer. Nothing has changed then, and the native function must not be called.
+///
+/// ```
+/// use sortie::transition;
+///
+/// let runtime = sortie::Runtime::new()?;
+/// runtime.run(|| {
+///     transition::leave(libc::getpid as *const () as usize)?;
+///     // SAFETY: `getpid` has no conditions.
+///     let pid = unsafe { libc::getpid() };
+///     transition::enter()?;
+///     assert_eq!(pid as u32, std::process::id());
+///     Ok::<_, transition::TransitionError>(())
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn leave(target: usize) -> Result<(), TransitionError> {
+    local::with(|local| out(local, target)).unwrap_or_else(|| no_task(Event::Leave))
+}
+
+/// The native function that the current task called has returned.
+///
+/// Pops the native layer. If the worker was taken meanwhile, waits for another: a suspension point
+/// for a task that may migrate, which may go on on another thread. Keeps `errno`.
+///
+/// # Errors
+/// [`TransitionError`]: the top layer is not native, or no task runs here, and nothing has changed;
+/// or the runtime was shut down, and the task, which is still in its native layer, must not run
+/// managed code any more.
+///
+/// # Panics
+/// Raises the panic that a [`callback`](crate::native::callback) of this call kept.
+pub fn enter() -> Result<(), TransitionError> {
+    let kept = local::with(|local| {
+        back(local)?;
+        Ok(local.take_panic())
+    });
+    match kept.unwrap_or_else(|| Err(misuse(Event::Enter)))? {
+        Some(payload) => sortie_scheduler::raise(payload),
+        None => Ok(()),
+    }
+}
+
+/// Native code calls back into managed code of the same task.
+///
+/// Pushes a managed layer. If the worker was taken, waits for another, on this thread. Keeps `errno`.
+/// A thread without a task enters by [`Handle::reverse_enter`](crate::Handle::reverse_enter).
+///
+/// # Errors
+/// [`TransitionError`]: the top layer is not native, no task runs here, there is no memory for the
+/// layer, or the runtime was shut down. Nothing has changed then.
+pub fn reverse_enter() -> Result<(), TransitionError> {
+    local::with(|local| call_in(local).map(drop)).unwrap_or_else(|| no_task(Event::ReverseEnter))
+}
+
+/// Managed code that native code has called returns there.
+///
+/// Pops the managed layer. Does not block. Keeps `errno`.
+///
+/// # Errors
+/// [`TransitionError`]: the top layer is not one that [`reverse_enter`] made, or no task runs here,
+/// and nothing has changed.
+pub fn reverse_leave() -> Result<(), TransitionError> {
+    local::with(back_in).unwrap_or_else(|| no_task(Event::ReverseLeave))
+}
+
+/// The layers of the current task, from its base to the top; none on a thread that runs no task.
+///
+/// ```
+/// use sortie::transition::{self, Layer};
+///
+/// let runtime = sortie::Runtime::new()?;
+/// assert_eq!(runtime.run(transition::layers), [Layer::ManagedBase]);
+/// assert!(transition::layers().is_empty());
+/// # Ok::<(), sortie::BuildError>(())
+/// ```
+pub fn layers() -> Vec<Layer> {
+    local::with(|local| local.layers(|layers| layers.to_vec())).unwrap_or_default()
+}
+
+fn misuse(event: Event) -> TransitionError {
+    TransitionError::NotOwner { event, found: None }
+}
+
+#[cold]
+fn no_task(event: Event) -> Result<(), TransitionError> {
+    let error = misuse(event);
+    report(&error);
+    Err(error)
+}
+
+/// An error is the caller's to handle; the trace says that it was made.
+#[cold]
+fn report(error: &TransitionError) {
+    tracing::debug!(target: "sortie::crossing", %error, "refused");
+}
+
+/// Traces an edge, in managed code, with the layers after it.
+macro_rules! trace_edge {
+    ($event:expr, $target:expr, $layers:expr) => {
+        if tracing::enabled!(target: "sortie::crossing", tracing::Level::TRACE) {
+            trace($event, $target, $layers);
+        }
+    };
+}
+
+#[cold]
+#[inline(never)]
+fn trace(event: Event, target: Option<usize>, local: &Local) {
+    // Made into text before the subscriber runs, which may call us.
+    let layers = local.layers(|layers| layers.to_string());
+    let task = sortie_scheduler::current_task().map_or(0, |(id, _)| id.get());
+    let target = target.map(|target| format!("{target:#x}"));
+    tracing::trace!(
+        target: "sortie::crossing",
+        transition = %event,
+        task,
+        target = target.as_deref(),
+        %layers,
+    );
+}
+
+/// `leave`, for a task that is known.
+#[inline]
+pub(crate) fn out(local: &Local, target: usize) -> Result<(), TransitionError> {
+    local
+        .layers(|layers| layers.leave(target))
+        .inspect_err(report)?;
+    trace_edge!(Event::Leave, Some(target), local);
+    crossing::leave(target);
+    Ok(())
+}
+
+/// `enter`, for a task that is known. True: its worker had been taken.
+#[inline]
+pub(crate) fn back(local: &Local) -> Result<bool, TransitionError> {
+    if !local.layers(|layers| layers.top_is_native()) {
+        // Wrong, and said so before the scheduler is told.
+        return local
+            .layers(|layers| layers.enter().map(|_| false))
+            .inspect_err(report);
+    }
+    local
+        .layers(|layers| layers.prepare(Event::Enter))
+        .inspect_err(report)?;
+    let Ok(taken) = crossing::come_back() else {
+        return Err(local.layers(|layers| layers.refuse(Event::Enter)));
+    };
+    let popped = local.layers(Layers::enter)?;
+    trace_edge!(Event::Enter, popped.target(), local);
+    Ok(taken)
+}
+
+/// `reverse_enter`, for a task that is known.
+pub(crate) fn call_in(local: &Local) -> Result<ReverseEntered, TransitionError> {
+    local
+        .layers(|layers| layers.prepare(Event::ReverseEnter))
+        .inspect_err(report)?;
+    // Managed already: a callback out of a call that was not announced, or a renewal.
+    if local.layers(|layers| layers.top_is_native()) && crossing::call_back().is_err() {
+        return Err(local.layers(|layers| layers.refuse(Event::ReverseEnter)));
+    }
+    let entered = local.layers(Layers::reverse_enter)?;
+    trace_edge!(Event::ReverseEnter, None, local);
+    Ok(entered)
+}
+
+/// `reverse_leave`, for a task that is known.
+pub(crate) fn back_in(local: &Local) -> Result<(), TransitionError> {
+    let below = local.layers(Layers::reverse_leave).inspect_err(report)?;
+    trace_edge!(Event::ReverseLeave, below.target(), local);
+    // Back under a call that was not announced: the layer below that is managed, and goes on.
+    if local.layers(|layers| layers.top_is_native()) {
+        crossing::leave_again(below.target().unwrap_or(0));
+    }
+    Ok(())
+}

@@ -1,0 +1,21 @@
+//! The four transitions between managed and native code, and the layers that they make.
+//!
+//! A task's call chain is a stack of layers, managed (R) and native (U) in turn. Four events move its
+//! top: [`leave`] and [`enter`] around a call out, [`reverse_enter`] and [`reverse_leave`] around a
+//! call back in. Each checks that it may happen ([`Layers`] is the automaton, with its table),
+//! tells the scheduler, and is traced (target `sortie::crossing`, level `trace`).
+//!
+//! [`native::call`](crate::native::call) and [`native::callback`](crate::native::callback) make them
+//! in pairs, and are what most code should use. The raw calls here are for hosts and for generated
+//! stubs: code that cannot nest.
+
+mod automaton;
+mod edges;
+mod error;
+mod layer;
+
+pub use automaton::{Layers, Leaked, ReverseEntered};
+pub(crate) use edges::{back, back_in, call_in, out};
+pub use edges::{enter, layers, leave, reverse_enter, reverse_leave};
+pub use error::TransitionError;
+pub use layer::{Event, Layer};
