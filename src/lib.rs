@@ -129,3 +129,8 @@ pub fn yield_now() {
 pub fn sleep(duration: Duration) {
     sortie_scheduler::sleep(duration);
 }
+
+/// The README's program, compiled and run with the documentation's.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -50,6 +50,8 @@ mod wait;
 mod worker;
 
 pub use config::{Config, StartError};
+#[doc(hidden)]
+pub use fiber::bench;
 pub use foreign::AttachError;
 pub use scheduler::{
     CarrierWord, Scheduler, Spawn, Stats, carrier_word, checkpoint, current_task, guard,

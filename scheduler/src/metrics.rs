@@ -10,8 +10,6 @@ pub(crate) enum Counter {
     Spawned,
     /// Tasks ended.
     Finished,
-    /// Resumes of a fiber.
-    Resumes,
     /// Tasks taken from another worker.
     Steals,
     /// Workers that the monitor took from a carrier in native code.

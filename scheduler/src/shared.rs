@@ -314,6 +314,7 @@ impl Shared {
         match started {
             Ok(thread) => {
                 *handle = Some(thread);
+                drop(handle);
                 self.metrics.add(Counter::CarriersStarted);
                 tracing::debug!(target: "sortie::carrier", carrier = carrier.index, "start");
                 Ok(())

@@ -119,6 +119,7 @@ fn pause() {
     };
     raise_if_aborted(task);
     if is_switchable(task) {
+        tracing::trace!(target: "sortie::task", task = task.id.get(), "suspend");
         switch_away(task, Reason::Suspended);
     } else {
         block_in_place(carrier, task);

@@ -22,6 +22,7 @@
 //! [`Fiber::resume`] and a task's closure, may hold a thread-local, its address, or a reference to
 //! a worker or carrier across a suspension.
 
+pub mod bench;
 mod depot;
 
 pub(crate) use depot::Depot;

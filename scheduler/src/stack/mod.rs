@@ -22,7 +22,8 @@
 //!
 //! INVARIANT(stack.guarded): no stack leaves this room without a guard that the kernel confirmed.
 //!
-//! Must not: know of tasks, fibers or workers. The handler asks them through [`Describe`].
+//! Must not: know of tasks, fibers or workers. The handler asks them through
+//! [`overflow::Describe`].
 
 use std::fmt;
 use std::ops::Range;
@@ -37,7 +38,11 @@ mod slab;
 mod table;
 
 #[cfg(test)]
-mod child_tests;
+mod child;
+#[cfg(test)]
+mod crash_tests;
+#[cfg(test)]
+mod process_tests;
 #[cfg(test)]
 mod tests;
 

@@ -42,21 +42,6 @@ pub(crate) struct Fault {
 }
 
 impl Fault {
-    /// The address that was touched.
-    pub(crate) fn address(&self) -> usize {
-        self.address
-    }
-
-    /// All addresses of the stack whose guard it is, from the guard's start to the next stack.
-    pub(crate) fn stack(&self) -> Range<usize> {
-        self.stack.clone()
-    }
-
-    /// What that stack is for.
-    pub(crate) fn kind(&self) -> StackKind {
-        self.kind
-    }
-
     /// Whether the thread ran on that very stack. If not, its task strayed: it overran its own
     /// stack by more than the guard, or wrote through a bad pointer.
     pub(crate) fn is_overflow(&self) -> bool {

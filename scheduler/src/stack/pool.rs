@@ -82,7 +82,8 @@ impl Stacks {
         Self::with_wish(shape, None)
     }
 
-    /// A pool that uses one kind of guard and fails where the kernel refuses it.
+    /// For tests: a pool that uses one kind of guard and fails where the kernel refuses it.
+    #[cfg(test)]
     pub(crate) fn with_guard(shape: StackShape, guard: GuardKind) -> Self {
         Self::with_wish(shape, Some(guard))
     }
@@ -148,11 +149,11 @@ impl Stacks {
         self.cool(cold);
     }
 
-    /// Takes many stacks back under one lock; `stacks` is empty after.
+    /// Takes many stacks back under one lock, the coldest first; `stacks` is empty after.
     ///
     /// # Panics
     ///
-    /// If one was lent by another pool; it is then lost, as if it had been dropped.
+    /// If one was lent by another pool; it and those behind it are then lost, as if dropped.
     pub(crate) fn give_batch(&self, stacks: &mut Vec<Stack>) {
         let cold = {
             let mut inner = self.inner.lock();

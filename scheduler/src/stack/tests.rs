@@ -1,5 +1,5 @@
 //! What a pool promises, checked in this process. Crashes and counts of the process's mappings are
-//! in `child_tests`.
+//! in `crash_tests` and `process_tests`.
 
 use super::*;
 

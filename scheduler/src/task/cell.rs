@@ -66,9 +66,11 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
         let Stage::Closure(closure) = (unsafe { stage.replace(Stage::Empty) }) else {
             unreachable!("a task's body runs once");
         };
-        let result = catch_unwind(AssertUnwindSafe(closure));
         // SAFETY: the header outlives its body: the scheduler's reference is still out.
         let task = unsafe { header.as_ref() };
+        tracing::trace!(target: "sortie::task", task = task.id.get(), "start");
+        let result = catch_unwind(AssertUnwindSafe(closure));
+        tracing::trace!(target: "sortie::task", task = task.id.get(), "finish");
         let output = result.map_err(|payload| JoinError::from_panic(task, payload));
         // SAFETY: as above. The stage is empty, so nothing is dropped.
         unsafe { stage.write(Stage::Output(output)) };

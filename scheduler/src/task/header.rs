@@ -169,18 +169,18 @@ impl TaskRef {
     fn settle(&self, owed: Wake) {
         match owed {
             Wake::Submit => {
-                tracing::trace!(target: "sortie::task", task = self.id.0, "wake");
                 // SAFETY: the winner of the wake owns the scheduler's reference, which the task
                 // kept while it was suspended.
                 let task = unsafe { TaskRef::from_raw(self.0) };
                 // `self` keeps the header, and through it the runtime, until the queue is told.
                 self.shared.submit(task);
+                tracing::trace!(target: "sortie::task", task = self.id.0, "wake");
             }
             Wake::Unpark => {
-                tracing::trace!(target: "sortie::task", task = self.id.0, "wake in place");
                 if let Some(home) = self.home() {
                     home.parker.unpark();
                 }
+                tracing::trace!(target: "sortie::task", task = self.id.0, "wake in place");
             }
             Wake::Nothing => {}
         }

@@ -85,9 +85,6 @@ impl Snapshot {
     pub(crate) fn is_done(self) -> bool {
         self.0 & PHASE == DONE
     }
-    pub(crate) fn is_suspended(self) -> bool {
-        self.0 & PHASE == SUSPENDED
-    }
     pub(crate) fn is_blocked(self) -> bool {
         self.0 & PHASE == BLOCKED
     }

@@ -354,11 +354,12 @@ fn start(carrier: &Carrier, task: &TaskRef) -> Option<NonNull<Fiber>> {
     let mut fiber = match warm.map_or_else(|| shared.fibers.take(), Ok) {
         Ok(fiber) => fiber,
         Err(error) => {
-            tracing::error!(target: "sortie::task", task = task.id.get(), %error, "no stack");
             // SAFETY: as above.
             unsafe { carrier.with_worker(|worker| worker.count(Counter::Finished)) };
+            let why = error.to_string();
             refuse(task.clone(), Refusal::Stack(error));
             shared.after_finish();
+            tracing::error!(target: "sortie::task", task = task.id.get(), why, "no stack");
             return None;
         }
     };
@@ -371,7 +372,6 @@ fn start(carrier: &Carrier, task: &TaskRef) -> Option<NonNull<Fiber>> {
     }
     let fiber = NonNull::from(Box::leak(fiber));
     task.fiber.set(Some(fiber));
-    tracing::trace!(target: "sortie::task", task = task.id.get(), carrier = carrier.index, "start");
     Some(fiber)
 }
 
@@ -400,7 +400,6 @@ fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
         }
         Reason::Suspended => {
             shared.living.add(&task);
-            tracing::trace!(target: "sortie::task", task = task.id.get(), "suspend");
             // While the task is suspended its scheduler's reference belongs to nobody; the winner
             // of a wake takes it over.
             let raw = task.into_raw();
@@ -449,7 +448,6 @@ fn finish(carrier: &Carrier, task: TaskRef) {
         shared.fibers.give(surplus);
     }
     shared.living.remove(&task);
-    tracing::trace!(target: "sortie::task", task = task.id.get(), "finish");
     light();
     let census = shared.is_closing().then(|| shared.census.lock());
     drop(task);

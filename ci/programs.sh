@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# The programs of the README run, and give what they promise to give.
+set -euo pipefail
+out=$(mktemp -d)
+trap 'rm -rf "$out"' EXIT
+cargo run --quiet --release --example pinvoke
+cargo run --quiet --release --example pinvoke -- --workers 1 --json >"$out/pinvoke.json"
+cargo run --quiet --release --example nested -- --elements 3
+cargo run --quiet --release --example blocking_database
+cargo run --quiet --release -p sortie-cli -- doctor
+cargo run --quiet --release -p sortie-cli -- \
+    bench switch yield1 yield1k spawnseq native_nop --workers 1 --runs 3 --json "$out/bench.json"
+test -s "$out/pinvoke.json" && test -s "$out/bench.json"
+echo "programs: all ran"

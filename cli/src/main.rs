@@ -1,0 +1,2 @@
+//! The command `sortie`.
+fn main() {}

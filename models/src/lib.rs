@@ -1,0 +1,38 @@
+//! The protocols of the scheduler, explored by loom.
+//!
+//! The scheduler's protocol files take all that threads share from `crate::sync`. This package
+//! includes the very same files by path over a [`sync`] of its own, made of loom's types, and runs
+//! small programs over them ([`models`]) under every interleaving within a bound. Each program is
+//! run over the true file, and over mutants of it (`mutants.rs` beside `build.rs`), which it must
+//! catch. See the README for the list.
+//!
+//! Must not: hold protocol of its own that could be included. What the models repeat by hand is in
+//! `models/` and says where it comes from.
+#![allow(
+    dead_code,
+    unused_imports,
+    reason = "the files are included whole, and the models use a part of each"
+)]
+#![allow(rustdoc::broken_intra_doc_links)]
+
+mod explore;
+mod sync;
+
+#[path = "../../scheduler/src/gate.rs"]
+mod gate;
+#[path = "../../scheduler/src/idle/mod.rs"]
+mod idle;
+#[path = "../../scheduler/src/park.rs"]
+mod park;
+#[path = "../../scheduler/src/task/state.rs"]
+mod state;
+#[path = "../../scheduler/src/crossing/word.rs"]
+mod word;
+
+#[allow(warnings, clippy::all, reason = "broken on purpose")]
+mod mutants {
+    include!(concat!(env!("OUT_DIR"), "/mutants.rs"));
+}
+
+#[cfg(test)]
+mod models;

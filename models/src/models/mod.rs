@@ -1,0 +1,3 @@
+//! The models, one protocol a file.
+
+mod parking;

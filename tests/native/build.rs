@@ -1,0 +1,19 @@
+//! Compiles the C files beside it, with all warnings as errors.
+
+fn main() {
+    let sources = ["block.c", "callback.c", "errno.c", "gate.c", "stack.c"];
+    for source in sources {
+        println!("cargo::rerun-if-changed={source}");
+    }
+    println!("cargo::rerun-if-changed=natives.h");
+    cc::Build::new()
+        .files(sources)
+        .std("c11")
+        .flag("-D_GNU_SOURCE")
+        .flag("-pthread")
+        .warnings(true)
+        .extra_warnings(true)
+        .warnings_into_errors(true)
+        .compile("sortie_natives");
+    println!("cargo::rustc-link-lib=pthread");
+}

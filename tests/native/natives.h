@@ -1,0 +1,35 @@
+/* What the tests call. Every function may be called from any thread. */
+#ifndef SORTIE_NATIVES_H
+#define SORTIE_NATIVES_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* block.c: functions that block, or burn. */
+void natives_nanosleep(uint64_t nanoseconds);
+int natives_read_byte(int descriptor);
+void natives_burn(uint64_t nanoseconds);
+
+/* callback.c: functions that call back. */
+typedef int natives_callback(void *user, int turn);
+int natives_call_back(int times, natives_callback *callback, void *user);
+int natives_call_back_between(uint64_t nanoseconds, natives_callback *callback, void *user);
+int natives_thread_call_back(natives_callback *callback, void *user);
+
+/* errno.c: functions that set and read it. */
+int natives_set_errno(int value);
+int natives_get_errno(void);
+int natives_sleep_and_set_errno(uint64_t nanoseconds, int value);
+
+/* gate.c: a function that blocks until another one lets it go. */
+struct natives_gate;
+struct natives_gate *natives_gate_new(void);
+void natives_gate_free(struct natives_gate *gate);
+void natives_gate_wait(struct natives_gate *gate);
+void natives_gate_open(struct natives_gate *gate);
+int natives_gate_inside(struct natives_gate *gate);
+
+/* stack.c: a function that uses as much stack as it is told. */
+size_t natives_use_stack(size_t bytes);
+
+#endif

@@ -1,0 +1,134 @@
+//! Real C functions for the tests: they block, call back, set `errno`, and use their stack.
+//!
+//! What each does stands beside it in the C files. [`Gate`] is the safe face of `gate.c`: it holds a
+//! native call open for as long as a test wants, so that no test has to guess how long is enough.
+
+use std::ffi::{c_int, c_void};
+
+/// What native code calls back: the pointer it was given, and the number of the turn.
+pub type Callback = unsafe extern "C" fn(*mut c_void, c_int) -> c_int;
+
+#[repr(C)]
+struct RawGate {
+    _private: [u8; 0],
+}
+
+unsafe extern "C" {
+    /// Sleeps that long.
+    #[link_name = "natives_nanosleep"]
+    pub safe fn nanosleep(nanoseconds: u64);
+    /// Blocks until a byte comes; -1 at the end of the file.
+    #[link_name = "natives_read_byte"]
+    pub safe fn read_byte(descriptor: c_int) -> c_int;
+    /// Computes for that long.
+    #[link_name = "natives_burn"]
+    pub safe fn burn(nanoseconds: u64);
+    /// Calls back so many times and returns the sum of the answers.
+    #[link_name = "natives_call_back"]
+    pub fn call_back(times: c_int, callback: Callback, user: *mut c_void) -> c_int;
+    /// Blocks, calls back once, blocks again.
+    #[link_name = "natives_call_back_between"]
+    pub fn call_back_between(nanoseconds: u64, callback: Callback, user: *mut c_void) -> c_int;
+    /// Calls back on a thread of its own and waits for that.
+    #[link_name = "natives_thread_call_back"]
+    pub fn thread_call_back(callback: Callback, user: *mut c_void) -> c_int;
+    /// Sets `errno` and returns -1.
+    #[link_name = "natives_set_errno"]
+    pub safe fn set_errno(value: c_int) -> c_int;
+    /// Reads `errno`.
+    #[link_name = "natives_get_errno"]
+    pub safe fn get_errno() -> c_int;
+    /// Sleeps that long, then sets `errno` and returns -1.
+    #[link_name = "natives_sleep_and_set_errno"]
+    pub safe fn sleep_and_set_errno(nanoseconds: u64, value: c_int) -> c_int;
+    /// Uses that much stack, and returns the number of frames.
+    #[link_name = "natives_use_stack"]
+    pub safe fn use_stack(bytes: usize) -> usize;
+
+    fn natives_gate_new() -> *mut RawGate;
+    fn natives_gate_free(gate: *mut RawGate);
+    fn natives_gate_wait(gate: *mut RawGate);
+    fn natives_gate_open(gate: *mut RawGate);
+    fn natives_gate_inside(gate: *mut RawGate) -> c_int;
+}
+
+/// A gate in C: who waits at it blocks in native code until somebody opens it, for good.
+#[derive(Debug)]
+pub struct Gate(*mut RawGate);
+
+// SAFETY: the C functions lock.
+unsafe impl Send for Gate {}
+// SAFETY: as above.
+unsafe impl Sync for Gate {}
+
+impl Gate {
+    /// A closed gate.
+    #[must_use]
+    pub fn new() -> Gate {
+        // SAFETY: no conditions; never null.
+        Gate(unsafe { natives_gate_new() })
+    }
+
+    /// Blocks the thread, in C, until the gate is open.
+    pub fn wait(&self) {
+        // SAFETY: a live gate.
+        unsafe { natives_gate_wait(self.0) };
+    }
+
+    /// Opens the gate, for good.
+    pub fn open(&self) {
+        // SAFETY: a live gate.
+        unsafe { natives_gate_open(self.0) };
+    }
+
+    /// How many threads wait at the gate now.
+    #[must_use]
+    pub fn inside(&self) -> usize {
+        // SAFETY: a live gate.
+        let inside = unsafe { natives_gate_inside(self.0) };
+        usize::try_from(inside).expect("a count")
+    }
+
+    /// The address of the C function that [`Gate::wait`] blocks in.
+    #[must_use]
+    pub fn address() -> usize {
+        natives_gate_wait as *const () as usize
+    }
+}
+
+impl Default for Gate {
+    fn default() -> Gate {
+        Gate::new()
+    }
+}
+
+impl Drop for Gate {
+    fn drop(&mut self) {
+        // SAFETY: nobody is inside: they would hold a reference.
+        unsafe { natives_gate_free(self.0) };
+    }
+}
+
+/// Calls `f` back through C, `times` times with the number of the turn, and returns the sum.
+pub fn with_callback<F: FnMut(i32) -> i32>(times: i32, mut f: F) -> i32 {
+    // SAFETY: the function is the one for this `F`, and C uses both during the call only.
+    unsafe { call_back(times, trampoline::<F>, (&raw mut f).cast()) }
+}
+
+/// As [`with_callback`], once, between two sleeps of that length.
+pub fn with_callback_between<F: FnMut(i32) -> i32>(nanoseconds: u64, mut f: F) -> i32 {
+    // SAFETY: as in `with_callback`.
+    unsafe { call_back_between(nanoseconds, trampoline::<F>, (&raw mut f).cast()) }
+}
+
+/// As [`with_callback`], once, on a thread that C starts for it.
+pub fn with_callback_on_thread<F: FnMut(i32) -> i32 + Send>(mut f: F) -> i32 {
+    // SAFETY: as in `with_callback`; `F` may be used on the other thread, and C waits for it.
+    unsafe { thread_call_back(trampoline::<F>, (&raw mut f).cast()) }
+}
+
+unsafe extern "C" fn trampoline<F: FnMut(i32) -> i32>(user: *mut c_void, turn: c_int) -> c_int {
+    // SAFETY: `with_callback` and its like passed a pointer to an `F` that nobody else uses.
+    let f = unsafe { &mut *user.cast::<F>() };
+    f(turn)
+}

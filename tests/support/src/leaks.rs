@@ -1,0 +1,91 @@
+//! What a process has, before and after a case.
+//!
+//! - Threads by name: all of a runtime's begin with the name it was given.
+//! - Descriptors: every one that was not there before.
+//! - Slabs of stacks: mappings that the kernel lists with `nh` (`MADV_NOHUGEPAGE`), which slabs ask
+//!   for and nobody else in these processes does.
+//!
+//! Thread stacks and malloc arenas are glibc's to keep, and not looked at.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::time::{Duration, Instant};
+
+/// A thread that was joined may be listed for a moment longer.
+const LINGER: Duration = Duration::from_secs(5);
+
+/// What there was at one moment.
+#[derive(Debug)]
+pub struct Inventory {
+    thread_name: String,
+    descriptors: BTreeSet<String>,
+    slabs: usize,
+}
+
+impl Inventory {
+    /// Looks now. Threads are looked for by what their names begin with.
+    #[must_use]
+    pub fn take(thread_name: &str) -> Inventory {
+        Inventory {
+            thread_name: thread_name.to_owned(),
+            descriptors: descriptors(),
+            slabs: slabs(),
+        }
+    }
+
+    /// Compares with now.
+    ///
+    /// # Panics
+    /// If anything is there that was not.
+    #[track_caller]
+    pub fn check_nothing_left(&self) {
+        let end = Instant::now() + LINGER;
+        while !threads(&self.thread_name).is_empty() && Instant::now() < end {
+            std::thread::sleep(Duration::from_micros(200));
+        }
+        let threads = threads(&self.thread_name);
+        assert!(threads.is_empty(), "threads are left: {threads:?}");
+        let now = descriptors();
+        let new: Vec<_> = now.difference(&self.descriptors).collect();
+        assert!(new.is_empty(), "descriptors are left: {new:?}");
+        assert_eq!(slabs(), self.slabs, "mappings of stacks are left");
+    }
+}
+
+/// The names of the process's threads that begin so.
+#[must_use]
+pub fn threads(name: &str) -> Vec<String> {
+    let Ok(tasks) = fs::read_dir("/proc/self/task") else {
+        return Vec::new();
+    };
+    tasks
+        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok())
+        .map(|comm| comm.trim_end().to_owned())
+        .filter(|comm| comm.starts_with(name))
+        .collect()
+}
+
+/// Number and destination of each open descriptor.
+fn descriptors() -> BTreeSet<String> {
+    let Ok(entries) = fs::read_dir("/proc/self/fd") else {
+        return BTreeSet::new();
+    };
+    entries
+        .filter_map(|entry| {
+            let path = entry.ok()?.path();
+            // The descriptor of this very listing is gone when its link is read.
+            let to = fs::read_link(&path).ok()?;
+            (!to.starts_with("/proc")).then(|| format!("{} -> {}", path.display(), to.display()))
+        })
+        .collect()
+}
+
+/// How many mappings of stacks there are.
+#[must_use]
+pub fn slabs() -> usize {
+    let maps = fs::read_to_string("/proc/self/smaps").unwrap_or_default();
+    maps.lines()
+        .filter_map(|line| line.strip_prefix("VmFlags:"))
+        .filter(|flags| flags.split_whitespace().any(|flag| flag == "nh"))
+        .count()
+}

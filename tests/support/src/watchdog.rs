@@ -1,0 +1,106 @@
+//! Ends a case that takes too long, after saying where everybody is.
+
+use crate::case::Case;
+use sortie::Handle;
+use std::fs;
+use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+/// How long one case may take. Most take milliseconds; the machine may be busy.
+const LIMIT: Duration = Duration::from_secs(120);
+
+#[derive(Default)]
+struct Watched {
+    deadline: Option<Instant>,
+    what: String,
+    handle: Option<Handle>,
+}
+
+static WATCHED: Mutex<Option<Watched>> = Mutex::new(None);
+static CHANGED: Condvar = Condvar::new();
+
+/// The case is watched until this is dropped.
+#[derive(Debug)]
+pub(crate) struct Watch(());
+
+/// Watches a case from now on.
+pub(crate) fn watch(case: &Case) -> Watch {
+    static THREAD: OnceLock<()> = OnceLock::new();
+    THREAD.get_or_init(|| {
+        let thread = std::thread::Builder::new().name("watchdog".to_owned());
+        thread.spawn(main).expect("a thread for the watchdog");
+    });
+    let what = format!("{} workers, {:?}", case.workers, case.mode);
+    println!("{what}:");
+    set(Some(Watched {
+        deadline: Some(Instant::now() + LIMIT),
+        what,
+        handle: None,
+    }));
+    Watch(())
+}
+
+/// Lets the watchdog look into this runtime.
+pub(crate) fn show(handle: &Handle) {
+    let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(watched) = &mut *watched {
+        watched.handle = Some(handle.clone());
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        set(None);
+    }
+}
+
+fn set(watched: Option<Watched>) {
+    *WATCHED.lock().unwrap_or_else(PoisonError::into_inner) = watched;
+    CHANGED.notify_one();
+}
+
+fn main() {
+    let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+    loop {
+        let left = watched
+            .as_ref()
+            .and_then(|watched| watched.deadline)
+            .map(|deadline| deadline.saturating_duration_since(Instant::now()));
+        watched = match left {
+            None => CHANGED.wait(watched),
+            Some(Duration::ZERO) => break,
+            Some(left) => Ok(CHANGED
+                .wait_timeout(watched, left)
+                .map_or_else(|poisoned| poisoned.into_inner().0, |(watched, _)| watched)),
+        }
+        .unwrap_or_else(PoisonError::into_inner);
+    }
+    if let Some(watched) = &*watched {
+        eprintln!("the case took more than {LIMIT:?}: {}", watched.what);
+        if let Some(handle) = &watched.handle {
+            eprintln!("{:#?}", handle.snapshot());
+        }
+    }
+    show_threads();
+    std::process::abort();
+}
+
+/// Where each thread of the process is, as far as the kernel tells.
+fn show_threads() {
+    let Ok(tasks) = fs::read_dir("/proc/self/task") else {
+        return;
+    };
+    for task in tasks.flatten() {
+        let read = |file| {
+            let text = fs::read_to_string(task.path().join(file)).unwrap_or_default();
+            text.trim().to_owned()
+        };
+        eprintln!(
+            "thread {:?} {}: in {}, system call {}",
+            task.file_name(),
+            read("comm"),
+            read("wchan"),
+            read("syscall")
+        );
+    }
+}
