@@ -1,3 +1,11 @@
 //! The models, one protocol a file.
+//!
+//! Each is generic over a trait that the true type and its mutants share, so that the same text
+//! runs over all of them: a test that must pass, and one for each mutant that must fail with the
+//! promise of the model.
 
+mod crossing;
+mod idle;
+mod monitor;
 mod parking;
+mod task;

@@ -15,7 +15,7 @@ pub mod drops;
 pub mod leaks;
 mod watchdog;
 
-pub use case::{Case, MODES, Mode, WORKERS, each, each_of, each_setting, exclusively};
+pub use case::{Case, MODES, Mode, Running, WORKERS, each, each_of, each_setting, exclusively};
 
 use std::time::{Duration, Instant};
 

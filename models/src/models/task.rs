@@ -1,0 +1,376 @@
+//! The task's state word: wakes, aborts, pauses and the end of a task.
+//!
+//! Two models. In [`pauses`] a task waits for two others, suspended or in place, while a waker and
+//! an aborter come; the winner of a wake touches what only the task's owner may. In [`ends`] a task
+//! completes while its join handle is joined, given up in the middle of joining, or dropped.
+
+use crate::explore::{explore, join, spawn};
+use crate::park::Parker;
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use loom::cell::UnsafeCell;
+use std::cell::Cell;
+use std::sync::Arc;
+
+const WAKE_LOST: &str = "task.state: a wake is lost";
+const JOINER_SLEEPS: &str = "task.state: the joiner of a task that ended is not woken";
+
+/// What a wake owes, in one type for all versions.
+enum Owed {
+    Submit,
+    Unpark,
+    Nothing,
+}
+
+/// A version of the state word. The answers are those of its `transition_to_*`.
+trait State: 'static {
+    fn new() -> Self;
+    fn woken(&self) -> Owed;
+    fn aborting(&self) -> Owed;
+    /// True: suspended.
+    fn suspended(&self) -> bool;
+    /// True: blocked.
+    fn blocked(&self) -> bool;
+    fn unblocked(&self);
+    /// Whether to wake the joiner, and whether to drop the output.
+    fn done(&self) -> (bool, bool);
+    fn joined(&self) -> bool;
+    fn unjoined(&self) -> bool;
+    fn detached(&self) -> bool;
+    fn is_done(&self) -> bool;
+    fn is_blocked(&self) -> bool;
+    fn is_abort_requested(&self) -> bool;
+}
+
+macro_rules! versions {
+    ($($($module:ident)::+),* $(,)?) => {$(
+        impl State for $($module)::+::State {
+            fn new() -> Self {
+                <$($module)::+::State>::new()
+            }
+            fn woken(&self) -> Owed {
+                use $($module)::+::Wake;
+                match self.transition_to_woken() {
+                    Wake::Submit => Owed::Submit,
+                    Wake::Unpark => Owed::Unpark,
+                    Wake::Nothing => Owed::Nothing,
+                }
+            }
+            fn aborting(&self) -> Owed {
+                use $($module)::+::Wake;
+                match self.transition_to_aborting() {
+                    Wake::Submit => Owed::Submit,
+                    Wake::Unpark => Owed::Unpark,
+                    Wake::Nothing => Owed::Nothing,
+                }
+            }
+            fn suspended(&self) -> bool {
+                self.transition_to_suspended() == $($module)::+::Suspend::Suspended
+            }
+            fn blocked(&self) -> bool {
+                self.transition_to_blocked() == $($module)::+::Suspend::Suspended
+            }
+            fn unblocked(&self) {
+                self.transition_to_unblocked();
+            }
+            fn done(&self) -> (bool, bool) {
+                let done = self.transition_to_done();
+                (done.wake_joiner, done.drop_output)
+            }
+            fn joined(&self) -> bool {
+                self.transition_to_joined()
+            }
+            fn unjoined(&self) -> bool {
+                self.transition_to_unjoined()
+            }
+            fn detached(&self) -> bool {
+                self.transition_to_detached()
+            }
+            fn is_done(&self) -> bool {
+                self.load().is_done()
+            }
+            fn is_blocked(&self) -> bool {
+                self.load().is_blocked()
+            }
+            fn is_abort_requested(&self) -> bool {
+                self.load().is_abort_requested()
+            }
+        }
+    )*};
+}
+
+versions!(
+    crate::state,
+    crate::mutants::state_pause_ignores_woken,
+    crate::mutants::state_wake_of_active_is_forgotten,
+    crate::mutants::state_every_wake_wins,
+    crate::mutants::state_wake_of_blocked_owes_nothing,
+    crate::mutants::state_abort_leaves_no_bit,
+    crate::mutants::state_detach_does_not_report_done,
+    crate::mutants::state_done_always_drops,
+    crate::mutants::state_done_forgets_the_joiner,
+    crate::mutants::state_join_after_done_waits,
+    crate::mutants::state_unjoin_after_done_takes_back,
+    crate::mutants::state_changes_relaxed,
+);
+
+/// How the task of [`pauses`] waits.
+#[derive(Clone, Copy)]
+enum Pause {
+    Suspended,
+    InPlace,
+    /// In place, with a limit that passes at once the first time.
+    InPlaceWithLimit,
+}
+
+struct Waiting<S> {
+    state: S,
+    /// What the task waits for, with no order of its own.
+    condition: AtomicBool,
+    /// How often the task is on a queue.
+    queued: AtomicUsize,
+    /// What only the task's owner touches, as the header's `next` and `fiber`.
+    owned: UnsafeCell<u32>,
+    /// The carrier's place to sleep.
+    parker: Parker,
+}
+
+impl<S: State> Waiting<S> {
+    fn settle(&self, owed: Owed) {
+        match owed {
+            Owed::Submit => {
+                self.touch();
+                // ORDERING: AcqRel, as a queue orders a push before its pop.
+                let before = self.queued.fetch_add(1, Ordering::AcqRel);
+                assert_eq!(before, 0, "task.state: a task is on two queues");
+                self.parker.unpark();
+            }
+            Owed::Unpark => self.parker.unpark(),
+            Owed::Nothing => {}
+        }
+    }
+
+    fn touch(&self) {
+        // SAFETY: the model's claim: one owner at a time. Loom checks it.
+        self.owned.with_mut(|owned| unsafe { *owned += 1 });
+    }
+
+    fn pause(&self, how: Pause) {
+        match how {
+            Pause::Suspended => {
+                if self.state.suspended() {
+                    // ORDERING: AcqRel, as in `settle`.
+                    while self.queued.swap(0, Ordering::AcqRel) == 0 {
+                        self.parker.park();
+                    }
+                }
+            }
+            Pause::InPlace | Pause::InPlaceWithLimit => {
+                if self.state.blocked() {
+                    if matches!(how, Pause::InPlaceWithLimit) {
+                        self.parker.park_timeout(std::time::Duration::ZERO);
+                    } else {
+                        while self.state.is_blocked() {
+                            self.parker.park();
+                        }
+                    }
+                    self.state.unblocked();
+                }
+            }
+        }
+        self.touch();
+    }
+}
+
+fn pauses<S: State>(first: Pause, then: Pause) {
+    explore(WAKE_LOST, 2, move || {
+        let task = Arc::new(Waiting {
+            state: S::new(),
+            condition: AtomicBool::new(false),
+            queued: AtomicUsize::new(0),
+            owned: UnsafeCell::new(0),
+            parker: Parker::new(),
+        });
+        let waker = {
+            let task = task.clone();
+            spawn(move || {
+                // ORDERING: Relaxed, so that only the state word can order it.
+                task.condition.store(true, Ordering::Relaxed);
+                task.settle(task.state.woken());
+            })
+        };
+        let aborter = {
+            let task = task.clone();
+            spawn(move || task.settle(task.state.aborting()))
+        };
+        let mut how = first;
+        // ORDERING: Relaxed, as above.
+        while !(task.condition.load(Ordering::Relaxed) && task.state.is_abort_requested()) {
+            task.pause(how);
+            how = then;
+        }
+        join([waker, aborter]);
+    });
+}
+
+/// What the holder of the join handle does.
+#[derive(Clone, Copy)]
+enum Holder {
+    Joins,
+    GivesUp,
+    Detaches,
+}
+
+struct Ending<S> {
+    state: S,
+    output: UnsafeCell<u32>,
+    /// How often the output was taken or dropped. Not the model's to order.
+    outputs_taken: Cell<u32>,
+    /// The joiner's waker, present or not. Not the model's to order.
+    waker: Cell<bool>,
+    parker: Parker,
+}
+
+impl<S: State> Ending<S> {
+    fn complete(&self) {
+        // SAFETY: the model's claim: the output is the completer's until the task is done.
+        self.output.with_mut(|output| unsafe { *output = 1 });
+        let (wake_joiner, drop_output) = self.state.done();
+        if drop_output {
+            self.take_output();
+        }
+        if wake_joiner {
+            self.take_waker();
+            self.parker.unpark();
+        }
+    }
+
+    fn take_output(&self) {
+        // SAFETY: the model's claim: the taker is the output's only owner. Loom checks it.
+        self.output.with_mut(|output| unsafe { *output += 1 });
+        self.outputs_taken.set(self.outputs_taken.get() + 1);
+    }
+
+    fn take_waker(&self) {
+        assert!(
+            self.waker.replace(false),
+            "task.state: the joiner's waker has two owners"
+        );
+    }
+
+    /// As `join::wait_for` and `JoinHandle::join`.
+    fn join(&self, gives_up: bool) {
+        if !self.state.is_done() {
+            self.waker.set(true);
+            if !self.state.joined() {
+                self.take_waker();
+            } else if gives_up {
+                if self.state.unjoined() {
+                    self.take_waker();
+                }
+                return self.detach();
+            } else {
+                while !self.state.is_done() {
+                    self.parker.park();
+                }
+            }
+        }
+        self.take_output();
+    }
+
+    fn detach(&self) {
+        if self.state.detached() {
+            self.take_output();
+        }
+    }
+}
+
+fn ends<S: State>(holder: Holder) {
+    explore(JOINER_SLEEPS, 3, move || {
+        let task = Arc::new(Ending {
+            state: S::new(),
+            output: UnsafeCell::new(0),
+            outputs_taken: Cell::new(0),
+            waker: Cell::new(false),
+            parker: Parker::new(),
+        });
+        let completer = {
+            let task = task.clone();
+            spawn(move || task.complete())
+        };
+        let waker = {
+            let task = task.clone();
+            spawn(move || match task.state.woken() {
+                Owed::Nothing => {}
+                _ => panic!("task.state: a wake of a task that never paused is owed something"),
+            })
+        };
+        match holder {
+            Holder::Joins => task.join(false),
+            Holder::GivesUp => task.join(true),
+            Holder::Detaches => task.detach(),
+        }
+        join([completer, waker]);
+        let taken = task.outputs_taken.get();
+        assert_eq!(taken, 1, "task.state: the output is dropped exactly once");
+        assert!(
+            !task.waker.get(),
+            "task.state: the joiner's waker has no owner"
+        );
+    });
+}
+
+const PAUSES: [(Pause, Pause); 3] = [
+    (Pause::Suspended, Pause::Suspended),
+    (Pause::InPlace, Pause::Suspended),
+    (Pause::InPlaceWithLimit, Pause::InPlace),
+];
+const HOLDERS: [Holder; 3] = [Holder::Joins, Holder::GivesUp, Holder::Detaches];
+
+#[test]
+fn no_wake_is_lost() {
+    for (first, then) in PAUSES {
+        pauses::<crate::state::State>(first, then);
+    }
+}
+
+#[test]
+fn an_end_is_told_once() {
+    HOLDERS.map(ends::<crate::state::State>);
+}
+
+macro_rules! caught {
+    ($($mutant:ident, $expected:literal, $run:expr;)*) => {$(
+        #[test]
+        #[should_panic(expected = $expected)]
+        fn $mutant() {
+            type State = crate::mutants::$mutant::State;
+            let run: fn() = $run;
+            run();
+        }
+    )*};
+}
+
+caught! {
+    state_pause_ignores_woken, "task.state: a wake is lost",
+        || PAUSES.into_iter().for_each(|(first, then)| pauses::<State>(first, then));
+    state_wake_of_active_is_forgotten, "task.state: a wake is lost",
+        || PAUSES.into_iter().for_each(|(first, then)| pauses::<State>(first, then));
+    state_every_wake_wins, "task.state: a task is on two queues",
+        || pauses::<State>(Pause::Suspended, Pause::Suspended);
+    state_wake_of_blocked_owes_nothing, "task.state: a wake is lost",
+        || pauses::<State>(Pause::InPlace, Pause::Suspended);
+    state_abort_leaves_no_bit, "task.state: a wake is lost",
+        || pauses::<State>(Pause::Suspended, Pause::Suspended);
+    state_detach_does_not_report_done, "task.state: the output is dropped exactly once",
+        || ends::<State>(Holder::Detaches);
+    state_done_always_drops, "task.state: the output is dropped exactly once",
+        || ends::<State>(Holder::Detaches);
+    state_done_forgets_the_joiner, "task.state: the joiner of a task that ended is not woken",
+        || ends::<State>(Holder::Joins);
+    state_join_after_done_waits, "task.state: the joiner's waker has no owner",
+        || ends::<State>(Holder::Joins);
+    state_unjoin_after_done_takes_back, "task.state: the joiner's waker has two owners",
+        || ends::<State>(Holder::GivesUp);
+    state_changes_relaxed, "Causality violation",
+        || ends::<State>(Holder::Joins);
+}
