@@ -297,9 +297,8 @@ impl Builder {
     /// tasks.
     pub unsafe fn migrating(self) -> Builder {
         // SAFETY: the promise is passed on.
-        Builder {
-            config: unsafe { self.config.migrating() },
-        }
+        let config = unsafe { self.config.migrating() };
+        Builder { config }
     }
 
     /// Starts the runtime.

@@ -259,6 +259,10 @@ impl std::fmt::Debug for Carrier {
 /// All carriers of a runtime. Structures are kept until the end, and used again for new threads.
 #[derive(Debug, Default)]
 pub(crate) struct Arena {
+    #[expect(
+        clippy::vec_box,
+        reason = "carriers keep their addresses while the list grows"
+    )]
     carriers: Mutex<Vec<Box<Carrier>>>,
     /// Grows with each new structure, so that readers know when to read again.
     len: AtomicUsize,

@@ -125,7 +125,7 @@ impl Eye {
         self.looks += 1;
         Look::Native(match self.looks {
             ..=FAST_LOOKS => FAST,
-            ..=MIDDLE_LOOKS => MIDDLE,
+            looks if looks <= MIDDLE_LOOKS => MIDDLE,
             _ => SLOW,
         })
     }

@@ -295,10 +295,9 @@ impl Shared {
         }
         let carrier = self.arena.acquire(self, false);
         // SAFETY: `self` is inside an `Arc`: a `Shared` is made by `start` only.
-        let shared = unsafe {
-            Arc::increment_strong_count(self);
-            Arc::from_raw(self)
-        };
+        unsafe { Arc::increment_strong_count(self) };
+        // SAFETY: takes over the count of the line above.
+        let shared = unsafe { Arc::from_raw(self) };
         // The worker travels by the gift, so that a refused thread does not swallow it.
         carrier.give(worker);
         // Held over the start, so that the thread finds its own handle when it ends.
@@ -334,15 +333,15 @@ impl Shared {
 
     /// A carrier's thread has left its loop.
     pub(crate) fn end_carrier(&self, carrier: &Carrier) {
-        // SAFETY: this is the carrier's own thread, out of its loop.
-        if carrier.word.is_run()
+        let had_worker = carrier.word.is_run();
+        carrier.word.wait();
+        if had_worker
+            // SAFETY: this is the carrier's own thread, out of its loop.
             && let Some(mut worker) = unsafe { carrier.take_worker() }
         {
-            carrier.word.wait();
             self.fibers.give(worker.take_fibers());
             let _ = self.lobby.put_idle(worker);
         }
-        carrier.word.wait();
         self.metrics.add(Counter::CarriersEnded);
         tracing::debug!(target: "sortie::carrier", carrier = carrier.index, "end");
         // ORDERING: Relaxed, a count with a limit.

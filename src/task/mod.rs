@@ -123,9 +123,8 @@ impl Builder {
     /// [`sortie::Builder::migrating`](crate::Builder::migrating).
     pub unsafe fn migrating(self) -> Builder {
         // SAFETY: the promise is passed on.
-        Builder {
-            options: unsafe { self.options.migrating() },
-        }
+        let options = unsafe { self.options.migrating() };
+        Builder { options }
     }
 
     /// Spawns the task on the current task's runtime.

@@ -237,14 +237,18 @@ impl Errno {
     /// Reads it. Never inlined: the address of `errno` is the thread's, and must not outlive a switch.
     #[inline(never)]
     pub fn save() -> Errno {
+        // SAFETY: has no conditions.
+        let errno = unsafe { libc::__errno_location() };
         // SAFETY: the address of this thread's `errno` is always good.
-        Errno(unsafe { *libc::__errno_location() })
+        Errno(unsafe { *errno })
     }
 
     /// Writes it back, on whatever thread this is now. Never inlined, as [`Errno::save`].
     #[inline(never)]
     pub fn restore(self) {
+        // SAFETY: has no conditions.
+        let errno = unsafe { libc::__errno_location() };
         // SAFETY: as in `save`.
-        unsafe { *libc::__errno_location() = self.0 };
+        unsafe { *errno = self.0 };
     }
 }

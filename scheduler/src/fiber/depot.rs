@@ -61,7 +61,7 @@ impl Depot {
         let mut stacks: Vec<_> = fibers
             .into_iter()
             // SAFETY: a fiber in a pool is between bodies: it is new, or it was kept when done.
-            .map(|fiber| unsafe { fiber.into_stack() })
+            .map(|fiber| unsafe { (*fiber).into_stack() })
             .collect();
         if !stacks.is_empty() {
             self.stacks.give_batch(&mut stacks);

@@ -118,7 +118,7 @@ impl Fiber {
     ///
     /// # Safety
     /// The fiber has no body: it is new, or its last suspension was [`Reason::Done`].
-    pub(crate) unsafe fn into_stack(mut self: Box<Self>) -> Stack {
+    pub(crate) unsafe fn into_stack(mut self) -> Stack {
         self.link.body.set(None);
         let end = self.coroutine.resume(());
         debug_assert!(matches!(end, CoroutineResult::Return(())));
@@ -149,6 +149,19 @@ impl Inside {
         }
     }
 
+    /// The handle to suspend by.
+    ///
+    /// # Safety
+    /// The caller runs on this fiber.
+    #[inline]
+    unsafe fn switch<'a>(self) -> &'a Switch {
+        // SAFETY: the link lives as long as the fiber, whose stack the caller is on.
+        let link = unsafe { &*self.0 };
+        // SAFETY: code on the fiber runs inside `run`, which set the handle; it lies on the
+        // fiber's stack, which stays.
+        unsafe { &*link.switch.get() }
+    }
+
     /// Leaves the fiber; returns when it is resumed, perhaps on another thread.
     ///
     /// # Safety
@@ -156,10 +169,8 @@ impl Inside {
     /// [`Inside::on_carrier_stack`], and its frames may go on wherever the fiber is resumed.
     #[inline]
     pub(crate) unsafe fn suspend(self, reason: Reason) {
-        // SAFETY: code on the fiber runs inside `run`, which set the handle; it lies on the
-        // fiber's stack, which stays.
-        let switch = unsafe { &*(*self.0).switch.get() };
-        switch.suspend(reason);
+        // SAFETY: the caller runs on this fiber.
+        unsafe { self.switch() }.suspend(reason);
     }
 
     /// Runs `f` on the stack of the thread that resumed this fiber, below that thread's frames.
@@ -180,8 +191,8 @@ impl Inside {
                 (self.0)()
             }
         }
-        // SAFETY: as in `suspend`.
-        let switch = unsafe { &*(*self.0).switch.get() };
+        // SAFETY: the caller runs on this fiber.
+        let switch = unsafe { self.switch() };
         let carried = Carried(f);
         switch.on_parent_stack(move || carried.call())
     }

@@ -127,6 +127,10 @@ impl StackShape {
     /// # Errors
     ///
     /// [`StackError::Size`] for zero bytes and for more than 1 GiB.
+    #[cfg_attr(
+        not(test),
+        expect(dead_code, reason = "for native code under callbacks that switch")
+    )]
     pub(crate) fn native(usable_bytes: usize) -> Result<Self, StackError> {
         Self::new(StackKind::Native, usable_bytes, NATIVE_GUARD_BYTES)
     }
@@ -192,6 +196,8 @@ pub(crate) struct Stack {
     index: u32,
 }
 
+/// For the room's tests; the fiber asks by corosensei's trait.
+#[cfg(test)]
 impl Stack {
     /// Where it grows down from; a multiple of 64.
     pub(crate) fn top(&self) -> usize {

@@ -34,8 +34,11 @@ where
         stage: UnsafeCell::new(Stage::<F, T>::Closure(closure)),
     });
     let header = NonNull::from(Box::leak(cell)).cast::<Header>();
-    // SAFETY: a new header counts two references, which are taken over here, once each.
-    unsafe { (TaskRef::from_raw(header), TaskRef::from_raw(header)) }
+    // SAFETY: a new header counts two references, of which this is the scheduler's.
+    let task = unsafe { TaskRef::from_raw(header) };
+    // SAFETY: and this the handle's.
+    let handle = unsafe { TaskRef::from_raw(header) };
+    (task, handle)
 }
 
 struct Typed<F, T>(std::marker::PhantomData<(F, T)>);

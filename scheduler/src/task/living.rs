@@ -57,14 +57,10 @@ impl Living {
             return;
         }
         let mut first = self.shard(task).lock();
-        // SAFETY: under the lock, and the list holds no task that has ended.
-        unsafe {
-            (*task.links.get()).next = first.0;
-        }
-        if let Some(head) = NonNull::new(first.0.cast_mut()) {
-            // SAFETY: as above.
-            unsafe { (*head.as_ref().links.get()).previous = task };
-        }
+        // SAFETY: under the lock.
+        unsafe { change(task, |links| links.next = first.0) };
+        // SAFETY: under the lock; the first is in the list, or null.
+        unsafe { change(first.0, |links| links.previous = task) };
         first.0 = task;
     }
 
@@ -76,15 +72,13 @@ impl Living {
         let mut first = self.shard(task).lock();
         // SAFETY: under the lock.
         let links = unsafe { task.links.get().replace(Links::new()) };
-        match NonNull::new(links.previous.cast_mut()) {
-            // SAFETY: under the lock; a neighbour is in the list, so it has not ended.
-            Some(previous) => unsafe { (*previous.as_ref().links.get()).next = links.next },
-            None => first.0 = links.next,
+        if links.previous.is_null() {
+            first.0 = links.next;
         }
-        if let Some(next) = NonNull::new(links.next.cast_mut()) {
-            // SAFETY: as above.
-            unsafe { (*next.as_ref().links.get()).previous = links.previous };
-        }
+        // SAFETY: under the lock; neighbours are in the list, or null.
+        unsafe { change(links.previous, |neighbour| neighbour.next = links.next) };
+        // SAFETY: as above.
+        unsafe { change(links.next, |neighbour| neighbour.previous = links.previous) };
     }
 
     /// A reference to every task in the list.
@@ -99,10 +93,22 @@ impl Living {
                 let borrowed = std::mem::ManuallyDrop::new(unsafe { TaskRef::from_raw(task) });
                 tasks.push(TaskRef::clone(&borrowed));
                 // SAFETY: under the lock.
-                at = unsafe { (*borrowed.links.get()).next };
+                at = unsafe { &*borrowed.links.get() }.next;
             }
         }
         tasks
+    }
+}
+
+/// Changes the links of a task, if there is one.
+///
+/// # Safety
+/// The caller holds the lock of the task's list, and the task is null, in the list, or its own.
+unsafe fn change(task: *const Header, change: impl FnOnce(&mut Links)) {
+    // SAFETY: a task in the list has not ended; by contract.
+    if let Some(task) = unsafe { task.as_ref() } {
+        // SAFETY: links are touched under the lock only.
+        change(unsafe { &mut *task.links.get() });
     }
 }
 

@@ -336,10 +336,11 @@ fn run(carrier: &Carrier, task: TaskRef) {
         .store(task.as_raw().as_ptr(), Ordering::Relaxed);
     let reason = {
         let _span = (!task.span.is_none()).then(|| task.span.enter());
-        // SAFETY: the task came from a queue, so its fiber is this loop's; a new fiber was
-        // prepared by `start`. A started task is queued where it may run: pinned ones with their
+        // SAFETY: the task came from a queue, so its fiber is this loop's alone.
+        let fiber = unsafe { fiber.as_mut() };
+        // SAFETY: a new fiber was prepared by `start`, others are suspended in the task. A started task is queued where it may run: pinned ones with their
         // carrier, others only if `migrating` was promised.
-        unsafe { fiber.as_mut().resume() }
+        unsafe { fiber.resume() }
     };
     // ORDERING: Relaxed, before the look at the stage in `finish`; see `shutdown::census`.
     carrier.current.store(ptr::null_mut(), Ordering::Relaxed);

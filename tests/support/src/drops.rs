@@ -44,7 +44,11 @@ impl Drops {
     /// If not.
     #[track_caller]
     pub fn check(&self) {
-        assert_eq!(self.dropped(), self.made(), "dropped, of all that were made");
+        assert_eq!(
+            self.dropped(),
+            self.made(),
+            "dropped, of all that were made"
+        );
     }
 }
 
