@@ -82,10 +82,18 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: "ACTIVE => (now, Wake::Nothing),",
     },
     Mutant {
-        name: "state_every_wake_wins",
+        name: "state_wake_of_active_submits",
         file: STATE,
-        from: "SUSPENDED => (now & !PHASE | ACTIVE, Wake::Submit),",
-        to: "SUSPENDED => (now, Wake::Submit),",
+        from: "ACTIVE => (now | WOKEN, Wake::Nothing),",
+        to: "ACTIVE => (now | WOKEN, Wake::Submit),",
+    },
+    Mutant {
+        name: "state_wake_by_load_and_store",
+        file: STATE,
+        from: "self.update(wake)",
+        to: "let (next, owed) = wake(self.0.load(Ordering::Acquire));
+        self.0.store(next, Ordering::Release);
+        owed",
     },
     Mutant {
         name: "state_wake_of_blocked_owes_nothing",

@@ -1,2 +1,134 @@
-//! x
-fn main(){}
+//! Tasks call C functions, are called back, and block in native code; nobody is stalled.
+//!
+//! ```text
+//! cargo run --release --example pinvoke
+//! ```
+//!
+//! Tasks call `cos` of libm, `qsort` (with a comparator in Rust), `strlen` and `getpid` of libc, and
+//! `crc32` of zlib where there is one, thousands of times, and check each answer. Then 64 tasks sit in
+//! `nanosleep` at once. Through all of it a heartbeat task sleeps a millisecond at a time. The table
+//! is what the runtime itself wrote down: it comes from `Runtime::snapshot`.
+//!
+//! Ends with 1 if an answer is wrong. A slow machine is no failure: the figures say what it did.
+
+mod foreign;
+mod heartbeat;
+#[path = "../shared/logging.rs"]
+mod logging;
+#[path = "../shared/progress.rs"]
+mod progress;
+mod report;
+#[path = "../shared/table.rs"]
+mod table;
+mod work;
+
+use clap::Parser;
+use report::Report;
+use sortie::{BuildError, Runtime};
+use std::error::Error;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use work::Plan;
+
+/// Tasks on fibers call real C functions, are called back, and block in native code, while a heartbeat
+/// task shows that nobody is stalled.
+///
+/// RUST_LOG=sortie=trace shows on stderr what the runtime does.
+#[derive(Debug, Parser)]
+#[command(name = "pinvoke", version)]
+struct Options {
+    /// How many tasks may run managed code at once
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: u16,
+    /// Use the default runtime, whose started tasks stay on their thread, and not a migrating one: the
+    /// heartbeat may then wait for a call on its own thread
+    #[arg(long)]
+    safe: bool,
+    /// Tasks that make short calls
+    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(..=100_000))]
+    callers: u64,
+    /// How often each of them calls every function
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(..=100_000_000))]
+    rounds: u64,
+    /// Tasks that sit in nanosleep at once
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(..=100_000))]
+    sleepers: u64,
+    /// For how many milliseconds
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(..=60_000))]
+    sleep_ms: u64,
+    /// Print data instead of a table
+    #[arg(long)]
+    json: bool,
+}
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let options = Options::parse();
+    if let Some(logs) = logging::layer()? {
+        tracing_subscriber::registry().with(logs).try_init()?;
+    }
+    // Asked beforehand: the libraries that must be there, and the one that may be missing.
+    foreign::load()?;
+    let zlib_missing = foreign::zlib::load().err().map(|error| error.to_string());
+
+    let plan = Plan {
+        callers: options.callers,
+        rounds: options.rounds,
+        sleepers: options.sleepers,
+        sleep: Duration::from_millis(options.sleep_ms),
+        zlib: zlib_missing.is_none(),
+    };
+    let runtime = runtime(&options)?;
+    let outcome = progress::watch(
+        &runtime,
+        "calling native code",
+        plan.steps(),
+        move |steps| plan.run(steps),
+    )?;
+    let snapshot = runtime.snapshot();
+    let shutdown = runtime.shutdown(Duration::from_secs(5));
+
+    let report = Report {
+        options: &options,
+        plan,
+        zlib_missing,
+        outcome,
+        snapshot,
+    };
+    let mut out = std::io::stdout().lock();
+    if options.json {
+        writeln!(out, "{:#}", report.json())?;
+    } else {
+        writeln!(out, "{report}")?;
+    }
+    for wrong in report.outcome.wrong.iter().take(10) {
+        eprintln!("wrong: {wrong}");
+    }
+    if !shutdown.is_clean() {
+        eprintln!("{shutdown}");
+    }
+    let good = report.outcome.wrong.is_empty() && shutdown.is_clean();
+    Ok(if good {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+fn runtime(options: &Options) -> Result<Runtime, BuildError> {
+    let builder = Runtime::builder()
+        .workers(options.workers.into())
+        .thread_name("pinvoke");
+    if options.safe {
+        return builder.build();
+    }
+    // SAFETY: the tasks of this program are those of `work` and `heartbeat`. Over their suspension
+    // points (joins, the heartbeat's sleep, `yield_now`, returns from native calls) their frames hold
+    // numbers, arrays, vectors, `Arc`s, handles of tasks and the sender of `progress`, all of them
+    // `Send`: no reference into a thread-local, no lock, no entered span. None of the C functions
+    // ties anything to its thread but `errno`, which is read right after the call, by a function of
+    // std that is not inlined.
+    unsafe { builder.migrating() }.build()
+}

@@ -40,6 +40,14 @@ impl Config {
                 return Err(StartError::Thread(error));
             }
         }
+        tracing::info!(
+            target: "sortie::runtime",
+            workers = shared.config.workers,
+            max_carriers = shared.config.carrier_cap(),
+            stack_bytes = shared.fibers.stack_bytes(),
+            migrating = shared.config.migrating,
+            "start"
+        );
         Ok(Scheduler { shared })
     }
 }

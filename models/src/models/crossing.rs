@@ -229,7 +229,7 @@ macro_rules! caught {
 }
 
 caught! {
-    word_epoch_stands_still, "crossing: a worker has two owners";
+    word_epoch_stands_still, "crossing: a retake won, and found no worker";
     word_retake_by_load_and_store, "crossing: a worker has two owners";
     word_come_back_by_store, "crossing: a worker has two owners";
     word_leave_relaxed, "Causality violation";

@@ -102,7 +102,8 @@ versions!(
     crate::state,
     crate::mutants::state_pause_ignores_woken,
     crate::mutants::state_wake_of_active_is_forgotten,
-    crate::mutants::state_every_wake_wins,
+    crate::mutants::state_wake_of_active_submits,
+    crate::mutants::state_wake_by_load_and_store,
     crate::mutants::state_wake_of_blocked_owes_nothing,
     crate::mutants::state_abort_leaves_no_bit,
     crate::mutants::state_detach_does_not_report_done,
@@ -128,6 +129,8 @@ struct Waiting<S> {
     condition: AtomicBool,
     /// How often the task is on a queue.
     queued: AtomicUsize,
+    /// Whether it runs or is queued, in the model's own books.
+    placed: Cell<bool>,
     /// What only the task's owner touches, as the header's `next` and `fiber`.
     owned: UnsafeCell<u32>,
     /// The carrier's place to sleep.
@@ -138,10 +141,11 @@ impl<S: State> Waiting<S> {
     fn settle(&self, owed: Owed) {
         match owed {
             Owed::Submit => {
+                let placed = self.placed.replace(true);
+                assert!(!placed, "task.state: a task is in two places at once");
                 self.touch();
                 // ORDERING: AcqRel, as a queue orders a push before its pop.
-                let before = self.queued.fetch_add(1, Ordering::AcqRel);
-                assert_eq!(before, 0, "task.state: a task is on two queues");
+                self.queued.fetch_add(1, Ordering::AcqRel);
                 self.parker.unpark();
             }
             Owed::Unpark => self.parker.unpark(),
@@ -157,7 +161,10 @@ impl<S: State> Waiting<S> {
     fn pause(&self, how: Pause) {
         match how {
             Pause::Suspended => {
-                if self.state.suspended() {
+                self.placed.set(false);
+                if !self.state.suspended() {
+                    self.placed.set(true);
+                } else {
                     // ORDERING: AcqRel, as in `settle`.
                     while self.queued.swap(0, Ordering::AcqRel) == 0 {
                         self.parker.park();
@@ -187,6 +194,7 @@ fn pauses<S: State>(first: Pause, then: Pause) {
             state: S::new(),
             condition: AtomicBool::new(false),
             queued: AtomicUsize::new(0),
+            placed: Cell::new(true),
             owned: UnsafeCell::new(0),
             parker: Parker::new(),
         });
@@ -245,9 +253,10 @@ impl<S: State> Ending<S> {
     }
 
     fn take_output(&self) {
+        let taken = self.outputs_taken.replace(self.outputs_taken.get() + 1);
+        assert_eq!(taken, 0, "task.state: the output is dropped exactly once");
         // SAFETY: the model's claim: the taker is the output's only owner. Loom checks it.
         self.output.with_mut(|output| unsafe { *output += 1 });
-        self.outputs_taken.set(self.outputs_taken.get() + 1);
     }
 
     fn take_waker(&self) {
@@ -335,7 +344,7 @@ fn no_wake_is_lost() {
 
 #[test]
 fn an_end_is_told_once() {
-    HOLDERS.map(ends::<crate::state::State>);
+    HOLDERS.into_iter().for_each(ends::<crate::state::State>);
 }
 
 macro_rules! caught {
@@ -355,7 +364,9 @@ caught! {
         || PAUSES.into_iter().for_each(|(first, then)| pauses::<State>(first, then));
     state_wake_of_active_is_forgotten, "task.state: a wake is lost",
         || PAUSES.into_iter().for_each(|(first, then)| pauses::<State>(first, then));
-    state_every_wake_wins, "task.state: a task is on two queues",
+    state_wake_of_active_submits, "task.state: a task is in two places at once",
+        || pauses::<State>(Pause::Suspended, Pause::Suspended);
+    state_wake_by_load_and_store, "task.state: a wake is lost",
         || pauses::<State>(Pause::Suspended, Pause::Suspended);
     state_wake_of_blocked_owes_nothing, "task.state: a wake is lost",
         || pauses::<State>(Pause::InPlace, Pause::Suspended);

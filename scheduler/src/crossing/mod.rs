@@ -225,7 +225,14 @@ pub(crate) fn give_away(carrier: &Carrier) {
     // SAFETY: this is the carrier's thread, and the word says `WAITING`.
     if let Some(worker) = unsafe { carrier.take_worker() } {
         carrier.shared().metrics.add(Counter::HandOffs);
+        let index = worker.index;
         carrier.shared().hand_on(worker);
+        tracing::debug!(
+            target: "sortie::crossing",
+            carrier = carrier.index,
+            worker = index,
+            "hand-off"
+        );
     }
 }
 

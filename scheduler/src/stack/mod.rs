@@ -26,6 +26,7 @@
 //! [`overflow::Describe`].
 
 use std::fmt;
+#[cfg(test)]
 use std::ops::Range;
 
 mod alt_stack;

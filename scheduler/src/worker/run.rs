@@ -227,6 +227,7 @@ fn retire(carrier: &Carrier) {
         return;
     }
     stop_searching(carrier);
+    tracing::trace!(target: "sortie::carrier", carrier = carrier.index, "idle");
     carrier.word.spare();
     // SAFETY: this is the carrier's thread, in its loop, and the word says `SPARE`.
     let Some(worker) = (unsafe { carrier.take_worker() }) else {
@@ -248,6 +249,7 @@ fn become_spare(carrier: &Carrier) -> bool {
     if carrier.shared().is_stopping() {
         return false;
     }
+    tracing::trace!(target: "sortie::carrier", carrier = carrier.index, "spare");
     carrier.word.spare();
     carrier.shared().lobby.add_spare(carrier.as_ref());
     sleep_as_spare(carrier)

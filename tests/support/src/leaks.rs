@@ -2,8 +2,8 @@
 //!
 //! - Threads by name: all of a runtime's begin with the name it was given.
 //! - Descriptors: every one that was not there before.
-//! - Slabs of stacks: mappings that the kernel lists with `nh` (`MADV_NOHUGEPAGE`), which slabs ask
-//!   for and nobody else in these processes does.
+//! - Slabs of stacks: mappings that the kernel lists with both `nr` (`MAP_NORESERVE`) and `nh`
+//!   (`MADV_NOHUGEPAGE`), which slabs ask for and nobody else in these processes does.
 //!
 //! Thread stacks and malloc arenas are glibc's to keep, and not looked at.
 
@@ -19,7 +19,7 @@ const LINGER: Duration = Duration::from_secs(5);
 pub struct Inventory {
     thread_name: String,
     descriptors: BTreeSet<String>,
-    slabs: usize,
+    slabs: u64,
 }
 
 impl Inventory {
@@ -48,7 +48,7 @@ impl Inventory {
         let now = descriptors();
         let new: Vec<_> = now.difference(&self.descriptors).collect();
         assert!(new.is_empty(), "descriptors are left: {new:?}");
-        assert_eq!(slabs(), self.slabs, "mappings of stacks are left");
+        assert_eq!(slabs(), self.slabs, "KiB of stacks are mapped");
     }
 }
 
@@ -80,12 +80,21 @@ fn descriptors() -> BTreeSet<String> {
         .collect()
 }
 
-/// How many mappings of stacks there are.
+/// How many KiB of address space are slabs of stacks.
 #[must_use]
-pub fn slabs() -> usize {
+pub fn slabs() -> u64 {
     let maps = fs::read_to_string("/proc/self/smaps").unwrap_or_default();
-    maps.lines()
-        .filter_map(|line| line.strip_prefix("VmFlags:"))
-        .filter(|flags| flags.split_whitespace().any(|flag| flag == "nh"))
-        .count()
+    let mut size = 0;
+    let mut sum = 0;
+    for line in maps.lines() {
+        if let Some(text) = line.strip_prefix("Size:") {
+            size = text.trim().trim_end_matches(" kB").parse().unwrap_or(0);
+        } else if let Some(flags) = line.strip_prefix("VmFlags:") {
+            let has = |flag| flags.split_whitespace().any(|one| one == flag);
+            if has("nh") && has("nr") {
+                sum += size;
+            }
+        }
+    }
+    sum
 }

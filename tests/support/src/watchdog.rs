@@ -48,6 +48,14 @@ pub(crate) fn show(handle: &Handle) {
     }
 }
 
+/// The handle is given up, so that nothing of the runtime is kept by it.
+pub(crate) fn forget() {
+    let mut watched = WATCHED.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(watched) = &mut *watched {
+        watched.handle = None;
+    }
+}
+
 impl Drop for Watch {
     fn drop(&mut self) {
         set(None);

@@ -1,0 +1,198 @@
+//! The child process of a case: how it is started, heard, and ended; and what it does.
+//!
+//! The child writes one message a line, as JSON, to its standard output: [`Message::Run`] after
+//! each run, at last [`Message::Done`] or [`Message::Failed`]. Whatever else it prints, there or to
+//! its standard error, is kept (the end of it) and becomes part of the row if the case fails.
+//!
+//! A figure counts only if the child then also ends with success: a crash on the way out is a crash.
+
+use super::case::Case;
+use super::report::Row;
+use super::runner;
+use rustix::process::{Signal, set_parent_process_death_signal};
+use serde::{Deserialize, Serialize};
+use serde_json::json;
+use std::collections::VecDeque;
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
+use std::thread;
+use std::time::{Duration, Instant};
+
+/// How many lines of what a failed child said are kept.
+const KEPT_LINES: usize = 20;
+
+/// From the child to its parent.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum Message {
+    /// A run that counts is over.
+    Run,
+    /// All are over.
+    Done(Row),
+    /// There is no figure, since ..
+    Failed(String),
+}
+
+/// What the parent hears.
+enum Heard {
+    Message(Message),
+    /// A line that is not a message.
+    Line(String),
+}
+
+/// Measures a case in a child process, which is killed when `limit` has passed.
+pub(crate) fn measure(case: &Case, limit: Duration, on_run: impl FnMut(u32)) -> Row {
+    let deadline = Instant::now() + limit;
+    let mut child = match start(case) {
+        Ok(child) => child,
+        Err(error) => return Row::failed(case, format!("the child did not start: {error}")),
+    };
+    let heard = listen(&mut child);
+    let mut story = Story::default();
+    let in_time = story.follow(&heard, deadline, on_run);
+    let status = wait(&mut child, deadline, in_time);
+    // The reader of what is left ends with the child's end of the pipes.
+    story.follow(&heard, Instant::now() + Duration::from_millis(200), |_| ());
+    story.end(case, status, limit)
+}
+
+fn start(case: &Case) -> io::Result<Child> {
+    Command::new(std::env::current_exe()?)
+        .arg("bench-case")
+        .arg(serde_json::to_string(case)?)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+}
+
+/// Reads both pipes on threads of their own, which end when the pipes do.
+fn listen(child: &mut Child) -> Receiver<Heard> {
+    let (send, heard) = mpsc::channel();
+    if let Some(out) = child.stdout.take() {
+        read_lines(out, send.clone(), |line| {
+            match serde_json::from_str(&line) {
+                Ok(message) => Heard::Message(message),
+                Err(_) => Heard::Line(line),
+            }
+        });
+    }
+    if let Some(err) = child.stderr.take() {
+        read_lines(err, send, Heard::Line);
+    }
+    heard
+}
+
+fn read_lines(
+    pipe: impl Read + Send + 'static,
+    send: Sender<Heard>,
+    hear: impl Fn(String) -> Heard + Send + 'static,
+) {
+    thread::spawn(move || {
+        for line in BufReader::new(pipe).split(b'\n') {
+            let Ok(line) = line else { return };
+            let line = String::from_utf8_lossy(&line).into_owned();
+            if send.send(hear(line)).is_err() {
+                return;
+            }
+        }
+    });
+}
+
+/// Waits for the child to end, until `deadline`, and kills it then. `None`: it was killed.
+fn wait(child: &mut Child, deadline: Instant, in_time: bool) -> Option<ExitStatus> {
+    while in_time {
+        match child.try_wait() {
+            Ok(Some(status)) => return Some(status),
+            Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
+            _ => break,
+        }
+    }
+    // It may have ended meanwhile; `wait` then only takes the body away.
+    let _ = child.kill();
+    let _ = child.wait();
+    None
+}
+
+/// What a child has said so far.
+#[derive(Default)]
+struct Story {
+    runs: u32,
+    outcome: Option<Result<Row, String>>,
+    lines: VecDeque<String>,
+}
+
+impl Story {
+    /// Listens until the child has closed its pipes; false if `deadline` came first.
+    fn follow(
+        &mut self,
+        heard: &Receiver<Heard>,
+        deadline: Instant,
+        mut on_run: impl FnMut(u32),
+    ) -> bool {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match heard.recv_timeout(left) {
+                Ok(Heard::Message(Message::Run)) => {
+                    self.runs += 1;
+                    on_run(self.runs);
+                }
+                Ok(Heard::Message(Message::Done(row))) => self.outcome = Some(Ok(row)),
+                Ok(Heard::Message(Message::Failed(error))) => self.outcome = Some(Err(error)),
+                Ok(Heard::Line(line)) => {
+                    self.lines.push_back(line);
+                    if self.lines.len() > KEPT_LINES {
+                        self.lines.pop_front();
+                    }
+                }
+                Err(RecvTimeoutError::Disconnected) => return true,
+                Err(RecvTimeoutError::Timeout) => return false,
+            }
+        }
+    }
+
+    fn end(self, case: &Case, status: Option<ExitStatus>, limit: Duration) -> Row {
+        let error = match (status, self.outcome) {
+            (Some(status), Some(Ok(row))) if status.success() => return row,
+            (None, _) => format!("timed out after {} s and was killed", limit.as_secs_f64()),
+            (Some(_), Some(Err(error))) => error,
+            (Some(status), Some(Ok(_))) => format!("measured, and then ended by {status}"),
+            (Some(status), None) => format!("ended by {status}"),
+        };
+        let mut row = Row::failed(case, error);
+        row.extra.insert("runs_done".to_owned(), json!(self.runs));
+        if !self.lines.is_empty() {
+            let lines: Vec<String> = self.lines.into();
+            row.extra.insert("output".to_owned(), json!(lines.join("\n")));
+        }
+        row
+    }
+}
+
+/// The child's whole program.
+pub(crate) fn main(case: &str) -> ExitCode {
+    // A killed parent leaves no benchmark running. If the kernel refuses, that is all that is lost.
+    let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    let case: Case = match serde_json::from_str(case) {
+        Ok(case) => case,
+        Err(error) => {
+            eprintln!("error: `sortie bench` starts this command, with a case: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let (message, code) = match runner::run(&case, || tell(&Message::Run)) {
+        Ok(row) => (Message::Done(row), ExitCode::SUCCESS),
+        Err(failure) => (Message::Failed(failure.to_string()), ExitCode::FAILURE),
+    };
+    tell(&message);
+    code
+}
+
+fn tell(message: &Message) {
+    let mut line = serde_json::to_string(message).expect("a message is plain data");
+    line.push('\n');
+    // Without a parent there is nobody to tell.
+    let _ = io::stdout().write_all(line.as_bytes());
+    let _ = io::stdout().flush();
+}

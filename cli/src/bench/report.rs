@@ -1,0 +1,165 @@
+//! The row of a case, the table of all rows, and the file of them.
+
+use super::case::{Case, Mode, Peer};
+use super::workload::Workload;
+use comfy_table::{Cell, CellAlignment, Table, presets};
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value, json};
+use std::io::Write;
+use std::path::Path;
+
+/// The figures of one case. The names of the fields are those of the file.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Row {
+    pub(crate) peer: Peer,
+    pub(crate) mode: Mode,
+    pub(crate) workload: String,
+    pub(crate) workers: usize,
+    /// Operations of one run.
+    pub(crate) n: u64,
+    /// The median over the runs; none if the case failed.
+    pub(crate) ns_per_op: Option<f64>,
+    /// (slowest - fastest) / median over the runs.
+    pub(crate) spread: Option<f64>,
+    /// Further figures; `error` says why there is none.
+    pub(crate) extra: Map<String, Value>,
+}
+
+impl Row {
+    /// A row without figures.
+    pub(crate) fn empty(case: &Case) -> Row {
+        Row {
+            peer: case.peer,
+            mode: case.mode,
+            workload: case.workload.clone(),
+            workers: case.workers,
+            n: case.ops,
+            ns_per_op: None,
+            spread: None,
+            extra: Map::new(),
+        }
+    }
+
+    /// The row of a case that failed.
+    pub(crate) fn failed(case: &Case, error: String) -> Row {
+        let mut row = Row::empty(case);
+        row.extra.insert("error".to_owned(), json!(error));
+        row
+    }
+
+    pub(crate) fn has_failed(&self) -> bool {
+        self.ns_per_op.is_none()
+    }
+}
+
+/// What of `extra` is for the file only: the same in every row, or too long for a table.
+const FILE_ONLY: &[&str] = &["cpus", "is_release", "runs_ns"];
+
+/// The rows, for people.
+pub(crate) fn table(rows: &[Row]) -> Table {
+    let mut table = Table::new();
+    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.set_header([
+        "workload", "peer", "mode", "workers", "n", "ns/op", "spread", "further",
+    ]);
+    for row in rows {
+        let number = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
+        table.add_row([
+            Cell::new(&row.workload),
+            Cell::new(row.peer),
+            Cell::new(row.mode),
+            number(row.workers.to_string()),
+            number(grouped(row.n)),
+            number(row.ns_per_op.map_or("failed".to_owned(), |ns| format!("{ns:.2}"))),
+            number(
+                row.spread
+                    .map_or(String::new(), |spread| format!("{:.0} %", spread * 100.0)),
+            ),
+            Cell::new(further(row)),
+        ]);
+    }
+    table
+}
+
+fn further(row: &Row) -> String {
+    let shown = row
+        .extra
+        .iter()
+        .filter(|(key, _)| !FILE_ONLY.contains(&key.as_str()));
+    let parts: Vec<_> = shown
+        .map(|(key, value)| match value {
+            Value::String(text) => format!("{key}: {}", one_line(text)),
+            Value::Number(number) if number.is_f64() => {
+                format!("{key} {:.2}", number.as_f64().unwrap_or_default())
+            }
+            other => format!("{key} {other}"),
+        })
+        .collect();
+    parts.join(", ")
+}
+
+/// The first line, cut where a table would suffer; the file has it all.
+fn one_line(text: &str) -> String {
+    const WIDTH: usize = 100;
+    let line = text.lines().next().unwrap_or_default();
+    if line.len() == text.len() && line.chars().count() <= WIDTH {
+        return line.to_owned();
+    }
+    line.chars().take(WIDTH).chain("..".chars()).collect()
+}
+
+fn grouped(n: u64) -> String {
+    let digits = n.to_string();
+    let groups: Vec<_> = digits
+        .as_bytes()
+        .rchunks(3)
+        .rev()
+        .map(|group| std::str::from_utf8(group).expect("digits"))
+        .collect();
+    groups.join(",")
+}
+
+/// The workloads and their definitions, for people.
+pub(crate) fn catalogue(workloads: &[Workload]) -> String {
+    let width = workloads.iter().map(|it| it.name.len()).max().unwrap_or(0);
+    workloads
+        .iter()
+        .map(|it| {
+            let peers: Vec<_> = it.contenders.iter().map(|it| it.peer.to_string()).collect();
+            format!(
+                "{:width$}  {}\n{:width$}  n = {} by default; {}\n",
+                it.name,
+                it.definition,
+                "",
+                grouped(it.ops),
+                peers.join(", ")
+            )
+        })
+        .collect()
+}
+
+/// Writes the rows to a file, as an array of objects.
+pub(crate) fn write(path: &Path, rows: &[Row]) -> std::io::Result<()> {
+    let mut file = std::io::BufWriter::new(std::fs::File::create(path)?);
+    serde_json::to_writer_pretty(&mut file, rows)?;
+    writeln!(file)?;
+    file.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{grouped, one_line};
+
+    #[test]
+    fn numbers_are_grouped_by_thousands() {
+        assert_eq!(grouped(7), "7");
+        assert_eq!(grouped(1_000), "1,000");
+        assert_eq!(grouped(20_000_000), "20,000,000");
+    }
+
+    #[test]
+    fn a_table_shows_one_line_of_an_error() {
+        assert_eq!(one_line("short"), "short");
+        assert_eq!(one_line("first\nsecond"), "first..");
+    }
+}

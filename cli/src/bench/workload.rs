@@ -1,0 +1,158 @@
+//! What a workload is, and the list of all.
+//!
+//! A workload is defined once, and entered by contenders: for each peer, how it does this same
+//! work. A contender *starts* a [`Trial`], which is then run several times and finished.
+
+use super::case::{Case, Mode, Peer};
+use super::workloads;
+use serde_json::Value;
+use std::fmt;
+use std::time::Duration;
+
+/// All workloads, in the order of the tables.
+pub(crate) const ALL: &[Workload] = &[
+    workloads::switch::WORKLOAD,
+    workloads::yield1::WORKLOAD,
+    workloads::yield1k::WORKLOAD,
+    workloads::spawnseq::WORKLOAD,
+    workloads::native_nop::WORKLOAD,
+];
+
+/// One thing that is measured.
+pub(crate) struct Workload {
+    /// What the command line calls it.
+    pub(crate) name: &'static str,
+    /// What an operation is and what is done, in one line.
+    pub(crate) definition: &'static str,
+    /// Operations of a run by default.
+    pub(crate) ops: u64,
+    /// A run's operations are a multiple of this.
+    pub(crate) unit: u64,
+    /// Who can do it.
+    pub(crate) contenders: &'static [Contender],
+}
+
+/// How one peer does a workload.
+pub(crate) struct Contender {
+    pub(crate) peer: Peer,
+    /// Sets up what all runs share.
+    pub(crate) start: fn(&Setup) -> Result<Box<dyn Trial>, Failure>,
+}
+
+/// What a trial is started with.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Setup {
+    pub(crate) workers: usize,
+    pub(crate) mode: Mode,
+}
+
+impl Setup {
+    pub(crate) fn new(case: &Case) -> Setup {
+        Setup {
+            workers: case.workers,
+            mode: case.mode,
+        }
+    }
+}
+
+/// A workload that is set up.
+pub(crate) trait Trial {
+    /// Does `ops` operations, checks the values, and says how long they took.
+    fn run(&mut self, ops: u64) -> Result<Sample, Failure>;
+
+    /// Ends it after the last run, checks that nothing is left, and gives what is known only then.
+    fn finish(self: Box<Self>) -> Result<Vec<(&'static str, Value)>, Failure>;
+}
+
+/// One run.
+#[derive(Clone, Debug)]
+pub(crate) struct Sample {
+    /// All operations together.
+    pub(crate) took: Duration,
+    /// Further figures of this run; a row has their medians.
+    pub(crate) extra: Vec<(&'static str, f64)>,
+}
+
+impl Sample {
+    pub(crate) fn new(took: Duration) -> Sample {
+        Sample {
+            took,
+            extra: Vec::new(),
+        }
+    }
+}
+
+/// Why a case has no figure.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// No such workload, or nobody of that peer who does it.
+    Unknown(String),
+    /// A runtime, a stack or another thing that the workload needs could not be had.
+    Start {
+        what: &'static str,
+        error: Box<dyn std::error::Error>,
+    },
+    /// The work was not done, or not as often as asked.
+    Wrong {
+        what: &'static str,
+        expected: u64,
+        found: u64,
+    },
+    /// Something was left behind.
+    Left(String),
+}
+
+impl Failure {
+    /// For `map_err`: `what` could not be had.
+    pub(crate) fn start<E: std::error::Error + 'static>(
+        what: &'static str,
+    ) -> impl FnOnce(E) -> Failure {
+        move |error| Failure::Start {
+            what,
+            error: Box::new(error),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Failure::Unknown(case) => write!(
+                f,
+                "nothing is known of {case}: `sortie bench --list` says what can be measured"
+            ),
+            Failure::Start { what, error } => write!(f, "{what}: {error}"),
+            Failure::Wrong {
+                what,
+                expected,
+                found,
+            } => write!(f, "{what}: expected {expected}, found {found}"),
+            Failure::Left(report) => write!(f, "the runtime did not end clean: {report}"),
+        }
+    }
+}
+
+impl std::error::Error for Failure {}
+
+/// Fails unless the work gave what it must give.
+pub(crate) fn check(what: &'static str, expected: u64, found: u64) -> Result<(), Failure> {
+    if expected == found {
+        Ok(())
+    } else {
+        Err(Failure::Wrong {
+            what,
+            expected,
+            found,
+        })
+    }
+}
+
+/// The workload of this name.
+pub(crate) fn find(name: &str) -> Option<&'static Workload> {
+    ALL.iter().find(|workload| workload.name == name)
+}
+
+/// All names.
+pub(crate) fn names() -> impl Iterator<Item = &'static str> {
+    ALL.iter().map(|workload| workload.name)
+}

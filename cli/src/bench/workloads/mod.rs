@@ -1,0 +1,49 @@
+//! The workloads, one a file, and what those on a runtime of ours share.
+//!
+//! How a figure counts: tasks have `u64` values, joins return them, and they are checked; a run is
+//! timed by the task that does it or that joins those who do, so that no thread's wake-up is in it.
+
+pub(crate) mod native_nop;
+pub(crate) mod spawnseq;
+pub(crate) mod switch;
+pub(crate) mod yield1;
+pub(crate) mod yield1k;
+
+use super::case::Mode;
+use super::workload::{Failure, Setup};
+use sortie::Runtime;
+use std::time::{Duration, Instant};
+
+/// How long a runtime may take to end when its tasks are done.
+const END_LIMIT: Duration = Duration::from_secs(5);
+
+/// A runtime as the case wants it.
+fn runtime(setup: &Setup) -> Result<Runtime, Failure> {
+    let builder = Runtime::builder().workers(setup.workers);
+    let builder = match setup.mode {
+        Mode::Pinned => builder,
+        // SAFETY: the tasks of these workloads touch no thread-local, hold only `Send` values and
+        // no lock, and call native code that ties nothing to a thread.
+        Mode::Migrating => unsafe { builder.migrating() },
+    };
+    builder.build().map_err(Failure::start("the runtime"))
+}
+
+/// Runs `work` as a task, and says how long it took by the task's own clock.
+fn timed(runtime: &Runtime, work: impl FnOnce() -> u64 + Send + 'static) -> (Duration, u64) {
+    runtime.run(|| {
+        let start = Instant::now();
+        let value = work();
+        (start.elapsed(), value)
+    })
+}
+
+/// Ends a runtime and fails if anything is left.
+fn end(runtime: Runtime) -> Result<(), Failure> {
+    let report = runtime.shutdown(END_LIMIT);
+    if report.is_clean() {
+        Ok(())
+    } else {
+        Err(Failure::Left(report.to_string()))
+    }
+}
