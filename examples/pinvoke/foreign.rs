@@ -4,7 +4,7 @@
 //! workers: that each call is announced is what the macro is for.
 
 use sortie::native;
-use std::ffi::{CStr, c_char, c_int, c_void};
+use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
 use std::io;
 use std::time::Duration;
 
@@ -108,7 +108,7 @@ pub(crate) fn check_crc32(text: &CStr) -> Result<(), Wrong> {
     let found = unsafe { zlib::crc32(0, bytes.as_ptr(), count) };
     let expected = crc32_of(bytes);
     expect(
-        found == expected.into(),
+        found == c_ulong::from(expected),
         format_args!("crc32({text:?}) = {found:#x}, expected {expected:#x}"),
     )
 }

@@ -1,46 +1,61 @@
 //! One task that sleeps a millisecond at a time and writes down when it woke: if anybody stalls the
 //! workers, it shows here.
+//!
+//! A plain thread does the same beside it, outside of the runtime: how late the machine itself is,
+//! which no runtime can undo.
 
 use sortie::JoinHandle;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+/// How long it sleeps.
+const BEAT: Duration = Duration::from_millis(1);
+
 /// A running heartbeat.
 pub(crate) struct Heartbeat {
     stop: Arc<AtomicBool>,
     task: JoinHandle<Vec<Instant>>,
+    thread: std::thread::JoinHandle<Vec<Instant>>,
 }
 
-/// When the heartbeat woke, its start and its end among it.
+/// When the heartbeat woke.
 pub(crate) struct Beats(Vec<Instant>);
 
 impl Heartbeat {
-    /// Spawns the task, on the current task's runtime.
+    /// Spawns the task, on the current task's runtime, and the thread.
     pub(crate) fn start() -> Heartbeat {
         let stop = Arc::new(AtomicBool::new(false));
-        let stopped = stop.clone();
-        let task = sortie::task::Builder::new()
-            .name("heartbeat")
-            .spawn(move || {
-                let mut beats = Vec::with_capacity(4096);
-                beats.push(Instant::now());
-                // ORDERING: Relaxed, nothing is published by it; the join orders the beats.
-                while !stopped.load(Ordering::Relaxed) {
-                    sortie::sleep(Duration::from_millis(1));
-                    beats.push(Instant::now());
-                }
-                beats
-            });
-        Heartbeat { stop, task }
+        let (by_task, by_thread) = (stop.clone(), stop.clone());
+        Heartbeat {
+            stop,
+            task: sortie::task::Builder::new()
+                .name("heartbeat")
+                .spawn(move || beat(&by_task, || sortie::sleep(BEAT))),
+            thread: std::thread::spawn(move || beat(&by_thread, || std::thread::sleep(BEAT))),
+        }
     }
 
-    /// Lets it tick once more, and takes what it wrote down.
-    pub(crate) fn stop(self) -> Result<Beats, sortie::JoinError> {
-        // ORDERING: Relaxed, as in `start`.
+    /// Lets both tick once more, and takes what they wrote down: the task, then the thread.
+    pub(crate) fn stop(self) -> (Beats, Beats) {
+        // ORDERING: Relaxed, as in `beat`.
         self.stop.store(true, Ordering::Relaxed);
-        self.task.join().map(Beats)
+        let task = self.task.join().expect("a heartbeat does not panic");
+        // The thread ends within a beat, so that this blocks nobody for long.
+        let thread = self.thread.join().expect("a heartbeat does not panic");
+        (Beats(task), Beats(thread))
     }
+}
+
+fn beat(stop: &AtomicBool, sleep: impl Fn()) -> Vec<Instant> {
+    let mut beats = Vec::with_capacity(4096);
+    beats.push(Instant::now());
+    // ORDERING: Relaxed, nothing is published by it; the joins order the beats.
+    while !stop.load(Ordering::Relaxed) {
+        sleep();
+        beats.push(Instant::now());
+    }
+    beats
 }
 
 impl Beats {
@@ -57,15 +72,12 @@ impl Beats {
             .count()
     }
 
-    /// The longest time between two ticks that follow each other.
-    pub(crate) fn worst_gap(&self) -> Duration {
-        let gaps = self.0.windows(2).map(|pair| pair[1] - pair[0]);
+    /// The longest time between two ticks that follow each other, of those that end in this time.
+    pub(crate) fn worst_gap(&self, from: Instant, to: Instant) -> Duration {
+        let pairs = self.0.windows(2);
+        let gaps = pairs
+            .filter(|pair| (from..to).contains(&pair[1]))
+            .map(|pair| pair[1] - pair[0]);
         gaps.max().unwrap_or_default()
-    }
-
-    /// The longest of the gaps that end after `start`.
-    pub(crate) fn worst_gap_since(&self, start: Instant) -> Duration {
-        let gaps = self.0.windows(2).filter(|pair| pair[1] >= start);
-        gaps.map(|pair| pair[1] - pair[0]).max().unwrap_or_default()
     }
 }

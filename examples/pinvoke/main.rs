@@ -51,7 +51,7 @@ struct Options {
     #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(..=100_000))]
     callers: u64,
     /// How often each of them calls every function
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(..=100_000_000))]
+    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u64).range(..=100_000_000))]
     rounds: u64,
     /// Tasks that sit in nanosleep at once
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(..=100_000))]

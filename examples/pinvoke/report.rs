@@ -1,6 +1,7 @@
 //! What a run prints: a table and a few lines, or the same as data.
 
 use crate::Options;
+use crate::heartbeat::Beats;
 use crate::table::{count, table, time};
 use crate::work::{Outcome, Plan};
 use serde_json::{Value, json};
@@ -35,24 +36,46 @@ impl Report<'_> {
         outcome.beats.ticks_within(outcome.sleep_start, WINDOW)
     }
 
+    /// The worst gap of `beats` while tasks were in `nanosleep`.
+    fn gap_in_nanosleep(&self, beats: &Beats) -> Duration {
+        beats.worst_gap(self.outcome.sleep_start, self.outcome.sleep_end)
+    }
+
+    /// The worst gap of `beats` among the short calls.
+    fn gap_in_short_calls(&self, beats: &Beats) -> Duration {
+        beats.worst_gap(self.outcome.start, self.outcome.sleep_start)
+    }
+
+    fn sleep_took(&self) -> Duration {
+        self.outcome.sleep_end - self.outcome.sleep_start
+    }
+
     /// Everything as data.
     pub(crate) fn json(&self) -> Value {
-        let beats = &self.outcome.beats;
+        let Outcome {
+            beats,
+            thread_beats,
+            ..
+        } = &self.outcome;
         json!({
             "workers": self.snapshot.workers,
             "mode": self.mode(),
             "zlib_missing": self.zlib_missing,
             "targets": self.snapshot.targets.iter().map(row_json).collect::<Vec<_>>(),
             "heartbeat": {
-                "worst_gap_ms": ms(beats.worst_gap()),
-                "worst_gap_in_nanosleep_ms": ms(beats.worst_gap_since(self.outcome.sleep_start)),
+                "worst_gap_ms": ms(self.gap_in_nanosleep(beats)),
+                "worst_gap_in_short_calls_ms": ms(self.gap_in_short_calls(beats)),
                 "ticks": beats.ticks(),
                 "ticks_in_first_50_ms_of_nanosleep": self.ticks_in_window(),
+            },
+            "plain_thread": {
+                "worst_gap_ms": ms(self.gap_in_nanosleep(thread_beats)),
+                "worst_gap_in_short_calls_ms": ms(self.gap_in_short_calls(thread_beats)),
             },
             "nanosleep": {
                 "tasks": self.plan.sleepers,
                 "each_ms": ms(self.plan.sleep),
-                "all_ms": ms(self.outcome.sleep_took),
+                "all_ms": ms(self.sleep_took()),
             },
             "carriers": self.snapshot.carriers_started,
             "retakes": self.snapshot.retakes,
@@ -101,8 +124,23 @@ impl fmt::Display for Report<'_> {
         }
         writeln!(f, "\n{}\n", self.table())?;
 
-        let beats = &outcome.beats;
-        writeln!(f, "heartbeat worst gap: {:.2} ms", ms(beats.worst_gap()))?;
+        let Outcome {
+            beats,
+            thread_beats,
+            ..
+        } = outcome;
+        writeln!(
+            f,
+            "heartbeat worst gap: {:.2} ms",
+            ms(self.gap_in_nanosleep(beats))
+        )?;
+        writeln!(
+            f,
+            "    among the short calls: {:.2} ms; of a plain thread beside it: {:.2} and {:.2} ms",
+            ms(self.gap_in_short_calls(beats)),
+            ms(self.gap_in_nanosleep(thread_beats)),
+            ms(self.gap_in_short_calls(thread_beats)),
+        )?;
         writeln!(
             f,
             "heartbeat ticks: {}, {} of them in the first 50 ms of nanosleep",
@@ -114,7 +152,7 @@ impl fmt::Display for Report<'_> {
             "nanosleep: {} x {} took {} together",
             plan.sleepers,
             time(plan.sleep),
-            time(outcome.sleep_took),
+            time(self.sleep_took()),
         )?;
         writeln!(f, "carriers used: {}", snapshot.carriers_started)?;
         writeln!(f, "retakes: {}", count(snapshot.retakes))?;

@@ -23,11 +23,14 @@ pub(crate) struct Plan {
 
 /// What came of it.
 pub(crate) struct Outcome {
+    /// The heartbeat task's ticks, and those of the thread beside it.
     pub(crate) beats: Beats,
-    /// When the first task went to `nanosleep`.
+    pub(crate) thread_beats: Beats,
+    /// When it all began.
+    pub(crate) start: Instant,
+    /// When the first task went to `nanosleep`, and when the last was back.
     pub(crate) sleep_start: Instant,
-    /// From then until the last was back.
-    pub(crate) sleep_took: Duration,
+    pub(crate) sleep_end: Instant,
     /// Calls that answered as they should.
     pub(crate) right: u64,
     /// Calls that did not.
@@ -42,6 +45,7 @@ impl Plan {
 
     /// Does it all. To be run as a task.
     pub(crate) fn run(self, steps: &Steps) -> Outcome {
+        let start = Instant::now();
         let heartbeat = Heartbeat::start();
         let mut checks = Checks::default();
 
@@ -62,12 +66,15 @@ impl Plan {
             })
         });
         checks.join(sleepers.collect());
-        let sleep_took = sleep_start.elapsed();
+        let sleep_end = Instant::now();
 
+        let (beats, thread_beats) = heartbeat.stop();
         Outcome {
-            beats: heartbeat.stop().expect("the heartbeat does not panic"),
+            beats,
+            thread_beats,
+            start,
             sleep_start,
-            sleep_took,
+            sleep_end,
             right: checks.right,
             wrong: checks.wrong,
         }

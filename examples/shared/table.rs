@@ -8,7 +8,7 @@ use std::time::Duration;
 pub(crate) fn table(heads: &[&str], first_number: usize) -> Table {
     let mut table = Table::new();
     table
-        .load_style(presets::UTF8_HORIZONTAL_ONLY)
+        .load_style(presets::UTF8_BORDERS_ONLY.with_rounded_corners())
         .set_content_arrangement(ContentArrangement::Disabled)
         .set_header(heads);
     for column in table.column_iter_mut().skip(first_number) {

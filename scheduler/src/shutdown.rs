@@ -116,8 +116,7 @@ pub(crate) fn ask(shared: &Arc<Shared>, limit: Duration) {
     let reaper = std::thread::Builder::new()
         .name(format!("{}-end", shared.config.thread_name))
         .spawn(move || {
-            let report = shutdown(&shared, limit);
-            tracing::info!(target: "sortie::shutdown", %report);
+            let _ = shutdown(&shared, limit);
         });
     if let Err(error) = reaper {
         tracing::error!(target: "sortie::shutdown", %error, "no thread to end the runtime with");
@@ -138,10 +137,9 @@ pub(crate) fn shutdown(shared: &Arc<Shared>, limit: Duration) -> Report {
         terminate(shared)
     };
     clear(shared);
-    Report {
-        stragglers,
-        elapsed: start.elapsed(),
-    }
+    let report = Report { stragglers, elapsed: start.elapsed() };
+    tracing::info!(target: "sortie::runtime", %report, "end");
+    report
 }
 
 /// Aborts what is suspended until nothing lives. False: the deadline came first.

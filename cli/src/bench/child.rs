@@ -164,7 +164,8 @@ impl Story {
         row.extra.insert("runs_done".to_owned(), json!(self.runs));
         if !self.lines.is_empty() {
             let lines: Vec<String> = self.lines.into();
-            row.extra.insert("output".to_owned(), json!(lines.join("\n")));
+            row.extra
+                .insert("output".to_owned(), json!(lines.join("\n")));
         }
         row
     }

@@ -58,7 +58,7 @@ const FILE_ONLY: &[&str] = &["cpus", "is_release", "runs_ns"];
 /// The rows, for people.
 pub(crate) fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
     table.set_header([
         "workload", "peer", "mode", "workers", "n", "ns/op", "spread", "further",
     ]);
@@ -70,7 +70,10 @@ pub(crate) fn table(rows: &[Row]) -> Table {
             Cell::new(row.mode),
             number(row.workers.to_string()),
             number(grouped(row.n)),
-            number(row.ns_per_op.map_or("failed".to_owned(), |ns| format!("{ns:.2}"))),
+            number(
+                row.ns_per_op
+                    .map_or("failed".to_owned(), |ns| format!("{ns:.2}")),
+            ),
             number(
                 row.spread
                     .map_or(String::new(), |spread| format!("{:.0} %", spread * 100.0)),

@@ -35,7 +35,10 @@ pub(crate) fn run(case: &Case, mut on_run: impl FnMut()) -> Result<Row, Failure>
         .collect();
     let mut extra = medians(&samples);
     extra.extend(last.into_iter().map(|(key, it)| (key.to_owned(), it)));
-    extra.insert("runs_ns".into(), runs_ns.iter().map(|ns| round(*ns)).collect());
+    extra.insert(
+        "runs_ns".into(),
+        runs_ns.iter().map(|ns| round(*ns)).collect(),
+    );
     extra.insert("cpus".into(), json!(cpus));
     extra.insert("is_release".into(), json!(!cfg!(debug_assertions)));
     Ok(Row {

@@ -1,1 +1,643 @@
+//! Idle workers: work never waits with a worker idle and a spare asleep, and if no worker is idle
+//! the monitor knows of it.
 //!
+//! The true lobby, parker and gate are under test. What stands between them in `shared.rs` and
+//! `worker/run.rs` needs the whole scheduler and is repeated here, each step under its own name;
+//! [`Steps`] says which of them a mutant leaves out.
+//!
+//! Tasks lie in one injector, a counter whose looks are Relaxed. A task is short (the carrier goes
+//! on with its loop) or long (it keeps its worker for good). The monitor is the gate alone: closed
+//! at the start, as if it slept, and open once somebody has kicked it.
+
+use crate::explore::{UNTIL_REST, at_rest, explore, join, spawn};
+use crate::gate::Gate;
+use crate::park::Parker;
+use crate::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::cell::Cell;
+use std::sync::Arc;
+
+const NOBODY_SLEEPS: &str = "idle: a thread sleeps without limit, but none of this model may";
+
+/// A worker that moves by value, as the scheduler's box does.
+#[derive(Debug)]
+struct Worker {
+    searching: bool,
+}
+
+type Carrier = usize;
+
+/// Where a worker went, in one type for all versions.
+enum Placed {
+    Given(Worker, Carrier),
+    Idle,
+    NoSpare(Worker),
+}
+
+/// A version of the lobby.
+trait Lobby: 'static {
+    fn new() -> Self;
+    fn idle(&self) -> usize;
+    fn in_line(&self) -> usize;
+    fn searching(&self) -> usize;
+    fn start_searching(&self);
+    fn start_searching_alone(&self) -> bool;
+    fn stop_searching(&self) -> bool;
+    fn retire(&self, worker: Worker, carrier: Carrier) -> Placed;
+    fn add_spare(&self, carrier: Carrier);
+    fn put_idle(&self, worker: Worker) -> Placed;
+    fn rouse(&self) -> Option<Placed>;
+    fn take_idle(&self) -> Option<Worker>;
+    fn request(&self, carrier: Carrier) -> Option<Worker>;
+    fn reclaim(&self, carrier: Carrier) -> Option<Worker>;
+    fn spares(&self) -> usize;
+}
+
+macro_rules! versions {
+    ($($($module:ident)::+),* $(,)?) => {$(
+        impl From<$($module)::+::Placed<Worker, Carrier>> for Placed {
+            fn from(placed: $($module)::+::Placed<Worker, Carrier>) -> Placed {
+                match placed {
+                    $($module)::+::Placed::Given(worker, carrier) => Placed::Given(worker, carrier),
+                    $($module)::+::Placed::Idle => Placed::Idle,
+                    $($module)::+::Placed::NoSpare(worker) => Placed::NoSpare(worker),
+                }
+            }
+        }
+
+        impl Lobby for $($module)::+::Lobby<Worker, Carrier> {
+            fn new() -> Self {
+                Self::new()
+            }
+            fn idle(&self) -> usize {
+                self.idle()
+            }
+            fn in_line(&self) -> usize {
+                self.in_line()
+            }
+            fn searching(&self) -> usize {
+                self.searching()
+            }
+            fn start_searching(&self) {
+                self.start_searching();
+            }
+            fn start_searching_alone(&self) -> bool {
+                self.start_searching_alone()
+            }
+            fn stop_searching(&self) -> bool {
+                self.stop_searching()
+            }
+            fn retire(&self, worker: Worker, carrier: Carrier) -> Placed {
+                self.retire(worker, carrier).into()
+            }
+            fn add_spare(&self, carrier: Carrier) {
+                self.add_spare(carrier);
+            }
+            fn put_idle(&self, worker: Worker) -> Placed {
+                self.put_idle(worker).into()
+            }
+            fn rouse(&self) -> Option<Placed> {
+                self.rouse().map(Placed::from)
+            }
+            fn take_idle(&self) -> Option<Worker> {
+                self.take_idle()
+            }
+            fn request(&self, carrier: Carrier) -> Option<Worker> {
+                self.request(carrier).expect("the lobby is open")
+            }
+            fn reclaim(&self, carrier: Carrier) -> Option<Worker> {
+                self.reclaim(carrier)
+            }
+            fn spares(&self) -> usize {
+                self.spares()
+            }
+        }
+    )*};
+}
+
+versions!(
+    crate::idle,
+    crate::mutants::lobby_request_overlooks_the_idle,
+    crate::mutants::lobby_settle_overlooks_the_line,
+    crate::mutants::lobby_does_not_count,
+);
+
+type TrueLobby = crate::idle::Lobby<Worker, Carrier>;
+
+/// The repeated steps, each of which a mutant leaves out.
+#[derive(Clone, Copy)]
+struct Steps {
+    /// `Shared::after_queueing`: the fence between the push and the look at the counters.
+    fence_after_push: bool,
+    /// `sleep_as_spare`: the look at the queues after the worker went idle.
+    look_when_idle: bool,
+    /// `sleep_as_spare`: work waits, and no worker is idle for it any more: somebody is told.
+    tell_when_none_is_left: bool,
+    /// `found_work`: the last searcher passes the search on.
+    pass_the_search_on: bool,
+    /// `Shared::rouse`: it held the search and found no idle worker: it looks once more.
+    look_when_rouse_fails: bool,
+    /// `Shared::start_carrier_for`: no carrier could be had: it looks once more for a spare.
+    look_when_refused: bool,
+}
+
+const TRUE_STEPS: Steps = Steps {
+    fence_after_push: true,
+    look_when_idle: true,
+    tell_when_none_is_left: true,
+    pass_the_search_on: true,
+    look_when_rouse_fails: true,
+    look_when_refused: true,
+};
+
+/// How long tasks run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Tasks {
+    Short,
+    Long,
+}
+
+const CARRIERS: usize = 4;
+const NO_GIFT: usize = 0;
+
+struct Seat {
+    worker: Cell<Option<Worker>>,
+    gift: AtomicUsize,
+    parker: Parker,
+}
+
+struct Runtime<L> {
+    lobby: L,
+    gate: Gate,
+    injector: AtomicUsize,
+    seats: [Seat; CARRIERS],
+    steps: Steps,
+}
+
+impl<L: Lobby> Runtime<L> {
+    fn new(steps: Steps) -> Arc<Self> {
+        let runtime = Runtime {
+            lobby: L::new(),
+            gate: Gate::new(),
+            injector: AtomicUsize::new(0),
+            seats: std::array::from_fn(|_| Seat {
+                worker: Cell::new(None),
+                gift: AtomicUsize::new(NO_GIFT),
+                parker: Parker::new(),
+            }),
+            steps,
+        };
+        assert!(runtime.gate.close());
+        Arc::new(runtime)
+    }
+
+    fn with_idle(self: Arc<Self>, workers: usize) -> Arc<Self> {
+        for _ in 0..workers {
+            let _ = self.lobby.put_idle(Worker { searching: false });
+        }
+        self
+    }
+
+    fn with_worker(self: Arc<Self>, carrier: Carrier) -> Arc<Self> {
+        self.seat(carrier, Worker { searching: false });
+        self
+    }
+
+    fn seat(&self, carrier: Carrier, worker: Worker) {
+        let before = self.seats[carrier].worker.replace(Some(worker));
+        assert!(before.is_none(), "idle: a carrier has two workers");
+    }
+
+    // ---- `Carrier` ----
+
+    fn give(&self, worker: Worker, carrier: Carrier) {
+        let seat = &self.seats[carrier];
+        // ORDERING(carrier.gift): Release, pairs with the Acquire swap in `take_gift`.
+        let gift = 1 + usize::from(worker.searching);
+        let before = seat.gift.swap(gift, Ordering::AcqRel);
+        assert_eq!(before, NO_GIFT, "idle: a carrier is given two workers");
+        seat.parker.unpark();
+    }
+
+    fn take_gift(&self, carrier: Carrier) -> Option<Worker> {
+        // ORDERING(carrier.gift): Acquire, pairs with the Release swap in `give`.
+        match self.seats[carrier].gift.swap(NO_GIFT, Ordering::AcqRel) {
+            NO_GIFT => None,
+            gift => Some(Worker {
+                searching: gift == 2,
+            }),
+        }
+    }
+
+    // ---- `Shared` ----
+
+    fn submit(&self) {
+        // ORDERING: Release, as the injector's push.
+        self.injector.fetch_add(1, Ordering::Release);
+        self.after_queueing();
+    }
+
+    fn after_queueing(&self) {
+        if self.steps.fence_after_push {
+            // ORDERING(idle.counters): SeqCst, between the push and the look at the counters.
+            fence(Ordering::SeqCst);
+        }
+        if self.lobby.idle() > 0 {
+            if self.lobby.searching() == 0 {
+                self.rouse();
+            }
+        } else if self.gate.is_closed() {
+            self.gate.kick();
+        }
+    }
+
+    fn rouse(&self) {
+        if !self.lobby.start_searching_alone() {
+            return;
+        }
+        match self.lobby.rouse() {
+            Some(Placed::Given(mut worker, spare)) => {
+                worker.searching = true;
+                self.give(worker, spare);
+            }
+            Some(Placed::NoSpare(mut worker)) => {
+                worker.searching = true;
+                self.start_carrier_for(worker);
+            }
+            Some(Placed::Idle) | None => {
+                let last = self.lobby.stop_searching();
+                if self.steps.look_when_rouse_fails && last && self.work_waits_after_fence() {
+                    self.after_queueing();
+                }
+            }
+        }
+    }
+
+    /// The cap is reached in this model.
+    fn start_carrier_for(&self, mut worker: Worker) {
+        let was_searching = std::mem::take(&mut worker.searching);
+        if let Placed::Given(worker, carrier) = self.lobby.put_idle(worker) {
+            self.give(worker, carrier);
+        }
+        if was_searching {
+            self.lobby.stop_searching();
+        }
+        if self.steps.look_when_refused
+            && self.work_waits_after_fence()
+            && self.lobby.spares() > 0
+            && self.lobby.searching() == 0
+        {
+            self.rouse();
+        }
+    }
+
+    fn work_waits(&self) -> bool {
+        // ORDERING: Relaxed, the weakest look.
+        self.lobby.in_line() > 0 || self.injector.load(Ordering::Relaxed) > 0
+    }
+
+    fn work_waits_after_fence(&self) -> bool {
+        // ORDERING(idle.counters): SeqCst, between the worker's or the search's count and the look
+        // at the queues; pairs with the fence in `after_queueing`.
+        fence(Ordering::SeqCst);
+        self.work_waits()
+    }
+
+    // ---- `worker::run` ----
+
+    /// The carrier's loop, until the model rests or the carrier runs a long task.
+    fn carry(&self, carrier: Carrier, tasks: Tasks) {
+        while !at_rest() {
+            let found = self.pop() || self.search(carrier);
+            if found {
+                self.found_work(carrier);
+                if tasks == Tasks::Long {
+                    return;
+                }
+            } else {
+                self.retire(carrier);
+            }
+        }
+    }
+
+    fn pop(&self) -> bool {
+        // ORDERING: Relaxed look, Acquire to take, as the injector.
+        let mut queued = self.injector.load(Ordering::Relaxed);
+        while queued > 0 {
+            match self.injector.compare_exchange(
+                queued,
+                queued - 1,
+                Ordering::Acquire,
+                Ordering::Relaxed,
+            ) {
+                Ok(_) => return true,
+                Err(now) => queued = now,
+            }
+        }
+        false
+    }
+
+    fn take_worker(&self, carrier: Carrier) -> Worker {
+        let worker = self.seats[carrier].worker.take();
+        worker.expect("idle: a carrier in its loop has a worker")
+    }
+
+    fn search(&self, carrier: Carrier) -> bool {
+        let mut worker = self.take_worker(carrier);
+        if !std::mem::replace(&mut worker.searching, true) {
+            self.lobby.start_searching();
+        }
+        self.seat(carrier, worker);
+        self.pop()
+    }
+
+    fn found_work(&self, carrier: Carrier) {
+        let last = self.stop_searching(carrier);
+        if last && self.steps.pass_the_search_on {
+            self.after_queueing();
+        }
+    }
+
+    fn stop_searching(&self, carrier: Carrier) -> bool {
+        let mut worker = self.take_worker(carrier);
+        let searched = std::mem::take(&mut worker.searching);
+        self.seat(carrier, worker);
+        searched && self.lobby.stop_searching()
+    }
+
+    fn retire(&self, carrier: Carrier) {
+        self.stop_searching(carrier);
+        let worker = self.take_worker(carrier);
+        if let Placed::Given(worker, first) = self.lobby.retire(worker, carrier) {
+            self.give(worker, first);
+        }
+        self.sleep_as_spare(carrier);
+    }
+
+    fn sleep_as_spare(&self, carrier: Carrier) {
+        if self.steps.look_when_idle && self.work_waits_after_fence() {
+            if let Some(worker) = self.lobby.reclaim(carrier) {
+                return self.seat(carrier, worker);
+            }
+            if self.steps.tell_when_none_is_left {
+                self.after_queueing();
+            }
+        }
+        self.wait_for_gift(carrier);
+    }
+
+    fn wait_for_gift(&self, carrier: Carrier) {
+        loop {
+            if let Some(worker) = self.take_gift(carrier) {
+                return self.seat(carrier, worker);
+            }
+            if at_rest() {
+                return;
+            }
+            self.seats[carrier].parker.park_timeout(UNTIL_REST);
+        }
+    }
+
+    /// `become_spare`, and then the loop.
+    fn carry_as_spare(&self, carrier: Carrier, tasks: Tasks) {
+        self.lobby.add_spare(carrier);
+        self.sleep_as_spare(carrier);
+        self.carry(carrier, tasks);
+    }
+
+    // ---- `crossing` ----
+
+    /// `reenter`, up to the sleep in line. True: the carrier has a worker.
+    fn reenter(&self, carrier: Carrier) -> bool {
+        let worker = self.lobby.take_idle();
+        match worker.or_else(|| self.lobby.request(carrier)) {
+            Some(worker) => {
+                self.seat(carrier, worker);
+                true
+            }
+            None => {
+                self.after_queueing();
+                false
+            }
+        }
+    }
+
+    // ---- at rest ----
+
+    fn check(&self) {
+        // A spare that was woken by the rest itself still stands in the lobby: that is what
+        // "asleep" means below.
+        let waits = self.injector.load(Ordering::Relaxed) > 0;
+        let (idle, in_line) = (self.lobby.idle(), self.lobby.in_line());
+        assert!(
+            idle == 0 || in_line == 0,
+            "idle: a worker is idle and somebody stands in line (lobby.matched)"
+        );
+        assert!(
+            !waits || idle == 0 || self.lobby.spares() == 0,
+            "idle: work waits, with a worker idle and a spare asleep"
+        );
+        assert!(
+            !(waits || in_line > 0) || idle > 0 || !self.gate.is_closed(),
+            "idle: work waits, no worker is idle, and nobody has told the monitor"
+        );
+    }
+}
+
+/// Starts the others, does `this` on the first thread, and looks at what is left at rest.
+fn run<L: Lobby>(
+    runtime: &Arc<Runtime<L>>,
+    others: &[fn(&Runtime<L>)],
+    this: impl FnOnce(&Runtime<L>),
+) {
+    let threads: Vec<_> = others
+        .iter()
+        .copied()
+        .map(|other| {
+            let runtime = runtime.clone();
+            spawn(move || other(&runtime))
+        })
+        .collect();
+    this(runtime);
+    join(threads);
+    runtime.check();
+}
+
+/// A push while the only worker goes idle.
+fn going_idle<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 3, move || {
+        let runtime = Runtime::<L>::new(steps).with_worker(0);
+        run(
+            &runtime,
+            &[|runtime| runtime.carry(0, Tasks::Short)],
+            Runtime::submit,
+        );
+    });
+}
+
+/// Two pushes of long tasks while one worker searches and another is idle.
+fn two_pushes<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 2, move || {
+        let runtime = Runtime::<L>::new(steps).with_worker(0).with_idle(1);
+        runtime.lobby.add_spare(1);
+        run(
+            &runtime,
+            &[
+                |runtime| runtime.carry(0, Tasks::Long),
+                |runtime| {
+                    runtime.wait_for_gift(1);
+                    runtime.carry(1, Tasks::Long);
+                },
+            ],
+            |runtime| {
+                runtime.submit();
+                runtime.submit();
+            },
+        );
+    });
+}
+
+/// Two pushes from two threads while a task back from native code takes the idle worker, and gives
+/// it back.
+fn borrowed_worker<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 2, move || {
+        let runtime = Runtime::<L>::new(steps).with_idle(1);
+        runtime.lobby.add_spare(1);
+        run(
+            &runtime,
+            &[
+                |runtime| {
+                    if runtime.reenter(0) {
+                        runtime.carry(0, Tasks::Short);
+                    } else {
+                        runtime.wait_for_gift(0);
+                        runtime.carry(0, Tasks::Short);
+                    }
+                },
+                |runtime| {
+                    runtime.wait_for_gift(1);
+                    runtime.carry(1, Tasks::Short);
+                },
+                Runtime::submit,
+            ],
+            Runtime::submit,
+        );
+    });
+}
+
+/// A push that counts on an idle worker, which a task back from native code takes for good.
+fn taken_worker<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 3, move || {
+        let runtime = Runtime::<L>::new(steps).with_idle(1);
+        runtime.lobby.add_spare(1);
+        run(
+            &runtime,
+            &[
+                |runtime| {
+                    runtime.reenter(0);
+                },
+                |runtime| {
+                    runtime.wait_for_gift(1);
+                    runtime.carry(1, Tasks::Long);
+                },
+            ],
+            Runtime::submit,
+        );
+    });
+}
+
+/// A push that counts on a searcher, which goes idle while tasks back from native code take all
+/// idle workers for good.
+fn taken_workers<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 3, move || {
+        let runtime = Runtime::<L>::new(steps).with_worker(0).with_idle(1);
+        run(
+            &runtime,
+            &[
+                |runtime| runtime.carry(0, Tasks::Long),
+                |runtime| {
+                    runtime.reenter(2);
+                    runtime.reenter(3);
+                },
+            ],
+            Runtime::submit,
+        );
+    });
+}
+
+/// A push at the cap of carriers, while one becomes a spare.
+fn saturated<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 3, move || {
+        let runtime = Runtime::<L>::new(steps).with_idle(1);
+        run(
+            &runtime,
+            &[|runtime| runtime.carry_as_spare(0, Tasks::Short)],
+            Runtime::submit,
+        );
+    });
+}
+
+/// A task back from native code while the only worker goes idle.
+fn line<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 3, move || {
+        let runtime = Runtime::<L>::new(steps).with_worker(0);
+        run(
+            &runtime,
+            &[|runtime| runtime.carry(0, Tasks::Short)],
+            |runtime| {
+                runtime.reenter(1);
+            },
+        );
+    });
+}
+
+macro_rules! kept {
+    ($($name:ident: $model:ident;)*) => {$(
+        #[test]
+        fn $name() {
+            $model::<TrueLobby>(TRUE_STEPS);
+        }
+    )*};
+}
+
+kept! {
+    a_push_finds_the_worker_that_goes_idle: going_idle;
+    the_last_searcher_passes_on: two_pushes;
+    a_borrowed_worker_is_no_excuse: borrowed_worker;
+    a_worker_that_is_gone_is_no_excuse: taken_worker;
+    a_searcher_that_gives_up_tells: taken_workers;
+    a_refused_carrier_looks_for_a_spare: saturated;
+    idle_and_line_are_matched: line;
+}
+
+macro_rules! caught {
+    ($($name:ident, $expected:literal: $run:expr;)*) => {$(
+        #[test]
+        #[should_panic(expected = $expected)]
+        fn $name() {
+            $run;
+        }
+    )*};
+}
+
+caught! {
+    push_without_fence, "idle: work waits, with a worker idle and a spare asleep":
+        going_idle::<TrueLobby>(Steps { fence_after_push: false, ..TRUE_STEPS });
+    no_look_when_idle, "idle: work waits, with a worker idle and a spare asleep":
+        going_idle::<TrueLobby>(Steps { look_when_idle: false, ..TRUE_STEPS });
+    the_last_searcher_keeps_quiet, "idle: work waits, with a worker idle and a spare asleep":
+        two_pushes::<TrueLobby>(Steps { pass_the_search_on: false, ..TRUE_STEPS });
+    rouse_fails_and_a_borrower_sleeps, "idle: work waits, with a worker idle and a spare asleep":
+        borrowed_worker::<TrueLobby>(Steps { look_when_rouse_fails: false, ..TRUE_STEPS });
+    rouse_fails_and_nobody_is_told, "no worker is idle, and nobody has told the monitor":
+        taken_worker::<TrueLobby>(Steps { look_when_rouse_fails: false, ..TRUE_STEPS });
+    a_searcher_gives_up_and_nobody_is_told, "no worker is idle, and nobody has told the monitor":
+        taken_workers::<TrueLobby>(Steps { tell_when_none_is_left: false, ..TRUE_STEPS });
+    a_refused_carrier_overlooks_a_spare, "idle: work waits, with a worker idle and a spare asleep":
+        saturated::<TrueLobby>(Steps { look_when_refused: false, ..TRUE_STEPS });
+    lobby_request_overlooks_the_idle, "lobby.matched":
+        line::<crate::mutants::lobby_request_overlooks_the_idle::Lobby<Worker, Carrier>>(TRUE_STEPS);
+    lobby_settle_overlooks_the_line, "lobby.matched":
+        line::<crate::mutants::lobby_settle_overlooks_the_line::Lobby<Worker, Carrier>>(TRUE_STEPS);
+    lobby_does_not_count, "idle: work waits":
+        going_idle::<crate::mutants::lobby_does_not_count::Lobby<Worker, Carrier>>(TRUE_STEPS);
+}

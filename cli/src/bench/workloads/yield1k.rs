@@ -2,7 +2,7 @@
 
 use super::{end, runtime, timed};
 use crate::bench::case::Peer;
-use crate::bench::workload::{Contender, Failure, Sample, Setup, Trial, Workload, check};
+use crate::bench::workload::{Contender, Failure, Sample, Trial, Workload, check};
 use serde_json::Value;
 use sortie::Runtime;
 

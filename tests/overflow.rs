@@ -1,0 +1,130 @@
+//! A stack overflow ends the process with one message, which names the task, its stack and the option.
+
+use sortie::native::{self, Target};
+use sortie::task::Builder;
+use sortie_test::child;
+use std::os::unix::process::ExitStatusExt;
+
+/// Uses stack until there is none.
+#[inline(never)]
+fn recurse(depth: u64) -> u64 {
+    let frame = std::hint::black_box([depth; 64]);
+    if depth == u64::MAX {
+        return 0;
+    }
+    recurse(depth + 1) + frame[7]
+}
+
+/// The lines of standard error that are ours.
+fn messages(stderr: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(stderr);
+    text.lines()
+        .filter(|line| line.contains("sortie:"))
+        .map(str::to_owned)
+        .collect()
+}
+
+#[test]
+fn in_a_task() {
+    for mode in ["pinned", "migrating"] {
+        for workers in [1usize, 4] {
+            let Some(output) = child::run("in_a_task", &format!("{mode} {workers}")) else {
+                let case = child::case().unwrap();
+                let (mode, workers) = case.split_once(' ').unwrap();
+                let builder = sortie::Runtime::builder().workers(workers.parse().unwrap());
+                let builder = match mode {
+                    // SAFETY: the tasks keep nothing of their threads.
+                    "migrating" => unsafe { builder.migrating() },
+                    _ => builder,
+                };
+                let runtime = builder.stack_bytes(96 << 10).build().unwrap();
+                let others: Vec<_> = (0..20).map(|_| runtime.spawn(sortie::yield_now)).collect();
+                let deep = Builder::new().name("deep one");
+                let deep = deep.spawn_on(&runtime.handle(), || {
+                    sortie::yield_now();
+                    recurse(0)
+                });
+                println!("the id is {}.", deep.id());
+                let _ = deep.join();
+                drop(others);
+                return;
+            };
+            assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{output:?}");
+            let stdout = String::from_utf8_lossy(&output.stdout);
+            let id = stdout.split("the id is ").nth(1).unwrap();
+            let id = id.split('.').next().unwrap();
+            let lines = messages(&output.stderr);
+            assert_eq!(lines.len(), 1, "{lines:?}");
+            let line = &lines[0];
+            for part in [
+                "stack overflow in",
+                "task \"deep one\"",
+                &format!("(id {id})"),
+                "98304-byte",
+                "stack_bytes(",
+            ] {
+                assert!(line.contains(part), "{part:?} is missing in {line:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn in_a_task_without_a_name() {
+    let Some(output) = child::run("in_a_task_without_a_name", "1") else {
+        let runtime = sortie::Runtime::builder().workers(1).build().unwrap();
+        let _ = runtime.spawn(|| recurse(0)).join();
+        return;
+    };
+    assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{output:?}");
+    let lines = messages(&output.stderr);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    assert!(lines[0].contains("stack overflow in task "), "{lines:?}");
+}
+
+/// Native code runs on the thread's own stack, whose guard is not ours: the process ends all the
+/// same, by the same signal.
+#[test]
+fn in_native_code() {
+    static USE_STACK: Target = Target::named("natives_use_stack");
+    let Some(output) = child::run("in_native_code", "2") else {
+        let runtime = sortie::Runtime::builder()
+            .workers(2)
+            .native_stack_bytes(256 << 10)
+            .build()
+            .unwrap();
+        let frames = runtime.run(|| {
+            // More than the task has, and less than the carrier has.
+            native::call_here(&USE_STACK, || sortie_natives::use_stack(200 << 10))
+        });
+        println!("{frames} frames fit");
+        let _ = runtime
+            .spawn(|| native::call_here(&USE_STACK, || sortie_natives::use_stack(64 << 20)))
+            .join();
+        return;
+    };
+    let signal = output.status.signal();
+    assert!(
+        matches!(signal, Some(libc::SIGSEGV | libc::SIGABRT)),
+        "{output:?}"
+    );
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert!(stdout.contains("frames fit"), "{output:?}");
+    assert!(messages(&output.stderr).len() <= 1, "{output:?}");
+}
+
+/// A fault that is no overflow is none of ours.
+#[test]
+fn a_bad_pointer_gets_no_message() {
+    let Some(output) = child::run("a_bad_pointer_gets_no_message", "1") else {
+        let runtime = sortie::Runtime::builder().workers(1).build().unwrap();
+        runtime.run(|| {
+            let pointer = std::hint::black_box(8 as *mut u32);
+            // SAFETY: none: this is the fault that the test is about.
+            unsafe { pointer.write_volatile(1) };
+        });
+        return;
+    };
+    assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{output:?}");
+    assert_eq!(messages(&output.stderr), [""; 0], "{output:?}");
+}
