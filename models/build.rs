@@ -1,13 +1,15 @@
 //! Makes the mutants: copies of the scheduler's protocol files with one line broken each.
 //!
-//! The text that a mutant replaces must occur exactly once in its file, else the build fails and
-//! names the mutant: so the mutants stay in step with the code. The same holds for the text of
-//! steps that models repeat by hand because their file cannot be included ([`REPEATED`]).
+//! The text that a mutant replaces must occur exactly once in its file, however it is laid out,
+//! else the build fails and names the mutant: so the mutants stay in step with the code. The same
+//! holds for the text of steps that models repeat by hand because their file cannot be included
+//! ([`table::REPEATED`]).
 
 #[path = "mutants.rs"]
 mod table;
 
 use std::fmt::Write;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::{env, fs};
 
@@ -16,34 +18,34 @@ fn main() {
     println!("cargo::rerun-if-changed=mutants.rs");
     let mut modules = String::new();
     for mutant in table::MUTANTS {
-        let text = protocol(mutant.file);
-        assert_once(&text, mutant.from, mutant.file, || {
-            format!(
-                "mutant `{}` breaks that line: change it in models/mutants.rs",
-                mutant.name
+        let mut text = protocol(mutant.file);
+        let at = find_once(&text, mutant.from).unwrap_or_else(|found| {
+            panic!(
+                "scheduler/src/{}: mutant `{}` breaks this text, which must be there once and is \
+                 there {found} times; change it in models/mutants.rs:\n{}",
+                mutant.file, mutant.name, mutant.from
             )
         });
-        let broken = text.replacen(mutant.from, mutant.to, 1);
+        text.replace_range(at, mutant.to);
         // A file that is included inside a module cannot begin with documentation of its own.
-        let body: String = broken
+        let body: String = text
             .lines()
             .filter(|line| !line.starts_with("//!") && !line.starts_with("#!["))
             .flat_map(|line| [line, "\n"])
             .collect();
-        write!(
-            modules,
-            "/// {}\npub(crate) mod {} {{\n{body}}}\n",
-            mutant.file, mutant.name
-        )
-        .expect("a string takes all");
+        let (file, name) = (mutant.file, mutant.name);
+        write!(modules, "/// {file}\npub(crate) mod {name} {{\n{body}}}\n")
+            .expect("a string takes all");
     }
     for step in table::REPEATED {
-        assert_once(&protocol(step.file), step.text, step.file, || {
-            format!(
-                "the model in models/src/{} repeats that step by hand: change both",
-                step.model
-            )
-        });
+        if let Err(found) = find_once(&protocol(step.file), step.text) {
+            panic!(
+                "scheduler/src/{}: the model in models/src/models/{} repeats this step, which must \
+                 be there once and is there {found} times; look at what changed, then change the \
+                 model and models/mutants.rs:\n{}",
+                step.file, step.model, step.text
+            );
+        }
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo")).join("mutants.rs");
     fs::write(&out, modules).unwrap_or_else(|error| panic!("{}: {error}", out.display()));
@@ -56,11 +58,21 @@ fn protocol(file: &str) -> String {
     fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
 }
 
-fn assert_once(text: &str, wanted: &str, file: &str, advice: impl Fn() -> String) {
-    let found = text.matches(wanted).count();
-    assert!(
-        found == 1,
-        "scheduler/src/{file}: expected this text once, found it {found} times; {}.\n{wanted}",
-        advice()
-    );
+/// Where `wanted` is in `text`, white space aside, if it is there once; else how often it is.
+fn find_once(text: &str, wanted: &str) -> Result<Range<usize>, usize> {
+    let dense: String = text.split_whitespace().collect();
+    let wanted: String = wanted.split_whitespace().collect();
+    let found = dense.matches(&wanted).count();
+    let Some(first) = dense.find(&wanted).filter(|_| found == 1) else {
+        return Err(found);
+    };
+    // Back from the dense text to the text: each of its bytes, but for the white space.
+    let mut places = text
+        .char_indices()
+        .filter(|(_, letter)| !letter.is_whitespace())
+        .flat_map(|(at, letter)| at..at + letter.len_utf8())
+        .skip(first);
+    let start = places.next().expect("the dense text has a first byte");
+    let end = places.nth(wanted.len() - 2).expect("and a last");
+    Ok(start..end + 1)
 }

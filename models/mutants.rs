@@ -6,7 +6,8 @@ pub(crate) struct Mutant {
     pub(crate) name: &'static str,
     /// The file, from the scheduler's `src`.
     pub(crate) file: &'static str,
-    /// The text that holds the promise, as it stands in the file once.
+    /// The text that holds the promise, as it stands in the file once; spaces and line ends do not
+    /// count.
     pub(crate) from: &'static str,
     /// What takes its place.
     pub(crate) to: &'static str,
@@ -16,6 +17,7 @@ pub(crate) struct Mutant {
 pub(crate) struct Repeated {
     pub(crate) file: &'static str,
     pub(crate) model: &'static str,
+    /// As it stands in the file once; spaces and line ends do not count.
     pub(crate) text: &'static str,
 }
 
@@ -116,14 +118,20 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "state_done_always_drops",
         file: STATE,
-        from: "drop_output: now & HANDLE == 0,",
-        to: "drop_output: true,",
+        from: "if now & HANDLE == 0 && !dropped {",
+        to: "if !dropped {",
+    },
+    Mutant {
+        name: "state_done_never_drops",
+        file: STATE,
+        from: "if now & HANDLE == 0 && !dropped {",
+        to: "if now & HANDLE == 0 && dropped {",
     },
     Mutant {
         name: "state_done_forgets_the_joiner",
         file: STATE,
-        from: "wake_joiner: now & JOINER != 0,",
-        to: "wake_joiner: false,",
+        from: "_ => Completion::WakeJoiner,",
+        to: "_ => Completion::Nothing,",
     },
     Mutant {
         name: "state_join_after_done_waits",
@@ -190,12 +198,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: "Snapshot(self.0.load(Ordering::Relaxed))",
     },
     // ---- the monitor's gate ----
-    Mutant {
-        name: "gate_close_without_fence",
-        file: GATE,
-        from: "fence::heavy()",
-        to: "true",
-    },
+    Mutant { name: "gate_close_without_fence", file: GATE, from: "fence::heavy()", to: "true" },
     Mutant {
         name: "gate_kick_wakes_nobody",
         file: GATE,
@@ -205,31 +208,66 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     },
     // ---- the lobby ----
     Mutant {
-        name: "lobby_request_overlooks_the_idle",
-        file: LOBBY,
-        from: "let worker = inner.idle.pop();
-        if worker.is_none() {
-            inner.line.push_back(carrier);
-        }
-        self.count(&inner);
-        Ok(worker)",
-        to: "let worker = None;
-        inner.line.push_back(carrier);
-        self.count(&inner);
-        Ok(worker)",
-    },
-    Mutant {
         name: "lobby_settle_overlooks_the_line",
         file: LOBBY,
         from: "let placed = match inner.line.pop_front() {",
         to: "let placed = match None {",
     },
     Mutant {
-        name: "lobby_does_not_count",
+        name: "lobby_reclaim_leaves_a_spare",
         file: LOBBY,
-        from: "self.idle.store(inner.idle.len(), Ordering::Relaxed);",
-        to: "",
+        from: "let at = inner.spares.iter().rposition(|spare| *spare == carrier)?;
+        inner.spares.remove(at);
+        let worker = inner.idle.pop();
+        self.count(&inner);",
+        to: "let worker = inner.idle.pop();
+        self.count(&inner);",
     },
 ];
 
-pub(crate) const REPEATED: &[Repeated] = &[];
+pub(crate) const REPEATED: &[Repeated] = &[
+    Repeated {
+        file: "carrier.rs",
+        model: "crossing.rs",
+        text: "let worker = self.worker.load(Ordering::Relaxed);
+        if !self.word.retake(seen) {",
+    },
+    Repeated {
+        file: "crossing/mod.rs",
+        model: "monitor.rs",
+        text: "carrier.word.leave();
+    light();
+    if !carrier.shared().gate.is_open() {",
+    },
+    Repeated {
+        file: "monitor.rs",
+        model: "monitor.rs",
+        text: "let closed = shared.gate.close();
+                // The second look: see the gate's protocol.
+                if shared.work_waits()",
+    },
+    Repeated {
+        file: "shared.rs",
+        model: "idle.rs",
+        text: "fence(Ordering::SeqCst);
+        if self.lobby.idle() > 0 {
+            if self.lobby.searching() == 0 {
+                self.rouse();
+            }
+        } else if self.gate.is_closed() {
+            self.gate.kick();
+        }",
+    },
+    Repeated {
+        file: "worker/pick.rs",
+        model: "idle.rs",
+        text: "if stop_searching(carrier) {
+        carrier.shared().after_queueing();",
+    },
+    Repeated {
+        file: "worker/without.rs",
+        model: "idle.rs",
+        text: "worker.searching = true;
+        shared.lobby.start_searching();",
+    },
+];

@@ -235,46 +235,34 @@ impl Builder {
     /// `max(512, 4 x workers) + workers` carriers, 64 KiB of stack for a task (256 KiB in debug
     /// builds), 8 MiB for native code, threads named `sortie`.
     pub fn new() -> Builder {
-        Builder {
-            config: Config::new(),
-        }
+        Builder { config: Config::new() }
     }
 
     /// How many tasks may run managed code at once; 1 to 1024.
     pub fn workers(self, workers: usize) -> Builder {
-        Builder {
-            config: self.config.workers(workers),
-        }
+        Builder { config: self.config.workers(workers) }
     }
 
     /// How many threads there may be to carry workers and native calls that block; not below
     /// `workers`. When it is reached, ready tasks wait, and an event says so.
     pub fn max_carriers(self, carriers: usize) -> Builder {
-        Builder {
-            config: self.config.max_carriers(carriers),
-        }
+        Builder { config: self.config.max_carriers(carriers) }
     }
 
     /// Usable bytes of a task's stack, rounded up to pages; at least 16 KiB. A task that needs more
     /// ends the process with a message that names it.
     pub fn stack_bytes(self, bytes: usize) -> Builder {
-        Builder {
-            config: self.config.stack_bytes(bytes),
-        }
+        Builder { config: self.config.stack_bytes(bytes) }
     }
 
     /// Bytes of the stack on which native code runs; at least 64 KiB.
     pub fn native_stack_bytes(self, bytes: usize) -> Builder {
-        Builder {
-            config: self.config.native_stack_bytes(bytes),
-        }
+        Builder { config: self.config.native_stack_bytes(bytes) }
     }
 
     /// The name of the runtime's threads; the kernel keeps the first 15 bytes.
     pub fn thread_name(self, name: impl Into<String>) -> Builder {
-        Builder {
-            config: self.config.thread_name(name),
-        }
+        Builder { config: self.config.thread_name(name) }
     }
 
     /// Lets every task be stolen after it has started, and follow its worker.
@@ -308,9 +296,7 @@ impl Builder {
     pub fn build(self) -> Result<Runtime, BuildError> {
         let ledger = Arc::new(Ledger::default());
         let scheduler = self.config.embedder(ledger.clone()).start()?;
-        Ok(Runtime {
-            handle: Handle { scheduler, ledger },
-        })
+        Ok(Runtime { handle: Handle { scheduler, ledger } })
     }
 }
 

@@ -68,14 +68,8 @@ impl std::fmt::Display for ShutdownReport {
         if self.is_clean() {
             return write!(f, "shut down in {ms} ms; nothing is left");
         }
-        write!(
-            f,
-            "shut down in {ms} ms; {} tasks were left:",
-            self.stragglers.len()
-        )?;
-        self.stragglers
-            .iter()
-            .try_for_each(|straggler| write!(f, "\n  {straggler}"))
+        write!(f, "shut down in {ms} ms; {} tasks were left:", self.stragglers.len())?;
+        self.stragglers.iter().try_for_each(|straggler| write!(f, "\n  {straggler}"))
     }
 }
 

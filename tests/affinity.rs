@@ -46,10 +46,7 @@ fn pinned_tasks_never_change_their_thread() {
 fn migrating_tasks_follow_the_work() {
     each_of(&WORKERS, &[Mode::Migrating], |runtime| {
         let tasks: Vec<_> = (0..24).map(|_| runtime.spawn(|| wander(8))).collect();
-        let moved = tasks
-            .into_iter()
-            .filter(|_| true)
-            .map(|task| task.join().unwrap());
+        let moved = tasks.into_iter().filter(|_| true).map(|task| task.join().unwrap());
         let moved = moved.filter(|threads| *threads > 1).count();
         assert!(moved > 0, "{:?}", runtime.snapshot());
     });
@@ -84,10 +81,7 @@ fn only_the_migrating_task_leaves_a_blocked_thread() {
         });
         let (before, after) = task.join().unwrap();
         let blocked = here.recv().unwrap();
-        assert!(
-            blocked != before || after != before,
-            "ran on a blocked thread"
-        );
+        assert!(blocked != before || after != before, "ran on a blocked thread");
         assert_ne!(blocked, after);
     });
     until("nothing", || true);

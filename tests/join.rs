@@ -13,10 +13,7 @@ fn values_come_out_of_tasks_to_tasks() {
     each(|runtime| {
         let sum = runtime.run(|| {
             let tasks: Vec<_> = (0..200u64).map(|n| sortie::spawn(move || n)).collect();
-            tasks
-                .into_iter()
-                .map(|task| task.join().unwrap())
-                .sum::<u64>()
+            tasks.into_iter().map(|task| task.join().unwrap()).sum::<u64>()
         });
         assert_eq!(sum, 199 * 200 / 2);
     });

@@ -32,9 +32,7 @@ fn taken<R: Send + 'static>(
                     handle.spawn(move || busy.wait())
                 })
                 .collect();
-            until("every worker is at work elsewhere", || {
-                busy.inside() == workers
-            });
+            until("every worker is at work elsewhere", || busy.inside() == workers);
             let result = f(&handle);
             assert_eq!(busy.inside(), workers, "nobody has given a worker back");
             busy.open();
@@ -104,10 +102,7 @@ fn current_and_layers_answer() {
     each(|runtime| {
         let (current, layers) = taken(runtime, |_| (task::current(), transition::layers()));
         assert!(current.is_some());
-        assert!(
-            matches!(layers[..], [Layer::ManagedBase, Layer::Native { .. }]),
-            "{layers:?}"
-        );
+        assert!(matches!(layers[..], [Layer::ManagedBase, Layer::Native { .. }]), "{layers:?}");
     });
 }
 
@@ -115,9 +110,7 @@ fn current_and_layers_answer() {
 fn a_native_call_in_a_native_call_runs_plainly() {
     each(|runtime| {
         let depth = taken(runtime, |_| {
-            native::call(&NATIVE, || {
-                native::call_here(&NATIVE, || transition::layers().len())
-            })
+            native::call(&NATIVE, || native::call_here(&NATIVE, || transition::layers().len()))
         });
         assert_eq!(depth, 2);
     });
@@ -140,10 +133,7 @@ fn leave_and_reverse_leave_are_refused() {
         ));
         assert!(matches!(
             reverse_leave,
-            Err(TransitionError::NotOwner {
-                event: Event::ReverseLeave,
-                ..
-            })
+            Err(TransitionError::NotOwner { event: Event::ReverseLeave, .. })
         ));
         assert_eq!(layers, 2);
     });
@@ -164,9 +154,7 @@ fn a_callback_waits_for_a_worker_and_runs() {
                         handle.spawn(move || busy.wait())
                     })
                     .collect();
-                until("every worker is at work elsewhere", || {
-                    at.inside() == workers
-                });
+                until("every worker is at work elsewhere", || at.inside() == workers);
                 // Somebody lets the workers go while the callback waits for one.
                 let opener = std::thread::spawn(move || busy.open());
                 let output = native::callback(0, || {
@@ -210,10 +198,8 @@ fn run_in_managed_code_panics_and_names_spawn() {
     each_setting(|case| {
         let runtime = Arc::new(case.runtime());
         let own = runtime.clone();
-        let (text, own) = runtime
-            .spawn(move || (panic_text(|| own.run(|| 1)), own))
-            .join()
-            .unwrap();
+        let (text, own) =
+            runtime.spawn(move || (panic_text(|| own.run(|| 1)), own)).join().unwrap();
         assert!(text.contains("use `spawn(..)` and `join()`"), "{text}");
         // In a callback as well, and of another runtime.
         let other = Runtime::builder().workers(1).build().unwrap();

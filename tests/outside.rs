@@ -10,10 +10,7 @@ static NATIVE: Target = Target::named("native code");
 
 #[test]
 fn spawn_panics_and_names_what_to_use() {
-    for text in [
-        panic_text(|| sortie::spawn(|| ())),
-        panic_text(|| Builder::new().spawn(|| ())),
-    ] {
+    for text in [panic_text(|| sortie::spawn(|| ())), panic_text(|| Builder::new().spawn(|| ()))] {
         assert!(text.contains("runs no task"), "{text}");
         assert!(text.contains("Runtime::spawn"), "{text}");
     }
@@ -42,10 +39,7 @@ fn transitions_are_refused() {
     assert_eq!(transition::reverse_enter(), refused(Event::ReverseEnter));
     assert_eq!(transition::reverse_leave(), refused(Event::ReverseLeave));
     let text = transition::leave(1).unwrap_err().to_string();
-    assert!(
-        text.contains("`leave` expects a thread that carries a task"),
-        "{text}"
-    );
+    assert!(text.contains("`leave` expects a thread that carries a task"), "{text}");
 }
 
 #[test]

@@ -18,10 +18,7 @@ fn recurse(depth: u64) -> u64 {
 /// The lines of standard error that are ours.
 fn messages(stderr: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(stderr);
-    text.lines()
-        .filter(|line| line.contains("sortie:"))
-        .map(str::to_owned)
-        .collect()
+    text.lines().filter(|line| line.contains("sortie:")).map(str::to_owned).collect()
 }
 
 #[test]
@@ -88,11 +85,8 @@ fn in_a_task_without_a_name() {
 fn in_native_code() {
     static USE_STACK: Target = Target::named("natives_use_stack");
     let Some(output) = child::run("in_native_code", "2") else {
-        let runtime = sortie::Runtime::builder()
-            .workers(2)
-            .native_stack_bytes(256 << 10)
-            .build()
-            .unwrap();
+        let runtime =
+            sortie::Runtime::builder().workers(2).native_stack_bytes(256 << 10).build().unwrap();
         let frames = runtime.run(|| {
             // More than the task has, and less than the carrier has.
             native::call_here(&USE_STACK, || sortie_natives::use_stack(200 << 10))
@@ -104,10 +98,7 @@ fn in_native_code() {
         return;
     };
     let signal = output.status.signal();
-    assert!(
-        matches!(signal, Some(libc::SIGSEGV | libc::SIGABRT)),
-        "{output:?}"
-    );
+    assert!(matches!(signal, Some(libc::SIGSEGV | libc::SIGABRT)), "{output:?}");
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(stdout.contains("frames fit"), "{output:?}");
     assert!(messages(&output.stderr).len() <= 1, "{output:?}");

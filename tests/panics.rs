@@ -21,10 +21,7 @@ fn a_panic_ends_its_task_alone() {
                 Ok(output) => assert_eq!(output, n),
                 Err(error) => {
                     assert!(n % 3 == 0 && error.is_panic() && !error.is_aborted());
-                    assert_eq!(
-                        text_of(error.into_panic().unwrap()),
-                        format!("task number {n}")
-                    );
+                    assert_eq!(text_of(error.into_panic().unwrap()), format!("task number {n}"));
                 }
             }
         }
@@ -36,9 +33,7 @@ fn a_panic_ends_its_task_alone() {
 fn the_error_says_who_and_why() {
     each(|runtime| {
         let handle = runtime.handle();
-        let task = Builder::new()
-            .name("parser")
-            .spawn_on(&handle, || panic!("no {}", "semicolon"));
+        let task = Builder::new().name("parser").spawn_on(&handle, || panic!("no {}", "semicolon"));
         let id = task.id();
         let error: sortie::JoinError = task.join().unwrap_err();
         let text = format!("task \"parser\" (id {id}) panicked: no semicolon");

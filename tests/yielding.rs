@@ -18,10 +18,7 @@ fn tasks_that_yield_share_one_worker_evenly() {
                     sortie::spawn(move || {
                         // Not before all have started.
                         counts[me].store(1, Ordering::Relaxed);
-                        while counts
-                            .iter()
-                            .any(|count| count.load(Ordering::Relaxed) == 0)
-                        {
+                        while counts.iter().any(|count| count.load(Ordering::Relaxed) == 0) {
                             sortie::yield_now();
                         }
                         for turn in 2..TURNS {

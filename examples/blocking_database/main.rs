@@ -1,2 +1,124 @@
-//! x
-fn main() {}
+//! A database that blocks, and tasks that compute beside it.
+//!
+//! ```text
+//! cargo run --release --example blocking_database
+//! ```
+//!
+//! A hundred tasks query SQLite, which knows nothing of tasks: it waits for the disk, and they wait for
+//! the one that writes. Each query goes through `native::call`, so that the worker goes on with others.
+//! Other tasks compute all the while, and write down how far they came and when they stood still:
+//! without queries, with them, and with the same queries as plain calls, for comparison.
+//!
+//! Ends with 1 if a query has a wrong result. The figures are for reading.
+
+mod compute;
+mod database;
+#[path = "../shared/logging.rs"]
+mod logging;
+#[path = "../shared/progress.rs"]
+mod progress;
+mod report;
+#[path = "../shared/table.rs"]
+mod table;
+#[path = "../shared/time.rs"]
+mod time;
+mod trial;
+
+use clap::Parser;
+use sortie::{BuildError, Runtime};
+use std::error::Error;
+use std::io::Write;
+use std::process::ExitCode;
+use std::time::Duration;
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
+use trial::{How, Plan, Trial};
+
+/// A hundred tasks query SQLite, which blocks, while others compute; the computing tasks keep going.
+///
+/// RUST_LOG=sortie=trace shows on stderr what the runtime does.
+#[derive(Debug, Parser)]
+#[command(name = "blocking_database", version)]
+struct Options {
+    /// How many tasks may run managed code at once
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    workers: u16,
+    /// Use the default runtime, whose started tasks stay on their thread, and not a migrating one
+    #[arg(long)]
+    safe: bool,
+    /// Tasks that query, each a write, and a read by a connection of its own
+    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    queries: u32,
+    /// Rows that each of them writes and sums up
+    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    rows: u32,
+    /// Tasks that compute; as many as workers if not given
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    computing: Option<u16>,
+    /// How long they compute alone, in milliseconds
+    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    alone_ms: u64,
+}
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let options = Options::parse();
+    if let Some(logs) = logging::layer()? {
+        tracing_subscriber::registry().with(logs).try_init()?;
+    }
+    let plan = Plan {
+        queries: options.queries,
+        rows: options.rows,
+        computing: options.computing.unwrap_or(options.workers),
+        alone: Duration::from_millis(options.alone_ms),
+    };
+    let runtime = runtime(&options)?;
+    let directory = tempfile::tempdir()?;
+    let mut trials = Vec::new();
+    for (how, title, file) in [
+        (How::Alone, "computing alone", ""),
+        (How::Announced, "queries, announced", "announced.db"),
+        (How::Plain, "queries, plain calls", "plain.db"),
+    ] {
+        let path = directory.path().join(file);
+        let trial = progress::watch(&runtime, title, plan.steps(how), move |steps| {
+            Trial::run(plan, how, &path, steps)
+        })?;
+        trials.push((title, trial));
+    }
+    let snapshot = runtime.snapshot();
+    let shutdown = runtime.shutdown(Duration::from_secs(5));
+
+    let mode = if options.safe { "pinned" } else { "migrating" };
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "{} workers, {mode} tasks: {} compute, {} query SQLite\n",
+        options.workers, plan.computing, plan.queries
+    )?;
+    report::write(&mut out, &trials, &snapshot)?;
+    let wrong = trials.iter().flat_map(|(_, trial)| &trial.wrong);
+    let wrong = wrong.inspect(|wrong| eprintln!("wrong: {wrong}")).count();
+    if !shutdown.is_clean() {
+        eprintln!("{shutdown}");
+    }
+    let good = wrong == 0 && shutdown.is_clean();
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+fn runtime(options: &Options) -> Result<Runtime, BuildError> {
+    let builder = Runtime::builder()
+        .workers(options.workers.into())
+        .thread_name("database")
+        // For the plain calls: those run SQLite on the task's own stack.
+        .stack_bytes(1 << 20);
+    if options.safe {
+        return builder.build();
+    }
+    // SAFETY: the tasks of this program are those of `trial` and `compute`. Over their suspension points
+    // (joins, the sleep of `trial`, `yield_now`, returns from native calls) their frames hold numbers,
+    // vectors, paths, `Arc`s, handles of tasks and readers' connections, all of them `Send`: no
+    // reference into a thread-local, no entered span. A connection may be used by one thread after
+    // another, and SQLite's file locks belong to the process. The writer's mutex is locked and unlocked
+    // within one closure of `database`, in which nothing suspends, and no transaction outlives it.
+    unsafe { builder.migrating() }.build()
+}

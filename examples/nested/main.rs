@@ -53,10 +53,7 @@ struct Options {
 fn main() -> Result<ExitCode, Box<dyn Error>> {
     let options = Options::parse();
     let recorder = Recorder::default();
-    tracing_subscriber::registry()
-        .with(recorder.layer())
-        .with(logging::layer()?)
-        .try_init()?;
+    tracing_subscriber::registry().with(recorder.layer()).with(logging::layer()?).try_init()?;
     // Before the call: what the loader does on first use is a native call as well.
     sort::load()?;
 
@@ -71,17 +68,11 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     for wrong in &wrong {
         eprintln!("wrong: {wrong}");
     }
-    Ok(if wrong.is_empty() {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn runtime(options: &Options) -> Result<Runtime, BuildError> {
-    let builder = Runtime::builder()
-        .workers(options.workers.into())
-        .thread_name("nested");
+    let builder = Runtime::builder().workers(options.workers.into()).thread_name("nested");
     if options.safe {
         return builder.build();
     }

@@ -38,12 +38,7 @@ pub(crate) fn sort(elements: u32) -> Sorted {
     let mut sorted: Vec<*const c_char> = texts.iter().map(|text| text.as_ptr()).collect();
     // SAFETY: the pointer and the sizes are those of the vector, and `compare` reads its elements.
     unsafe {
-        qsort(
-            sorted.as_mut_ptr().cast(),
-            sorted.len(),
-            size_of::<*const c_char>(),
-            compare,
-        );
+        qsort(sorted.as_mut_ptr().cast(), sorted.len(), size_of::<*const c_char>(), compare);
     }
     let in_order = texts.iter().rev().map(|text| text.as_ptr()).eq(sorted);
     Sorted {
@@ -68,12 +63,10 @@ extern "C" fn compare(left: *const c_void, right: *const c_void) -> c_int {
     })
 }
 
-/// The addresses that the runtime knows the two functions by.
-pub(crate) fn addresses() -> [(&'static str, usize); 2] {
-    let [qsort, strcmp] = targets() else {
-        unreachable!("two functions are declared")
-    };
-    [("qsort", qsort.address()), ("strcmp", strcmp.address())]
+/// What the runtime knows the two functions by: `qsort`, then `strcmp`.
+pub(crate) fn known() -> [&'static native::Target; 2] {
+    let [qsort, strcmp] = targets() else { unreachable!("two functions are declared") };
+    [qsort, strcmp]
 }
 
 /// What the loader says when it is asked directly; 0 if it knows no such function.

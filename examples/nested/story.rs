@@ -7,7 +7,7 @@ use sortie::Snapshot;
 use std::fmt;
 
 /// How many transitions are printed unless all are asked for: those of five comparisons.
-const SHOWN: usize = 22;
+const SHOWN: usize = 21;
 
 /// The transitions of one `qsort`, and what else is known of the calls.
 pub(crate) struct Story<'a> {
@@ -24,7 +24,7 @@ struct Function {
     address: usize,
     /// As `dlsym` says.
     loader: usize,
-    library: String,
+    library: &'static str,
     calls: u64,
     callbacks: u64,
 }
@@ -32,15 +32,15 @@ struct Function {
 impl<'a> Story<'a> {
     /// Takes the stretch that belongs to `qsort` out of a task's transitions.
     pub(crate) fn new(all: Vec<Transition>, sorted: &'a Sorted, snapshot: &Snapshot) -> Story<'a> {
-        let loader = [c"qsort", c"strcmp"].map(sort::loader_address);
-        let mut loader = loader.into_iter();
-        let functions = sort::addresses().map(|(name, address)| {
+        let [qsort, strcmp] = sort::known();
+        let functions = [(qsort, c"qsort"), (strcmp, c"strcmp")].map(|(target, symbol)| {
+            let address = target.address();
             let row = snapshot.targets.iter().find(|row| row.address == address);
             Function {
-                name,
+                name: target.name().unwrap_or_default(),
                 address,
-                loader: loader.next().unwrap_or_default(),
-                library: row.and_then(|row| row.library.clone()).unwrap_or_default(),
+                loader: sort::loader_address(symbol),
+                library: target.library().unwrap_or_default(),
                 calls: row.map_or(0, |row| row.calls),
                 callbacks: row.map_or(0, |row| row.callbacks),
             }
@@ -53,19 +53,13 @@ impl<'a> Story<'a> {
             (Some(from), Some(to)) if from < to => all[from..=to].to_vec(),
             _ => Vec::new(),
         };
-        Story {
-            transitions,
-            sorted,
-            functions,
-        }
+        Story { transitions, sorted, functions }
     }
 
     /// How many of the events are `name` with exactly these layers after it.
     fn count(&self, name: &str, layers: &str) -> usize {
         let events = self.transitions.iter();
-        events
-            .filter(|it| it.name == name && it.layers == layers)
-            .count()
+        events.filter(|it| it.name == name && it.layers == layers).count()
     }
 
     /// Pairs of a leave to `strcmp` and its enter.
@@ -100,34 +94,14 @@ impl<'a> Story<'a> {
         expect("address of strcmp", strcmp.address, strcmp.loader);
         expect("transitions", self.transitions.len(), 2 + 4 * comparisons);
         expect("leaves to qsort", self.count("leave", &outer), 1);
-        expect(
-            "calls back",
-            self.count("reverse_enter", &callback),
-            comparisons,
-        );
+        expect("calls back", self.count("reverse_enter", &callback), comparisons);
         expect("leaves to strcmp", self.count("leave", &inner), comparisons);
-        expect(
-            "returns of strcmp",
-            self.count("enter", &callback),
-            comparisons,
-        );
-        expect(
-            "returns to qsort",
-            self.count("reverse_leave", &outer),
-            comparisons,
-        );
+        expect("returns of strcmp", self.count("enter", &callback), comparisons);
+        expect("returns to qsort", self.count("reverse_leave", &outer), comparisons);
         expect("returns of qsort", self.count("enter", "R0"), 1);
         expect("inner pairs", self.inner_pairs(), comparisons);
-        expect(
-            "the ledger's calls of strcmp",
-            strcmp.calls as usize,
-            comparisons,
-        );
-        expect(
-            "the ledger's callbacks of qsort",
-            qsort.callbacks as usize,
-            comparisons,
-        );
+        expect("the ledger's calls of strcmp", strcmp.calls as usize, comparisons);
+        expect("the ledger's callbacks of qsort", qsort.callbacks as usize, comparisons);
         wrong
     }
 
@@ -135,11 +109,7 @@ impl<'a> Story<'a> {
     pub(crate) fn show(&self, all: bool) -> impl fmt::Display {
         let shown = if all { usize::MAX } else { SHOWN };
         let shown = shown.min(self.transitions.len());
-        let mut text = format!(
-            "task {} calls qsort:\n\n{}\n",
-            self.sorted.task,
-            self.steps(shown)
-        );
+        let mut text = format!("task {} calls qsort:\n\n{}\n", self.sorted.task, self.steps(shown));
         let left = self.transitions.len() - shown;
         if left > 0 {
             text += &format!("    and {} more, with --all\n", count(left as u64));
@@ -155,10 +125,12 @@ impl<'a> Story<'a> {
     }
 
     fn steps(&self, shown: usize) -> comfy_table::Table {
-        let mut table = table(&["", "transition", "target", "layers after it"], usize::MAX);
+        let mut table =
+            table(&["", "what happens", "transition", "target", "layers after it"], usize::MAX);
         for (n, it) in self.transitions.iter().take(shown).enumerate() {
             table.add_row([
                 (n + 1).to_string(),
+                meaning(&it.name).to_owned(),
                 it.name.clone(),
                 self.name_of(&it.target).into(),
                 it.layers.clone(),
@@ -168,22 +140,15 @@ impl<'a> Story<'a> {
     }
 
     fn addresses(&self) -> comfy_table::Table {
-        let mut table = table(
-            &["function", "library", "announced as", "dlsym says", ""],
-            usize::MAX,
-        );
+        let mut table =
+            table(&["function", "library", "announced as", "dlsym says", ""], usize::MAX);
         for function in &self.functions {
             table.add_row([
                 function.name.to_owned(),
-                function.library.clone(),
+                function.library.to_owned(),
                 format!("{:#x}", function.address),
                 format!("{:#x}", function.loader),
-                if function.address == function.loader {
-                    "equal"
-                } else {
-                    "NOT EQUAL"
-                }
-                .to_owned(),
+                if function.address == function.loader { "equal" } else { "NOT EQUAL" }.to_owned(),
             ]);
         }
         table
@@ -191,8 +156,17 @@ impl<'a> Story<'a> {
 
     fn name_of(&self, target: &str) -> &str {
         let mut functions = self.functions.iter();
-        functions
-            .find(|it| format!("{:#x}", it.address) == target)
-            .map_or("", |it| it.name)
+        functions.find(|it| format!("{:#x}", it.address) == target).map_or("", |it| it.name)
+    }
+}
+
+/// An event in the words of the hosting interface's page.
+fn meaning(transition: &str) -> &'static str {
+    match transition {
+        "leave" => "managed code calls C",
+        "enter" => "C returns",
+        "reverse_enter" => "C calls managed code",
+        "reverse_leave" => "the callback returns",
+        _ => "?",
     }
 }

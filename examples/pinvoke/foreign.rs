@@ -59,17 +59,9 @@ pub(crate) fn check_qsort(seed: u64) -> Result<(), Wrong> {
     expected.sort_unstable();
     // SAFETY: the pointer and the size are those of the array, and `compare` reads its elements.
     unsafe {
-        qsort(
-            found.as_mut_ptr().cast(),
-            found.len(),
-            size_of::<u64>(),
-            compare,
-        );
+        qsort(found.as_mut_ptr().cast(), found.len(), size_of::<u64>(), compare);
     }
-    expect(
-        found == expected,
-        format_args!("qsort gave {found:?}, expected {expected:?}"),
-    )
+    expect(found == expected, format_args!("qsort gave {found:?}, expected {expected:?}"))
 }
 
 /// The comparator: native code calls it, and it enters managed code.
@@ -87,10 +79,7 @@ pub(crate) fn check_strlen(text: &CStr) -> Result<(), Wrong> {
     // SAFETY: a `CStr` ends with a NUL.
     let found = unsafe { strlen(text.as_ptr()) };
     let expected = text.count_bytes();
-    expect(
-        found == expected,
-        format_args!("strlen({text:?}) = {found}, expected {expected}"),
-    )
+    expect(found == expected, format_args!("strlen({text:?}) = {found}, expected {expected}"))
 }
 
 pub(crate) fn check_getpid() -> Result<(), Wrong> {
@@ -133,18 +122,11 @@ pub(crate) fn check_nanosleep(duration: Duration) -> Result<(), Wrong> {
         }
     }
     let took = start.elapsed();
-    expect(
-        took >= duration,
-        format_args!("nanosleep({duration:?}) returned after {took:?}"),
-    )
+    expect(took >= duration, format_args!("nanosleep({duration:?}) returned after {took:?}"))
 }
 
 fn expect(holds: bool, wrong: std::fmt::Arguments<'_>) -> Result<(), Wrong> {
-    if holds {
-        Ok(())
-    } else {
-        Err(wrong.to_string())
-    }
+    if holds { Ok(()) } else { Err(wrong.to_string()) }
 }
 
 /// Sixteen numbers in no order.
@@ -152,9 +134,8 @@ fn numbers(seed: u64) -> [u64; 16] {
     let mut state = seed;
     std::array::from_fn(|_| {
         // A linear congruential generator: any numbers will do.
-        state = state
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
+        state =
+            state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
         state >> 40
     })
 }
@@ -162,8 +143,6 @@ fn numbers(seed: u64) -> [u64; 16] {
 /// The checksum bit by bit, so that zlib has something to be held against.
 fn crc32_of(bytes: &[u8]) -> u32 {
     !bytes.iter().fold(!0, |sum, byte| {
-        (0..8).fold(sum ^ u32::from(*byte), |sum, _| {
-            (sum >> 1) ^ (0xedb8_8320 * (sum & 1))
-        })
+        (0..8).fold(sum ^ u32::from(*byte), |sum, _| (sum >> 1) ^ (0xedb8_8320 * (sum & 1)))
     })
 }

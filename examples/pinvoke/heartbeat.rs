@@ -67,17 +67,13 @@ impl Beats {
     /// How often it ticked in the time that began at `start`.
     pub(crate) fn ticks_within(&self, start: Instant, time: Duration) -> usize {
         let woke = &self.0[1..];
-        woke.iter()
-            .filter(|woke| (start..start + time).contains(woke))
-            .count()
+        woke.iter().filter(|woke| (start..start + time).contains(woke)).count()
     }
 
     /// The longest time between two ticks that follow each other, of those that end in this time.
     pub(crate) fn worst_gap(&self, from: Instant, to: Instant) -> Duration {
         let pairs = self.0.windows(2);
-        let gaps = pairs
-            .filter(|pair| (from..to).contains(&pair[1]))
-            .map(|pair| pair[1] - pair[0]);
+        let gaps = pairs.filter(|pair| (from..to).contains(&pair[1])).map(|pair| pair[1] - pair[0]);
         gaps.max().unwrap_or_default()
     }
 }

@@ -20,6 +20,8 @@ mod progress;
 mod report;
 #[path = "../shared/table.rs"]
 mod table;
+#[path = "../shared/time.rs"]
+mod time;
 mod work;
 
 use clap::Parser;
@@ -81,22 +83,13 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         zlib: zlib_missing.is_none(),
     };
     let runtime = runtime(&options)?;
-    let outcome = progress::watch(
-        &runtime,
-        "calling native code",
-        plan.steps(),
-        move |steps| plan.run(steps),
-    )?;
+    let outcome = progress::watch(&runtime, "calling native code", plan.steps(), move |steps| {
+        plan.run(steps)
+    })?;
     let snapshot = runtime.snapshot();
     let shutdown = runtime.shutdown(Duration::from_secs(5));
 
-    let report = Report {
-        options: &options,
-        plan,
-        zlib_missing,
-        outcome,
-        snapshot,
-    };
+    let report = Report { options: &options, plan, zlib_missing, outcome, snapshot };
     let mut out = std::io::stdout().lock();
     if options.json {
         writeln!(out, "{:#}", report.json())?;
@@ -110,17 +103,11 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         eprintln!("{shutdown}");
     }
     let good = report.outcome.wrong.is_empty() && shutdown.is_clean();
-    Ok(if good {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    })
+    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
 fn runtime(options: &Options) -> Result<Runtime, BuildError> {
-    let builder = Runtime::builder()
-        .workers(options.workers.into())
-        .thread_name("pinvoke");
+    let builder = Runtime::builder().workers(options.workers.into()).thread_name("pinvoke");
     if options.safe {
         return builder.build();
     }

@@ -24,8 +24,7 @@ where
     }
     let filter = EnvFilter::try_from_default_env()
         .map_err(|error| format!("RUST_LOG is not understood, as in `sortie=trace`: {error}"))?;
-    let lines = fmt::layer()
-        .with_writer(std::io::stderr)
-        .with_ansi(std::io::stderr().is_terminal());
+    let lines =
+        fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     Ok(Some(lines.with_filter(filter)))
 }

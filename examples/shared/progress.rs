@@ -44,12 +44,10 @@ pub(crate) fn watch<T: Send + 'static>(
     let (running, ended) = mpsc::channel::<()>();
     let task = {
         let steps = steps.clone();
-        sortie::task::Builder::new()
-            .name(title)
-            .spawn_on(&runtime.handle(), move || {
-                let _running = running;
-                job(&steps)
-            })
+        sortie::task::Builder::new().name(title).spawn_on(&runtime.handle(), move || {
+            let _running = running;
+            job(&steps)
+        })
     };
     let bar = bar(title, total);
     while let Err(RecvTimeoutError::Timeout) = ended.recv_timeout(FRAME) {
@@ -60,15 +58,10 @@ pub(crate) fn watch<T: Send + 'static>(
 }
 
 fn bar(title: &'static str, total: u64) -> ProgressBar {
-    let target = if logging::is_on() {
-        ProgressDrawTarget::hidden()
-    } else {
-        ProgressDrawTarget::stderr()
-    };
+    let target =
+        if logging::is_on() { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
     let style = ProgressStyle::with_template("{msg:<24} {bar:40} {percent:>3} %  {elapsed}")
         .expect("the template is a constant")
         .progress_chars("━╸─");
-    ProgressBar::with_draw_target(Some(total), target)
-        .with_style(style)
-        .with_message(title)
+    ProgressBar::with_draw_target(Some(total), target).with_style(style).with_message(title)
 }

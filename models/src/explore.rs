@@ -161,12 +161,7 @@ pub(crate) fn sleep(address: usize, limit: Option<Duration>) {
         if (books.spurious && first) || (until_rest && books.at_rest) {
             return false;
         }
-        books.sleepers.push(Sleeper {
-            id,
-            address,
-            until_rest,
-            thread,
-        });
+        books.sleepers.push(Sleeper { id, address, until_rest, thread });
         books.awake -= 1;
         true
     });
@@ -179,10 +174,7 @@ pub(crate) fn sleep(address: usize, limit: Option<Duration>) {
 /// Wakes one that sleeps on `address`.
 pub(crate) fn wake_one(address: usize) {
     let woken = books(|books| {
-        let at = books
-            .sleepers
-            .iter()
-            .position(|sleeper| sleeper.address == address)?;
+        let at = books.sleepers.iter().position(|sleeper| sleeper.address == address)?;
         books.awake += 1;
         Some(books.sleepers.remove(at))
     });

@@ -23,7 +23,7 @@ use crate::park::Parker;
 use crate::queue::Mailbox;
 use crate::shared::Shared;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
 use crate::task::{Header, TaskRef};
 use crate::worker::Worker;
 use std::cell::{Cell, UnsafeCell};
@@ -48,7 +48,10 @@ pub(crate) struct Carrier {
     /// Live tasks that are pinned here.
     pub(crate) pinned: Cell<usize>,
     pub(crate) index: usize,
+    /// A thread that is not the runtime's.
     pub(crate) foreign: bool,
+    /// Such a thread is inside now. Written by the thread itself, for those who look.
+    pub(crate) visited: AtomicBool,
 
     pub(crate) parker: Parker,
     /// A worker that was given and not yet taken in.
@@ -93,6 +96,7 @@ impl Carrier {
             pinned: Cell::new(0),
             index,
             foreign,
+            visited: AtomicBool::new(false),
             parker: Parker::new(),
             gift: AtomicPtr::new(ptr::null_mut()),
             mailbox: Mailbox::new(),
@@ -164,10 +168,7 @@ impl Carrier {
     pub(crate) unsafe fn put_worker(&self, mut worker: Box<Worker>) {
         worker.tenure = 0;
         // ORDERING: Relaxed, published by the Release store in `Word::leave`.
-        debug_assert!(
-            self.worker.load(Ordering::Relaxed).is_null(),
-            "one worker at most"
-        );
+        debug_assert!(self.worker.load(Ordering::Relaxed).is_null(), "one worker at most");
         // ORDERING: Relaxed, as above.
         self.worker.store(Box::into_raw(worker), Ordering::Relaxed);
         self.word.run();
@@ -259,10 +260,7 @@ impl std::fmt::Debug for Carrier {
 /// All carriers of a runtime. Structures are kept until the end, and used again for new threads.
 #[derive(Debug, Default)]
 pub(crate) struct Arena {
-    #[expect(
-        clippy::vec_box,
-        reason = "carriers keep their addresses while the list grows"
-    )]
+    #[expect(clippy::vec_box, reason = "carriers keep their addresses while the list grows")]
     carriers: Mutex<Vec<Box<Carrier>>>,
     /// Grows with each new structure, so that readers know when to read again.
     len: AtomicUsize,
@@ -300,10 +298,6 @@ impl Arena {
 
     /// All structures.
     pub(crate) fn all(&self) -> Vec<CarrierRef> {
-        self.carriers
-            .lock()
-            .iter()
-            .map(|carrier| (**carrier).as_ref())
-            .collect()
+        self.carriers.lock().iter().map(|carrier| (**carrier).as_ref()).collect()
     }
 }

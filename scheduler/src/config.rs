@@ -24,11 +24,7 @@ pub struct Config {
 }
 
 /// 64 KiB, and in debug builds, whose frames are larger, 256 KiB.
-const STACK_BYTES: usize = if cfg!(debug_assertions) {
-    256 << 10
-} else {
-    64 << 10
-};
+const STACK_BYTES: usize = if cfg!(debug_assertions) { 256 << 10 } else { 64 << 10 };
 const NATIVE_STACK_BYTES: usize = 8 << 20;
 
 impl Config {
@@ -104,41 +100,22 @@ impl Config {
 
     /// The most carriers, burst aside.
     pub(crate) fn carrier_cap(&self) -> usize {
-        self.max_carriers
-            .unwrap_or_else(|| 512.max(4 * self.workers) + self.workers)
+        self.max_carriers.unwrap_or_else(|| 512.max(4 * self.workers) + self.workers)
     }
 
     pub(crate) fn check(&self) -> Result<(), StartError> {
-        let bad = |what, value, expected| {
-            Err(StartError::Invalid {
-                what,
-                value,
-                expected,
-            })
-        };
+        let bad = |what, value, expected| Err(StartError::Invalid { what, value, expected });
         if !(1..=1024).contains(&self.workers) {
             return bad("workers", self.workers, "1 to 1024");
         }
         if self.carrier_cap() < self.workers {
-            return bad(
-                "max_carriers",
-                self.carrier_cap(),
-                "at least as many as workers",
-            );
+            return bad("max_carriers", self.carrier_cap(), "at least as many as workers");
         }
         if self.native_stack_bytes < 64 << 10 {
-            return bad(
-                "native_stack_bytes",
-                self.native_stack_bytes,
-                "at least 65536",
-            );
+            return bad("native_stack_bytes", self.native_stack_bytes, "at least 65536");
         }
         if self.thread_name.contains('\0') {
-            return bad(
-                "thread_name",
-                self.thread_name.len(),
-                "a name without NUL bytes",
-            );
+            return bad("thread_name", self.thread_name.len(), "a name without NUL bytes");
         }
         Ok(())
     }
@@ -172,15 +149,8 @@ pub enum StartError {
 impl std::fmt::Display for StartError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            StartError::Invalid {
-                what,
-                value,
-                expected,
-            } => {
-                write!(
-                    f,
-                    "the builder's `{what}` is {value}, but must be {expected}"
-                )
+            StartError::Invalid { what, value, expected } => {
+                write!(f, "the builder's `{what}` is {value}, but must be {expected}")
             }
             StartError::Stack(error) => write!(f, "no stacks for tasks: {error}"),
             StartError::Thread(error) => write!(

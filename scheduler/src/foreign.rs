@@ -7,10 +7,12 @@
 //!
 //! The attachment is kept for the thread's next call and ends with the thread.
 
-use crate::carrier::CarrierRef;
+use crate::carrier::{Carrier, CarrierRef};
+use crate::crossing::{self, Terminated};
+use crate::metrics::Counter;
 use crate::shared::Shared;
 use crate::sync::Arc;
-use crate::sync::atomic::Ordering;
+use crate::sync::atomic::{Ordering, fence};
 use crate::task::TaskRef;
 use crate::task::cell::new_task;
 use crate::task::header::Birth;
@@ -78,19 +80,11 @@ pub(crate) fn attach(
     task.native_layers.set(1);
     let carrier = shared.arena.acquire(Arc::as_ptr(shared), true);
     // ORDERING: Relaxed, the thread's own, read by itself.
-    task.home
-        .store(ptr::from_ref(&*carrier).cast_mut(), Ordering::Relaxed);
+    task.home.store(ptr::from_ref(&*carrier).cast_mut(), Ordering::Relaxed);
     carrier.word.wait();
     // ORDERING: Relaxed, as above.
-    carrier
-        .current
-        .store(task.as_raw().as_ptr(), Ordering::Relaxed);
-    let attachment = Attachment {
-        shared: shared.clone(),
-        carrier,
-        task,
-        _embedder: kept,
-    };
+    carrier.current.store(task.as_raw().as_ptr(), Ordering::Relaxed);
+    let attachment = Attachment { shared: shared.clone(), carrier, task, _embedder: kept };
     let kept = ATTACHED.try_with(|attached| *attached.borrow_mut() = Some(attachment));
     if kept.is_err() {
         // The thread is ending: its thread-locals are gone, and so was the attachment just now.
@@ -98,6 +92,32 @@ pub(crate) fn attach(
     }
     current::set_carrier(&*carrier);
     Ok(())
+}
+
+/// An attached thread comes into managed code: it waits for a worker, and lives as a task does, so that
+/// a shutdown waits for it.
+pub(crate) fn visit(carrier: &Carrier) -> Result<(), Terminated> {
+    let shared = carrier.shared();
+    // ORDERING: Relaxed, for those who look.
+    carrier.visited.store(true, Ordering::Relaxed);
+    shared.metrics.add(Counter::Visits);
+    // ORDERING(shared.stage): SeqCst, between the count and the look at the stage; pairs with the
+    // stage's change before the shutdown's look at the counts.
+    fence(Ordering::SeqCst);
+    let entered = if shared.is_closing() { Err(Terminated) } else { crossing::regain(carrier) };
+    if entered.is_err() {
+        end_visit(carrier);
+    }
+    entered
+}
+
+/// An attached thread has left managed code, and given its worker away.
+pub(crate) fn end_visit(carrier: &Carrier) {
+    // ORDERING: Relaxed, for those who look.
+    if carrier.visited.swap(false, Ordering::Relaxed) {
+        carrier.shared().metrics.add(Counter::VisitsEnded);
+        carrier.shared().after_finish();
+    }
 }
 
 /// Ends this thread's attachment, if it is in none of the runtime's code. True if none is left.
@@ -109,7 +129,10 @@ fn detach() -> bool {
                 Some(attachment) if attachment.task.native_layers.get() > 1 => false,
                 Some(attachment) if attachment.carrier.word.is_run() => false,
                 _ => {
-                    drop(attached.take());
+                    let ended = attached.take();
+                    // Dropped without the borrow: what the embedder keeps may come here.
+                    drop(attached);
+                    drop(ended);
                     true
                 }
             }
@@ -120,14 +143,14 @@ fn detach() -> bool {
 impl Drop for Attachment {
     fn drop(&mut self) {
         let carrier = self.carrier;
-        if carrier.word.is_run() {
-            // The thread ends inside managed code: its worker must not end with it.
-            carrier.word.wait();
-            // SAFETY: this is the carrier's own thread, and the word says `WAITING`.
-            if let Some(worker) = unsafe { carrier.take_worker() } {
-                self.shared.hand_on(worker);
-            }
+        // The thread ends inside managed code, or in native code that this called: its worker must
+        // not end with it.
+        if carrier.word.is_run() || carrier.word.come_back() {
+            crossing::give_away(&carrier);
+        } else {
+            carrier.forget_worker();
         }
+        end_visit(&carrier);
         current::set_carrier(ptr::null());
         // ORDERING: Relaxed, the census lock orders it where it matters.
         let _lock = self.shared.census.lock();

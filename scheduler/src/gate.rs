@@ -40,10 +40,7 @@ pub(crate) struct Gate {
 
 impl Gate {
     pub(crate) fn new() -> Self {
-        Gate {
-            word: AtomicU32::new(OPEN),
-            parker: Parker::new(),
-        }
+        Gate { word: AtomicU32::new(OPEN), parker: Parker::new() }
     }
 
     /// The monitor means to sleep. It must look again after this, and if the answer is false (the

@@ -18,10 +18,7 @@
 //! | `shared`, `scheduler` | what the threads of a runtime share; the public face |
 #![deny(missing_docs)]
 
-#[cfg(not(all(
-    target_os = "linux",
-    any(target_arch = "x86_64", target_arch = "aarch64")
-)))]
+#[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
 compile_error!(
     "sortie runs on Linux on x86-64 and aarch64 only: its stacks, guards, futexes and context \
      switches are written for those two. Build for one of them, or cfg the dependency out."
@@ -54,8 +51,8 @@ pub use config::{Config, StartError};
 pub use fiber::bench;
 pub use foreign::AttachError;
 pub use scheduler::{
-    CarrierWord, Scheduler, Spawn, Stats, carrier_word, checkpoint, current_task, guard,
-    is_managed, on_carrier_stack, raise, set_task_word, sleep, spawn_current, task_word,
+    Scheduler, Spawn, Stats, carrier_word, checkpoint, current_task, guard, is_managed,
+    on_carrier_stack, raise, set_carrier_word, set_task_word, sleep, spawn_current, task_word,
     with_embedder, yield_now,
 };
 pub use shutdown::{Place, Report, Straggler};

@@ -24,6 +24,10 @@ pub(crate) enum Counter {
     CarriersEnded,
     /// Times that work waited and no carrier could be had for it.
     Saturations,
+    /// Times that a foreign thread came into managed code.
+    Visits,
+    /// Times that it left, or was not let in.
+    VisitsEnded,
     /// Times that the monitor woke.
     MonitorTicks,
 }
@@ -42,20 +46,19 @@ impl Counts {
     #[inline]
     pub(crate) fn add_owned(&self, counter: Counter) {
         let word = &self.0[counter as usize];
-        // ORDERING: Relaxed, a count stands for itself; the owner alone writes it, and hands it
-        // over with the worker.
-        word.store(word.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
+        // ORDERING(metrics.count): Release, pairs with the Acquire in `get`: who sees a task counted
+        // as ended sees it counted as spawned. The owner alone writes, so its load is Relaxed.
+        word.store(word.load(Ordering::Relaxed) + 1, Ordering::Release);
     }
 
     /// Counts one, by anybody.
     pub(crate) fn add(&self, counter: Counter) {
-        // ORDERING: Relaxed, as above.
-        self.0[counter as usize].fetch_add(1, Ordering::Relaxed);
+        // ORDERING(metrics.count): Release, as above.
+        self.0[counter as usize].fetch_add(1, Ordering::Release);
     }
 
     pub(crate) fn get(&self, counter: Counter) -> u64 {
-        // ORDERING: Relaxed, as above. Where a sum must not miss a count (shutdown), the reader
-        // comes again after a wake that follows the count.
-        self.0[counter as usize].load(Ordering::Relaxed)
+        // ORDERING(metrics.count): Acquire, pairs with the Release in `add` and `add_owned`.
+        self.0[counter as usize].load(Ordering::Acquire)
     }
 }

@@ -10,7 +10,8 @@
 //! |---|---|
 //! | a carrier is in native code, and work waits | 20 us later for the first 20 looks, then 100 us up to 60, then 1 ms |
 //! | work waits, but nobody is in native code | 2 ms later: a leaver or a push kicks earlier |
-//! | no work waits | none, but for the next timer: the gate is closed |
+//! | no work waits | 2 ms later, twice, with the gate ajar |
+//! | still none | none, but for the next timer: the gate is closed |
 //!
 //! A retake, or a look that finds no work, starts the cadence anew. An idle runtime wakes nobody.
 //!
@@ -29,21 +30,24 @@ const MIDDLE: Duration = Duration::from_micros(100);
 const MIDDLE_LOOKS: u32 = 60;
 const SLOW: Duration = Duration::from_millis(1);
 const NAP: Duration = Duration::from_millis(2);
+const QUIET_NAPS: u32 = 2;
 
 /// The monitor's thread.
 pub(crate) fn main(shared: &Arc<Shared>) {
     sharpen_timers();
-    let mut eye = Eye {
-        carriers: Vec::new(),
-        seen: Vec::new(),
-        looks: 0,
-    };
+    let mut eye = Eye { carriers: Vec::new(), seen: Vec::new(), looks: 0, naps: 0 };
     while !shared.is_stopping() {
         shared.metrics.add(Counter::MonitorTicks);
         let due = shared.timers.fire(Instant::now());
         let until = match eye.look(shared) {
             Look::Native(pause) => nearer(Some(pause), due),
             Look::Waiting => {
+                shared.gate.set_ajar();
+                nearer(Some(NAP), due)
+            }
+            Look::Quiet if eye.naps < QUIET_NAPS => {
+                // Work that comes and goes would else open and close the gate all the time.
+                eye.naps += 1;
                 shared.gate.set_ajar();
                 nearer(Some(NAP), due)
             }
@@ -87,6 +91,7 @@ struct Eye {
     carriers: Vec<CarrierRef>,
     seen: Vec<Snapshot>,
     looks: u32,
+    naps: u32,
 }
 
 impl Eye {
@@ -97,6 +102,7 @@ impl Eye {
             self.looks = 0;
             return Look::Quiet;
         }
+        self.naps = 0;
         if shared.lobby.idle() > 0 {
             // Nothing needs to be taken, but somebody to run what waits.
             if shared.lobby.searching() == 0 {

@@ -30,9 +30,7 @@ pub(crate) struct Parker {
 impl Parker {
     /// A parker without a token.
     pub(crate) fn new() -> Self {
-        Parker {
-            word: AtomicU32::new(EMPTY),
-        }
+        Parker { word: AtomicU32::new(EMPTY) }
     }
 
     /// Takes the token, sleeping until there is one. May change `errno`.
@@ -49,11 +47,7 @@ impl Parker {
     fn sleep(&self, timeout: Option<Duration>) -> bool {
         // ORDERING: Relaxed, nothing is published and nothing taken: a failed exchange has seen
         // NOTIFIED, and the swap below takes it.
-        if self
-            .word
-            .compare_exchange(EMPTY, PARKED, Ordering::Relaxed, Ordering::Relaxed)
-            .is_ok()
-        {
+        if self.word.compare_exchange(EMPTY, PARKED, Ordering::Relaxed, Ordering::Relaxed).is_ok() {
             futex::wait(&self.word, PARKED, timeout);
         }
         // ORDERING(park.token): Acquire, pairs with the Release swap in `unpark`: the parker sees

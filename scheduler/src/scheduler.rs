@@ -4,7 +4,7 @@ use crate::config::{Config, StartError};
 use crate::crossing::fence;
 use crate::foreign::{self, AttachError};
 use crate::metrics::Counter;
-use crate::shared::{Shared, Stage};
+use crate::shared::Shared;
 use crate::shutdown::{self, Report};
 use crate::stack::StackStats;
 use crate::sync::Arc;
@@ -12,7 +12,7 @@ use crate::sync::atomic::{Ordering, fence as full_fence};
 use crate::task::cell::new_task;
 use crate::task::header::Birth;
 use crate::task::join::{Refusal, refuse};
-use crate::task::{Id, JoinHandle};
+use crate::task::{Id, JoinHandle, TaskRef};
 use crate::worker::{Worker, current};
 use crate::{monitor, wait};
 use std::any::Any;
@@ -69,11 +69,7 @@ pub struct Spawn {
 impl Spawn {
     /// No name, the default span, pinned once started unless the runtime is `migrating`.
     pub const fn new() -> Spawn {
-        Spawn {
-            name: None,
-            span: None,
-            migrating: false,
-        }
+        Spawn { name: None, span: None, migrating: false }
     }
 
     /// Names the task.
@@ -129,9 +125,7 @@ impl Scheduler {
 
     /// The scheduler whose carrier this thread is, in managed or native code.
     pub fn current() -> Option<Scheduler> {
-        wait::task().map(|task| Scheduler {
-            shared: task.shared.clone(),
-        })
+        wait::task().map(|task| Scheduler { shared: task.shared.clone() })
     }
 
     /// Ends the scheduler: refuses spawns, aborts suspended tasks, waits for the rest until `limit`
@@ -200,11 +194,7 @@ impl Scheduler {
             saturations: sum(Counter::Saturations),
             monitor_wakeups: sum(Counter::MonitorTicks),
             queued: shared.injector.len()
-                + shared
-                    .shown
-                    .iter()
-                    .map(|shown| shown.queues.len())
-                    .sum::<usize>(),
+                + shared.shown.iter().map(|shown| shown.queues.len()).sum::<usize>(),
             stack_bytes: shared.fibers.stack_bytes(),
             stacks: shared.fibers.stats(),
         }
@@ -213,10 +203,7 @@ impl Scheduler {
     /// Every task that was suspended at least once and has not ended, by number.
     pub fn living(&self) -> Vec<(Id, Option<Arc<str>>)> {
         let tasks = self.shared.living.all();
-        let mut tasks: Vec<_> = tasks
-            .iter()
-            .map(|task| (task.id, task.name.clone()))
-            .collect();
+        let mut tasks: Vec<_> = tasks.iter().map(|task| (task.id, task.name.clone())).collect();
         tasks.sort_by_key(|(id, _)| *id);
         tasks
     }
@@ -254,19 +241,31 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let id = count_spawn(shared);
+    let (task, handle) = new_task(birth(shared, options), f);
+    admit(shared, task);
+    // SAFETY: the handle's reference of a task whose output is a `T`, from `new_task`.
+    unsafe { JoinHandle::new(handle) }
+}
+
+/// What the task is born with. Never inlined into user code, which may be switched: spans and
+/// events are the subscriber's, with whatever thread-locals it has.
+#[inline(never)]
+fn birth(shared: &Arc<Shared>, options: Spawn) -> Birth {
+    let id = next_id(shared);
+    let name = options.name;
     let span = options.span.unwrap_or_else(|| {
-        tracing::debug_span!(target: "sortie::task", "task", id = id.get(), name = options.name.as_deref())
+        let name = name.as_deref();
+        tracing::debug_span!(target: "sortie::task", "task", id = id.get(), name)
     });
-    let birth = Birth {
-        shared: shared.clone(),
-        id,
-        migrating: options.migrating || shared.config.migrating,
-        span,
-        name: options.name,
-    };
-    tracing::trace!(target: "sortie::task", task = id.get(), name = birth.name.as_deref(), "spawn");
-    let (task, handle) = new_task(birth, f);
+    tracing::trace!(target: "sortie::task", task = id.get(), name = name.as_deref(), "spawn");
+    let migrating = options.migrating || shared.config.migrating;
+    Birth { shared: shared.clone(), id, name, span, migrating }
+}
+
+/// Lets a task in, or refuses it. Never inlined, as [`birth`].
+#[inline(never)]
+fn admit(shared: &Shared, task: TaskRef) {
+    count_spawn(shared);
     if shared.is_closing() {
         refuse(task, Refusal::ShutDown);
         shared.metrics.add(Counter::Finished);
@@ -274,30 +273,35 @@ where
     } else {
         shared.submit(task);
     }
-    // SAFETY: the handle's reference of a task whose output is a `T`, from `new_task`.
-    unsafe { JoinHandle::new(handle) }
 }
 
-/// A number for a new task, which is counted from here on.
+/// Does what `f` says on the worker of this thread, if it has one of this scheduler's.
 #[inline]
-fn count_spawn(shared: &Arc<Shared>) -> Id {
-    if let Some((carrier, task)) = wait::managed()
-        && Arc::ptr_eq(&task.shared, shared)
-    {
-        let next = |worker: &mut Worker| {
-            worker.count(Counter::Spawned);
-            worker.next_id(|| shared.id_block())
-        };
-        // SAFETY: this is the carrier's own thread, the word says `RUN`, `next` does not come back.
-        if let Some(id) = unsafe { carrier.with_worker(next) } {
-            return id;
-        }
+fn on_worker<R>(shared: &Shared, f: impl FnOnce(&mut Worker) -> R) -> Option<R> {
+    let (carrier, _) = wait::managed()?;
+    if !std::ptr::eq(carrier.shared, shared) {
+        return None;
     }
-    shared.metrics.add(Counter::Spawned);
-    // ORDERING(shared.stage): SeqCst, between the count and the look at the stage; pairs with the
-    // stage's change before the shutdown's look at the counts.
-    full_fence(Ordering::SeqCst);
-    Id(shared.ids(1).start)
+    // SAFETY: this is the carrier's own thread, the word says `RUN`, and the closures passed here
+    // count and number, and do not come back.
+    unsafe { carrier.with_worker(f) }
+}
+
+/// A number for a new task.
+fn next_id(shared: &Shared) -> Id {
+    on_worker(shared, |worker| worker.next_id(|| shared.id_block()))
+        .unwrap_or_else(|| Id(shared.ids(1).start))
+}
+
+/// A task lives from here on.
+fn count_spawn(shared: &Shared) {
+    if on_worker(shared, |worker| worker.count(Counter::Spawned)).is_none() {
+        shared.metrics.add(Counter::Spawned);
+        // ORDERING(shared.stage): SeqCst, between the count and the look at the stage; pairs with
+        // the stage's change before the shutdown's look at the counts. A task that spawns lives
+        // itself, and needs no fence.
+        full_fence(Ordering::SeqCst);
+    }
 }
 
 /// Lets others run. True if somebody else did, false if nobody could, or this is no managed code.
@@ -332,7 +336,7 @@ pub fn is_managed() -> bool {
 /// The word that the embedder keeps with the current task; null outside of a task.
 #[inline]
 pub fn task_word() -> *const () {
-    wait::task().map_or(std::ptr::null(), |task| task.embedder.get())
+    wait::kept_task().map_or(std::ptr::null(), |(_, task)| task.embedder.get())
 }
 
 /// Sets the word that the embedder keeps with the current task. The scheduler never follows it.
@@ -342,42 +346,22 @@ pub fn set_task_word(word: *const ()) {
     }
 }
 
-/// The word that the embedder keeps with this thread's carrier.
+/// The word that the embedder keeps with this thread's carrier; null at first, `None` on a thread that
+/// is no carrier. It is kept until the runtime's memory is freed.
 #[inline]
-pub fn carrier_word() -> Option<CarrierWord> {
+pub fn carrier_word() -> Option<*mut ()> {
     // SAFETY: the arena outlives this thread's stay in its runtime.
     let carrier = unsafe { current::carrier().as_ref() }?;
-    Some(CarrierWord { carrier })
+    // ORDERING: Relaxed, the carrier's thread reads what it wrote.
+    Some(carrier.embedder.load(Ordering::Relaxed))
 }
 
-/// The word of one carrier: kept until the runtime's memory is freed, null at first.
-#[derive(Debug)]
-pub struct CarrierWord {
-    carrier: *const crate::carrier::Carrier,
-}
-
-impl CarrierWord {
-    /// The word.
-    #[inline]
-    pub fn get(&self) -> *mut () {
-        // SAFETY: made on the carrier's thread for use there at once; not `Send`.
-        let carrier = unsafe { &*self.carrier };
-        // ORDERING: Relaxed, the carrier's thread reads what it wrote.
-        carrier.embedder.load(Ordering::Relaxed)
-    }
-
-    /// Sets the word.
-    pub fn set(&self, word: *mut ()) {
-        // SAFETY: as in `get`.
-        let carrier = unsafe { &*self.carrier };
-        // ORDERING: Relaxed, as above.
+/// Sets the word that the embedder keeps with this thread's carrier. The scheduler never follows it.
+pub fn set_carrier_word(word: *mut ()) {
+    // SAFETY: as in `carrier_word`.
+    if let Some(carrier) = unsafe { current::carrier().as_ref() } {
+        // ORDERING: Relaxed, as in `carrier_word`.
         carrier.embedder.store(word, Ordering::Relaxed);
-    }
-
-    /// The carrier's number in its runtime.
-    pub fn index(&self) -> usize {
-        // SAFETY: as in `get`.
-        unsafe { &*self.carrier }.index
     }
 }
 
@@ -395,14 +379,10 @@ pub fn with_embedder<R>(f: impl FnOnce(&(dyn Any + Send + Sync)) -> R) -> Option
 #[inline]
 pub unsafe fn on_carrier_stack<R>(f: impl FnOnce() -> R) -> R {
     let Some(task) = wait::task() else { return f() };
-    let Some(fiber) = task.fiber.get() else {
-        return f();
-    };
+    let Some(inside) = task.inside.get() else { return f() };
     if task.on_carrier_stack.replace(true) {
         return f();
     }
-    // SAFETY: the running task's own fiber; only its address-stable inside is used.
-    let inside = unsafe { fiber.as_ref() }.inside();
     // SAFETY: the flag was clear, so this is the fiber's own stack; the rest is the contract.
     let value = unsafe { inside.on_carrier_stack(f) };
     task.on_carrier_stack.set(false);
@@ -472,12 +452,4 @@ pub struct Stats {
     pub stack_bytes: usize,
     /// Stacks.
     pub stacks: StackStats,
-}
-
-impl Drop for Shared {
-    fn drop(&mut self) {
-        // Whatever is still queued was never started: a runtime that is dropped while open has no
-        // threads left to run it.
-        self.enter_stage(Stage::Terminated);
-    }
 }

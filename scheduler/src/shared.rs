@@ -8,6 +8,7 @@ use crate::idle::{Lobby, Placed};
 use crate::metrics::{Counter, Counts};
 use crate::park::Parker;
 use crate::queue::Injector;
+use crate::shutdown::{self, Report};
 use crate::stack::StackShape;
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::{Arc, Mutex};
@@ -58,6 +59,10 @@ pub(crate) struct Shared {
     /// Threads that have left their loops and were not joined.
     pub(crate) ended: Mutex<Vec<thread::JoinHandle<()>>>,
     pub(crate) monitor: Mutex<Option<thread::JoinHandle<()>>>,
+    /// Held by the one who ends the runtime; then what came of it.
+    pub(crate) ending: Mutex<Option<Report>>,
+    /// The thread that ends the runtime when one of its own tasks has asked for that.
+    pub(crate) reaper: Mutex<Option<thread::JoinHandle<()>>>,
     /// Held while a task is freed at the end, and by whoever reads of tasks on carriers then.
     pub(crate) census: Mutex<()>,
     /// The last time that a carrier was wanted, none could be had.
@@ -97,6 +102,8 @@ impl Shared {
             metrics: Counts::default(),
             ended: Mutex::new(Vec::new()),
             monitor: Mutex::new(None),
+            ending: Mutex::new(None),
+            reaper: Mutex::new(None),
             census: Mutex::new(()),
             saturated: AtomicBool::new(false),
             closer: Parker::new(),
@@ -174,6 +181,17 @@ impl Shared {
             None => self.injector.push(task),
         }
         self.after_queueing();
+        if here.is_none() {
+            self.drain_if_terminated();
+        }
+    }
+
+    /// To be called after a push to a queue of all, and its fence: at the end nobody else empties it.
+    #[inline]
+    pub(crate) fn drain_if_terminated(&self) {
+        if self.is_terminated() {
+            shutdown::drain(self);
+        }
     }
 
     /// A spare has mail: it gets an idle worker, or a place in line.
@@ -224,8 +242,12 @@ impl Shared {
 
     /// Does any ready task wait that could run elsewhere, or anybody for a worker?
     pub(crate) fn work_waits(&self) -> bool {
-        self.lobby.in_line() > 0
-            || !self.injector.is_empty()
+        self.lobby.in_line() > 0 || self.work_is_queued()
+    }
+
+    /// Is any task on a queue that any worker serves?
+    fn work_is_queued(&self) -> bool {
+        !self.injector.is_empty()
             || !self.reentry.is_empty()
             || self.shown.iter().any(|shown| !shown.queues.is_empty())
     }
@@ -237,7 +259,7 @@ impl Shared {
         if std::mem::take(&mut worker.searching) {
             self.lobby.stop_searching();
         }
-        match self.lobby.place(worker, self.work_waits()) {
+        match self.lobby.place(worker, self.work_is_queued()) {
             Placed::Given(worker, carrier) => carrier.give(worker),
             Placed::NoSpare(worker) => self.start_carrier_for(worker),
             Placed::Idle => {
@@ -285,11 +307,9 @@ impl Shared {
         worker: Box<Worker>,
     ) -> Result<(), (Box<Worker>, std::io::Error)> {
         // ORDERING: Relaxed, a count with a limit; the thread itself is what matters.
-        let room = self
-            .threads
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |threads| {
-                (threads < self.config.carrier_cap()).then_some(threads + 1)
-            });
+        let room = self.threads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |threads| {
+            (threads < self.config.carrier_cap()).then_some(threads + 1)
+        });
         if room.is_err() {
             return Err((worker, std::io::Error::other("max_carriers is reached")));
         }
@@ -308,7 +328,7 @@ impl Shared {
             .spawn(move || {
                 let _stack = crate::overflow::on_carrier();
                 let worker = carrier.take_gift();
-                carrier_main(shared, &carrier, worker);
+                carrier_main(shared, carrier, worker);
             });
         match started {
             Ok(thread) => {
@@ -319,9 +339,7 @@ impl Shared {
                 Ok(())
             }
             Err(error) => {
-                let worker = carrier
-                    .take_gift()
-                    .expect("given above, and no thread to take it");
+                let worker = carrier.take_gift().expect("given above, and no thread to take it");
                 // ORDERING: Relaxed, as above.
                 self.threads.fetch_sub(1, Ordering::Relaxed);
                 drop(handle);
@@ -337,21 +355,35 @@ impl Shared {
         carrier.word.wait();
         if had_worker
             // SAFETY: this is the carrier's own thread, out of its loop.
-            && let Some(mut worker) = unsafe { carrier.take_worker() }
+            && let Some(worker) = unsafe { carrier.take_worker() }
+            && let Placed::Given(worker, first) = self.lobby.put_idle(worker)
         {
-            self.fibers.give(worker.take_fibers());
-            let _ = self.lobby.put_idle(worker);
+            first.give(worker);
+        }
+        // SAFETY: as above.
+        while let Some(task) = unsafe { carrier.with_ring(|ring| ring.pop_front()) } {
+            shutdown::refuse_or_keep(self, task);
         }
         self.metrics.add(Counter::CarriersEnded);
         tracing::debug!(target: "sortie::carrier", carrier = carrier.index, "end");
-        // ORDERING: Relaxed, a count with a limit.
-        self.threads.fetch_sub(1, Ordering::Relaxed);
         let mut ended = self.ended.lock();
         ended.retain(|thread| !thread.is_finished());
         ended.extend(carrier.thread.lock().take());
         drop(ended);
         self.arena.release(carrier.as_ref());
+        // ORDERING(shared.threads): Release, pairs with the Acquire in the shutdown: who finds none
+        // left finds all their handles.
+        self.threads.fetch_sub(1, Ordering::Release);
         self.closer.unpark();
+    }
+
+    /// Takes the fibers back from workers that nobody will run again: idle ones, and such as were
+    /// given to a carrier that ended before it took them in.
+    pub(crate) fn recover(&self) {
+        let gifts = self.arena.all().into_iter().filter_map(|carrier| carrier.take_gift());
+        for mut worker in self.lobby.close().into_iter().chain(gifts) {
+            self.fibers.give(worker.take_fibers());
+        }
     }
 
     /// A task has ended; if the runtime is closing, whoever waits for that looks again.
@@ -366,19 +398,23 @@ impl Shared {
 
     /// The sum of a counter.
     pub(crate) fn sum(&self, counter: Counter) -> u64 {
-        let workers = self
-            .shown
-            .iter()
-            .map(|shown| shown.metrics.get(counter))
-            .sum::<u64>();
+        let workers = self.shown.iter().map(|shown| shown.metrics.get(counter)).sum::<u64>();
         workers + self.metrics.get(counter)
     }
 
-    /// Tasks that were spawned and have not ended. Exact when nothing changes.
+    /// Tasks that were spawned and have not ended, and foreign threads that are in managed code. Exact
+    /// when nothing changes.
     pub(crate) fn live_tasks(&self) -> u64 {
-        let finished = self.sum(Counter::Finished);
+        let finished = self.sum(Counter::Finished) + self.sum(Counter::VisitsEnded);
         // ORDERING(shared.live): SeqCst, so that a spawn counted before its task's end is seen.
         fence(Ordering::SeqCst);
-        self.sum(Counter::Spawned).saturating_sub(finished)
+        let spawned = self.sum(Counter::Spawned) + self.sum(Counter::Visits);
+        spawned.saturating_sub(finished)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        self.recover();
     }
 }

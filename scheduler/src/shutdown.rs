@@ -12,6 +12,7 @@
 
 use crate::crossing::fence;
 use crate::crossing::word::Phase;
+use crate::metrics::Counter;
 use crate::shared::{Shared, Stage};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -21,6 +22,9 @@ use std::time::{Duration, Instant};
 
 /// How often the suspended are reminded.
 const REMINDER: Duration = Duration::from_millis(5);
+
+/// How long threads that have nothing left to run may take to end, if the deadline is nearer.
+const STOP_LIMIT: Duration = Duration::from_secs(1);
 
 /// How long after the deadline the threads that have nothing to do may take to end.
 const GRACE: Duration = Duration::from_millis(5);
@@ -57,14 +61,8 @@ impl std::fmt::Display for Report {
         if self.is_clean() {
             return write!(f, "shut down in {ms} ms; nothing is left");
         }
-        write!(
-            f,
-            "shut down in {ms} ms; {} tasks were left:",
-            self.stragglers.len()
-        )?;
-        self.stragglers
-            .iter()
-            .try_for_each(|straggler| write!(f, "\n  {straggler}"))
+        write!(f, "shut down in {ms} ms; {} tasks were left:", self.stragglers.len())?;
+        self.stragglers.iter().try_for_each(|straggler| write!(f, "\n  {straggler}"))
     }
 }
 
@@ -111,35 +109,57 @@ impl std::fmt::Display for Straggler {
 
 /// Asks for the end without waiting for it: a thread of its own sees to the rest.
 pub(crate) fn ask(shared: &Arc<Shared>, limit: Duration) {
-    shared.enter_stage(Stage::Closing);
-    let shared = shared.clone();
+    if !shared.enter_stage(Stage::Closing) {
+        return;
+    }
+    let mut handle = shared.reaper.lock();
+    let for_reaper = shared.clone();
     let reaper = std::thread::Builder::new()
         .name(format!("{}-end", shared.config.thread_name))
-        .spawn(move || {
-            let _ = shutdown(&shared, limit);
-        });
-    if let Err(error) = reaper {
-        tracing::error!(target: "sortie::shutdown", %error, "no thread to end the runtime with");
+        .spawn(move || drop(shutdown(&for_reaper, limit)));
+    match reaper {
+        Ok(reaper) => *handle = Some(reaper),
+        Err(error) => {
+            drop(handle);
+            tracing::error!(target: "sortie::runtime", %error, "no thread to end the runtime with");
+        }
     }
 }
 
-/// Ends the runtime within `limit`. Not to be called on one of its carriers.
+/// Ends the runtime within `limit`. Not to be called on one of its carriers. A second call waits for
+/// the first, and has its report.
 pub(crate) fn shutdown(shared: &Arc<Shared>, limit: Duration) -> Report {
     let start = Instant::now();
-    let deadline = start.checked_add(limit);
     shared.enter_stage(Stage::Closing);
-    tracing::debug!(target: "sortie::shutdown", ?limit, "closing");
-    let ended = close(shared, deadline);
-    let stragglers = if ended {
-        stop(shared);
-        Vec::new()
-    } else {
-        terminate(shared)
+    let mut ending = shared.ending.lock();
+    let report = match &*ending {
+        Some(report) => report.clone(),
+        None => {
+            let deadline = start.checked_add(limit);
+            let stragglers = if close(shared, deadline) && stop(shared, deadline) {
+                Vec::new()
+            } else {
+                terminate(shared)
+            };
+            shared.timers.clear();
+            shared.recover();
+            shared.fibers.clear();
+            ending.insert(Report { stragglers, elapsed: start.elapsed() }).clone()
+        }
     };
-    clear(shared);
-    let report = Report { stragglers, elapsed: start.elapsed() };
+    drop(ending);
+    let reaper = shared.reaper.lock().take();
+    if let Some(reaper) = reaper.filter(|it| it.thread().id() != std::thread::current().id()) {
+        let _ = reaper.join();
+    }
     tracing::info!(target: "sortie::runtime", %report, "end");
     report
+}
+
+/// Is the deadline past? And how long may a sleep be that looks again?
+fn pause(deadline: Option<Instant>) -> Option<Duration> {
+    let left = deadline.map_or(REMINDER, |it| it.saturating_duration_since(Instant::now()));
+    (!left.is_zero()).then(|| left.min(REMINDER))
 }
 
 /// Aborts what is suspended until nothing lives. False: the deadline came first.
@@ -153,83 +173,87 @@ fn close(shared: &Shared, deadline: Option<Instant>) -> bool {
         if shared.live_tasks() == 0 {
             return true;
         }
-        let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        if left.is_some_and(|left| left.is_zero()) {
-            return false;
-        }
-        shared
-            .closer
-            .park_timeout(left.unwrap_or(REMINDER).min(REMINDER));
+        let Some(pause) = pause(deadline) else { return false };
+        shared.closer.park_timeout(pause);
     }
 }
 
-/// All tasks have ended: ends and joins all threads.
-fn stop(shared: &Shared) {
+/// All tasks have ended: ends and joins all threads. False: some have not ended in time.
+fn stop(shared: &Shared, deadline: Option<Instant>) -> bool {
     shared.enter_stage(Stage::Stopping);
-    while shared.threads.load(Ordering::Relaxed) > 0 {
+    let deadline = deadline.map(|deadline| deadline.max(Instant::now() + STOP_LIMIT));
+    // ORDERING(shared.threads): Acquire, pairs with the Release in `end_carrier`.
+    while shared.threads.load(Ordering::Acquire) > 0 {
         call_all(shared);
-        shared.closer.park_timeout(REMINDER);
+        let Some(pause) = pause(deadline) else { return false };
+        shared.closer.park_timeout(pause);
     }
-    join(shared);
-    let (_line, idle) = shared.lobby.close();
-    for mut worker in idle {
-        shared.fibers.give(worker.take_fibers());
+    join_monitor(shared);
+    let threads = std::mem::take(&mut *shared.ended.lock());
+    for thread in threads {
+        let _ = thread.join();
     }
+    // A foreign thread that comes now is told so.
+    shared.enter_stage(Stage::Terminated);
+    shared.recover();
+    call_all(shared);
+    drain(shared);
+    true
 }
 
 /// The deadline is past: closes the lobby, ends the threads that can end, names the rest.
 fn terminate(shared: &Shared) -> Vec<Straggler> {
     shared.enter_stage(Stage::Terminated);
-    // Every carrier that has not left its task yet will see the stage before it frees one: see
-    // `census`. Without membarrier each of them fences by itself.
+    // A carrier that has not left its task yet will see the stage before it frees one: see `census`.
     let _ = fence::heavy();
-    let (_line, idle) = shared.lobby.close();
-    for mut worker in idle {
-        shared.fibers.give(worker.take_fibers());
-        while let Some(task) = worker.queues.pop().or_else(|| worker.queues.pop_yielded()) {
-            refuse_or_keep(shared, task);
-        }
-    }
-    for queue in [&shared.injector, &shared.reentry] {
-        while let Some(task) = queue.pop() {
-            refuse_or_keep(shared, task);
-        }
-    }
-    let stragglers = census(shared);
+    shared.recover();
+    drain(shared);
     let grace = Instant::now() + GRACE;
-    let stuck = || {
-        shared
-            .arena
-            .all()
-            .iter()
-            .filter(|carrier| carrier.is_occupied())
-            .count()
-    };
-    while shared.threads.load(Ordering::Relaxed) > stuck() && Instant::now() < grace {
+    let stuck = || shared.arena.all().iter().filter(|carrier| carrier.is_occupied()).count();
+    loop {
         call_all(shared);
+        // ORDERING(shared.threads): Acquire, as in `stop`.
+        if shared.threads.load(Ordering::Acquire) <= stuck() || Instant::now() >= grace {
+            break;
+        }
         shared.closer.park_timeout(Duration::from_millis(1));
     }
-    call_all(shared);
-    let mut ended = shared.ended.lock();
-    for thread in ended.extract_if(.., |thread| thread.is_finished()) {
+    let stragglers = census(shared);
+    let ended: Vec<_> = {
+        let mut ended = shared.ended.lock();
+        ended.extract_if(.., |thread| thread.is_finished()).collect()
+    };
+    for thread in ended {
         let _ = thread.join();
     }
-    drop(ended);
-    if let Some(monitor) = shared.monitor.lock().take() {
-        let _ = monitor.join();
-    }
+    join_monitor(shared);
     stragglers
 }
 
+fn join_monitor(shared: &Shared) {
+    let monitor = shared.monitor.lock().take();
+    if let Some(monitor) = monitor {
+        let _ = monitor.join();
+    }
+}
+
+/// Empties the queues that nobody serves any more.
+pub(crate) fn drain(shared: &Shared) {
+    let injected = || shared.injector.pop().or_else(|| shared.reentry.pop());
+    let queued = || shared.shown.iter().find_map(|shown| shown.queues.take_any());
+    while let Some(task) = injected().or_else(queued) {
+        refuse_or_keep(shared, task);
+    }
+}
+
 /// A task in a queue that nobody serves any more.
-fn refuse_or_keep(shared: &Shared, task: TaskRef) {
+pub(crate) fn refuse_or_keep(shared: &Shared, task: TaskRef) {
     if task.fiber.get().is_none() {
-        shared.metrics.add(crate::metrics::Counter::Finished);
         refuse(task, Refusal::ShutDown);
+        shared.metrics.add(Counter::Finished);
     } else {
         // Its frames may be borrowed by others: they stay, and with them its stack. The living
         // list names it.
-        shared.living.add(&task);
         std::mem::forget(task);
     }
 }
@@ -240,23 +264,6 @@ fn call_all(shared: &Shared) {
     for carrier in shared.arena.all() {
         carrier.parker.unpark();
     }
-}
-
-/// Joins the threads, which have all left their loops or are about to.
-fn join(shared: &Shared) {
-    if let Some(monitor) = shared.monitor.lock().take() {
-        let _ = monitor.join();
-    }
-    let threads = std::mem::take(&mut *shared.ended.lock());
-    for thread in threads {
-        let _ = thread.join();
-    }
-}
-
-/// Gives back what only the end may give back.
-fn clear(shared: &Shared) {
-    shared.timers.clear();
-    shared.fibers.clear();
 }
 
 /// Names the tasks that are left.
@@ -274,13 +281,14 @@ fn census(shared: &Shared) -> Vec<Straggler> {
         let Some(task) = (unsafe { task.as_ref() }) else {
             continue;
         };
-        if carrier.foreign {
+        // ORDERING: Relaxed, a look.
+        if carrier.foreign && !carrier.visited.load(Ordering::Relaxed) {
             continue;
         }
         let place = match carrier.word.load().phase() {
-            Phase::Native | Phase::Taken => Place::Native {
-                target: carrier.target.load(Ordering::Relaxed),
-            },
+            Phase::Native | Phase::Taken => {
+                Place::Native { target: carrier.target.load(Ordering::Relaxed) }
+            }
             Phase::Run => Place::Managed,
             Phase::Waiting | Phase::Spare => Place::Suspended,
         };
@@ -297,10 +305,6 @@ fn census(shared: &Shared) -> Vec<Straggler> {
 
 impl Straggler {
     fn new(task: &Header, place: Place) -> Straggler {
-        Straggler {
-            id: task.id,
-            name: task.name.clone(),
-            place,
-        }
+        Straggler { id: task.id, name: task.name.clone(), place }
     }
 }

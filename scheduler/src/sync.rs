@@ -55,12 +55,7 @@ pub(crate) mod futex {
     pub(crate) fn wake_one(word: *const AtomicU32) {
         // SAFETY: a futex wake uses the address as a key only; nothing is read or written there.
         unsafe {
-            libc::syscall(
-                libc::SYS_futex,
-                word,
-                libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG,
-                1u32,
-            )
+            libc::syscall(libc::SYS_futex, word, libc::FUTEX_WAKE | libc::FUTEX_PRIVATE_FLAG, 1u32)
         };
     }
 }

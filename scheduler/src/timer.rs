@@ -50,10 +50,7 @@ impl Timers {
         let mut heap = self.0.lock();
         let order = heap.set;
         heap.set += 1;
-        let first = heap
-            .timers
-            .peek()
-            .is_none_or(|Reverse(first)| at < first.at);
+        let first = heap.timers.peek().is_none_or(|Reverse(first)| at < first.at);
         heap.timers.push(Reverse(Timer { at, order, waker }));
         first
     }
@@ -88,8 +85,6 @@ impl Timers {
 
 impl std::fmt::Debug for Timers {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Timers")
-            .field("next", &self.next())
-            .finish_non_exhaustive()
+        f.debug_struct("Timers").field("next", &self.next()).finish_non_exhaustive()
     }
 }

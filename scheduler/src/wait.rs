@@ -49,12 +49,21 @@ pub(crate) fn managed() -> Option<(&'static Carrier, &'static Header)> {
     Some((carrier, task))
 }
 
-/// The task whose call chain this thread is in, managed or native.
-pub(crate) fn task() -> Option<&'static Header> {
+/// The task whose call chain this thread is in, managed or native; also that of an attached thread
+/// which is outside of its runtime now.
+#[inline]
+pub(crate) fn kept_task() -> Option<(&'static Carrier, &'static Header)> {
     // SAFETY: as in `managed`.
     let carrier = unsafe { current::carrier().as_ref() }?;
     // SAFETY: as in `managed`.
-    unsafe { carrier.current().as_ref() }
+    Some((carrier, unsafe { carrier.current().as_ref() }?))
+}
+
+/// The task whose call chain this thread is in, managed or native.
+pub(crate) fn task() -> Option<&'static Header> {
+    let (carrier, task) = kept_task()?;
+    let inside = !carrier.foreign || carrier.word.is_run() || task.native_layers.get() > 1;
+    inside.then_some(task)
 }
 
 /// A counted reference to a task that the caller knows to be alive.
@@ -67,7 +76,10 @@ pub(crate) fn reference(task: &Header) -> TaskRef {
 impl Waiter {
     pub(crate) fn new() -> Waiter {
         match managed() {
-            Some((_, task)) => Waiter::Task(reference(task)),
+            Some((_, task)) => {
+                announce(task);
+                Waiter::Task(reference(task))
+            }
             None => Waiter::Thread(current::thread_parker()),
         }
     }
@@ -89,16 +101,25 @@ impl Waiter {
     }
 }
 
+/// Traces a wait before it begins: once its waker is out, code of a subscriber that waits itself
+/// would take the wake. Never inlined, so that no thread-local of a subscriber's is kept by a caller
+/// that is switched.
+#[inline(never)]
+fn announce(task: &Header) {
+    let in_place = !is_switchable(task);
+    tracing::trace!(target: "sortie::task", task = task.id.get(), in_place, "suspend");
+}
+
 /// May this task's fiber be switched away?
 #[inline]
 pub(crate) fn is_switchable(task: &Header) -> bool {
-    task.native_layers.get() == 0 && task.fiber.get().is_some() && !std::thread::panicking()
+    task.native_layers.get() == 0 && task.inside.get().is_some() && !std::thread::panicking()
 }
 
 /// May an abort be raised here?
 pub(crate) fn may_unwind(task: &Header) -> bool {
     task.native_layers.get() == task.guarded_layers.get()
-        && task.fiber.get().is_some()
+        && task.inside.get().is_some()
         && !std::thread::panicking()
 }
 
@@ -119,7 +140,6 @@ fn pause() {
     };
     raise_if_aborted(task);
     if is_switchable(task) {
-        tracing::trace!(target: "sortie::task", task = task.id.get(), "suspend");
         switch_away(task, Reason::Suspended);
     } else {
         block_in_place(carrier, task);
@@ -132,12 +152,7 @@ fn pause() {
 /// Leaves the current task's fiber. Never inlined: nothing of the thread is kept in its caller.
 #[inline(never)]
 pub(crate) fn switch_away(task: &Header, reason: Reason) {
-    let fiber = task
-        .fiber
-        .get()
-        .expect("a task that is switched has a fiber");
-    // SAFETY: the fiber is the running task's own; only its address-stable inside is used.
-    let inside = unsafe { fiber.as_ref() }.inside();
+    let inside = task.inside.get().expect("a task that is switched has a fiber");
     // SAFETY: this is the task's own fiber, on its own stack: it has no native layer, so nothing
     // borrowed the carrier's. Where it may go on is for the loop to honour.
     unsafe { inside.suspend(reason) };
@@ -149,11 +164,9 @@ fn block_in_place(carrier: &Carrier, task: &Header) {
     let bound = !task.home.load(Ordering::Relaxed).is_null();
     if !bound {
         // ORDERING: Relaxed, published to the winner of the wake by the state word (task.state).
-        task.home
-            .store(std::ptr::from_ref(carrier).cast_mut(), Ordering::Relaxed);
+        task.home.store(std::ptr::from_ref(carrier).cast_mut(), Ordering::Relaxed);
     }
     if task.state.transition_to_blocked() == Suspend::Suspended {
-        tracing::debug!(target: "sortie::crossing", task = task.id.get(), "wait in place");
         crossing::give_away(carrier);
         while task.state.load().is_blocked() && !carrier.shared().is_terminated() {
             carrier.parker.park();

@@ -16,11 +16,7 @@ fn smoke() {
             s.spawn(|| {
                 let mut a = 0u64;
                 for i in 0..100_000u64 {
-                    a += spawn_current(Spawn::new(), move || i)
-                        .ok()
-                        .unwrap()
-                        .join()
-                        .unwrap();
+                    a += spawn_current(Spawn::new(), move || i).ok().unwrap().join().unwrap();
                 }
                 a
             })

@@ -65,10 +65,7 @@ pub struct Tried {
 
 impl Tried {
     pub(super) fn new(what: impl Into<String>, why: impl Into<String>) -> Tried {
-        Tried {
-            what: what.into(),
-            why: why.into(),
-        }
+        Tried { what: what.into(), why: why.into() }
     }
 }
 
@@ -88,10 +85,7 @@ pub(super) fn check_name(name: &str) -> Result<(), NativeError> {
     } else {
         return Ok(());
     };
-    Err(NativeError::BadName {
-        name: name.to_owned(),
-        why,
-    })
+    Err(NativeError::BadName { name: name.to_owned(), why })
 }
 
 fn write_tried(f: &mut fmt::Formatter<'_>, tried: &[Tried]) -> fmt::Result {
@@ -106,10 +100,7 @@ fn write_library_advice(f: &mut fmt::Formatter<'_>, name: &str) -> fmt::Result {
         );
     }
     if let Some(bare) = name.strip_prefix("lib").filter(|bare| !bare.is_empty()) {
-        return write!(
-            f,
-            "\nthe prefix `lib` is added by the search: ask for `{bare}`"
-        );
+        return write!(f, "\nthe prefix `lib` is added by the search: ask for `{bare}`");
     }
     write!(
         f,
@@ -127,15 +118,8 @@ impl fmt::Display for NativeError {
                 write_tried(f, tried)?;
                 write_library_advice(f, name)
             }
-            NativeError::SymbolNotFound {
-                symbol,
-                library,
-                tried,
-            } => {
-                write!(
-                    f,
-                    "native function `{symbol}` not found in {library}; tried:"
-                )?;
+            NativeError::SymbolNotFound { symbol, library, tried } => {
+                write!(f, "native function `{symbol}` not found in {library}; tried:")?;
                 write_tried(f, tried)?;
                 write!(
                     f,
@@ -148,10 +132,9 @@ impl fmt::Display for NativeError {
                 "native function `{symbol}` of {library} has the address null, which cannot be called: \
                  an indirect function found no variant for this processor, or the symbol is not a function"
             ),
-            NativeError::BadName { name, why } => write!(
-                f,
-                "{name:?} cannot name a native library or function: {why}"
-            ),
+            NativeError::BadName { name, why } => {
+                write!(f, "{name:?} cannot name a native library or function: {why}")
+            }
         }
     }
 }
@@ -169,21 +152,14 @@ mod tests {
             tried: vec![Tried::new("here", "empty"), Tried::new("there", "broken")],
         };
         let text = error.to_string();
-        assert!(
-            text.contains("\n  - here: empty\n  - there: broken\n"),
-            "{text}"
-        );
+        assert!(text.contains("\n  - here: empty\n  - there: broken\n"), "{text}");
         assert!(text.contains("libfoo.so.N"), "{text}");
     }
 
     #[test]
     fn the_advice_fits_the_kind_of_name() {
         let text = |name: &str| {
-            NativeError::LibraryNotFound {
-                name: name.into(),
-                tried: Vec::new(),
-            }
-            .to_string()
+            NativeError::LibraryNotFound { name: name.into(), tried: Vec::new() }.to_string()
         };
         assert!(text("./libfoo.so").contains("used as given"));
         assert!(text("libm").contains("ask for `m`"));

@@ -227,10 +227,7 @@ impl Library {
 
 impl fmt::Debug for Library {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Library")
-            .field("name", &self.name())
-            .field("path", &self.path())
-            .finish()
+        f.debug_struct("Library").field("name", &self.name()).field("path", &self.path()).finish()
     }
 }
 
@@ -242,15 +239,11 @@ struct Held {
 
 impl Held {
     fn new(handle: Handle) -> Held {
-        Held {
-            handle: Some(handle),
-        }
+        Held { handle: Some(handle) }
     }
 
     fn get(&self) -> &Handle {
-        self.handle
-            .as_ref()
-            .expect("a handle is taken only when it is dropped")
+        self.handle.as_ref().expect("a handle is taken only when it is dropped")
     }
 }
 
@@ -268,10 +261,7 @@ impl Drop for Held {
 
 /// The last part of a path, for tables; the whole path if it has no such part.
 pub(super) fn file_name_of(path: &Path) -> String {
-    path.file_name()
-        .unwrap_or_else(|| OsStr::new(path))
-        .to_string_lossy()
-        .into_owned()
+    path.file_name().unwrap_or_else(|| OsStr::new(path)).to_string_lossy().into_owned()
 }
 
 #[cfg(test)]

@@ -81,10 +81,7 @@ pub(super) unsafe fn open(name: &str) -> Result<Handle, NativeError> {
 /// As for [`open`].
 unsafe fn open_in(name: &str, places: &Places) -> Result<Handle, NativeError> {
     check_name(name)?;
-    let mut search = Search {
-        name,
-        tried: Vec::new(),
-    };
+    let mut search = Search { name, tried: Vec::new() };
     let found = if is_file_name(name) {
         // SAFETY: as the caller promised.
         unsafe { search.as_given() }
@@ -92,10 +89,7 @@ unsafe fn open_in(name: &str, places: &Places) -> Result<Handle, NativeError> {
         // SAFETY: as the caller promised.
         unsafe { search.by_rule(places) }
     };
-    found.ok_or_else(|| NativeError::LibraryNotFound {
-        name: name.to_owned(),
-        tried: search.tried,
-    })
+    found.ok_or_else(|| NativeError::LibraryNotFound { name: name.to_owned(), tried: search.tried })
 }
 
 /// One search: the name, and what was tried in vain so far.
@@ -152,10 +146,8 @@ impl Search<'_> {
             .into_iter()
             .filter_map(|object| {
                 let of_file = object.file_name().and_then(|file| version_of(file, name));
-                let of_soname = object
-                    .soname
-                    .as_deref()
-                    .and_then(|soname| version_of(soname, name));
+                let of_soname =
+                    object.soname.as_deref().and_then(|soname| version_of(soname, name));
                 // `None` is less than any version: the better of the two names counts.
                 of_file.max(of_soname).map(|version| (version, object.path))
             })
@@ -244,12 +236,7 @@ impl Search<'_> {
         // The loader gives up at the first linker script; look behind it.
         let mut seen = BTreeSet::new();
         let of_cache = cache.iter().flat_map(|cache| cache.directories());
-        for directory in places
-            .directories
-            .iter()
-            .map(PathBuf::as_path)
-            .chain(of_cache)
-        {
+        for directory in places.directories.iter().map(PathBuf::as_path).chain(of_cache) {
             let path = directory.join(&file);
             // One directory may have several names (`/lib` and `/usr/lib`).
             let Ok(real) = std::fs::canonicalize(&path) else {
@@ -276,10 +263,7 @@ impl Search<'_> {
     fn failed(&mut self, what: impl Into<String>, why: impl Into<String>) {
         let (what, why) = (what.into(), why.into());
         // The loader's texts begin with the name that it was given.
-        let why = match why
-            .strip_prefix(&what)
-            .and_then(|rest| rest.strip_prefix(": "))
-        {
+        let why = match why.strip_prefix(&what).and_then(|rest| rest.strip_prefix(": ")) {
             Some(rest) => rest.to_owned(),
             None => why,
         };
@@ -309,17 +293,11 @@ pub(super) fn loader_text(error: &libloading::Error) -> String {
 
 /// The N of `lib{name}.so.N` as numbers, empty for `lib{name}.so`; `None` for any other file name.
 fn version_of(file_name: &str, name: &str) -> Option<Vec<u64>> {
-    let rest = file_name
-        .strip_prefix("lib")?
-        .strip_prefix(name)?
-        .strip_prefix(".so")?;
+    let rest = file_name.strip_prefix("lib")?.strip_prefix(name)?.strip_prefix(".so")?;
     if rest.is_empty() {
         return Some(Vec::new());
     }
-    rest.strip_prefix('.')?
-        .split('.')
-        .map(|part| part.parse().ok())
-        .collect()
+    rest.strip_prefix('.')?.split('.').map(|part| part.parse().ok()).collect()
 }
 
 #[cfg(test)]

@@ -41,11 +41,7 @@ impl Row {
     }
 
     fn for_address(address: usize) -> Row {
-        Row {
-            key: address,
-            address,
-            ..Row::default()
-        }
+        Row { key: address, address, ..Row::default() }
     }
 
     /// Writes a call down that has just returned.
@@ -74,10 +70,7 @@ impl Row {
 #[inline]
 fn add(word: &AtomicU64, more: u64) {
     // ORDERING: Relaxed, a count stands for itself, and has one writer (ledger.writer).
-    word.store(
-        word.load(Ordering::Relaxed).saturating_add(more),
-        Ordering::Relaxed,
-    );
+    word.store(word.load(Ordering::Relaxed).saturating_add(more), Ordering::Relaxed);
 }
 
 /// The rows of one carrier.
@@ -137,10 +130,7 @@ impl Page {
 #[derive(Default)]
 pub(crate) struct Ledger {
     /// Boxed: a carrier keeps the address.
-    #[expect(
-        clippy::vec_box,
-        reason = "a page keeps its address while the list grows"
-    )]
+    #[expect(clippy::vec_box, reason = "a page keeps its address while the list grows")]
     pages: Mutex<Vec<Box<Page>>>,
 }
 
@@ -191,13 +181,12 @@ pub(crate) fn row_at(address: usize) -> Option<&'static Row> {
 /// carriers, and the caller must not write to the row once it may be on another carrier.
 #[inline]
 fn row(key: usize, new: impl FnOnce() -> Row) -> Option<&'static Row> {
-    let carrier = sortie_scheduler::carrier_word()?;
-    let mut page = carrier.get();
+    let mut page = sortie_scheduler::carrier_word()?;
     if page.is_null() {
         page = sortie_scheduler::with_embedder(|embedder| {
             embedder.downcast_ref::<Ledger>().map(Ledger::add_page)
         })??;
-        carrier.set(page);
+        sortie_scheduler::set_carrier_word(page);
     }
     // SAFETY: the word is set here only, to a page that the runtime's ledger keeps.
     let page = unsafe { &*page.cast::<Page>() };

@@ -38,21 +38,13 @@ enum Name {
 impl Target {
     /// The function at an address.
     pub const fn new(address: usize) -> Target {
-        Target {
-            address: AtomicUsize::new(address),
-            name: Name::Unknown,
-            library: OnceLock::new(),
-        }
+        Target { address: AtomicUsize::new(address), name: Name::Unknown, library: OnceLock::new() }
     }
 
     /// A function that has a name, and an address that is not known yet, or never will be (a closure
     /// that makes several native calls).
     pub const fn named(name: &'static str) -> Target {
-        Target {
-            address: AtomicUsize::new(0),
-            name: Name::Static(name),
-            library: OnceLock::new(),
-        }
+        Target { address: AtomicUsize::new(0), name: Name::Static(name), library: OnceLock::new() }
     }
 
     /// A function that was found in a library.

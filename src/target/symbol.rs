@@ -25,10 +25,7 @@ pub(crate) fn find(address: usize) -> Option<Symbol> {
     let path = text(info.dli_fname)?;
     let library = path.rsplit('/').next().unwrap_or(&path).to_owned();
     let exact = info.dli_saddr.addr() == address;
-    Some(Symbol {
-        library,
-        name: if exact { text(info.dli_sname) } else { None },
-    })
+    Some(Symbol { library, name: if exact { text(info.dli_sname) } else { None } })
 }
 
 fn text(string: *const libc::c_char) -> Option<String> {

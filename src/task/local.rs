@@ -17,10 +17,7 @@ pub(crate) struct Local {
 
 impl Local {
     pub(crate) fn new(layers: Layers) -> Local {
-        Local {
-            layers: RefCell::new(layers),
-            pending: Cell::new(None),
-        }
+        Local { layers: RefCell::new(layers), pending: Cell::new(None) }
     }
 
     /// Runs `f` on the layers. `f` neither suspends nor comes back here.

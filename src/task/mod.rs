@@ -101,18 +101,14 @@ impl Builder {
 
     /// The task's name, for messages, dumps and traces.
     pub fn name(self, name: impl Into<Arc<str>>) -> Builder {
-        Builder {
-            options: self.options.name(name),
-        }
+        Builder { options: self.options.name(name) }
     }
 
     /// The span that the task runs in: entered whenever the task runs, on whatever thread, and
     /// exited whenever it is suspended. Without one it gets a span `task`, at the level `debug`, of
     /// the target `sortie::task`.
     pub fn span(self, span: tracing::Span) -> Builder {
-        Builder {
-            options: self.options.span(span),
-        }
+        Builder { options: self.options.span(span) }
     }
 
     /// Lets the task be stolen after it has started, and follow a worker that was taken back.
@@ -141,10 +137,7 @@ impl Builder {
     {
         match sortie_scheduler::spawn_current(self.options, local::with_local(f)) {
             Ok(handle) => handle,
-            Err(_) => outside(
-                "spawn",
-                "Runtime::spawn, Handle::spawn or task::Builder::spawn_on",
-            ),
+            Err(_) => outside("spawn", "Runtime::spawn, Handle::spawn or task::Builder::spawn_on"),
         }
     }
 

@@ -306,11 +306,7 @@ impl Layers {
     #[must_use]
     pub const fn native_depth(&self) -> usize {
         // By I1 every second layer; a native base comes on top of the pairs.
-        if self.base_is_native {
-            self.slots.len() / 2 + 1
-        } else {
-            self.slots.len().div_ceil(2)
-        }
+        if self.base_is_native { self.slots.len() / 2 + 1 } else { self.slots.len().div_ceil(2) }
     }
 
     /// The layers from the base to the innermost.
@@ -389,22 +385,14 @@ impl Layers {
     fn layer_at(&self, height: usize) -> Layer {
         let native = self.is_native_at(height);
         let Some(index) = height.checked_sub(1) else {
-            return if native {
-                Layer::NativeBase
-            } else {
-                Layer::ManagedBase
-            };
+            return if native { Layer::NativeBase } else { Layer::ManagedBase };
         };
         if !native {
             return Layer::Managed;
         }
         let slot = self.slots.at(index);
         let target = slot.word;
-        if slot.marked {
-            Layer::Unhooked { target }
-        } else {
-            Layer::Native { target }
-        }
+        if slot.marked { Layer::Unhooked { target } } else { Layer::Native { target } }
     }
 
     #[inline]
@@ -413,19 +401,14 @@ impl Layers {
     }
 
     fn reserve(&mut self, count: usize) -> Result<(), TransitionError> {
-        self.slots
-            .reserve(count)
-            .map_err(|Full| self.out_of_memory())
+        self.slots.reserve(count).map_err(|Full| self.out_of_memory())
     }
 
     /// The error is built here and what must be called is out of line and answers in registers, so
     /// that the good path of a transition never sees its result in memory.
     #[inline]
     fn misuse(&mut self, event: Event) -> TransitionError {
-        TransitionError::NotOwner {
-            event,
-            found: Some(self.count_misuse(event)),
-        }
+        TransitionError::NotOwner { event, found: Some(self.count_misuse(event)) }
     }
 
     #[cold]
@@ -437,9 +420,7 @@ impl Layers {
 
     #[inline]
     const fn out_of_memory(&self) -> TransitionError {
-        TransitionError::OutOfMemory {
-            depth: self.depth(),
-        }
+        TransitionError::OutOfMemory { depth: self.depth() }
     }
 }
 

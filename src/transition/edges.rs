@@ -144,9 +144,7 @@ fn trace(event: Event, target: Option<usize>, local: &Local) {
 /// `leave`, for a task that is known.
 #[inline]
 pub(crate) fn out(local: &Local, target: usize) -> Result<(), TransitionError> {
-    local
-        .layers(|layers| layers.leave(target))
-        .inspect_err(report)?;
+    local.layers(|layers| layers.leave(target)).inspect_err(report)?;
     trace_edge!(Event::Leave, Some(target), local);
     crossing::leave(target);
     Ok(())
@@ -157,13 +155,9 @@ pub(crate) fn out(local: &Local, target: usize) -> Result<(), TransitionError> {
 pub(crate) fn back(local: &Local) -> Result<bool, TransitionError> {
     if !local.layers(|layers| layers.top_is_native()) {
         // Wrong, and said so before the scheduler is told.
-        return local
-            .layers(|layers| layers.enter().map(|_| false))
-            .inspect_err(report);
+        return local.layers(|layers| layers.enter().map(|_| false)).inspect_err(report);
     }
-    local
-        .layers(|layers| layers.prepare(Event::Enter))
-        .inspect_err(report)?;
+    local.layers(|layers| layers.prepare(Event::Enter)).inspect_err(report)?;
     let Ok(taken) = crossing::come_back() else {
         return Err(local.layers(|layers| layers.refuse(Event::Enter)));
     };
@@ -174,9 +168,7 @@ pub(crate) fn back(local: &Local) -> Result<bool, TransitionError> {
 
 /// `reverse_enter`, for a task that is known.
 pub(crate) fn call_in(local: &Local) -> Result<ReverseEntered, TransitionError> {
-    local
-        .layers(|layers| layers.prepare(Event::ReverseEnter))
-        .inspect_err(report)?;
+    local.layers(|layers| layers.prepare(Event::ReverseEnter)).inspect_err(report)?;
     // Managed already: a callback out of a call that was not announced, or a renewal.
     if local.layers(|layers| layers.top_is_native()) && crossing::call_back().is_err() {
         return Err(local.layers(|layers| layers.refuse(Event::ReverseEnter)));

@@ -56,10 +56,7 @@ impl fmt::Display for TransitionError {
                  call it on the thread where the task runs, or attach this thread to a runtime \
                  through a handle first"
             ),
-            Self::NotOwner {
-                event,
-                found: Some(top),
-            } => write!(
+            Self::NotOwner { event, found: Some(top) } => write!(
                 f,
                 "`{event}` expects {}, and the innermost layer of the task is {top}; {}",
                 expected(event),

@@ -81,12 +81,7 @@ pub enum Event {
 
 impl Event {
     /// All four, in the order of their discriminants.
-    pub const ALL: [Self; 4] = [
-        Self::Leave,
-        Self::Enter,
-        Self::ReverseEnter,
-        Self::ReverseLeave,
-    ];
+    pub const ALL: [Self; 4] = [Self::Leave, Self::Enter, Self::ReverseEnter, Self::ReverseLeave];
 }
 
 impl fmt::Display for Event {

@@ -31,11 +31,7 @@ pub(crate) enum Mode {
 
 impl Mode {
     pub(crate) fn new(migrating: bool) -> Mode {
-        if migrating {
-            Mode::Migrating
-        } else {
-            Mode::Pinned
-        }
+        if migrating { Mode::Migrating } else { Mode::Pinned }
     }
 }
 
@@ -65,10 +61,6 @@ pub(crate) struct Case {
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{} {} {}, workers: {}",
-            self.peer, self.mode, self.workload, self.workers
-        )
+        write!(f, "{} {} {}, workers: {}", self.peer, self.mode, self.workload, self.workers)
     }
 }

@@ -71,11 +71,9 @@ fn start(case: &Case) -> io::Result<Child> {
 fn listen(child: &mut Child) -> Receiver<Heard> {
     let (send, heard) = mpsc::channel();
     if let Some(out) = child.stdout.take() {
-        read_lines(out, send.clone(), |line| {
-            match serde_json::from_str(&line) {
-                Ok(message) => Heard::Message(message),
-                Err(_) => Heard::Line(line),
-            }
+        read_lines(out, send.clone(), |line| match serde_json::from_str(&line) {
+            Ok(message) => Heard::Message(message),
+            Err(_) => Heard::Line(line),
         });
     }
     if let Some(err) = child.stderr.take() {
@@ -102,11 +100,13 @@ fn read_lines(
 
 /// Waits for the child to end, until `deadline`, and kills it then. `None`: it was killed.
 fn wait(child: &mut Child, deadline: Instant, in_time: bool) -> Option<ExitStatus> {
-    while in_time {
-        match child.try_wait() {
-            Ok(Some(status)) => return Some(status),
-            Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
-            _ => break,
+    if in_time {
+        loop {
+            match child.try_wait() {
+                Ok(Some(status)) => return Some(status),
+                Ok(None) if Instant::now() < deadline => thread::sleep(Duration::from_millis(1)),
+                _ => break,
+            }
         }
     }
     // It may have ended meanwhile; `wait` then only takes the body away.
@@ -164,8 +164,7 @@ impl Story {
         row.extra.insert("runs_done".to_owned(), json!(self.runs));
         if !self.lines.is_empty() {
             let lines: Vec<String> = self.lines.into();
-            row.extra
-                .insert("output".to_owned(), json!(lines.join("\n")));
+            row.extra.insert("output".to_owned(), json!(lines.join("\n")));
         }
         row
     }

@@ -110,9 +110,7 @@ impl Options {
 
     fn ops_of(&self, workload: &Workload) -> u64 {
         let scale = self.scale.unwrap_or(1.0);
-        let ops = self
-            .ops
-            .unwrap_or_else(|| (workload.ops as f64 * scale).ceil() as u64);
+        let ops = self.ops.unwrap_or_else(|| (workload.ops as f64 * scale).ceil() as u64);
         ops.max(1).next_multiple_of(workload.unit)
     }
 }

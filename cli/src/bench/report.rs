@@ -58,10 +58,8 @@ const FILE_ONLY: &[&str] = &["cpus", "is_release", "runs_ns"];
 /// The rows, for people.
 pub(crate) fn table(rows: &[Row]) -> Table {
     let mut table = Table::new();
-    table.load_style(presets::UTF8_HORIZONTAL_ONLY);
-    table.set_header([
-        "workload", "peer", "mode", "workers", "n", "ns/op", "spread", "further",
-    ]);
+    table.load_style(presets::UTF8_FULL_CONDENSED);
+    table.set_header(["workload", "peer", "mode", "workers", "n", "ns/op", "spread", "further"]);
     for row in rows {
         let number = |text: String| Cell::new(text).set_alignment(CellAlignment::Right);
         table.add_row([
@@ -70,14 +68,8 @@ pub(crate) fn table(rows: &[Row]) -> Table {
             Cell::new(row.mode),
             number(row.workers.to_string()),
             number(grouped(row.n)),
-            number(
-                row.ns_per_op
-                    .map_or("failed".to_owned(), |ns| format!("{ns:.2}")),
-            ),
-            number(
-                row.spread
-                    .map_or(String::new(), |spread| format!("{:.0} %", spread * 100.0)),
-            ),
+            number(row.ns_per_op.map_or("failed".to_owned(), |ns| format!("{ns:.2}"))),
+            number(row.spread.map_or(String::new(), |spread| format!("{:.0} %", spread * 100.0))),
             Cell::new(further(row)),
         ]);
     }
@@ -85,16 +77,14 @@ pub(crate) fn table(rows: &[Row]) -> Table {
 }
 
 fn further(row: &Row) -> String {
-    let shown = row
-        .extra
-        .iter()
-        .filter(|(key, _)| !FILE_ONLY.contains(&key.as_str()));
+    let shown = row.extra.iter().filter(|(key, _)| !FILE_ONLY.contains(&key.as_str()));
     let parts: Vec<_> = shown
         .map(|(key, value)| match value {
             Value::String(text) => format!("{key}: {}", one_line(text)),
-            Value::Number(number) if number.is_f64() => {
-                format!("{key} {:.2}", number.as_f64().unwrap_or_default())
-            }
+            Value::Number(number) => match number.as_f64() {
+                Some(figure) if figure.fract() != 0.0 => format!("{key} {figure:.2}"),
+                _ => format!("{key} {:.0}", number.as_f64().unwrap_or_default()),
+            },
             other => format!("{key} {other}"),
         })
         .collect();

@@ -29,16 +29,11 @@ pub(crate) fn run(case: &Case, mut on_run: impl FnMut()) -> Result<Row, Failure>
     }
     let last = trial.finish()?;
 
-    let runs_ns: Vec<f64> = samples
-        .iter()
-        .map(|sample| sample.took.as_nanos() as f64 / case.ops as f64)
-        .collect();
+    let runs_ns: Vec<f64> =
+        samples.iter().map(|sample| sample.took.as_nanos() as f64 / case.ops as f64).collect();
     let mut extra = medians(&samples);
     extra.extend(last.into_iter().map(|(key, it)| (key.to_owned(), it)));
-    extra.insert(
-        "runs_ns".into(),
-        runs_ns.iter().map(|ns| round(*ns)).collect(),
-    );
+    extra.insert("runs_ns".into(), runs_ns.iter().map(|ns| round(*ns)).collect());
     extra.insert("cpus".into(), json!(cpus));
     extra.insert("is_release".into(), json!(!cfg!(debug_assertions)));
     Ok(Row {

@@ -48,10 +48,7 @@ pub(crate) struct Setup {
 
 impl Setup {
     pub(crate) fn new(case: &Case) -> Setup {
-        Setup {
-            workers: case.workers,
-            mode: case.mode,
-        }
+        Setup { workers: case.workers, mode: case.mode }
     }
 }
 
@@ -75,10 +72,7 @@ pub(crate) struct Sample {
 
 impl Sample {
     pub(crate) fn new(took: Duration) -> Sample {
-        Sample {
-            took,
-            extra: Vec::new(),
-        }
+        Sample { took, extra: Vec::new() }
     }
 }
 
@@ -88,16 +82,9 @@ pub(crate) enum Failure {
     /// No such workload, or nobody of that peer who does it.
     Unknown(String),
     /// A runtime, a stack or another thing that the workload needs could not be had.
-    Start {
-        what: &'static str,
-        error: Box<dyn std::error::Error>,
-    },
+    Start { what: &'static str, error: Box<dyn std::error::Error> },
     /// The work was not done, or not as often as asked.
-    Wrong {
-        what: &'static str,
-        expected: u64,
-        found: u64,
-    },
+    Wrong { what: &'static str, expected: u64, found: u64 },
     /// Something was left behind.
     Left(String),
 }
@@ -107,10 +94,7 @@ impl Failure {
     pub(crate) fn start<E: std::error::Error + 'static>(
         what: &'static str,
     ) -> impl FnOnce(E) -> Failure {
-        move |error| Failure::Start {
-            what,
-            error: Box::new(error),
-        }
+        move |error| Failure::Start { what, error: Box::new(error) }
     }
 }
 
@@ -122,11 +106,9 @@ impl fmt::Display for Failure {
                 "nothing is known of {case}: `sortie bench --list` says what can be measured"
             ),
             Failure::Start { what, error } => write!(f, "{what}: {error}"),
-            Failure::Wrong {
-                what,
-                expected,
-                found,
-            } => write!(f, "{what}: expected {expected}, found {found}"),
+            Failure::Wrong { what, expected, found } => {
+                write!(f, "{what}: expected {expected}, found {found}")
+            }
             Failure::Left(report) => write!(f, "the runtime did not end clean: {report}"),
         }
     }
@@ -136,15 +118,7 @@ impl std::error::Error for Failure {}
 
 /// Fails unless the work gave what it must give.
 pub(crate) fn check(what: &'static str, expected: u64, found: u64) -> Result<(), Failure> {
-    if expected == found {
-        Ok(())
-    } else {
-        Err(Failure::Wrong {
-            what,
-            expected,
-            found,
-        })
-    }
+    if expected == found { Ok(()) } else { Err(Failure::Wrong { what, expected, found }) }
 }
 
 /// The workload of this name.

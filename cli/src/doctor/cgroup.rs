@@ -102,10 +102,7 @@ fn places() -> ProcResult<Vec<Place>> {
     let process = Process::myself()?;
     let mounts = process.mountinfo()?.0;
     let groups = process.cgroups()?.0;
-    Ok(groups
-        .into_iter()
-        .filter_map(|group| place(group, &mounts))
-        .collect())
+    Ok(groups.into_iter().filter_map(|group| place(group, &mounts)).collect())
 }
 
 /// Finds the group's directory; `None` if its hierarchy is not mounted here.
@@ -116,10 +113,7 @@ fn place(group: ProcessCGroup, mounts: &[MountInfo]) -> Option<Place> {
             mount.fs_type == "cgroup2"
         } else {
             mount.fs_type == "cgroup"
-                && group
-                    .controllers
-                    .iter()
-                    .any(|name| mount.super_options.contains_key(name))
+                && group.controllers.iter().any(|name| mount.super_options.contains_key(name))
         }
     })?;
     // What is mounted may be a group itself (a container's), to which the path is relative; a path
@@ -142,9 +136,7 @@ fn place(group: ProcessCGroup, mounts: &[MountInfo]) -> Option<Place> {
 impl Place {
     /// The group's directory and those above it, up to the mount.
     fn way_up(&self) -> impl Iterator<Item = &Path> {
-        self.directory
-            .ancestors()
-            .take_while(|directory| directory.starts_with(&self.mount))
+        self.directory.ancestors().take_while(|directory| directory.starts_with(&self.mount))
     }
 
     fn has(&self, controller: &str) -> bool {
@@ -157,16 +149,11 @@ impl Limits {
         let version = if place.is_v2 { "v2" } else { "v1" };
         let limiting = ["memory", "pids", "cpu"];
         if place.is_v2 || limiting.iter().any(|name| place.has(name)) {
-            self.groups
-                .push(format!("{version} {}", place.directory.display()));
+            self.groups.push(format!("{version} {}", place.directory.display()));
         }
         for directory in place.way_up() {
             if place.has("memory") {
-                let file = if place.is_v2 {
-                    "memory.max"
-                } else {
-                    "memory.limit_in_bytes"
-                };
+                let file = if place.is_v2 { "memory.max" } else { "memory.limit_in_bytes" };
                 let limit = number(directory, file).filter(|bytes| *bytes < NO_LIMIT);
                 self.memory_bytes = least(self.memory_bytes, limit);
             }
@@ -174,11 +161,7 @@ impl Limits {
                 self.threads = least(self.threads, number(directory, "pids.max"));
             }
             if place.has("cpu") {
-                let cpus = if place.is_v2 {
-                    quota_v2(directory)
-                } else {
-                    quota_v1(directory)
-                };
+                let cpus = if place.is_v2 { quota_v2(directory) } else { quota_v1(directory) };
                 self.cpus = match (self.cpus, cpus) {
                     (Some(a), Some(b)) => Some(a.min(b)),
                     (a, b) => a.or(b),
@@ -208,10 +191,7 @@ fn quota_v2(directory: &Path) -> Option<f64> {
 
 fn quota_v1(directory: &Path) -> Option<f64> {
     // -1 is no limit, and does not parse.
-    cores(
-        number(directory, "cpu.cfs_quota_us")?,
-        number(directory, "cpu.cfs_period_us")?,
-    )
+    cores(number(directory, "cpu.cfs_quota_us")?, number(directory, "cpu.cfs_period_us")?)
 }
 
 fn cores(quota: u64, period: u64) -> Option<f64> {

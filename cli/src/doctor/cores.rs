@@ -21,10 +21,7 @@ fn online() -> Finding {
 fn online_count() -> std::io::Result<u64> {
     let list = read::text("/sys/devices/system/cpu/online")?;
     count_list(&list).ok_or_else(|| {
-        std::io::Error::new(
-            std::io::ErrorKind::InvalidData,
-            format!("{list:?} is no list of CPUs"),
-        )
+        std::io::Error::new(std::io::ErrorKind::InvalidData, format!("{list:?} is no list of CPUs"))
     })
 }
 
@@ -80,11 +77,7 @@ fn taken() -> Finding {
             count.to_string(),
             "The least of the above: so many tasks run managed code at once.",
         ),
-        Err(error) => SECTION.note(
-            NAME,
-            "1",
-            format!("The cores could not be counted: {error}."),
-        ),
+        Err(error) => SECTION.note(NAME, "1", format!("The cores could not be counted: {error}.")),
     }
 }
 

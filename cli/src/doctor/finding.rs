@@ -84,12 +84,6 @@ impl Section {
         value: impl Into<String>,
         follows: impl Into<String>,
     ) -> Finding {
-        Finding {
-            section: self.0,
-            name,
-            value: value.into(),
-            verdict,
-            follows: follows.into(),
-        }
+        Finding { section: self.0, name, value: value.into(), verdict, follows: follows.into() }
     }
 }

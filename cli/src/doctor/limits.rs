@@ -33,12 +33,7 @@ fn user_threads() -> Finding {
     } else {
         "of this user, in all processes together"
     };
-    threads(
-        SECTION,
-        "RLIMIT_NPROC",
-        getrlimit(Resource::Nproc).current,
-        whose,
-    )
+    threads(SECTION, "RLIMIT_NPROC", getrlimit(Resource::Nproc).current, whose)
 }
 
 /// What a limit of threads means for carriers.
@@ -90,9 +85,7 @@ fn stack() -> Finding {
 
 fn locked() -> Finding {
     const NAME: &str = "RLIMIT_MEMLOCK";
-    let value = getrlimit(Resource::Memlock)
-        .current
-        .map_or("unlimited".to_owned(), bytes);
+    let value = getrlimit(Resource::Memlock).current.map_or("unlimited".to_owned(), bytes);
     SECTION.ok(
         NAME,
         value,

@@ -15,13 +15,7 @@ const MAPPINGS_PER_STACK: u64 = 2;
 const MANY_TASKS: u64 = 100_000;
 
 pub(super) fn findings(guard: Result<GuardKind, StackError>) -> Vec<Finding> {
-    vec![
-        guards(&guard),
-        mappings(guard.ok()),
-        overcommit(),
-        huge_pages(),
-        available(),
-    ]
+    vec![guards(&guard), mappings(guard.ok()), overcommit(), huge_pages(), available()]
 }
 
 fn guards(guard: &Result<GuardKind, StackError>) -> Finding {

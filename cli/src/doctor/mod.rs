@@ -45,9 +45,5 @@ pub(crate) fn main(options: &Options) -> ExitCode {
     } else {
         print!("{}", report::text(&findings));
     }
-    if started.starts {
-        ExitCode::SUCCESS
-    } else {
-        ExitCode::FAILURE
-    }
+    if started.starts { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

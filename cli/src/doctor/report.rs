@@ -18,13 +18,7 @@ pub(crate) fn text(findings: &[Finding]) -> String {
             section = finding.section;
             put(&mut text, format_args!("{gap}{section}\n"));
         }
-        let Finding {
-            verdict,
-            name,
-            value,
-            follows,
-            ..
-        } = finding;
+        let Finding { verdict, name, value, follows, .. } = finding;
         put(&mut text, format_args!("  {verdict:7} {name}: {value}\n"));
         for line in wrapped(follows, WIDTH - INDENT.len()) {
             put(&mut text, format_args!("{INDENT}{line}\n"));
@@ -32,10 +26,7 @@ pub(crate) fn text(findings: &[Finding]) -> String {
     }
     let count = |verdict| findings.iter().filter(|it| it.verdict == verdict).count();
     let (notes, warnings) = (count(Verdict::Note), count(Verdict::Warning));
-    put(
-        &mut text,
-        format_args!("\nwarnings: {warnings}, notes: {notes}\n"),
-    );
+    put(&mut text, format_args!("\nwarnings: {warnings}, notes: {notes}\n"));
     text
 }
 

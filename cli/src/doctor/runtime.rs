@@ -24,10 +24,7 @@ pub(super) fn start() -> Started {
         Err(error) => {
             let finding =
                 SECTION.warning(NAME, "no", format!("No runtime can be had here: {error}."));
-            return Started {
-                starts: false,
-                findings: vec![finding],
-            };
+            return Started { starts: false, findings: vec![finding] };
         }
     };
     let built = start.elapsed();
@@ -46,22 +43,14 @@ pub(super) fn start() -> Started {
                 ),
             ),
         ),
-        Ok(42) => (
-            true,
-            SECTION.warning(NAME, "yes, but does not end", format!("{report}.")),
-        ),
+        Ok(42) => (true, SECTION.warning(NAME, "yes, but does not end", format!("{report}."))),
         Ok(other) => (
             false,
-            SECTION.warning(
-                NAME,
-                "no",
-                format!("A first task was to give 42 and gave {other}."),
-            ),
+            SECTION.warning(NAME, "no", format!("A first task was to give 42 and gave {other}.")),
         ),
-        Err(error) => (
-            false,
-            SECTION.warning(NAME, "no", format!("A first task failed: {error}.")),
-        ),
+        Err(error) => {
+            (false, SECTION.warning(NAME, "no", format!("A first task failed: {error}.")))
+        }
     };
     let mut findings = vec![finding];
     findings.extend(defaults);

@@ -170,10 +170,7 @@ impl<W: Word> Place<W> {
         if !self.word.retake(seen) {
             return;
         }
-        assert!(
-            worker != EMPTY,
-            "crossing: a retake won, and found no worker"
-        );
+        assert!(worker != EMPTY, "crossing: a retake won, and found no worker");
         self.workers[worker].pass(Whereabouts::Offered, Whereabouts::Owned);
         self.workers[worker].work();
         self.pool(worker);
@@ -185,10 +182,7 @@ fn retakes<W: Word>() {
         let place = Arc::new(Place {
             word: W::new(),
             cell: AtomicUsize::new(EMPTY),
-            workers: [
-                Worker::new(Whereabouts::Owned),
-                Worker::new(Whereabouts::Pooled),
-            ],
+            workers: [Worker::new(Whereabouts::Owned), Worker::new(Whereabouts::Pooled)],
             pool: Mutex::new(vec![1]),
         });
         place.put_worker(0);

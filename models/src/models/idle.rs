@@ -116,9 +116,8 @@ macro_rules! versions {
 
 versions!(
     crate::idle,
-    crate::mutants::lobby_request_overlooks_the_idle,
     crate::mutants::lobby_settle_overlooks_the_line,
-    crate::mutants::lobby_does_not_count,
+    crate::mutants::lobby_reclaim_leaves_a_spare,
 );
 
 type TrueLobby = crate::idle::Lobby<Worker, Carrier>;
@@ -132,6 +131,9 @@ struct Steps {
     look_when_idle: bool,
     /// `sleep_as_spare`: work waits, and no worker is idle for it any more: somebody is told.
     tell_when_none_is_left: bool,
+    /// `sleep_as_spare`: the worker that it takes back counts as searching, so that what else
+    /// was queued meanwhile is passed on.
+    search_when_reclaimed: bool,
     /// `found_work`: the last searcher passes the search on.
     pass_the_search_on: bool,
     /// `Shared::rouse`: it held the search and found no idle worker: it looks once more.
@@ -144,6 +146,7 @@ const TRUE_STEPS: Steps = Steps {
     fence_after_push: true,
     look_when_idle: true,
     tell_when_none_is_left: true,
+    search_when_reclaimed: true,
     pass_the_search_on: true,
     look_when_rouse_fails: true,
     look_when_refused: true,
@@ -157,6 +160,8 @@ enum Tasks {
 }
 
 const CARRIERS: usize = 4;
+/// No carrier goes round its loop more often than this before the model rests.
+const ROUNDS: usize = 12;
 const NO_GIFT: usize = 0;
 
 struct Seat {
@@ -222,9 +227,7 @@ impl<L: Lobby> Runtime<L> {
         // ORDERING(carrier.gift): Acquire, pairs with the Release swap in `give`.
         match self.seats[carrier].gift.swap(NO_GIFT, Ordering::AcqRel) {
             NO_GIFT => None,
-            gift => Some(Worker {
-                searching: gift == 2,
-            }),
+            gift => Some(Worker { searching: gift == 2 }),
         }
     }
 
@@ -306,7 +309,13 @@ impl<L: Lobby> Runtime<L> {
 
     /// The carrier's loop, until the model rests or the carrier runs a long task.
     fn carry(&self, carrier: Carrier, tasks: Tasks) {
+        let mut rounds = 0..ROUNDS;
         while !at_rest() {
+            assert!(
+                rounds.next().is_some(),
+                "idle: a carrier never comes to rest: somebody stands in line with a worker idle \
+                 (lobby.matched)"
+            );
             let found = self.pop() || self.search(carrier);
             if found {
                 self.found_work(carrier);
@@ -375,7 +384,11 @@ impl<L: Lobby> Runtime<L> {
 
     fn sleep_as_spare(&self, carrier: Carrier) {
         if self.steps.look_when_idle && self.work_waits_after_fence() {
-            if let Some(worker) = self.lobby.reclaim(carrier) {
+            if let Some(mut worker) = self.lobby.reclaim(carrier) {
+                if self.steps.search_when_reclaimed {
+                    worker.searching = true;
+                    self.lobby.start_searching();
+                }
                 return self.seat(carrier, worker);
             }
             if self.steps.tell_when_none_is_left {
@@ -424,8 +437,19 @@ impl<L: Lobby> Runtime<L> {
     // ---- at rest ----
 
     fn check(&self) {
-        // A spare that was woken by the rest itself still stands in the lobby: that is what
-        // "asleep" means below.
+        let mut roused = false;
+        for seat in &self.seats {
+            let given = seat.gift.load(Ordering::Relaxed) != NO_GIFT;
+            let worker = seat.worker.take();
+            assert!(!given || worker.is_none(), "idle: a carrier has two workers");
+            roused |= given;
+        }
+        // A spare without a thread of its own in the model was roused, and will look.
+        if roused {
+            return;
+        }
+        // One that was woken by the rest itself still stands in the lobby: that is what "asleep"
+        // means below.
         let waits = self.injector.load(Ordering::Relaxed) > 0;
         let (idle, in_line) = (self.lobby.idle(), self.lobby.in_line());
         assert!(
@@ -466,11 +490,7 @@ fn run<L: Lobby>(
 fn going_idle<L: Lobby>(steps: Steps) {
     explore(NOBODY_SLEEPS, 3, move || {
         let runtime = Runtime::<L>::new(steps).with_worker(0);
-        run(
-            &runtime,
-            &[|runtime| runtime.carry(0, Tasks::Short)],
-            Runtime::submit,
-        );
+        run(&runtime, &[|runtime| runtime.carry(0, Tasks::Short)], Runtime::submit);
     });
 }
 
@@ -506,16 +526,10 @@ fn borrowed_worker<L: Lobby>(steps: Steps) {
             &runtime,
             &[
                 |runtime| {
-                    if runtime.reenter(0) {
-                        runtime.carry(0, Tasks::Short);
-                    } else {
+                    if !runtime.reenter(0) {
                         runtime.wait_for_gift(0);
-                        runtime.carry(0, Tasks::Short);
                     }
-                },
-                |runtime| {
-                    runtime.wait_for_gift(1);
-                    runtime.carry(1, Tasks::Short);
+                    runtime.carry(0, Tasks::Short);
                 },
                 Runtime::submit,
             ],
@@ -531,15 +545,9 @@ fn taken_worker<L: Lobby>(steps: Steps) {
         runtime.lobby.add_spare(1);
         run(
             &runtime,
-            &[
-                |runtime| {
-                    runtime.reenter(0);
-                },
-                |runtime| {
-                    runtime.wait_for_gift(1);
-                    runtime.carry(1, Tasks::Long);
-                },
-            ],
+            &[|runtime| {
+                runtime.reenter(0);
+            }],
             Runtime::submit,
         );
     });
@@ -548,7 +556,7 @@ fn taken_worker<L: Lobby>(steps: Steps) {
 /// A push that counts on a searcher, which goes idle while tasks back from native code take all
 /// idle workers for good.
 fn taken_workers<L: Lobby>(steps: Steps) {
-    explore(NOBODY_SLEEPS, 3, move || {
+    explore(NOBODY_SLEEPS, 2, move || {
         let runtime = Runtime::<L>::new(steps).with_worker(0).with_idle(1);
         run(
             &runtime,
@@ -568,11 +576,7 @@ fn taken_workers<L: Lobby>(steps: Steps) {
 fn saturated<L: Lobby>(steps: Steps) {
     explore(NOBODY_SLEEPS, 3, move || {
         let runtime = Runtime::<L>::new(steps).with_idle(1);
-        run(
-            &runtime,
-            &[|runtime| runtime.carry_as_spare(0, Tasks::Short)],
-            Runtime::submit,
-        );
+        run(&runtime, &[|runtime| runtime.carry_as_spare(0, Tasks::Short)], Runtime::submit);
     });
 }
 
@@ -580,13 +584,9 @@ fn saturated<L: Lobby>(steps: Steps) {
 fn line<L: Lobby>(steps: Steps) {
     explore(NOBODY_SLEEPS, 3, move || {
         let runtime = Runtime::<L>::new(steps).with_worker(0);
-        run(
-            &runtime,
-            &[|runtime| runtime.carry(0, Tasks::Short)],
-            |runtime| {
-                runtime.reenter(1);
-            },
-        );
+        run(&runtime, &[|runtime| runtime.carry(0, Tasks::Short)], |runtime| {
+            runtime.reenter(1);
+        });
     });
 }
 
@@ -624,6 +624,8 @@ caught! {
         going_idle::<TrueLobby>(Steps { fence_after_push: false, ..TRUE_STEPS });
     no_look_when_idle, "idle: work waits, with a worker idle and a spare asleep":
         going_idle::<TrueLobby>(Steps { look_when_idle: false, ..TRUE_STEPS });
+    a_reclaimed_worker_does_not_search, "idle: work waits, with a worker idle and a spare asleep":
+        two_pushes::<TrueLobby>(Steps { search_when_reclaimed: false, ..TRUE_STEPS });
     the_last_searcher_keeps_quiet, "idle: work waits, with a worker idle and a spare asleep":
         two_pushes::<TrueLobby>(Steps { pass_the_search_on: false, ..TRUE_STEPS });
     rouse_fails_and_a_borrower_sleeps, "idle: work waits, with a worker idle and a spare asleep":
@@ -634,10 +636,8 @@ caught! {
         taken_workers::<TrueLobby>(Steps { tell_when_none_is_left: false, ..TRUE_STEPS });
     a_refused_carrier_overlooks_a_spare, "idle: work waits, with a worker idle and a spare asleep":
         saturated::<TrueLobby>(Steps { look_when_refused: false, ..TRUE_STEPS });
-    lobby_request_overlooks_the_idle, "lobby.matched":
-        line::<crate::mutants::lobby_request_overlooks_the_idle::Lobby<Worker, Carrier>>(TRUE_STEPS);
     lobby_settle_overlooks_the_line, "lobby.matched":
         line::<crate::mutants::lobby_settle_overlooks_the_line::Lobby<Worker, Carrier>>(TRUE_STEPS);
-    lobby_does_not_count, "idle: work waits":
-        going_idle::<crate::mutants::lobby_does_not_count::Lobby<Worker, Carrier>>(TRUE_STEPS);
+    lobby_reclaim_leaves_a_spare, "idle: a carrier has two workers":
+        two_pushes::<crate::mutants::lobby_reclaim_leaves_a_spare::Lobby<Worker, Carrier>>(TRUE_STEPS);
 }

@@ -79,11 +79,7 @@ struct Steps {
     push_fence: bool,
 }
 
-const TRUE_STEPS: Steps = Steps {
-    second_look: true,
-    light_fence: true,
-    push_fence: true,
-};
+const TRUE_STEPS: Steps = Steps { second_look: true, light_fence: true, push_fence: true };
 
 struct Place<G> {
     gate: G,
@@ -95,12 +91,8 @@ struct Place<G> {
 
 impl<G: Gate> Place<G> {
     fn new(steps: Steps) -> Arc<Self> {
-        let place = Place {
-            gate: G::new(),
-            carrier: Word::new(),
-            queued: AtomicUsize::new(0),
-            steps,
-        };
+        let place =
+            Place { gate: G::new(), carrier: Word::new(), queued: AtomicUsize::new(0), steps };
         place.carrier.run();
         Arc::new(place)
     }

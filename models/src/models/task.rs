@@ -21,6 +21,14 @@ enum Owed {
     Nothing,
 }
 
+/// What the completer owes, likewise.
+#[derive(PartialEq)]
+enum End {
+    DropOutput,
+    WakeJoiner,
+    Nothing,
+}
+
 /// A version of the state word. The answers are those of its `transition_to_*`.
 trait State: 'static {
     fn new() -> Self;
@@ -31,8 +39,7 @@ trait State: 'static {
     /// True: blocked.
     fn blocked(&self) -> bool;
     fn unblocked(&self);
-    /// Whether to wake the joiner, and whether to drop the output.
-    fn done(&self) -> (bool, bool);
+    fn done(&self, dropped: bool) -> End;
     fn joined(&self) -> bool;
     fn unjoined(&self) -> bool;
     fn detached(&self) -> bool;
@@ -72,9 +79,13 @@ macro_rules! versions {
             fn unblocked(&self) {
                 self.transition_to_unblocked();
             }
-            fn done(&self) -> (bool, bool) {
-                let done = self.transition_to_done();
-                (done.wake_joiner, done.drop_output)
+            fn done(&self, dropped: bool) -> End {
+                use $($module)::+::Completion;
+                match self.transition_to_done(dropped) {
+                    Completion::DropOutput => End::DropOutput,
+                    Completion::WakeJoiner => End::WakeJoiner,
+                    Completion::Nothing => End::Nothing,
+                }
             }
             fn joined(&self) -> bool {
                 self.transition_to_joined()
@@ -108,6 +119,7 @@ versions!(
     crate::mutants::state_abort_leaves_no_bit,
     crate::mutants::state_detach_does_not_report_done,
     crate::mutants::state_done_always_drops,
+    crate::mutants::state_done_never_drops,
     crate::mutants::state_done_forgets_the_joiner,
     crate::mutants::state_join_after_done_waits,
     crate::mutants::state_unjoin_after_done_takes_back,
@@ -163,7 +175,8 @@ impl<S: State> Waiting<S> {
             Pause::Suspended => {
                 self.placed.set(false);
                 if !self.state.suspended() {
-                    self.placed.set(true);
+                    let placed = self.placed.replace(true);
+                    assert!(!placed, "task.state: a task is in two places at once");
                 } else {
                     // ORDERING: AcqRel, as in `settle`.
                     while self.queued.swap(0, Ordering::AcqRel) == 0 {
@@ -239,14 +252,16 @@ struct Ending<S> {
 }
 
 impl<S: State> Ending<S> {
+    /// As `join::complete`.
     fn complete(&self) {
         // SAFETY: the model's claim: the output is the completer's until the task is done.
         self.output.with_mut(|output| unsafe { *output = 1 });
-        let (wake_joiner, drop_output) = self.state.done();
-        if drop_output {
+        let mut owed = self.state.done(false);
+        if owed == End::DropOutput {
             self.take_output();
+            owed = self.state.done(true);
         }
-        if wake_joiner {
+        if owed == End::WakeJoiner {
             self.take_waker();
             self.parker.unpark();
         }
@@ -260,10 +275,7 @@ impl<S: State> Ending<S> {
     }
 
     fn take_waker(&self) {
-        assert!(
-            self.waker.replace(false),
-            "task.state: the joiner's waker has two owners"
-        );
+        assert!(self.waker.replace(false), "task.state: the joiner's waker has two owners");
     }
 
     /// As `join::wait_for` and `JoinHandle::join`.
@@ -321,10 +333,7 @@ fn ends<S: State>(holder: Holder) {
         join([completer, waker]);
         let taken = task.outputs_taken.get();
         assert_eq!(taken, 1, "task.state: the output is dropped exactly once");
-        assert!(
-            !task.waker.get(),
-            "task.state: the joiner's waker has no owner"
-        );
+        assert!(!task.waker.get(), "task.state: the joiner's waker has no owner");
     });
 }
 
@@ -364,7 +373,7 @@ caught! {
         || PAUSES.into_iter().for_each(|(first, then)| pauses::<State>(first, then));
     state_wake_of_active_is_forgotten, "task.state: a wake is lost",
         || PAUSES.into_iter().for_each(|(first, then)| pauses::<State>(first, then));
-    state_wake_of_active_submits, "task.state: a task is in two places at once",
+    state_wake_of_active_submits, "Causality violation",
         || pauses::<State>(Pause::Suspended, Pause::Suspended);
     state_wake_by_load_and_store, "task.state: a wake is lost",
         || pauses::<State>(Pause::Suspended, Pause::Suspended);
@@ -375,6 +384,8 @@ caught! {
     state_detach_does_not_report_done, "task.state: the output is dropped exactly once",
         || ends::<State>(Holder::Detaches);
     state_done_always_drops, "task.state: the output is dropped exactly once",
+        || ends::<State>(Holder::Detaches);
+    state_done_never_drops, "task.state: the output is dropped exactly once",
         || ends::<State>(Holder::Detaches);
     state_done_forgets_the_joiner, "task.state: the joiner of a task that ended is not woken",
         || ends::<State>(Holder::Joins);

@@ -65,12 +65,7 @@ pub(crate) fn heavy() -> bool {
     if MEANS.load(Ordering::Relaxed) == MEMBARRIER {
         // SAFETY: membarrier touches no memory of ours.
         let answer = unsafe {
-            libc::syscall(
-                libc::SYS_membarrier,
-                libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED,
-                0,
-                0,
-            )
+            libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0)
         };
         if answer != 0 {
             // ORDERING: Relaxed, see `register`.

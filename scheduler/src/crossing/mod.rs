@@ -3,15 +3,17 @@
 pub mod fence;
 pub(crate) mod word;
 
+use self::fence::light;
 use crate::carrier::Carrier;
 use crate::fiber::Reason;
+use crate::foreign;
 use crate::metrics::Counter;
 use crate::sync::atomic::Ordering;
 use crate::task::Header;
 use crate::task::join::raise_abort;
 use crate::wait;
 use crate::worker::current;
-use crate::worker::run::wait_for_gift;
+use crate::worker::without::wait_for_gift;
 
 /// The runtime was shut down and no worker will be given any more: the caller must not run managed
 /// code.
@@ -43,6 +45,7 @@ pub fn leave_again(target: usize) -> bool {
     if carrier.foreign && task.native_layers.get() <= 1 {
         let errno = Errno::save();
         give_away(carrier);
+        foreign::end_visit(carrier);
         errno.restore();
     } else {
         publish(carrier, target);
@@ -55,7 +58,7 @@ fn publish(carrier: &Carrier, target: usize) {
     // ORDERING(crossing.target): Relaxed, published by the Release store in `Word::leave`.
     carrier.target.store(target, Ordering::Relaxed);
     carrier.word.leave();
-    fence::light();
+    light();
     if !carrier.shared().gate.is_open() {
         kick_if_work_waits(carrier);
     }
@@ -108,7 +111,7 @@ fn enter(pops: bool) -> Result<bool, Terminated> {
     };
     if carrier.word.come_back() {
         if pops {
-            task.native_layers.set(task.native_layers.get() - 1);
+            task.native_layers.set(task.native_layers.get().saturating_sub(1));
         }
         return Ok(false);
     }
@@ -122,7 +125,7 @@ fn enter_without_worker(carrier: &Carrier, task: &Header, pops: bool) -> Result<
     carrier.forget_worker();
     let errno = Errno::save();
     if pops {
-        task.native_layers.set(task.native_layers.get() - 1);
+        task.native_layers.set(task.native_layers.get().saturating_sub(1));
     }
     carrier.shared().metrics.add(Counter::Reentries);
     let outcome = reenter(carrier, task);
@@ -139,21 +142,25 @@ fn reenter(carrier: &Carrier, task: &Header) -> Result<(), Terminated> {
     if shared.is_terminated() {
         return Err(Terminated);
     }
-    if let Some(worker) = shared.lobby.take_idle() {
+    if !carrier.foreign
+        && let Some(worker) = shared.lobby.take_idle()
+    {
         // SAFETY: this is the carrier's thread, and the word says `WAITING`.
         unsafe { carrier.put_worker(worker) };
-        tracing::trace!(target: "sortie::crossing", task = task.id.get(), "re-entry: idle worker");
         return Ok(());
     }
-    if task.migrating && wait::is_switchable(task) {
+    if wait::is_switchable(task) {
         wait::switch_away(task, Reason::Reentering);
         return Ok(());
+    }
+    if carrier.foreign && task.native_layers.get() == 1 {
+        return foreign::visit(carrier);
     }
     regain(carrier)
 }
 
 /// A carrier without a worker stands in line for one.
-fn regain(carrier: &Carrier) -> Result<(), Terminated> {
+pub(crate) fn regain(carrier: &Carrier) -> Result<(), Terminated> {
     let shared = carrier.shared();
     match shared.lobby.request(carrier.as_ref()) {
         Err(()) => return Err(Terminated),
@@ -181,7 +188,7 @@ pub(crate) fn regain_or_stop(carrier: &Carrier, task: &Header) {
 /// that call is left: it unwinds from here, or where others lie below, parks the thread for good.
 pub fn stop_after_return() -> ! {
     let task = wait::task().expect("called by a task that was refused its return");
-    task.native_layers.set(task.native_layers.get() - 1);
+    task.native_layers.set(task.native_layers.get().saturating_sub(1));
     stop(task)
 }
 

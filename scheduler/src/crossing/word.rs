@@ -103,11 +103,7 @@ impl Word {
     pub(crate) fn leave(&self) {
         // ORDERING: Relaxed, only the owner changes the word while it is `RUN`.
         let now = self.0.load(Ordering::Relaxed);
-        debug_assert!(
-            now & PHASE == RUN,
-            "leave without a worker: {:?}",
-            Snapshot(now).phase()
-        );
+        debug_assert!(now & PHASE == RUN, "leave without a worker: {:?}", Snapshot(now).phase());
         let next = (now & !PHASE | NATIVE).wrapping_add(EPOCH);
         // ORDERING(crossing.word): Release, pairs with the Acquire in `load` and in `retake`: who
         // takes the worker sees all that its old carrier did with it.
@@ -124,12 +120,10 @@ impl Word {
         let run = now & !PHASE | RUN;
         // ORDERING(crossing.word): AcqRel, one side of the exchange that decides; pairs with
         // `retake`. On failure the worker is another's, and the word is the owner's again.
-        match self
-            .0
-            .compare_exchange(native, run, Ordering::AcqRel, Ordering::Acquire)
-        {
+        match self.0.compare_exchange(native, run, Ordering::AcqRel, Ordering::Acquire) {
             Ok(_) => true,
-            Err(_) => {
+            Err(found) => {
+                assert!(found & PHASE != RUN, "a return from native code without a leave");
                 self.set(WAITING);
                 false
             }
@@ -145,9 +139,7 @@ impl Word {
         let taken = seen.0 & !PHASE | TAKEN;
         // ORDERING(crossing.word): AcqRel, the other side of the exchange in `come_back`; Acquire
         // also pairs with the Release store in `leave`.
-        self.0
-            .compare_exchange(seen.0, taken, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()
+        self.0.compare_exchange(seen.0, taken, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
     /// The carrier has been given a worker and put it into its cell.

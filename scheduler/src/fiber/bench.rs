@@ -36,15 +36,8 @@ unsafe fn suspend_again(argument: *const ()) {
 pub fn switches(pairs: u64) -> Result<Duration, StackError> {
     let stacks = Stacks::new(StackShape::fiber(STACK_BYTES)?);
     let mut fiber = Box::new(Fiber::new(stacks.take()?));
-    let shared = Loop {
-        inside: fiber.inside(),
-        goes_on: Cell::new(true),
-        turns: Cell::new(0),
-    };
-    fiber.prepare(Body {
-        run: suspend_again,
-        argument: (&raw const shared).cast(),
-    });
+    let shared = Loop { inside: fiber.inside(), goes_on: Cell::new(true), turns: Cell::new(0) };
+    fiber.prepare(Body { run: suspend_again, argument: (&raw const shared).cast() });
     // The first turn touches the stack's first page.
     // SAFETY: prepared above; resumed on this thread here and below.
     unsafe { fiber.resume() };

@@ -20,10 +20,7 @@ pub(crate) struct Depot {
 
 impl Depot {
     pub(crate) fn new(shape: StackShape) -> Depot {
-        Depot {
-            stacks: Stacks::new(shape),
-            warm: Mutex::new(Vec::new()),
-        }
+        Depot { stacks: Stacks::new(shape), warm: Mutex::new(Vec::new()) }
     }
 
     /// A fiber without a body: a warm one, or a new one.

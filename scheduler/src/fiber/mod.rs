@@ -79,16 +79,10 @@ unsafe impl Send for Fiber {}
 impl Fiber {
     /// A fiber on `stack`, without a body yet.
     pub(crate) fn new(stack: Stack) -> Fiber {
-        let link = Box::new(Link {
-            body: Cell::new(None),
-            switch: Cell::new(std::ptr::null()),
-        });
+        let link = Box::new(Link { body: Cell::new(None), switch: Cell::new(std::ptr::null()) });
         let inside = Inside(&raw const *link);
         let coroutine = Coroutine::with_stack(stack, move |switch: &Switch, ()| inside.run(switch));
-        Fiber {
-            coroutine: ManuallyDrop::new(coroutine),
-            link,
-        }
+        Fiber { coroutine: ManuallyDrop::new(coroutine), link }
     }
 
     /// Gives the fiber its next body, which runs at the next [`Fiber::resume`].
@@ -130,9 +124,7 @@ impl Fiber {
 
 impl std::fmt::Debug for Fiber {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fiber")
-            .field("started", &self.coroutine.started())
-            .finish_non_exhaustive()
+        f.debug_struct("Fiber").field("started", &self.coroutine.started()).finish_non_exhaustive()
     }
 }
 

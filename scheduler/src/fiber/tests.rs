@@ -22,10 +22,7 @@ fn a_fiber_runs_body_after_body_on_one_stack() {
     let mut fiber = Fiber::new(stacks.take().unwrap());
     let n = Cell::new(0);
     for round in 1..=5 {
-        fiber.prepare(Body {
-            run: count,
-            argument: (&raw const n).cast(),
-        });
+        fiber.prepare(Body { run: count, argument: (&raw const n).cast() });
         INSIDE.set(Some(fiber.inside()));
         for _ in 0..3 {
             // SAFETY: prepared above, and always on this thread.

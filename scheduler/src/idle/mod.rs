@@ -45,8 +45,13 @@ struct Inner<W, C> {
     idle: Vec<W>,
     spares: Vec<C>,
     line: VecDeque<C>,
+    /// Workers placed so far.
+    placed: u32,
     closed: bool,
 }
+
+/// How often a worker goes to the queues although somebody is in line.
+const QUEUE_FIRST_EVERY: u32 = 16;
 
 /// Where a worker went.
 #[must_use = "a worker that was given must be delivered, one that came back must find a place"]
@@ -67,6 +72,7 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
                 idle: Vec::new(),
                 spares: Vec::new(),
                 line: VecDeque::new(),
+                placed: 0,
                 closed: false,
             }),
             idle: AtomicUsize::new(0),
@@ -105,9 +111,7 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
     /// The first to look for work, or false: somebody looks already.
     pub(crate) fn start_searching_alone(&self) -> bool {
         // ORDERING(idle.counters): SeqCst, as above.
-        self.searching
-            .compare_exchange(0, 1, Ordering::SeqCst, Ordering::Relaxed)
-            .is_ok()
+        self.searching.compare_exchange(0, 1, Ordering::SeqCst, Ordering::Relaxed).is_ok()
     }
 
     /// One less looks for work. True: it was the last.
@@ -136,10 +140,14 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
         self.inner.lock().spares.push(carrier);
     }
 
-    /// A worker is free: to the first in line, else, if `work_waits`, to a spare.
-    pub(crate) fn place(&self, worker: W, work_waits: bool) -> Placed<W, C> {
+    /// A worker is free: to the first in line, else, if `queued` work waits, to a spare. Every so often
+    /// the other way round: tasks that go in and out of native code without end could else keep the
+    /// line full, and the queues unserved.
+    pub(crate) fn place(&self, worker: W, queued: bool) -> Placed<W, C> {
         let mut inner = self.inner.lock();
-        if inner.line.is_empty() && work_waits && !inner.closed {
+        inner.placed = inner.placed.wrapping_add(1);
+        let queue_first = inner.placed.is_multiple_of(QUEUE_FIRST_EVERY);
+        if (inner.line.is_empty() || queue_first) && queued && !inner.closed {
             return match inner.spares.pop() {
                 Some(spare) => Placed::Given(worker, spare),
                 None => Placed::NoSpare(worker),
@@ -260,14 +268,14 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
         at.map(|at| inner.spares.remove(at)).is_some()
     }
 
-    /// No worker is given any more. Returns those who stood in line, and the idle workers.
-    pub(crate) fn close(&self) -> (Vec<C>, Vec<W>) {
+    /// No worker is given any more. Returns the idle ones; who stands in line finds out by the stage.
+    pub(crate) fn close(&self) -> Vec<W> {
         let mut inner = self.inner.lock();
         inner.closed = true;
-        let line = inner.line.drain(..).collect();
+        inner.line.clear();
         let idle = std::mem::take(&mut inner.idle);
         self.count(&inner);
-        (line, idle)
+        idle
     }
 
     /// How many spares there are.

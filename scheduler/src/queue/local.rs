@@ -41,12 +41,7 @@ impl Local {
             deque: deque.stealer(),
             ring: ring.stealer(),
         });
-        Local {
-            remote,
-            deque,
-            ring,
-            slot_streak: 0,
-        }
+        Local { remote, deque, ring, slot_streak: 0 }
     }
 
     pub(crate) fn remote(&self) -> &Arc<Remote> {
@@ -115,6 +110,13 @@ impl Remote {
     /// Is there nothing at all?
     pub(crate) fn is_empty(&self) -> bool {
         self.slot_is_empty() && self.deque.is_empty() && self.ring.is_empty()
+    }
+
+    /// Takes any task: at the end, when nobody serves the queues any more.
+    pub(crate) fn take_any(&self) -> Option<TaskRef> {
+        settle(|| self.deque.steal())
+            .or_else(|| settle(|| self.ring.steal()))
+            .or_else(|| self.take_slot())
     }
 
     pub(crate) fn len(&self) -> usize {

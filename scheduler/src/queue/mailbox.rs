@@ -15,9 +15,7 @@ pub(crate) struct Mailbox {
 
 impl Mailbox {
     pub(crate) fn new() -> Mailbox {
-        Mailbox {
-            newest: AtomicPtr::new(ptr::null_mut()),
-        }
+        Mailbox { newest: AtomicPtr::new(ptr::null_mut()) }
     }
 
     #[inline]

@@ -54,12 +54,9 @@ impl AltStack {
             // unmaps it, on this thread (INVARIANT(alt.thread)), after it has put another in place.
             .and_then(|()| unsafe { exchange(Some(&stack)) });
         match result {
-            Ok(previous) => Ok(Self {
-                mapping,
-                stack_start: start + page,
-                previous,
-                not_send: PhantomData,
-            }),
+            Ok(previous) => {
+                Ok(Self { mapping, stack_start: start + page, previous, not_send: PhantomData })
+            }
             Err(error) => {
                 // SAFETY: it was not installed, and it is ours alone.
                 let _ = unsafe { mapping.unmap() };

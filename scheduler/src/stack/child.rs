@@ -25,12 +25,7 @@ pub(super) fn in_children(module: &str, case: &str, check: impl Fn(GuardKind, &O
 fn child(module: &str, case: &str, kind: GuardKind) -> Output {
     let module = module.split_once("::").expect("a module below the crate").1;
     Command::new(env::current_exe().expect("the test binary"))
-        .args([
-            &format!("{module}::run_case"),
-            "--exact",
-            "--nocapture",
-            "--test-threads=1",
-        ])
+        .args([&format!("{module}::run_case"), "--exact", "--nocapture", "--test-threads=1"])
         .env(CASE, case)
         .env(GUARD, kind.to_string())
         // Under the address sanitizer, faults are still to end as they do without.
@@ -51,10 +46,7 @@ pub(super) fn assert_killed(output: &Output, signal: i32) {
 
 /// The lines that the handler wrote.
 pub(super) fn reports(errors: &str) -> Vec<&str> {
-    errors
-        .lines()
-        .filter(|line| line.starts_with("sortie: "))
-        .collect()
+    errors.lines().filter(|line| line.starts_with("sortie: ")).collect()
 }
 
 /// The child's side: what this process is to do. `None` in the parent.
@@ -62,17 +54,12 @@ pub(super) fn case() -> Option<(String, GuardKind)> {
     let case = env::var(CASE).ok()?;
     no_core_dump();
     let guard = env::var(GUARD).unwrap();
-    let kind = guard_kinds()
-        .into_iter()
-        .find(|kind| kind.to_string() == guard);
+    let kind = guard_kinds().into_iter().find(|kind| kind.to_string() == guard);
     Some((case, kind.expect("a kind of guard that this kernel has")))
 }
 
 fn no_core_dump() {
-    let none = libc::rlimit {
-        rlim_cur: 0,
-        rlim_max: 0,
-    };
+    let none = libc::rlimit { rlim_cur: 0, rlim_max: 0 };
     // SAFETY: reads the limit.
     unsafe { libc::setrlimit(libc::RLIMIT_CORE, &none) };
 }

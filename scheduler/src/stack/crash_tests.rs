@@ -56,11 +56,7 @@ fn describe(_: &Fault, message: &mut Message) {
 #[inline(never)]
 fn recurse(depth: u64) -> u64 {
     let frame = black_box([depth; 32]);
-    let deeper = if depth < u64::MAX {
-        black_box(recurse(depth + 1))
-    } else {
-        0
-    };
+    let deeper = if depth < u64::MAX { black_box(recurse(depth + 1)) } else { 0 };
     deeper + frame[3]
 }
 
@@ -100,10 +96,7 @@ fn an_overflow_names_the_task_the_size_and_the_cure() {
             )),
             "{errors}"
         );
-        assert!(
-            lines[0].contains("Raise it with Builder::stack_bytes(..)"),
-            "{errors}"
-        );
+        assert!(lines[0].contains("Raise it with Builder::stack_bytes(..)"), "{errors}");
     });
     in_children("overflow-native", |_, output, errors| {
         assert_killed(output, libc::SIGSEGV);
@@ -113,10 +106,7 @@ fn an_overflow_names_the_task_the_size_and_the_cure() {
     });
     in_children("overflow-undescribed", |_, output, errors| {
         assert_killed(output, libc::SIGSEGV);
-        assert!(
-            reports(errors)[0].contains("in code that is no known task's: its"),
-            "{errors}"
-        );
+        assert!(reports(errors)[0].contains("in code that is no known task's: its"), "{errors}");
     });
 }
 
@@ -146,9 +136,7 @@ fn stray(pool: &Stacks) {
     set_describe(describe);
     install_handler().unwrap();
     let stacks: Vec<_> = (0..1000).map(|_| pool.take().unwrap()).collect();
-    let now = std::time::SystemTime::now()
-        .duration_since(std::time::UNIX_EPOCH)
-        .unwrap();
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let seed = now.subsec_nanos() as usize;
     let stack = &stacks[seed % stacks.len()];
     let guard = stack.bounds().start..stack.usable().start;
@@ -163,10 +151,7 @@ fn a_stray_write_into_any_guard_is_told_from_an_overflow() {
     for case in ["stray-fiber", "stray-native"] {
         in_children(case, |_, output, errors| {
             assert_killed(output, libc::SIGSEGV);
-            let target = errors
-                .lines()
-                .find_map(|line| line.strip_prefix("target "))
-                .unwrap();
+            let target = errors.lines().find_map(|line| line.strip_prefix("target ")).unwrap();
             let lines = reports(errors);
             assert_eq!(lines.len(), 1, "{errors}");
             let expected = format!(
@@ -206,10 +191,8 @@ fn a_fault_elsewhere_ends_as_without_us() {
 
 fn overflow_of_a_thread() {
     install_handler().unwrap();
-    let deep = thread::Builder::new()
-        .name("own".into())
-        .stack_size(128 * 1024)
-        .spawn(|| recurse(0));
+    let deep =
+        thread::Builder::new().name("own".into()).stack_size(128 * 1024).spawn(|| recurse(0));
     let _ = deep.unwrap().join();
 }
 
@@ -227,11 +210,7 @@ const PLAIN_EXIT: i32 = 41;
 const INFO_EXIT: i32 = 42;
 
 extern "C" fn plain_handler(number: libc::c_int) {
-    let code = if number == libc::SIGSEGV {
-        PLAIN_EXIT
-    } else {
-        1
-    };
+    let code = if number == libc::SIGSEGV { PLAIN_EXIT } else { 1 };
     // SAFETY: allowed in a handler.
     unsafe { libc::_exit(code) };
 }
@@ -285,14 +264,9 @@ fn the_handler_before_is_called_as_the_kernel_would() {
     });
     in_children("overflow-with-handler-before", |_, output, errors| {
         assert_eq!(output.status.code(), Some(PLAIN_EXIT), "{output:?}");
-        assert!(
-            reports(errors)[0].contains("stack overflow in task \"deep\""),
-            "{errors}"
-        );
+        assert!(reports(errors)[0].contains("stack overflow in task \"deep\""), "{errors}");
     });
-    in_children("ignored-before", |_, output, _| {
-        assert_killed(output, libc::SIGSEGV)
-    });
+    in_children("ignored-before", |_, output, _| assert_killed(output, libc::SIGSEGV));
 }
 
 fn send_to_self() {
@@ -334,13 +308,7 @@ fn sent_with_address(kind: GuardKind) {
     let thread = unsafe { libc::gettid() };
     // SAFETY: the kernel reads the information.
     let result = unsafe {
-        libc::syscall(
-            libc::SYS_rt_tgsigqueueinfo,
-            process,
-            thread,
-            libc::SIGSEGV,
-            &raw const info,
-        )
+        libc::syscall(libc::SYS_rt_tgsigqueueinfo, process, thread, libc::SIGSEGV, &raw const info)
     };
     assert_eq!(result, 0);
 }
@@ -362,11 +330,7 @@ fn sent_to_handler() {
     for _ in 0..2 {
         set_errno(77);
         send_to_self();
-        assert_eq!(
-            io::Error::last_os_error().raw_os_error(),
-            Some(77),
-            "errno is kept"
-        );
+        assert_eq!(io::Error::last_os_error().raw_os_error(), Some(77), "errno is kept");
     }
 }
 

@@ -61,11 +61,7 @@ impl fmt::Display for StackError {
                  private memory: allow them in the sandbox (seccomp) of this process",
                 io::Error::from_raw_os_error(errno)
             ),
-            Self::MapCountLimit {
-                limit,
-                in_use,
-                wanted,
-            } => write!(
+            Self::MapCountLimit { limit, in_use, wanted } => write!(
                 f,
                 "stacks hold {in_use} of the vm.max_map_count = {limit} mappings of this process, \
                  and {wanted} more would leave too few for the rest of it. Raise the limit \

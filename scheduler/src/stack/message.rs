@@ -20,11 +20,7 @@ impl Message {
     /// An empty line.
     pub(crate) fn new() -> Self {
         // The last byte is for the end of the line.
-        Self {
-            bytes: [0; CAPACITY],
-            len: 0,
-            limit: CAPACITY - 1,
-        }
+        Self { bytes: [0; CAPACITY], len: 0, limit: CAPACITY - 1 }
     }
 
     /// Lets `write` fill all but the last `kept` bytes; tells whether it wrote anything.
@@ -90,10 +86,7 @@ mod tests {
         let mut message = Message::new();
         write!(message, "x{}", "ü".repeat(CAPACITY)).unwrap();
         write!(message, "more").unwrap();
-        assert_eq!(
-            message.text(),
-            format!("x{}", "ü".repeat((CAPACITY - 2) / 2))
-        );
+        assert_eq!(message.text(), format!("x{}", "ü".repeat((CAPACITY - 2) / 2)));
     }
 
     #[test]

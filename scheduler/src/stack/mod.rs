@@ -138,9 +138,7 @@ impl StackShape {
 
     fn new(kind: StackKind, usable: usize, guard: usize) -> Result<Self, StackError> {
         if usable == 0 || usable > MAX_USABLE_BYTES {
-            return Err(StackError::Size {
-                asked_bytes: usable,
-            });
+            return Err(StackError::Size { asked_bytes: usable });
         }
         let page = os::page_bytes();
         let usable_bytes = usable.max(MIN_USABLE_BYTES).next_multiple_of(page);
@@ -149,11 +147,7 @@ impl StackShape {
         if ((usable_bytes + guard_bytes) / page).is_multiple_of(2) {
             guard_bytes += page;
         }
-        Ok(Self {
-            kind,
-            usable_bytes,
-            guard_bytes,
-        })
+        Ok(Self { kind, usable_bytes, guard_bytes })
     }
 
     /// What the stacks are for.

@@ -75,10 +75,7 @@ impl Mapping {
         if base == libc::MAP_FAILED {
             return Err(io::Error::last_os_error());
         }
-        let mapping = Self {
-            base: base.expose_provenance(),
-            bytes,
-        };
+        let mapping = Self { base: base.expose_provenance(), bytes };
         // Before the first touch: a huge page would make the first frame of one stack cost 2 MiB.
         match mapping.advise(mapping.range(), libc::MADV_NOHUGEPAGE) {
             // EINVAL: a kernel that was built without huge pages.
@@ -114,11 +111,7 @@ impl Mapping {
                 let part = self.checked(part);
                 // SAFETY: the part lies in this mapping (checked) and is unused (caller).
                 let result = unsafe { libc::mprotect(at(part.start), part.len(), libc::PROT_NONE) };
-                if result == 0 {
-                    Ok(())
-                } else {
-                    Err(io::Error::last_os_error())
-                }
+                if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
             }
         }
     }
@@ -136,11 +129,7 @@ impl Mapping {
         // A raw call: the C library's `clock_gettime` would write from user space, and fault.
         // SAFETY: the kernel writes one `timespec` to unused memory of ours, or answers EFAULT.
         let result = unsafe {
-            libc::syscall(
-                libc::SYS_clock_gettime,
-                libc::CLOCK_MONOTONIC,
-                at(word.start),
-            )
+            libc::syscall(libc::SYS_clock_gettime, libc::CLOCK_MONOTONIC, at(word.start))
         };
         result != 0 && io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT)
     }
@@ -158,11 +147,7 @@ impl Mapping {
     pub(super) unsafe fn unmap(&self) -> io::Result<()> {
         // SAFETY: the range is ours and unused (caller).
         let result = unsafe { libc::munmap(at(self.base), self.bytes) };
-        if result == 0 {
-            Ok(())
-        } else {
-            Err(io::Error::last_os_error())
-        }
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
     fn advise(&self, part: Range<usize>, advice: libc::c_int) -> io::Result<()> {
@@ -170,11 +155,7 @@ impl Mapping {
         // SAFETY: the part lies in this mapping. The only advice that destroys what is in it comes
         // from `guard`, whose caller vouches that nobody uses it.
         let result = unsafe { libc::madvise(at(part.start), part.len(), advice) };
-        if result == 0 {
-            Ok(())
-        } else {
-            Err(io::Error::last_os_error())
-        }
+        if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
 
     /// The part itself: no call may reach past the mapping, whatever the arithmetic above it did.

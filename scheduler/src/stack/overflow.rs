@@ -90,10 +90,7 @@ struct Signal {
 
 impl Signal {
     const fn new(number: libc::c_int) -> Self {
-        Self {
-            number,
-            previous: AtomicPtr::new(ptr::null_mut()),
-        }
+        Self { number, previous: AtomicPtr::new(ptr::null_mut()) }
     }
 
     fn of(number: libc::c_int) -> Option<&'static Self> {
@@ -274,13 +271,7 @@ fn report(fault: &Fault) -> Message {
 }
 
 fn write_report(fault: &Fault, message: &mut Message) -> fmt::Result {
-    let Fault {
-        address,
-        ref stack,
-        kind,
-        usable_bytes,
-        ..
-    } = *fault;
+    let Fault { address, ref stack, kind, usable_bytes, .. } = *fault;
     message.write_str(if fault.is_overflow() {
         "sortie: stack overflow in "
     } else {

@@ -174,10 +174,7 @@ impl Stacks {
     /// What it holds now.
     pub(crate) fn stats(&self) -> StackStats {
         let inner = self.inner.lock();
-        let mut stats = StackStats {
-            stacks_out: inner.out,
-            ..StackStats::default()
-        };
+        let mut stats = StackStats { stacks_out: inner.out, ..StackStats::default() };
         let mut stacks = 0;
         for slab in inner.slabs.iter().flatten() {
             stats.slabs += 1;
@@ -221,10 +218,7 @@ impl Stacks {
 impl Drop for Stacks {
     fn drop(&mut self) {
         self.trim();
-        for slab in mem::take(&mut self.inner.get_mut().slabs)
-            .into_iter()
-            .flatten()
-        {
+        for slab in mem::take(&mut self.inner.get_mut().slabs).into_iter().flatten() {
             if let Err(slab) = slab.unmap() {
                 KEPT.lock().push(slab);
             }
@@ -250,9 +244,7 @@ impl Inner {
 
     fn take_from_slab(&mut self) -> Option<Stack> {
         let slot = *self.with_home.first()?;
-        let slab = self.slabs[slot as usize]
-            .as_mut()
-            .expect("a place in `with_home` has a slab");
+        let slab = self.slabs[slot as usize].as_mut().expect("a place in `with_home` has a slab");
         let stack = slab.take(slot);
         if !slab.has_home() {
             self.with_home.remove(&slot);
@@ -285,24 +277,12 @@ impl Inner {
     fn take_home(&mut self, cold: Vec<Stack>) -> Vec<Slab> {
         for stack in cold {
             let slot = stack.slot;
-            let slab = self.slabs[slot as usize]
-                .as_mut()
-                .expect("its stack was out");
+            let slab = self.slabs[slot as usize].as_mut().expect("its stack was out");
             slab.give(stack);
             self.with_home.insert(slot);
         }
-        let is_empty = |slot: &u32| {
-            self.slabs[*slot as usize]
-                .as_ref()
-                .is_some_and(Slab::is_whole)
-        };
-        let empty: Vec<u32> = self
-            .with_home
-            .iter()
-            .copied()
-            .filter(is_empty)
-            .skip(1)
-            .collect();
+        let is_empty = |slot: &u32| self.slabs[*slot as usize].as_ref().is_some_and(Slab::is_whole);
+        let empty: Vec<u32> = self.with_home.iter().copied().filter(is_empty).skip(1).collect();
         empty
             .into_iter()
             .filter_map(|slot| {
@@ -313,26 +293,16 @@ impl Inner {
     }
 
     fn add(&mut self, slab: Slab) {
-        let slot = self
-            .slabs
-            .iter()
-            .position(Option::is_none)
-            .unwrap_or_else(|| {
-                self.slabs.push(None);
-                self.slabs.len() - 1
-            });
+        let slot = self.slabs.iter().position(Option::is_none).unwrap_or_else(|| {
+            self.slabs.push(None);
+            self.slabs.len() - 1
+        });
         self.slabs[slot] = Some(slab);
-        self.with_home
-            .insert(u32::try_from(slot).expect("fewer than 2^32 slabs"));
+        self.with_home.insert(u32::try_from(slot).expect("fewer than 2^32 slabs"));
     }
 
     fn next_slab_stacks(&self, shape: StackShape) -> u32 {
-        let quarters = self
-            .slabs
-            .iter()
-            .flatten()
-            .count()
-            .min(MAX_SLAB_DOUBLINGS / 2);
+        let quarters = self.slabs.iter().flatten().count().min(MAX_SLAB_DOUBLINGS / 2);
         let stacks = MAX_SLAB_STACKS >> (MAX_SLAB_DOUBLINGS - 2 * quarters);
         let bytes = MAX_SLAB_BYTES >> (MAX_SLAB_DOUBLINGS - 2 * quarters);
         stacks.min(bytes / shape.stride_bytes()).max(1) as u32

@@ -30,10 +30,7 @@ fn run_case() {
 }
 
 fn mappings() -> usize {
-    fs::read_to_string("/proc/self/maps")
-        .unwrap()
-        .lines()
-        .count()
+    fs::read_to_string("/proc/self/maps").unwrap().lines().count()
 }
 
 fn mapped_bytes() -> usize {
@@ -69,31 +66,15 @@ fn many_stacks(kind: GuardKind) {
     }
     assert!(mappings() < 1000, "{} mappings", mappings());
     assert!(mapped_bytes() > mapped_before + STACKS * fibers().usable_bytes());
-    assert!(
-        resident_bytes() < STACKS * 10 * 1024,
-        "{} bytes",
-        resident_bytes()
-    );
+    assert!(resident_bytes() < STACKS * 10 * 1024, "{} bytes", resident_bytes());
     let full = resident_bytes();
     pool.give_batch(&mut stacks);
     // Most are cold now, without a trim.
-    assert!(
-        resident_bytes() < full / 10,
-        "{} of {full}",
-        resident_bytes()
-    );
+    assert!(resident_bytes() < full / 10, "{} of {full}", resident_bytes());
     drop(pool);
     // What is left is the allocator's: the growth of its heap, not a slab.
-    assert!(
-        mappings() < mappings_before + 8,
-        "{} of {mappings_before}",
-        mappings()
-    );
-    assert!(
-        mapped_bytes() < mapped_before + (8 << 20),
-        "{} left",
-        mapped_bytes() - mapped_before
-    );
+    assert!(mappings() < mappings_before + 8, "{} of {mappings_before}", mappings());
+    assert!(mapped_bytes() < mapped_before + (8 << 20), "{} left", mapped_bytes() - mapped_before);
 }
 
 #[test]
@@ -110,11 +91,7 @@ fn unmapped(kind: GuardKind) {
     pool.give(stack);
     drop(pool);
     assert!(table::guard_at(guard).is_none(), "its entry is gone");
-    assert!(
-        !fs::read_to_string("/proc/self/maps")
-            .unwrap()
-            .contains(&format!("{guard:x}-"))
-    );
+    assert!(!fs::read_to_string("/proc/self/maps").unwrap().contains(&format!("{guard:x}-")));
 }
 
 #[test]
@@ -131,10 +108,7 @@ fn address_space(kind: GuardKind) {
     let before = mappings();
     for extra_kib in (0..6000).step_by(97) {
         let limit = (mapped_bytes() + extra_kib * 1024) as libc::rlim_t;
-        let limits = libc::rlimit {
-            rlim_cur: limit,
-            rlim_max: libc::RLIM_INFINITY,
-        };
+        let limits = libc::rlimit { rlim_cur: limit, rlim_max: libc::RLIM_INFINITY };
         // SAFETY: reads the limit.
         assert_eq!(unsafe { libc::setrlimit(libc::RLIMIT_AS, &limits) }, 0);
         let pool = Stacks::with_guard(shape, kind);
@@ -145,16 +119,7 @@ fn address_space(kind: GuardKind) {
                 Err(error) => break error,
             }
         };
-        assert!(
-            matches!(
-                error,
-                StackError::Map {
-                    errno: libc::ENOMEM,
-                    ..
-                }
-            ),
-            "{error:?}"
-        );
+        assert!(matches!(error, StackError::Map { errno: libc::ENOMEM, .. }), "{error:?}");
         assert_eq!(pool.stats().stacks_out, stacks.len());
         assert_eq!(pool.stats().stacks_free, 0);
         // Slabs got smaller and smaller, but left the allocator something.
@@ -188,34 +153,21 @@ fn map_count(kind: GuardKind) {
             Err(error) => break error,
         }
     };
-    let StackError::MapCountLimit {
-        limit: named,
-        in_use,
-        ..
-    } = error
-    else {
+    let StackError::MapCountLimit { limit: named, in_use, .. } = error else {
         panic!("{error:?}");
     };
     assert_eq!(named, limit);
     // Used as far as it goes, and not to the end: the process can still live.
-    assert!(
-        in_use > limit / 5 * 4 && in_use <= limit - limit / 8,
-        "{in_use} of {limit}"
-    );
+    assert!(in_use > limit / 5 * 4 && in_use <= limit - limit / 8, "{in_use} of {limit}");
     assert!(stacks.len() * 2 >= limit / 5 * 4, "{} stacks", stacks.len());
     let held = mappings();
-    assert!(
-        held >= in_use && held < limit,
-        "{held} mappings, {in_use} counted"
-    );
+    assert!(held >= in_use && held < limit, "{held} mappings, {in_use} counted");
     thread::spawn(|| vec![1u8; 64 << 20].len()).join().unwrap();
     // And all of it comes back.
     pool.give_batch(&mut stacks);
     drop(pool);
     let pool = Stacks::with_guard(StackShape::fiber(16 * 1024).unwrap(), kind);
-    let again = (0..limit / 5 * 2)
-        .filter(|_| pool.take().is_ok_and(|it| it.top() > 0))
-        .count();
+    let again = (0..limit / 5 * 2).filter(|_| pool.take().is_ok_and(|it| it.top() > 0)).count();
     assert_eq!(again, limit / 5 * 2);
 }
 
@@ -257,10 +209,7 @@ fn unmap_refused(kind: GuardKind) {
     assert!(refused.slabs > 4, "nothing was refused: {refused:?}");
     held.extend((0..refused.stacks_free).map(|_| pool.take().unwrap()));
     assert_eq!(pool.stats().slabs, refused.slabs, "they are lent again");
-    assert!(
-        held.iter()
-            .all(|stack| table::guard_at(stack.bounds().start).is_some())
-    );
+    assert!(held.iter().all(|stack| table::guard_at(stack.bounds().start).is_some()));
     // Now the kernel takes them.
     pool.give_batch(&mut held);
     pool.trim();
@@ -295,18 +244,8 @@ fn locked(kind: GuardKind) {
     match kind {
         GuardKind::Protect => assert!(forced.is_ok()),
         GuardKind::Install => {
-            assert!(matches!(
-                forced,
-                Err(StackError::Guard {
-                    errno: libc::EINVAL,
-                    ..
-                })
-            ));
-            assert_eq!(
-                mapped_bytes(),
-                before,
-                "what could not be guarded is unmapped"
-            );
+            assert!(matches!(forced, Err(StackError::Guard { errno: libc::EINVAL, .. })));
+            assert_eq!(mapped_bytes(), before, "what could not be guarded is unmapped");
         }
     }
     for stack in first.iter().chain(&second) {

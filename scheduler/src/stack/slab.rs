@@ -62,10 +62,8 @@ impl Slab {
                 Err(error) => error,
             };
             let fewer = stacks / 2;
-            let is_scarce = matches!(
-                error,
-                StackError::Map { .. } | StackError::MapCountLimit { .. }
-            );
+            let is_scarce =
+                matches!(error, StackError::Map { .. } | StackError::MapCountLimit { .. });
             if !is_scarce
                 || fewer == 0
                 || fewer as usize * shape.stride_bytes() < SMALLEST_SLAB_BYTES
@@ -82,10 +80,8 @@ impl Slab {
         wish: Option<GuardKind>,
     ) -> Result<Self, StackError> {
         let bytes = stacks as usize * shape.stride_bytes();
-        let mapping = Mapping::new(bytes).map_err(|error| StackError::Map {
-            bytes,
-            errno: error.raw_os_error().unwrap_or(0),
-        })?;
+        let mapping = Mapping::new(bytes)
+            .map_err(|error| StackError::Map { bytes, errno: error.raw_os_error().unwrap_or(0) })?;
         let (guard, splits) = match guard_all(&mapping, shape, stacks, wish) {
             Ok(guarded) => guarded,
             Err(error) => {
@@ -140,8 +136,7 @@ impl Slab {
                 let index = self.used.len() as u32;
                 let usable = self.usable(index);
                 let lowest = std::ptr::with_exposed_provenance_mut(usable.start);
-                self.used
-                    .push(ValgrindStackRegistration::new(lowest, usable.len()));
+                self.used.push(ValgrindStackRegistration::new(lowest, usable.len()));
                 index
             }
             None => return None,
@@ -176,16 +171,7 @@ impl Slab {
         if !self.is_whole() {
             return Err(self);
         }
-        let Self {
-            mapping,
-            shape,
-            stacks,
-            guard,
-            registration,
-            splits,
-            used,
-            home,
-        } = self;
+        let Self { mapping, shape, stacks, guard, registration, splits, used, home } = self;
         // First: what is mapped there next is not ours.
         drop(registration);
         // SAFETY: every stack is home and `self` is consumed, so by INVARIANT(stack.owned) nobody
@@ -194,16 +180,7 @@ impl Slab {
             Ok(()) => Ok(()),
             Err(_) => {
                 let registration = register(&mapping, shape);
-                Err(Self {
-                    mapping,
-                    shape,
-                    stacks,
-                    guard,
-                    registration,
-                    splits,
-                    used,
-                    home,
-                })
+                Err(Self { mapping, shape, stacks, guard, registration, splits, used, home })
             }
         }
     }
@@ -221,11 +198,7 @@ pub(super) fn release_pages(shape: StackShape, run: &[Stack]) {
     let [first, ..] = run else { return };
     let last = &run[run.len() - 1];
     let part = first.bottom.get()..last.bottom.get() + shape.usable_bytes();
-    assert_eq!(
-        part.len(),
-        run.len() * shape.stride_bytes() - shape.guard_bytes(),
-        "not a run"
-    );
+    assert_eq!(part.len(), run.len() * shape.stride_bytes() - shape.guard_bytes(), "not a run");
     // SAFETY: the part is the usable pages of these stacks and the guards between them (there is no
     // room for more: asserted). We hold the stacks, so by INVARIANT(stack.owned) they are mapped
     // and nobody else may use them.
@@ -333,11 +306,7 @@ impl Splits {
 
     fn limit_error(wanted: usize, limit: usize) -> StackError {
         // ORDERING: Relaxed: a figure for a message.
-        StackError::MapCountLimit {
-            limit,
-            in_use: SPLITS.load(Ordering::Relaxed),
-            wanted,
-        }
+        StackError::MapCountLimit { limit, in_use: SPLITS.load(Ordering::Relaxed), wanted }
     }
 }
 

@@ -54,10 +54,8 @@ impl Geometry {
             return None;
         }
         let within = (address - self.start) % self.shape.stride_bytes();
-        (within < self.shape.guard_bytes()).then(|| GuardHit {
-            limit: address - within,
-            shape: self.shape,
-        })
+        (within < self.shape.guard_bytes())
+            .then(|| GuardHit { limit: address - within, shape: self.shape })
     }
 }
 
@@ -94,28 +92,21 @@ impl Slot {
         // ORDERING: Relaxed: only writers change it, and they hold one lock.
         let version = self.version.load(Ordering::Relaxed);
         // ORDERING(table.dirty): Relaxed, made visible before the fields by the Release fence below.
-        self.version
-            .store(version.wrapping_add(1), Ordering::Relaxed);
+        self.version.store(version.wrapping_add(1), Ordering::Relaxed);
         // ORDERING(table.dirty): pairs with the Acquire fence in `read`: who reads a new field also
         // sees the odd version, or a later one, when it looks again.
         fence(Ordering::Release);
         let shape = geometry.map(|it| it.shape);
         // ORDERING: Relaxed for the fields: the version around them orders them.
-        self.start
-            .store(geometry.map_or(0, |it| it.start), Ordering::Relaxed);
-        self.end
-            .store(geometry.map_or(0, |it| it.end), Ordering::Relaxed);
-        self.usable_bytes
-            .store(shape.map_or(0, |it| it.usable_bytes), Ordering::Relaxed);
-        self.guard_bytes
-            .store(shape.map_or(0, |it| it.guard_bytes), Ordering::Relaxed);
+        self.start.store(geometry.map_or(0, |it| it.start), Ordering::Relaxed);
+        self.end.store(geometry.map_or(0, |it| it.end), Ordering::Relaxed);
+        self.usable_bytes.store(shape.map_or(0, |it| it.usable_bytes), Ordering::Relaxed);
+        self.guard_bytes.store(shape.map_or(0, |it| it.guard_bytes), Ordering::Relaxed);
         let is_native = shape.is_some_and(|it| it.kind == StackKind::Native);
-        self.is_native
-            .store(usize::from(is_native), Ordering::Relaxed);
+        self.is_native.store(usize::from(is_native), Ordering::Relaxed);
         // ORDERING(table.clean): Release, pairs with the Acquire load in `read`: who sees this
         // version sees the fields that belong to it.
-        self.version
-            .store(version.wrapping_add(2), Ordering::Release);
+        self.version.store(version.wrapping_add(2), Ordering::Release);
     }
 
     /// The slab in this slot; `None` if it is free or just changing.
@@ -135,19 +126,11 @@ impl Slot {
         fence(Ordering::Acquire);
         // ORDERING(table.dirty): Relaxed, after the fence: a field from a later write shows here.
         let is_stable = self.version.load(Ordering::Relaxed) == version;
-        let kind = if is_native {
-            StackKind::Native
-        } else {
-            StackKind::Fiber
-        };
+        let kind = if is_native { StackKind::Native } else { StackKind::Fiber };
         (is_stable && start != 0).then_some(Geometry {
             start,
             end,
-            shape: StackShape {
-                kind,
-                usable_bytes,
-                guard_bytes,
-            },
+            shape: StackShape { kind, usable_bytes, guard_bytes },
         })
     }
 }
@@ -197,9 +180,7 @@ impl Drop for Registration {
 pub(super) fn register(geometry: Geometry) -> Registration {
     debug_assert!(geometry.start != 0, "no mapping starts at zero");
     let _writer = WRITER.lock();
-    let free = chunks()
-        .flat_map(|chunk| &chunk.slots)
-        .find(|slot| slot.is_free());
+    let free = chunks().flat_map(|chunk| &chunk.slots).find(|slot| slot.is_free());
     let slot = free.unwrap_or_else(|| {
         let last = chunks().last().expect("the first chunk is static");
         let chunk = Box::leak(Box::new(Chunk::new()));
@@ -228,44 +209,24 @@ mod tests {
     const NOWHERE: usize = 1 << 62;
 
     fn geometry(place: usize, usable_bytes: usize, guard_bytes: usize) -> Geometry {
-        let shape = StackShape {
-            kind: StackKind::Native,
-            usable_bytes,
-            guard_bytes,
-        };
+        let shape = StackShape { kind: StackKind::Native, usable_bytes, guard_bytes };
         let start = NOWHERE + place;
-        Geometry {
-            start,
-            end: start + 4 * shape.stride_bytes(),
-            shape,
-        }
+        Geometry { start, end: start + 4 * shape.stride_bytes(), shape }
     }
 
     #[test]
     fn every_address_of_a_guard_is_found_and_no_other() {
         let one = geometry(0, 0x4000, 0x3000);
-        let next = Geometry {
-            start: one.end,
-            end: one.end + 4 * 0x7000,
-            ..one
-        };
+        let next = Geometry { start: one.end, end: one.end + 4 * 0x7000, ..one };
         let _one = register(one);
         let _next = register(next);
         for stack in 0..8 {
             let limit = one.start + stack * 0x7000;
-            for (offset, is_guard) in [
-                (0, true),
-                (0x1234, true),
-                (0x2fff, true),
-                (0x3000, false),
-                (0x6fff, false),
-            ] {
+            for (offset, is_guard) in
+                [(0, true), (0x1234, true), (0x2fff, true), (0x3000, false), (0x6fff, false)]
+            {
                 let hit = guard_at(limit + offset);
-                assert_eq!(
-                    hit.map(|it| it.limit),
-                    is_guard.then_some(limit),
-                    "{stack} {offset:x}"
-                );
+                assert_eq!(hit.map(|it| it.limit), is_guard.then_some(limit), "{stack} {offset:x}");
             }
         }
         assert_eq!(guard_at(one.start - 1), None);
@@ -274,9 +235,8 @@ mod tests {
 
     #[test]
     fn slots_are_used_again_and_chunks_grow() {
-        let places: Vec<_> = (1..=3 * CHUNK_SLOTS)
-            .map(|n| geometry(n << 32, 0x4000, 0x1000))
-            .collect();
+        let places: Vec<_> =
+            (1..=3 * CHUNK_SLOTS).map(|n| geometry(n << 32, 0x4000, 0x1000)).collect();
         for _ in 0..3 {
             let entries: Vec<_> = places.iter().map(|it| register(*it)).collect();
             assert!(places.iter().all(|it| guard_at(it.start).is_some()));
@@ -292,10 +252,7 @@ mod tests {
     fn a_reader_never_sees_half_a_slab() {
         const READS: usize = 500_000;
         let slot = Slot::new();
-        let shapes = [
-            geometry(1 << 50, 0x4000, 0x1000),
-            geometry(2 << 50, 0x8000, 0x5000),
-        ];
+        let shapes = [geometry(1 << 50, 0x4000, 0x1000), geometry(2 << 50, 0x8000, 0x5000)];
         let done = AtomicBool::new(false);
         std::thread::scope(|scope| {
             scope.spawn(|| {

@@ -35,13 +35,8 @@ fn read_word(address: usize) -> u64 {
 /// Whether the kernel can write at `address`, which must be ours to write to.
 fn is_writable(address: usize) -> bool {
     // SAFETY: the kernel writes 16 bytes there or answers EFAULT; callers name stacks they hold.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_clock_gettime,
-            libc::CLOCK_MONOTONIC,
-            word_at(address),
-        )
-    };
+    let result =
+        unsafe { libc::syscall(libc::SYS_clock_gettime, libc::CLOCK_MONOTONIC, word_at(address)) };
     assert!(result == 0 || io::Error::last_os_error().raw_os_error() == Some(libc::EFAULT));
     result == 0
 }
@@ -90,10 +85,8 @@ fn stacks_are_disjoint_aligned_spread_and_usable_to_the_last_byte() {
             }
             let lines: HashSet<_> = stacks.iter().map(|stack| stack.top() % 4096 / 64).collect();
             assert_eq!(lines.len(), 16, "tops in different cache sets");
-            let sets: HashSet<_> = stacks
-                .iter()
-                .map(|it| (it.top() - 1) / os::page_bytes() % 16)
-                .collect();
+            let sets: HashSet<_> =
+                stacks.iter().map(|it| (it.top() - 1) / os::page_bytes() % 16).collect();
             assert_eq!(sets.len(), 16, "tops in different sets of the TLB");
         }
     }
@@ -136,10 +129,7 @@ fn pages_of_cold_stacks_are_given_back_and_hot_ones_kept() {
             .iter()
             .map(|stack| {
                 let usable = stack.usable();
-                usable
-                    .clone()
-                    .step_by(os::page_bytes())
-                    .for_each(|it| write_word(it, 1));
+                usable.clone().step_by(os::page_bytes()).for_each(|it| write_word(it, 1));
                 usable
             })
             .collect();
@@ -153,16 +143,8 @@ fn pages_of_cold_stacks_are_given_back_and_hot_ones_kept() {
         }
         let hot = resident() / 16;
         assert!((128..=256).contains(&hot), "{hot} hot stacks with {kind}");
-        assert_eq!(
-            resident_pages(ranges[499].clone()),
-            16,
-            "the last one given is hot"
-        );
-        assert_eq!(
-            resident_pages(ranges[0].clone()),
-            0,
-            "the first one given is cold"
-        );
+        assert_eq!(resident_pages(ranges[499].clone()), 16, "the last one given is hot");
+        assert_eq!(resident_pages(ranges[0].clone()), 0, "the first one given is cold");
         pool.trim();
         assert_eq!(resident(), 0);
         drop(anchors);
@@ -205,11 +187,7 @@ fn a_lost_stack_keeps_its_slab_and_no_other() {
         pool.give_batch(&mut stacks);
         pool.trim();
         let stats = pool.stats();
-        assert_eq!(
-            (stats.slabs, stats.stacks_out),
-            (2, 1),
-            "its own and the one kept"
-        );
+        assert_eq!((stats.slabs, stats.stacks_out), (2, 1), "its own and the one kept");
         let usable = lost.usable();
         write_word(usable.start, 7);
         drop(lost);
@@ -282,35 +260,16 @@ fn many_threads_share_a_pool() {
 fn sizes_are_rounded_up_and_bad_ones_refused() {
     let page = os::page_bytes();
     let floor = StackShape::fiber(1).unwrap();
-    assert_eq!(
-        floor.usable_bytes(),
-        MIN_USABLE_BYTES.next_multiple_of(page)
-    );
-    assert_eq!(
-        StackShape::fiber(65 * 1024 + 1).unwrap().usable_bytes() % page,
-        0
-    );
+    assert_eq!(floor.usable_bytes(), MIN_USABLE_BYTES.next_multiple_of(page));
+    assert_eq!(StackShape::fiber(65 * 1024 + 1).unwrap().usable_bytes() % page, 0);
     for shape in [floor, fibers(), StackShape::native(8 << 20).unwrap()] {
         assert_eq!(shape.stride_bytes() / page % 2, 1, "{shape:?}");
-        let least = if shape.kind() == StackKind::Native {
-            NATIVE_GUARD_BYTES
-        } else {
-            page
-        };
-        assert!(
-            (least..=least + page).contains(&shape.guard_bytes()),
-            "{shape:?}"
-        );
+        let least = if shape.kind() == StackKind::Native { NATIVE_GUARD_BYTES } else { page };
+        assert!((least..=least + page).contains(&shape.guard_bytes()), "{shape:?}");
     }
     for asked_bytes in [0, MAX_USABLE_BYTES + 1, usize::MAX] {
-        assert_eq!(
-            StackShape::fiber(asked_bytes),
-            Err(StackError::Size { asked_bytes })
-        );
-        assert_eq!(
-            StackShape::native(asked_bytes),
-            Err(StackError::Size { asked_bytes })
-        );
+        assert_eq!(StackShape::fiber(asked_bytes), Err(StackError::Size { asked_bytes }));
+        assert_eq!(StackShape::native(asked_bytes), Err(StackError::Size { asked_bytes }));
     }
 }
 
@@ -326,47 +285,18 @@ fn native_slabs_are_small_in_number_not_in_size() {
 #[test]
 fn errors_say_what_was_expected_and_what_to_do() {
     for (error, words) in [
+        (StackError::Size { asked_bytes: 0 }, &["0 bytes", "expected 1 byte to 1 GiB"][..]),
         (
-            StackError::Size { asked_bytes: 0 },
-            &["0 bytes", "expected 1 byte to 1 GiB"][..],
+            StackError::Map { bytes: 69_632, errno: libc::ENOMEM },
+            &["69632 bytes", "Cannot allocate memory", "ulimit -v", "vm.max_map_count"],
         ),
         (
-            StackError::Map {
-                bytes: 69_632,
-                errno: libc::ENOMEM,
-            },
-            &[
-                "69632 bytes",
-                "Cannot allocate memory",
-                "ulimit -v",
-                "vm.max_map_count",
-            ],
+            StackError::Guard { bytes: 4096, errno: libc::EPERM },
+            &["4096 bytes", "Operation not permitted", "never used", "seccomp"],
         ),
         (
-            StackError::Guard {
-                bytes: 4096,
-                errno: libc::EPERM,
-            },
-            &[
-                "4096 bytes",
-                "Operation not permitted",
-                "never used",
-                "seccomp",
-            ],
-        ),
-        (
-            StackError::MapCountLimit {
-                limit: 65_530,
-                in_use: 57_000,
-                wanted: 2048,
-            },
-            &[
-                "57000",
-                "vm.max_map_count = 65530",
-                "2048",
-                "vm.max_map_count=262120",
-                "6.13",
-            ],
+            StackError::MapCountLimit { limit: 65_530, in_use: 57_000, wanted: 2048 },
+            &["57000", "vm.max_map_count = 65530", "2048", "vm.max_map_count=262120", "6.13"],
         ),
     ] {
         let text = error.to_string();

@@ -41,6 +41,24 @@ where
     (task, handle)
 }
 
+/// A body begins. True: its runtime is closing, and it is not to run. Never inlined, as [`end`].
+#[inline(never)]
+fn begin(header: NonNull<Header>) -> bool {
+    // SAFETY: the header outlives its body: the scheduler's reference is out.
+    let task = unsafe { header.as_ref() };
+    tracing::trace!(target: "sortie::task", task = task.id.get(), "start");
+    task.shared.is_closing()
+}
+
+/// A body has ended. Never inlined: what a subscriber does with thread-locals stays out of the
+/// generic function around user code, which may be switched to another thread.
+#[inline(never)]
+fn end(header: NonNull<Header>) {
+    // SAFETY: as in `begin`.
+    let task = unsafe { header.as_ref() };
+    tracing::trace!(target: "sortie::task", task = task.id.get(), "finish");
+}
+
 struct Typed<F, T>(std::marker::PhantomData<(F, T)>);
 
 impl<F: FnOnce() -> T, T> Typed<F, T> {
@@ -56,24 +74,25 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
     /// The header belongs to a `TaskCell<F, T>`, and the caller is the one who may touch its stage.
     unsafe fn stage(header: NonNull<Header>) -> *mut Stage<F, T> {
         // SAFETY: by contract.
-        unsafe { header.cast::<TaskCell<F, T>>().as_ref() }
-            .stage
-            .get()
+        unsafe { header.cast::<TaskCell<F, T>>().as_ref() }.stage.get()
     }
 
     unsafe fn run(header: *const ()) {
         let header = NonNull::new(header.cast::<Header>().cast_mut()).expect("a task's body");
+        if begin(header) {
+            // SAFETY: the task never ran; its body owns it.
+            return unsafe { Self::refuse(header, Refusal::ShutDown) };
+        }
         // SAFETY: the body runs once, on the task's fiber, and owns the stage while it does.
         let stage = unsafe { Self::stage(header) };
         // SAFETY: as above.
         let Stage::Closure(closure) = (unsafe { stage.replace(Stage::Empty) }) else {
             unreachable!("a task's body runs once");
         };
+        let result = catch_unwind(AssertUnwindSafe(closure));
+        end(header);
         // SAFETY: the header outlives its body: the scheduler's reference is still out.
         let task = unsafe { header.as_ref() };
-        tracing::trace!(target: "sortie::task", task = task.id.get(), "start");
-        let result = catch_unwind(AssertUnwindSafe(closure));
-        tracing::trace!(target: "sortie::task", task = task.id.get(), "finish");
         let output = result.map_err(|payload| JoinError::from_panic(task, payload));
         // SAFETY: as above. The stage is empty, so nothing is dropped.
         unsafe { stage.write(Stage::Output(output)) };
@@ -81,7 +100,7 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
     }
 
     unsafe fn refuse(header: NonNull<Header>, refusal: Refusal) {
-        // SAFETY: the caller took the task from a queue before its first run, and owns it.
+        // SAFETY: the caller owns the task, which never ran.
         let stage = unsafe { Self::stage(header) };
         // SAFETY: as above.
         let closure = unsafe { stage.replace(Stage::Empty) };

@@ -4,7 +4,7 @@ use super::Id;
 use super::living::Links;
 use super::state::{State, Wake};
 use crate::carrier::Carrier;
-use crate::fiber::Fiber;
+use crate::fiber::{Fiber, Inside};
 use crate::park::Parker;
 use crate::shared::Shared;
 use crate::sync::Arc;
@@ -36,6 +36,8 @@ pub(crate) struct Header {
     pub(crate) shared: Arc<Shared>,
     /// The task's fiber from its first run to its end.
     pub(crate) fiber: Cell<Option<NonNull<Fiber>>>,
+    /// The fiber's inner side, by which the task's own code leaves it.
+    pub(crate) inside: Cell<Option<Inside>>,
     /// The carrier that the task must resume on: set at its first run if it is pinned, and while
     /// it waits in place. Null: any.
     pub(crate) home: AtomicPtr<Carrier>,
@@ -84,6 +86,7 @@ impl Header {
             vtable,
             shared: birth.shared,
             fiber: Cell::new(None),
+            inside: Cell::new(None),
             home: AtomicPtr::new(std::ptr::null_mut()),
             embedder: Cell::new(std::ptr::null()),
             native_layers: Cell::new(0),
@@ -117,10 +120,7 @@ impl Header {
 
     /// The task's function to run on a fiber, with its argument.
     pub(crate) fn body(&self) -> crate::fiber::Body {
-        crate::fiber::Body {
-            run: self.vtable.run,
-            argument: std::ptr::from_ref(self).cast(),
-        }
+        crate::fiber::Body { run: self.vtable.run, argument: std::ptr::from_ref(self).cast() }
     }
 }
 
@@ -192,10 +192,7 @@ impl Clone for TaskRef {
     fn clone(&self) -> TaskRef {
         // ORDERING: Relaxed, a new reference is made from one that keeps the header alive.
         let before = self.refs.fetch_add(1, Ordering::Relaxed);
-        assert!(
-            before < u32::MAX / 2,
-            "more than 2^31 references to one task"
-        );
+        assert!(before < u32::MAX / 2, "more than 2^31 references to one task");
         TaskRef(self.0)
     }
 }

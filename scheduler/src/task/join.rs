@@ -1,7 +1,7 @@
 //! The end of a task: its output, what went wrong, and the right to be told.
 
 use super::header::{Header, TaskRef};
-use super::{Id, state::Completed};
+use super::{Id, state::Completion};
 use crate::stack::StackError;
 use crate::sync::Arc;
 use crate::sync::Mutex;
@@ -29,20 +29,21 @@ pub(crate) enum Refusal {
 }
 
 /// Ends a task whose output or error is stored: wakes the joiner, or drops what nobody wants.
+///
+/// Never inlined: it is called in a generic function around user code, which may be switched.
+#[inline(never)]
 pub(super) fn complete(header: NonNull<Header>) {
     // SAFETY: the caller owns the task, and with it the scheduler's reference.
     let task = unsafe { header.as_ref() };
-    let Completed {
-        wake_joiner,
-        drop_output,
-    } = task.state.transition_to_done();
-    if drop_output {
+    let mut owed = task.state.transition_to_done(false);
+    if owed == Completion::DropOutput {
         // SAFETY: the handle is gone, so the completer owns the output.
         unsafe { (task.vtable.drop_output)(header) };
+        owed = task.state.transition_to_done(true);
     }
-    if wake_joiner {
+    if owed == Completion::WakeJoiner {
         // SAFETY: `JOINER` was set at the end, so the waker is the completer's.
-        let joiner = unsafe { (*task.joiner.get()).take() };
+        let joiner = unsafe { &mut *task.joiner.get() }.take();
         if let Some(joiner) = joiner {
             joiner.wake();
         }
@@ -60,16 +61,11 @@ impl<T> JoinHandle<T> {
     /// # Safety
     /// `task` is the handle's reference of a task whose output is a `T`.
     pub(crate) unsafe fn new(task: TaskRef) -> Self {
-        JoinHandle {
-            task: Some(task),
-            output: PhantomData,
-        }
+        JoinHandle { task: Some(task), output: PhantomData }
     }
 
     fn task(&self) -> &TaskRef {
-        self.task
-            .as_ref()
-            .expect("present until `join` or the drop")
+        self.task.as_ref().expect("present until `join` or the drop")
     }
 
     /// The task's number.
@@ -181,11 +177,7 @@ enum Kind {
 
 impl JoinError {
     fn new(task: &Header, kind: Kind) -> JoinError {
-        JoinError {
-            id: task.id,
-            name: task.name.clone(),
-            kind,
-        }
+        JoinError { id: task.id, name: task.name.clone(), kind }
     }
 
     pub(super) fn from_panic(task: &Header, payload: Box<dyn Any + Send>) -> JoinError {

@@ -1,9 +1,9 @@
-//! The list of the living: every task that has ever been suspended and has not ended.
+//! The list of the living: every task that was ever switched away from and has not ended.
 //!
 //! A suspended task is on no queue; if whoever should wake it never does, only this list still
-//! knows it. Shutdown aborts what it finds here, and a dump names it. Tasks on a queue or on a
-//! carrier are found there, so a task that is never suspended never comes here, and a short task
-//! pays nothing.
+//! knows it. Shutdown aborts what it finds here, and a dump names it. Tasks that never ran are found on
+//! queues, one that runs on its carrier: so a task that runs through never comes here, and a short
+//! task pays nothing.
 //!
 //! Several lists, each under its lock, so that carriers do not meet.
 
@@ -23,10 +23,7 @@ pub(crate) struct Links {
 
 impl Links {
     pub(super) fn new() -> Links {
-        Links {
-            previous: ptr::null(),
-            next: ptr::null(),
-        }
+        Links { previous: ptr::null(), next: ptr::null() }
     }
 }
 
@@ -42,20 +39,23 @@ pub(crate) struct Living {
 
 impl Living {
     pub(crate) fn new() -> Living {
-        Living {
-            shards: std::array::from_fn(|_| CachePadded::new(Mutex::new(First(ptr::null())))),
-        }
+        Living { shards: std::array::from_fn(|_| CachePadded::new(Mutex::new(First(ptr::null())))) }
     }
 
     fn shard(&self, task: &Header) -> &Mutex<First> {
         &self.shards[task.id.0 as usize % SHARDS]
     }
 
-    /// Adds a task that is about to be suspended, once. By its owner.
+    /// Adds a task that was switched away from, once. By its owner.
+    #[inline]
     pub(crate) fn add(&self, task: &Header) {
-        if task.linked.replace(true) {
-            return;
+        if !task.linked.replace(true) {
+            self.link(task);
         }
+    }
+
+    #[cold]
+    fn link(&self, task: &Header) {
         let mut first = self.shard(task).lock();
         // SAFETY: under the lock.
         unsafe { change(task, |links| links.next = first.0) };

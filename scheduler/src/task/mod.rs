@@ -10,7 +10,7 @@
 //!
 //! 1. `state` and `refs`: anybody with a reference.
 //! 2. `id`, `name`, `span`, `migrating`, `vtable`, `shared`: constant.
-//! 3. `fiber`, `embedder`, `native_layers`, `guarded_layers`, `linked`: the *owner*. While a task is `ACTIVE` that is
+//! 3. `fiber`, `inside`, `embedder`, `native_layers`, `guarded_layers`, `linked`: the *owner*. While a task is `ACTIVE` that is
 //!    whoever took it from a queue, or runs it; while `BLOCKED` the carrier that it waits on;
 //!    while `SUSPENDED` nobody.
 //! 4. `home`: written by the owner, read by the winner of a wake.

@@ -67,14 +67,17 @@ pub(crate) enum Suspend {
     Woken,
 }
 
-/// What the completer owes.
+/// What the completer owes. See [`State::transition_to_done`].
 #[must_use]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Completed {
-    /// A joiner waits: wake it with the waker in the header.
-    pub(crate) wake_joiner: bool,
-    /// Nobody will ask for the output: drop it.
-    pub(crate) drop_output: bool,
+pub(crate) enum Completion {
+    /// Nobody will ask for the output. Not done yet: drop it, while the task may still wait in a
+    /// destructor, and come again.
+    DropOutput,
+    /// Done, and a joiner waits: wake it with the waker in the header.
+    WakeJoiner,
+    /// Done.
+    Nothing,
 }
 
 /// A copy of the word.
@@ -101,12 +104,9 @@ impl std::fmt::Debug for Snapshot {
             BLOCKED => "BLOCKED",
             _ => "DONE",
         })?;
-        for (bit, name) in [
-            (WOKEN, "|WOKEN"),
-            (ABORT, "|ABORT"),
-            (HANDLE, "|HANDLE"),
-            (JOINER, "|JOINER"),
-        ] {
+        for (bit, name) in
+            [(WOKEN, "|WOKEN"), (ABORT, "|ABORT"), (HANDLE, "|HANDLE"), (JOINER, "|JOINER")]
+        {
             if self.0 & bit != 0 {
                 f.write_str(name)?;
             }
@@ -140,10 +140,7 @@ impl State {
         loop {
             let (next, outcome) = step(now);
             // ORDERING(task.state): AcqRel, see the module.
-            match self
-                .0
-                .compare_exchange_weak(now, next, Ordering::AcqRel, Ordering::Relaxed)
-            {
+            match self.0.compare_exchange_weak(now, next, Ordering::AcqRel, Ordering::Relaxed) {
                 Ok(_) => return outcome,
                 Err(changed) => now = changed,
             }
@@ -186,20 +183,19 @@ impl State {
         });
     }
 
-    /// The task's body ended and its output, or its error, is stored.
+    /// The task's body ended, and its output, or its error, is stored or `dropped` already.
     #[inline]
-    pub(crate) fn transition_to_done(&self) -> Completed {
+    pub(crate) fn transition_to_done(&self, dropped: bool) -> Completion {
         self.update(|now| {
-            assert!(
-                now & PHASE == ACTIVE,
-                "a task completes twice: {:?}",
-                Snapshot(now)
-            );
-            let done = Completed {
-                wake_joiner: now & JOINER != 0,
-                drop_output: now & HANDLE == 0,
+            assert!(now & PHASE == ACTIVE, "a task completes twice: {:?}", Snapshot(now));
+            if now & HANDLE == 0 && !dropped {
+                return (now, Completion::DropOutput);
+            }
+            let owed = match now & JOINER {
+                0 => Completion::Nothing,
+                _ => Completion::WakeJoiner,
             };
-            (now & !(PHASE | WOKEN) | DONE, done)
+            (now & !(PHASE | WOKEN) | DONE, owed)
         })
     }
 
@@ -245,11 +241,7 @@ fn wake(now: u32) -> (u32, Wake) {
 
 #[inline]
 fn pause(now: u32, to: u32) -> (u32, Suspend) {
-    assert!(
-        now & PHASE == ACTIVE,
-        "a task that is not running pauses: {:?}",
-        Snapshot(now)
-    );
+    assert!(now & PHASE == ACTIVE, "a task that is not running pauses: {:?}", Snapshot(now));
     match now & WOKEN {
         0 => (now & !PHASE | to, Suspend::Suspended),
         _ => (now & !WOKEN, Suspend::Woken),

@@ -101,7 +101,5 @@ pub(crate) fn thread_parker() -> Arc<Parker> {
     }
     // After the thread-local's end, in another thread-local's destructor, a fresh one serves: it
     // is handed to the waker before the wait.
-    PARKER
-        .try_with(Arc::clone)
-        .unwrap_or_else(|_| Arc::new(Parker::new()))
+    PARKER.try_with(Arc::clone).unwrap_or_else(|_| Arc::new(Parker::new()))
 }

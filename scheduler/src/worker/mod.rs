@@ -3,13 +3,16 @@
 //! - [`Worker`]: the queues, the warm fibers, the ticks. Owned by value by one carrier at a time,
 //!   in that carrier's cell, or by the lobby while idle.
 //! - `current.rs`: which carrier is this thread? The crate's one door to thread-local storage.
-//! - `run.rs`: the loop of a carrier: pick, resume, settle.
+//! - `run.rs`: the loop of a carrier: pick, resume, settle. `pick.rs`: which task is next.
+//!   `without.rs`: how a carrier gives its worker away, and gets one again.
 //!
 //! N workers exist, from the start of a runtime to its end. Who owns one may run tasks; who does
 //! not may not: that is how at most N carriers are in managed code.
 
 pub(crate) mod current;
+mod pick;
 pub(crate) mod run;
+pub(crate) mod without;
 
 use crate::fiber::Fiber;
 use crate::metrics::{Counter, WorkerMetrics};

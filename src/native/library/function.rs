@@ -140,10 +140,7 @@ impl<F> NativeFn<F> {
 
 impl<F: Copy> Clone for NativeFn<F> {
     fn clone(&self) -> Self {
-        NativeFn {
-            function: self.function,
-            bound: Arc::clone(&self.bound),
-        }
+        NativeFn { function: self.function, bound: Arc::clone(&self.bound) }
     }
 }
 

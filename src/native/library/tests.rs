@@ -74,11 +74,7 @@ fn every_number_of_arguments_up_to_twelve_arrives_in_order() {
 #[test]
 fn a_function_keeps_its_library_mapped_and_nothing_else_does() {
     let scratch = Scratch::new("mapped");
-    let file = scratch.compile(
-        "libsortie_mapped.so",
-        "int answer(void) { return 42; }",
-        &[],
-    );
+    let file = scratch.compile("libsortie_mapped.so", "int answer(void) { return 42; }", &[]);
     let library = open(&file);
     let second = library.clone();
     // SAFETY: as declared above.
@@ -116,25 +112,15 @@ fn a_function_of_the_global_scope_keeps_the_object_that_holds_it() {
 #[test]
 fn a_missing_symbol_names_the_library_and_where_it_would_have_been() {
     let scratch = Scratch::new("symbol");
-    let file = scratch.compile(
-        "libsortie_symbol.so",
-        "int f(void) { return 1; }",
-        &["-nostdlib"],
-    );
+    let file = scratch.compile("libsortie_symbol.so", "int f(void) { return 1; }", &["-nostdlib"]);
     let library = open(&file);
     // SAFETY: never called.
     let error = unsafe { library.get::<unsafe extern "C" fn()>("getpid") }.unwrap_err();
     let text = error.to_string();
     assert!(matches!(error, NativeError::SymbolNotFound { .. }));
-    assert!(
-        text.contains(&format!("`getpid` not found in {}", file.display())),
-        "{text}"
-    );
+    assert!(text.contains(&format!("`getpid` not found in {}", file.display())), "{text}");
     assert!(text.contains("undefined symbol: getpid"), "{text}");
-    assert!(
-        text.contains("libc.so.6 has one, which was not asked for"),
-        "{text}"
-    );
+    assert!(text.contains("libc.so.6 has one, which was not asked for"), "{text}");
 
     // SAFETY: never called.
     let error = unsafe { library.get::<unsafe extern "C" fn()>("no_such_symbol") }.unwrap_err();

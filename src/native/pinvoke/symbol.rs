@@ -100,10 +100,8 @@ impl Symbol {
             Origin::Linked(address) => address(),
         };
         let holder = search::holder(address);
-        let holder = holder.map_or_else(
-            || String::from("the program"),
-            |(path, _)| file_name_of(&path),
-        );
+        let holder =
+            holder.map_or_else(|| String::from("the program"), |(path, _)| file_name_of(&path));
         self.target.resolve(address as usize, &holder);
         // ORDERING(pinvoke.address): Release, pairs with the Acquire in `address` and above. A plain store is enough:
         // by INVARIANT(pinvoke.one-library) all writers write the same value.
@@ -114,10 +112,7 @@ impl Symbol {
 
 /// The library of this name, opened now if no symbol has needed it before.
 fn library(name: &'static str) -> Result<Library, NativeError> {
-    let known = LIBRARIES
-        .lock()
-        .as_ref()
-        .and_then(|all| all.get(name).cloned());
+    let known = LIBRARIES.lock().as_ref().and_then(|all| all.get(name).cloned());
     if let Some(library) = known {
         return Ok(library);
     }
@@ -135,10 +130,7 @@ fn library(name: &'static str) -> Result<Library, NativeError> {
 
 /// Resolves all symbols, in order; the first error ends it. `None` stands for a function that is configured out.
 pub fn load(symbols: &[Option<&'static Symbol>]) -> Result<(), NativeError> {
-    symbols
-        .iter()
-        .flatten()
-        .try_for_each(|symbol| symbol.resolve().map(drop))
+    symbols.iter().flatten().try_for_each(|symbol| symbol.resolve().map(drop))
 }
 
 /// The targets of one call of the macro, collected on first use.
@@ -146,9 +138,5 @@ pub type TargetList = OnceLock<Box<[&'static Target]>>;
 
 /// The targets of these symbols. `None` stands for a function that is configured out.
 pub fn collect(symbols: &[Option<&'static Symbol>]) -> Box<[&'static Target]> {
-    symbols
-        .iter()
-        .flatten()
-        .map(|symbol| symbol.target())
-        .collect()
+    symbols.iter().flatten().map(|symbol| symbol.target()).collect()
 }

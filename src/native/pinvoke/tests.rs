@@ -87,10 +87,7 @@ mod zlib {
 
 fn panic_text(f: fn()) -> String {
     let panic = catch_unwind(f).unwrap_err();
-    panic
-        .downcast_ref::<String>()
-        .expect("a formatted message")
-        .clone()
+    panic.downcast_ref::<String>().expect("a formatted message").clone()
 }
 
 extern "C" fn descending(left: *const c_void, right: *const c_void) -> c_int {
@@ -116,10 +113,7 @@ fn safe_and_unsafe_functions_of_several_libraries_are_called() {
 
 #[test]
 fn functions_without_a_library_are_those_the_linker_found() {
-    assert_eq!(
-        declared::getppid() as u32,
-        std::os::unix::process::parent_id()
-    );
+    assert_eq!(declared::getppid() as u32, std::os::unix::process::parent_id());
     // SAFETY: always callable.
     assert_eq!(declared::user(), unsafe { libc::getuid() });
 }
@@ -129,16 +123,10 @@ fn targets_are_named_by_symbol_in_order_and_have_addresses_after_load() {
     declared::load().unwrap();
     let targets = declared::targets();
     let text = |index: usize| format!("{:?}", targets[index]);
-    let symbols = [
-        "cos", "sin", "qsort", "strlen", "sync", "abs", "getpid", "getppid", "getuid",
-    ];
+    let symbols = ["cos", "sin", "qsort", "strlen", "sync", "abs", "getpid", "getppid", "getuid"];
     assert_eq!(targets.len(), symbols.len());
     for (index, symbol) in symbols.iter().enumerate() {
-        assert!(
-            text(index).contains(&format!("\"{symbol}\"")),
-            "{}",
-            text(index)
-        );
+        assert!(text(index).contains(&format!("\"{symbol}\"")), "{}", text(index));
         assert_ne!(targets[index].address(), 0);
     }
     assert!(text(0).contains("libm.so.6"), "{}", text(0));
@@ -148,24 +136,17 @@ fn targets_are_named_by_symbol_in_order_and_have_addresses_after_load() {
 
 #[test]
 fn load_returns_the_first_error_and_keeps_what_it_has_resolved() {
-    let NativeError::SymbolNotFound {
-        symbol, library, ..
-    } = missing_symbol::load().unwrap_err()
+    let NativeError::SymbolNotFound { symbol, library, .. } = missing_symbol::load().unwrap_err()
     else {
         panic!("expected a missing symbol");
     };
     assert_eq!(symbol, "sortie_no_such_symbol");
     assert!(library.contains("libm"), "{library}");
-    let known = missing_symbol::targets()
-        .iter()
-        .map(|target| target.address() != 0);
+    let known = missing_symbol::targets().iter().map(|target| target.address() != 0);
     assert!(known.eq([true, false, false]));
     assert_eq!(missing_symbol::floor(1.5), 1.0);
 
-    assert!(matches!(
-        missing_library::load(),
-        Err(NativeError::LibraryNotFound { .. })
-    ));
+    assert!(matches!(missing_library::load(), Err(NativeError::LibraryNotFound { .. })));
     assert_eq!(empty::load(), Ok(()));
     assert!(empty::targets().is_empty());
 }
@@ -173,24 +154,15 @@ fn load_returns_the_first_error_and_keeps_what_it_has_resolved() {
 #[test]
 fn a_missing_library_panics_with_everything_that_was_tried() {
     let text = panic_text(missing_library::anything);
-    assert!(
-        text.starts_with("cannot call the native function `anything`"),
-        "{text}"
-    );
-    assert!(
-        text.contains("`sortie_no_such_library` not found"),
-        "{text}"
-    );
+    assert!(text.starts_with("cannot call the native function `anything`"), "{text}");
+    assert!(text.contains("`sortie_no_such_library` not found"), "{text}");
     assert!(text.contains("libsortie_no_such_library.so"), "{text}");
 }
 
 #[test]
 fn a_missing_symbol_panics_with_the_library_that_was_searched() {
     let text = panic_text(missing_symbol::sortie_no_other_symbol);
-    assert!(
-        text.contains("`sortie_no_other_symbol` not found in /"),
-        "{text}"
-    );
+    assert!(text.contains("`sortie_no_other_symbol` not found in /"), "{text}");
     assert!(text.contains("undefined symbol"), "{text}");
 }
 

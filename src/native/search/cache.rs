@@ -108,10 +108,7 @@ impl Cache {
             .and_then(|table_bytes| HEADER_BYTES.checked_add(table_bytes))
             .and_then(|end| bytes.get(HEADER_BYTES..end))
             .ok_or(CacheError::Truncated)?;
-        let mut cache = Cache {
-            entries: Vec::new(),
-            broken: 0,
-        };
+        let mut cache = Cache { entries: Vec::new(), broken: 0 };
         for entry in table.chunks_exact(ENTRY_BYTES) {
             if u32_at(entry, 0) != Some(OUR_FLAGS) {
                 continue;
@@ -126,10 +123,7 @@ impl Cache {
 
     /// The directories of all entries, each once.
     pub(super) fn directories(&self) -> BTreeSet<&Path> {
-        self.entries
-            .iter()
-            .filter_map(|entry| entry.path.parent())
-            .collect()
+        self.entries.iter().filter_map(|entry| entry.path.parent()).collect()
     }
 }
 
@@ -212,11 +206,7 @@ pub(super) mod tests {
     }
 
     fn sonames(cache: &Cache) -> Vec<&str> {
-        cache
-            .entries
-            .iter()
-            .map(|entry| entry.soname.as_str())
-            .collect()
+        cache.entries.iter().map(|entry| entry.soname.as_str()).collect()
     }
 
     #[test]
@@ -286,16 +276,10 @@ pub(super) mod tests {
     #[test]
     fn foreign_files_are_refused_by_kind() {
         assert!(matches!(Cache::parse(b""), Err(CacheError::UnknownFormat)));
-        assert!(matches!(
-            Cache::parse(&[0x7f; 99]),
-            Err(CacheError::UnknownFormat)
-        ));
+        assert!(matches!(Cache::parse(&[0x7f; 99]), Err(CacheError::UnknownFormat)));
         let mut bytes = sample();
         bytes[28] = 5 - ORDER_OURS;
-        assert!(matches!(
-            Cache::parse(&bytes),
-            Err(CacheError::ForeignByteOrder)
-        ));
+        assert!(matches!(Cache::parse(&bytes), Err(CacheError::ForeignByteOrder)));
         let missing = Cache::read(Path::new("/no/such/cache"));
         assert!(matches!(missing, Err(CacheError::Unreadable(_))));
     }
@@ -308,11 +292,7 @@ pub(super) mod tests {
         }
         let cache = Cache::read(file).unwrap();
         assert_eq!(cache.broken, 0);
-        let libc = cache
-            .entries
-            .iter()
-            .find(|entry| entry.soname == "libc.so.6")
-            .unwrap();
+        let libc = cache.entries.iter().find(|entry| entry.soname == "libc.so.6").unwrap();
         assert!(libc.path.is_file());
     }
 }

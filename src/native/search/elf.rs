@@ -15,11 +15,7 @@ const MACHINE: u16 = libc::EM_X86_64;
 #[cfg(target_arch = "aarch64")]
 const MACHINE: u16 = libc::EM_AARCH64;
 
-const CLASS: u8 = if cfg!(target_pointer_width = "64") {
-    2
-} else {
-    1
-};
+const CLASS: u8 = if cfg!(target_pointer_width = "64") { 2 } else { 1 };
 const BYTE_ORDER: u8 = if cfg!(target_endian = "little") { 1 } else { 2 };
 /// A shared object (`ET_DYN`).
 const TYPE_SHARED: u16 = 3;
@@ -59,9 +55,7 @@ fn why_not_head(head: &[u8]) -> Option<&'static str> {
 /// GNU ld scripts that stand in for libraries open with a comment that names them, and consist of these commands.
 fn is_linker_script(head: &[u8]) -> bool {
     let text = String::from_utf8_lossy(head);
-    ["GNU ld script", "INPUT", "GROUP", "OUTPUT_FORMAT"]
-        .iter()
-        .any(|word| text.contains(word))
+    ["GNU ld script", "INPUT", "GROUP", "OUTPUT_FORMAT"].iter().any(|word| text.contains(word))
         && !head.contains(&0)
 }
 
@@ -97,11 +91,7 @@ mod tests {
         assert!(why_not_head(b"\x7fELF").unwrap().contains("architecture"));
         let script = b"/* GNU ld script */\nGROUP ( /lib/libm.so.6 )\n";
         assert!(why_not_head(script).unwrap().contains("linker script"));
-        assert!(
-            why_not_head(b"INPUT(-lncurses)\n")
-                .unwrap()
-                .contains("linker script")
-        );
+        assert!(why_not_head(b"INPUT(-lncurses)\n").unwrap().contains("linker script"));
     }
 
     #[test]

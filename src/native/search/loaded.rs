@@ -95,9 +95,7 @@ unsafe fn soname(info: &libc::dl_phdr_info) -> Option<String> {
         })
     };
 
-    let dynamic = segments
-        .iter()
-        .find(|segment| segment.p_type == libc::PT_DYNAMIC)?;
+    let dynamic = segments.iter().find(|segment| segment.p_type == libc::PT_DYNAMIC)?;
     let start = base.wrapping_add(dynamic.p_vaddr as usize);
     let bytes = dynamic.p_memsz as usize;
     if !is_mapped(start, bytes) || !start.is_multiple_of(align_of::<DynamicEntry>()) {
@@ -106,10 +104,7 @@ unsafe fn soname(info: &libc::dl_phdr_info) -> Option<String> {
     // SAFETY: aligned, and inside a readable segment of the object as just checked. The loader may only
     // have changed it before it made the object known.
     let entries = unsafe {
-        std::slice::from_raw_parts(
-            start as *const DynamicEntry,
-            bytes / size_of::<DynamicEntry>(),
-        )
+        std::slice::from_raw_parts(start as *const DynamicEntry, bytes / size_of::<DynamicEntry>())
     };
     let value_of = |tag| {
         entries
@@ -123,11 +118,7 @@ unsafe fn soname(info: &libc::dl_phdr_info) -> Option<String> {
     // glibc turns this offset into an address in most objects, but not in read-only ones; others never do.
     let strings = [strings, base.wrapping_add(strings)]
         .into_iter()
-        .find_map(|strings| {
-            strings
-                .checked_add(offset)
-                .filter(|&text| is_mapped(text, bytes))
-        })?;
+        .find_map(|strings| strings.checked_add(offset).filter(|&text| is_mapped(text, bytes)))?;
     // SAFETY: inside a readable segment of the object as just checked; string tables are never written.
     let text = unsafe { std::slice::from_raw_parts(strings as *const u8, bytes) };
     let text = CStr::from_bytes_until_nul(text).ok()?;
@@ -219,9 +210,7 @@ mod tests {
     fn the_kernels_object_is_read_safely_too() {
         // Its dynamic section is not relocated, unlike the others'.
         let objects = objects();
-        if let Some(vdso) = objects
-            .iter()
-            .find(|object| object.path.starts_with("linux-vdso.so.1"))
+        if let Some(vdso) = objects.iter().find(|object| object.path.starts_with("linux-vdso.so.1"))
         {
             assert_eq!(vdso.soname.as_deref(), Some("linux-vdso.so.1"));
         }

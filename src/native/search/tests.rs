@@ -16,9 +16,7 @@ impl Scratch {
         let path = std::env::temp_dir().join(format!("sortie-{test}-{}", std::process::id()));
         std::fs::create_dir_all(&path).unwrap();
         // The loader and the kernel report real paths.
-        Scratch {
-            path: path.canonicalize().unwrap(),
-        }
+        Scratch { path: path.canonicalize().unwrap() }
     }
 
     pub(in crate::native) fn write(&self, file: &str, bytes: impl AsRef<[u8]>) -> PathBuf {
@@ -44,10 +42,7 @@ impl Scratch {
 
     /// Nothing but this directory: no cache, no system directories.
     fn places(&self) -> Places {
-        Places {
-            cache: self.path.join("no-cache"),
-            directories: vec![self.path.clone()],
-        }
+        Places { cache: self.path.join("no-cache"), directories: vec![self.path.clone()] }
     }
 }
 
@@ -82,15 +77,9 @@ fn versions_compare_as_numbers() {
     assert_eq!(version_of("libz.so.1.2.13", "z"), Some(vec![1, 2, 13]));
     assert!(version_of("libz.so.10", "z") > version_of("libz.so.9", "z"));
     assert!(version_of("libz.so.1.2", "z") > version_of("libz.so.1", "z"));
-    for other in [
-        "libz3.so.4",
-        "libz.a",
-        "libz.so1",
-        "libz.so.",
-        "libz.so.1a",
-        "z.so.1",
-        "libzz.so.1",
-    ] {
+    for other in
+        ["libz3.so.4", "libz.a", "libz.so1", "libz.so.", "libz.so.1a", "z.so.1", "libzz.so.1"]
+    {
         assert_eq!(version_of(other, "z"), None, "{other}");
     }
 }
@@ -119,10 +108,7 @@ fn a_loaded_object_is_known_by_its_soname_too() {
     let file = scratch.compile("odd-name.bin", "", &["-Wl,-soname,libsortie_soname.so.7"]);
     assert!(search("sortie_soname", &scratch.places()).is_err());
     let _loaded = search(file.to_str().unwrap(), &scratch.places()).unwrap();
-    assert_eq!(
-        path_of(search("sortie_soname", &scratch.places()).unwrap()),
-        file
-    );
+    assert_eq!(path_of(search("sortie_soname", &scratch.places()).unwrap()), file);
 }
 
 #[test]
@@ -132,12 +118,7 @@ fn of_several_loaded_versions_the_newest_is_taken() {
         let path = scratch.compile(file, "", &[]);
         search(path.to_str().unwrap(), &scratch.places()).unwrap()
     };
-    let _loaded = [
-        "libsortie_many.so",
-        "libsortie_many.so.10",
-        "libsortie_many.so.9",
-    ]
-    .map(open);
+    let _loaded = ["libsortie_many.so", "libsortie_many.so.10", "libsortie_many.so.9"].map(open);
     let path = path_of(search("sortie_many", &scratch.places()).unwrap());
     assert_eq!(path.file_name().unwrap(), "libsortie_many.so.10");
 }
@@ -147,11 +128,7 @@ fn the_cache_gives_the_newest_version_whose_file_is_there() {
     let scratch = Scratch::new("cache");
     let text = scratch.write("text", SCRIPT);
     let real = Cache::read(Path::new("/etc/ld.so.cache")).unwrap();
-    let libm = real
-        .entries
-        .iter()
-        .find(|entry| entry.soname == "libm.so.6")
-        .unwrap();
+    let libm = real.entries.iter().find(|entry| entry.soname == "libm.so.6").unwrap();
     let cache = build_cache(&[
         (OURS, "libm.so.5", libm.path.to_str().unwrap()),
         (OURS, "libm.so.6", libm.path.to_str().unwrap()),
@@ -160,19 +137,13 @@ fn the_cache_gives_the_newest_version_whose_file_is_there() {
         (OURS ^ 0x0f00, "libm.so.11", libm.path.to_str().unwrap()),
     ]);
     let file = scratch.write("cache", cache);
-    let mut search = Search {
-        name: "m",
-        tried: Vec::new(),
-    };
+    let mut search = Search { name: "m", tried: Vec::new() };
     // SAFETY: the mathematical library of the system.
     let handle = unsafe { search.by_the_cache(&file, &Cache::read(&file)) }.unwrap();
     assert_eq!(path_of(handle).file_name().unwrap(), "libm.so.6");
     let reasons: Vec<_> = search.tried.iter().map(ToString::to_string).collect();
     assert_eq!(reasons.len(), 2, "{reasons:?}");
-    assert!(
-        reasons[0].starts_with("/no/such/file: No such file"),
-        "{reasons:?}"
-    );
+    assert!(reasons[0].starts_with("/no/such/file: No such file"), "{reasons:?}");
     assert!(reasons[1].contains("linker script"), "{reasons:?}");
 }
 
@@ -188,10 +159,7 @@ fn a_newer_version_that_fails_to_load_is_not_replaced_by_an_older_one() {
         (OURS, "libsortie_newer.so.2", file.to_str().unwrap()),
     ]);
     let cache = scratch.write("cache", cache);
-    let mut search = Search {
-        name: "sortie_newer",
-        tried: Vec::new(),
-    };
+    let mut search = Search { name: "sortie_newer", tried: Vec::new() };
     // SAFETY: nothing can be loaded.
     let handle = unsafe { search.by_the_cache(&cache, &Cache::read(&cache)) };
     assert!(handle.is_none());
@@ -205,14 +173,8 @@ fn a_linker_script_is_skipped_and_the_list_says_so() {
     scratch.write("libsortie_fake.so", SCRIPT);
     let error = search("sortie_fake", &scratch.places()).unwrap_err();
     let last = tried(&error).last().unwrap();
-    assert_eq!(
-        last.what,
-        scratch.path.join("libsortie_fake.so").to_str().unwrap()
-    );
-    assert!(
-        last.why.contains("skipped: it is a linker script"),
-        "{last}"
-    );
+    assert_eq!(last.what, scratch.path.join("libsortie_fake.so").to_str().unwrap());
+    assert!(last.why.contains("skipped: it is a linker script"), "{last}");
 }
 
 #[test]
@@ -237,10 +199,7 @@ fn the_directories_of_the_cache_are_searched_for_the_bare_file() {
         "libother.so.1",
         scratch.path.join("libother.so.1").to_str().unwrap(),
     )]);
-    let places = Places {
-        cache: scratch.write("cache", cache),
-        directories: Vec::new(),
-    };
+    let places = Places { cache: scratch.write("cache", cache), directories: Vec::new() };
     assert_eq!(path_of(search("sortie_bare", &places).unwrap()), real);
 }
 
@@ -255,16 +214,10 @@ fn the_systems_own_linker_scripts_are_passed_over() {
 fn a_missing_library_lists_all_steps_in_order() {
     let scratch = Scratch::new("missing");
     let error = search("sortie_missing", &scratch.places()).unwrap_err();
-    let what: Vec<_> = tried(&error)
-        .iter()
-        .map(|tried| tried.what.as_str())
-        .collect();
+    let what: Vec<_> = tried(&error).iter().map(|tried| tried.what.as_str()).collect();
     let cache = scratch.path.join("no-cache");
-    let expected = [
-        "the objects loaded in this process",
-        cache.to_str().unwrap(),
-        "libsortie_missing.so",
-    ];
+    let expected =
+        ["the objects loaded in this process", cache.to_str().unwrap(), "libsortie_missing.so"];
     assert_eq!(what, expected);
     assert!(tried(&error)[1].why.contains("cannot be read"));
     assert!(tried(&error)[2].why.contains("No such file"));
@@ -300,10 +253,7 @@ fn a_symbol_that_cannot_be_bound_is_an_error_at_the_opening() {
         &[],
     );
     let error = search(file.to_str().unwrap(), &scratch.places()).unwrap_err();
-    assert!(
-        error.to_string().contains("undefined symbol: nowhere"),
-        "{error}"
-    );
+    assert!(error.to_string().contains("undefined symbol: nowhere"), "{error}");
 }
 
 #[test]

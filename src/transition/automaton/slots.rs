@@ -19,23 +19,14 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    const EMPTY: Self = Self {
-        word: 0,
-        marked: false,
-    };
+    const EMPTY: Self = Self { word: 0, marked: false };
 
     pub(super) const fn native(target: usize) -> Self {
-        Self {
-            word: target,
-            marked: false,
-        }
+        Self { word: target, marked: false }
     }
 
     pub(super) const fn unhooked(target: usize) -> Self {
-        Self {
-            word: target,
-            marked: true,
-        }
+        Self { word: target, marked: true }
     }
 
     pub(super) const fn managed(saved: Option<usize>) -> Self {
@@ -67,12 +58,7 @@ pub(super) struct Slots {
 
 impl Slots {
     pub(super) const fn new(limit: usize) -> Self {
-        Self {
-            len: 0,
-            inline: [Slot::EMPTY; INLINE],
-            spill: Vec::new(),
-            limit,
-        }
+        Self { len: 0, inline: [Slot::EMPTY; INLINE], spill: Vec::new(), limit }
     }
 
     #[inline]
@@ -137,9 +123,7 @@ impl Slots {
         if len > self.limit {
             return Err(Full);
         }
-        self.spill
-            .try_reserve(spilled - self.spill.len())
-            .map_err(|_| Full)
+        self.spill.try_reserve(spilled - self.spill.len()).map_err(|_| Full)
     }
 
     /// Pops all and frees the memory.

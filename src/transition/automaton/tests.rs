@@ -33,19 +33,11 @@ fn apply(
 
 /// All that can be seen of a stack and may not change when an event fails.
 fn seen(layers: &Layers) -> (Vec<Layer>, Option<usize>, u64, u64) {
-    (
-        layers.to_vec(),
-        layers.unhooked(),
-        layers.renewals(),
-        layers.leaked_layers(),
-    )
+    (layers.to_vec(), layers.unhooked(), layers.renewals(), layers.leaked_layers())
 }
 
 fn not_owner(event: Event, found: Layer) -> TransitionError {
-    TransitionError::NotOwner {
-        event,
-        found: Some(found),
-    }
+    TransitionError::NotOwner { event, found: Some(found) }
 }
 
 /// `R0 U(0) R U(2) R ...`, `depth` layers high.
@@ -84,11 +76,7 @@ fn managed_calls_native_calls_managed_calls_native() {
         let targets: Vec<_> = layers.iter().rev().filter_map(Layer::target).collect();
         assert_eq!(targets, [C2, C1][2 - native..], "{event}");
     }
-    assert!(
-        Event::ALL
-            .iter()
-            .all(|&event| layers.unbalanced(event) == 0)
-    );
+    assert!(Event::ALL.iter().all(|&event| layers.unbalanced(event) == 0));
     assert_eq!(layers.renewals(), 0);
 }
 
@@ -103,10 +91,7 @@ fn native_calls_managed_calls_native() {
         (ReverseLeave, 0, Some(Layer::NativeBase), "U0", 1),
     ];
     let mut layers = Layers::native();
-    assert_eq!(
-        (layers.to_string().as_str(), layers.native_depth()),
-        ("U0", 1)
-    );
+    assert_eq!((layers.to_string().as_str(), layers.native_depth()), ("U0", 1));
     for (event, target, answer, after, native) in trace {
         assert_eq!(apply(&mut layers, event, target), Ok(answer), "{event}");
         assert_eq!(layers.to_string(), after, "{event}");
@@ -123,10 +108,7 @@ fn callbacks_that_never_leave_are_renewals() {
         assert_eq!((layers.depth(), layers.renewals()), (2, renewals));
     }
     layers.set_strict(true);
-    assert_eq!(
-        layers.reverse_enter(),
-        Err(not_owner(Event::ReverseEnter, Layer::Managed))
-    );
+    assert_eq!(layers.reverse_enter(), Err(not_owner(Event::ReverseEnter, Layer::Managed)));
     assert_eq!((layers.depth(), layers.renewals()), (2, 3));
     assert_eq!(layers.unbalanced(Event::ReverseEnter), 1);
 }
@@ -135,36 +117,21 @@ fn callbacks_that_never_leave_are_renewals() {
 fn a_callback_saves_clears_and_restores_the_marker() {
     let mut layers = Layers::managed();
     assert_eq!(layers.set_unhooked(X1), None);
-    assert_eq!(
-        layers.reverse_enter(),
-        Ok(ReverseEntered::Unhooked { target: X1 })
-    );
+    assert_eq!(layers.reverse_enter(), Ok(ReverseEntered::Unhooked { target: X1 }));
     assert_eq!(layers.to_string(), "R0 Ux(0xe1) R");
     // The callback is no unannounced call: another one is misuse, until it makes its own.
     assert_eq!(layers.unhooked(), None);
-    assert_eq!(
-        layers.reverse_enter(),
-        Err(not_owner(Event::ReverseEnter, Layer::Managed))
-    );
+    assert_eq!(layers.reverse_enter(), Err(not_owner(Event::ReverseEnter, Layer::Managed)));
     // Address 0 is a target like any other.
     let outer = layers.set_unhooked(0);
-    assert_eq!(
-        layers.reverse_enter(),
-        Ok(ReverseEntered::Unhooked { target: 0 })
-    );
+    assert_eq!(layers.reverse_enter(), Ok(ReverseEntered::Unhooked { target: 0 }));
     assert_eq!(layers.to_string(), "R0 Ux(0xe1) R Ux(0x0) R");
     assert_eq!(layers.native_depth(), 2);
     assert_eq!(layers.reverse_leave(), Ok(Layer::Unhooked { target: 0 }));
-    assert_eq!(
-        (layers.to_string(), layers.unhooked()),
-        ("R0 Ux(0xe1) R".into(), Some(0))
-    );
+    assert_eq!((layers.to_string(), layers.unhooked()), ("R0 Ux(0xe1) R".into(), Some(0)));
     layers.restore_unhooked(outer);
     assert_eq!(layers.reverse_leave(), Ok(Layer::Unhooked { target: X1 }));
-    assert_eq!(
-        (layers.to_string(), layers.unhooked()),
-        ("R0".into(), Some(X1))
-    );
+    assert_eq!((layers.to_string(), layers.unhooked()), ("R0".into(), Some(X1)));
     layers.clear_unhooked();
     assert_eq!(layers.unhooked(), None);
 }
@@ -187,10 +154,7 @@ fn clean_ends() {
     let mut layers = Layers::native();
     assert_eq!(layers.reverse_enter(), Ok(ReverseEntered::Nested));
     assert_eq!(layers.end(), clean(Layer::Managed));
-    assert_eq!(
-        (layers.to_string().as_str(), layers.leaked_layers()),
-        ("U0", 0)
-    );
+    assert_eq!((layers.to_string().as_str(), layers.leaked_layers()), ("U0", 0));
 }
 
 #[test]
@@ -199,15 +163,9 @@ fn unbalanced_ends_are_counted_and_leave_the_base() {
     for depth in 2..=9 {
         let mut layers = tower(depth);
         layers.set_unhooked(X1);
-        let leaked = Leaked {
-            count: depth - 1,
-            top: layers.top(),
-        };
+        let leaked = Leaked { count: depth - 1, top: layers.top() };
         assert_eq!(layers.end(), leaked);
-        assert_eq!(
-            seen(&layers),
-            (vec![Layer::ManagedBase], None, 0, depth as u64 - 1)
-        );
+        assert_eq!(seen(&layers), (vec![Layer::ManagedBase], None, 0, depth as u64 - 1));
         // The value serves the next task; its counters go on.
         assert_eq!(layers.leave(C1), Ok(()));
         assert_eq!(layers.end().count, 1);
@@ -219,26 +177,14 @@ fn unbalanced_ends_are_counted_and_leave_the_base() {
     assert_eq!(layers.leave(C1), Ok(()));
     let top = Layer::Native { target: C1 };
     assert_eq!(layers.end(), Leaked { count: 2, top });
-    assert_eq!(
-        (layers.to_string().as_str(), layers.leaked_layers()),
-        ("U0", 2)
-    );
+    assert_eq!((layers.to_string().as_str(), layers.leaked_layers()), ("U0", 2));
 
     // Like `U0 R` in depth and kind of top, but not a clean end.
     let mut layers = Layers::managed();
     layers.set_unhooked(X1);
     assert!(layers.reverse_enter().is_ok());
-    assert_eq!(
-        layers.end(),
-        Leaked {
-            count: 2,
-            top: Layer::Managed
-        }
-    );
-    assert_eq!(
-        (layers.to_string().as_str(), layers.unhooked()),
-        ("R0", None)
-    );
+    assert_eq!(layers.end(), Leaked { count: 2, top: Layer::Managed });
+    assert_eq!((layers.to_string().as_str(), layers.unhooked()), ("R0", None));
 }
 
 #[test]
@@ -248,20 +194,12 @@ fn the_depth_limit_refuses_and_changes_nothing() {
         let mut layers = tower(allowed);
         layers.set_depth_limit(limit);
         let full = Err(TransitionError::OutOfMemory { depth: allowed });
-        let event = if layers.top_is_native() {
-            Event::ReverseEnter
-        } else {
-            Event::Leave
-        };
+        let event = if layers.top_is_native() { Event::ReverseEnter } else { Event::Leave };
         for marker in [None, Some(X1)] {
             layers.restore_unhooked(marker);
             let before = seen(&layers);
             assert_eq!(layers.prepare(event), full, "limit {limit}");
-            assert_eq!(
-                apply(&mut layers, event, C1),
-                full.map(|()| None),
-                "limit {limit}"
-            );
+            assert_eq!(apply(&mut layers, event, C1), full.map(|()| None), "limit {limit}");
             assert_eq!(seen(&layers), before, "limit {limit}");
             assert_eq!(layers.unbalanced(event), 0, "no room is not misuse");
         }
@@ -270,15 +208,9 @@ fn the_depth_limit_refuses_and_changes_nothing() {
             Event::Leave => Event::Enter,
             _ => Event::Leave,
         };
-        assert_eq!(
-            apply(&mut layers, other, C1),
-            Err(not_owner(other, layers.top()))
-        );
+        assert_eq!(apply(&mut layers, other, C1), Err(not_owner(other, layers.top())));
         if event == Event::Leave {
-            assert_eq!(
-                layers.leave_denied(C1),
-                TransitionError::Denied { target: C1 }
-            );
+            assert_eq!(layers.leave_denied(C1), TransitionError::Denied { target: C1 });
         }
         // One more layer, and not two.
         layers.set_depth_limit(allowed + 1);
@@ -315,10 +247,7 @@ fn a_deep_stack_comes_back_layer_by_layer() {
     let depth = Layers::DEFAULT_DEPTH_LIMIT;
     let mut layers = tower(depth);
     assert_eq!(layers.native_depth(), depth / 2);
-    assert_eq!(
-        layers.reverse_enter(),
-        Err(TransitionError::OutOfMemory { depth })
-    );
+    assert_eq!(layers.reverse_enter(), Err(TransitionError::OutOfMemory { depth }));
     while layers.depth() > 1 {
         let target = (layers.depth() - 1) / 2 * 2;
         if layers.top_is_native() {

@@ -41,9 +41,5 @@ fn timed(runtime: &Runtime, work: impl FnOnce() -> u64 + Send + 'static) -> (Dur
 /// Ends a runtime and fails if anything is left.
 fn end(runtime: Runtime) -> Result<(), Failure> {
     let report = runtime.shutdown(END_LIMIT);
-    if report.is_clean() {
-        Ok(())
-    } else {
-        Err(Failure::Left(report.to_string()))
-    }
+    if report.is_clean() { Ok(()) } else { Err(Failure::Left(report.to_string())) }
 }

@@ -40,7 +40,6 @@ struct Calls {
     target: Arc<Target>,
     /// All announced calls, warm-up included.
     made: u64,
-    retakes_before: u64,
 }
 
 impl Calls {
@@ -55,23 +54,19 @@ impl Calls {
                 address,
             )),
             made: 0,
-            retakes_before: 0,
         })
     }
 
     /// Calls of the target that the ledger knows of.
     fn in_ledger(&self) -> u64 {
         let rows = self.runtime.snapshot().targets;
-        rows.iter()
-            .filter(|row| row.address == self.target.address())
-            .map(|row| row.calls)
-            .sum()
+        rows.iter().filter(|row| row.address == self.target.address()).map(|row| row.calls).sum()
     }
 }
 
 impl Trial for Calls {
     fn run(&mut self, ops: u64) -> Result<Sample, Failure> {
-        self.retakes_before = self.runtime.snapshot().retakes;
+        let retakes_before = self.runtime.snapshot().retakes;
         let target = self.target.clone();
         let workers = self.workers;
         let run = self.runtime.run(move || both_loops(&target, workers, ops));
@@ -81,7 +76,7 @@ impl Trial for Calls {
         check("calls in the ledger", self.made, self.in_ledger())?;
         let plain_ns = run.plain.as_nanos() as f64 / ops as f64;
         let announced_ns = run.announced.as_nanos() as f64 / ops as f64;
-        let retakes = self.runtime.snapshot().retakes - self.retakes_before;
+        let retakes = self.runtime.snapshot().retakes - retakes_before;
         Ok(Sample {
             took: run.announced,
             extra: vec![
@@ -96,10 +91,7 @@ impl Trial for Calls {
         let in_ledger = self.in_ledger();
         check("calls in the ledger at the end", self.made, in_ledger)?;
         end(self.runtime)?;
-        Ok(vec![
-            ("ledger_calls", json!(in_ledger)),
-            ("stack", json!("thread")),
-        ])
+        Ok(vec![("ledger_calls", json!(in_ledger)), ("stack", json!("thread"))])
     }
 }
 
@@ -130,12 +122,7 @@ fn both_loops(target: &Target, workers: usize, ops: u64) -> Run {
     let announced = start.elapsed();
     company.end();
 
-    Run {
-        plain,
-        plain_value,
-        announced,
-        announced_value,
-    }
+    Run { plain, plain_value, announced, announced_value }
 }
 
 /// Those who have work beside the calling task.

@@ -25,10 +25,7 @@ pub(crate) const WORKLOAD: Workload = Workload {
                  runtime; beside it the raw coroutine (`corosensei_ns`)",
     ops: 40_000_000,
     unit: 2 * SLICES,
-    contenders: &[Contender {
-        peer: Peer::Sortie,
-        start: |_| Ok(Box::new(Switch)),
-    }],
+    contenders: &[Contender { peer: Peer::Sortie, start: |_| Ok(Box::new(Switch)) }],
 };
 
 struct Switch;
@@ -50,10 +47,7 @@ impl Trial for Switch {
         }
         let raw_ns = raw.as_nanos() as f64 / ops as f64;
         let ratio = ours.as_secs_f64() / raw.as_secs_f64();
-        Ok(Sample {
-            took: ours,
-            extra: vec![("corosensei_ns", raw_ns), ("ratio", ratio)],
-        })
+        Ok(Sample { took: ours, extra: vec![("corosensei_ns", raw_ns), ("ratio", ratio)] })
     }
 
     fn finish(self: Box<Self>) -> Result<Vec<(&'static str, Value)>, Failure> {
@@ -69,18 +63,24 @@ fn raw_switches(pairs: u64) -> Result<Duration, Failure> {
     raw_loop(pairs).map_err(Failure::start("a coroutine's stack"))
 }
 
+/// What both sides of the raw loop share: as much as those of ours do.
+#[derive(Default)]
+struct Shared {
+    is_over: Cell<bool>,
+    turns: Cell<u64>,
+}
+
 /// The same loop over the raw coroutine.
 fn raw_loop(pairs: u64) -> io::Result<Duration> {
-    let goes_on = Rc::new(Cell::new(true));
-    let inside = goes_on.clone();
-    let mut coroutine = Coroutine::with_stack(
-        DefaultStack::new(STACK_BYTES)?,
-        move |switch: &Yielder<(), ()>, ()| {
-            while inside.get() {
-                switch.suspend(());
-            }
-        },
-    );
+    let shared = Rc::new(Shared::default());
+    let inside = shared.clone();
+    let stack = DefaultStack::new(STACK_BYTES)?;
+    let mut coroutine = Coroutine::with_stack(stack, move |switch: &Yielder<(), ()>, ()| {
+        while !inside.is_over.get() {
+            inside.turns.set(inside.turns.get() + 1);
+            switch.suspend(());
+        }
+    });
     // The first turn touches the stack's first page.
     coroutine.resume(());
 
@@ -90,9 +90,10 @@ fn raw_loop(pairs: u64) -> io::Result<Duration> {
     }
     let took = start.elapsed();
 
-    goes_on.set(false);
+    shared.is_over.set(true);
     // A coroutine that has not ended would have to be unwound.
     let end = coroutine.resume(());
-    assert!(matches!(end, CoroutineResult::Return(())));
+    assert!(matches!(end, CoroutineResult::Return(())), "the body ends when it is told to");
+    assert_eq!(shared.turns.get(), pairs + 1, "each resume ran the body");
     Ok(took)
 }

@@ -24,9 +24,8 @@ struct Turns(Runtime);
 impl Trial for Turns {
     fn run(&mut self, ops: u64) -> Result<Sample, Failure> {
         let (took, yields) = timed(&self.0, move || {
-            let tasks: Vec<_> = (0..TASKS)
-                .map(|_| sortie::spawn(move || take_turns(ops / TASKS)))
-                .collect();
+            let tasks: Vec<_> =
+                (0..TASKS).map(|_| sortie::spawn(move || take_turns(ops / TASKS))).collect();
             tasks
                 .into_iter()
                 .map(|task| task.join().expect("a task that only yields does not fail"))

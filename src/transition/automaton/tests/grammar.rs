@@ -71,9 +71,7 @@ impl Reader<'_> {
 
 /// Whether the automaton takes the whole word and ends clean.
 fn taken(mut layers: Layers, word: &[Event]) -> bool {
-    word.iter()
-        .all(|&event| apply(&mut layers, event, 0).is_ok())
-        && layers.end().count == 0
+    word.iter().all(|&event| apply(&mut layers, event, 0).is_ok()) && layers.end().count == 0
 }
 
 fn strict() -> Layers {
@@ -88,25 +86,16 @@ fn the_automaton_takes_the_words_of_the_grammar_and_no_others() {
     let (mut of_r, mut of_u, mut of_strict, mut extra) = (0, 0, 0, 0);
     for length in 0..=LENGTH {
         for number in 0..4_usize.pow(length) {
-            let word: Vec<_> = (0..length)
-                .map(|place| Event::ALL[number >> (2 * place) & 3])
-                .collect();
-            let mut reader = Reader {
-                rest: &word,
-                closed_after_renewal: false,
-                renewed: false,
-            };
+            let word: Vec<_> =
+                (0..length).map(|place| Event::ALL[number >> (2 * place) & 3]).collect();
+            let mut reader = Reader { rest: &word, closed_after_renewal: false, renewed: false };
             let is_r = reader.man() && reader.rest.is_empty();
             reader.rest = &word;
             let is_u = reader.task_u() && reader.rest.is_empty();
             assert_eq!(taken(Layers::managed(), &word), is_r, "over R0: {word:?}");
             assert_eq!(taken(Layers::native(), &word), is_u, "over U0: {word:?}");
             let is_strict = is_u && !reader.renewed;
-            assert_eq!(
-                taken(strict(), &word),
-                is_strict,
-                "strict, over U0: {word:?}"
-            );
+            assert_eq!(taken(strict(), &word), is_strict, "strict, over U0: {word:?}");
             of_r += usize::from(is_r);
             of_u += usize::from(is_u && !reader.closed_after_renewal);
             extra += usize::from(is_u && reader.closed_after_renewal);
@@ -120,16 +109,7 @@ fn the_automaton_takes_the_words_of_the_grammar_and_no_others() {
 
 #[test]
 fn a_cut_word_is_legal_until_the_task_ends() {
-    let word = [
-        Leave,
-        ReverseEnter,
-        Leave,
-        Enter,
-        ReverseLeave,
-        ReverseEnter,
-        ReverseLeave,
-        Enter,
-    ];
+    let word = [Leave, ReverseEnter, Leave, Enter, ReverseLeave, ReverseEnter, ReverseLeave, Enter];
     for cut in 0..=word.len() {
         let mut layers = Layers::managed();
         for &event in &word[..cut] {

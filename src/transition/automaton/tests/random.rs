@@ -174,23 +174,13 @@ fn walk(seed: u64, base: Layer, steps: usize) -> usize {
                     assert_eq!(ahead.prepare(event), wanted.map(|_| ()), "{}", at());
                     assert!(ahead.unbalanced(event) >= counted, "{}", at());
                 }
-                assert_eq!(
-                    apply(&mut layers, event, target),
-                    wanted,
-                    "{event}, {}",
-                    at()
-                );
+                assert_eq!(apply(&mut layers, event, target), wanted, "{event}, {}", at());
             }
         }
         assert!(layers.iter().eq(model.kinds()), "{layers:?}, {}", at());
         assert_eq!(layers.unhooked(), model.marker, "{}", at());
         assert_eq!(layers.renewals(), model.renewals, "{}", at());
-        assert_eq!(
-            Event::ALL.map(|event| layers.unbalanced(event)),
-            model.unbalanced,
-            "{}",
-            at()
-        );
+        assert_eq!(Event::ALL.map(|event| layers.unbalanced(event)), model.unbalanced, "{}", at());
         assert_eq!(layers.leaked_layers(), model.leaked, "{}", at());
         deepest = deepest.max(layers.depth());
     }
@@ -202,15 +192,8 @@ fn walk(seed: u64, base: Layer, steps: usize) -> usize {
 fn long_random_walks_agree_with_a_naive_model() {
     let mut at_the_limit = 0;
     for seed in 0..40 {
-        let base = if seed % 2 == 0 {
-            Layer::ManagedBase
-        } else {
-            Layer::NativeBase
-        };
+        let base = if seed % 2 == 0 { Layer::ManagedBase } else { Layer::NativeBase };
         at_the_limit += walk(0x50e7_1e00 + seed, base, 10_000);
     }
-    assert!(
-        at_the_limit > 20,
-        "only {at_the_limit} of 40 walks reached their limit"
-    );
+    assert!(at_the_limit > 20, "only {at_the_limit} of 40 walks reached their limit");
 }

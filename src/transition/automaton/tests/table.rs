@@ -54,14 +54,7 @@ const fn row(
     (marker, strict, running): (Given, Given, Given),
     does: Does,
 ) -> Row {
-    Row {
-        tops,
-        event,
-        marker,
-        strict,
-        running,
-        does,
-    }
+    Row { tops, event, marker, strict, running, does }
 }
 
 #[rustfmt::skip]
@@ -150,8 +143,7 @@ impl Page {
             }
             Does::PushUxR => {
                 let target = self.marker().expect("the row asks for a marker");
-                self.stack
-                    .extend([Layer::Unhooked { target }, Layer::Managed]);
+                self.stack.extend([Layer::Unhooked { target }, Layer::Managed]);
                 self.markers.push(None);
                 Ok(Some(Layer::Unhooked { target }))
             }
@@ -186,11 +178,7 @@ fn find(top: Top, event: Event, marker: bool, strict: bool, running: bool) -> Do
                 && holds(row.running, running)
         })
         .collect();
-    assert_eq!(
-        found.len(),
-        1,
-        "{event} at {top:?}: the table must say one thing"
-    );
+    assert_eq!(found.len(), 1, "{event} at {top:?}: the table must say one thing");
     found[0].does
 }
 
@@ -211,27 +199,16 @@ fn check(
 
     let unbalanced = Event::ALL.map(|event| layers.unbalanced(event));
     let renewals = layers.renewals();
-    let answer = if running {
-        apply(&mut layers, event, target)
-    } else {
-        Err(layers.refuse(event))
-    };
+    let answer =
+        if running { apply(&mut layers, event, target) } else { Err(layers.refuse(event)) };
     assert_eq!(answer, wanted, "{case}");
     assert_eq!(layers.to_vec(), page.stack, "{case}");
     assert_eq!(layers.unhooked(), *page.marker(), "{case}");
     for (other, before) in Event::ALL.into_iter().zip(unbalanced) {
         let misused = other == event && does == Does::NotOwner;
-        assert_eq!(
-            layers.unbalanced(other) - before,
-            u64::from(misused),
-            "{case}"
-        );
+        assert_eq!(layers.unbalanced(other) - before, u64::from(misused), "{case}");
     }
-    assert_eq!(
-        layers.renewals() - renewals,
-        u64::from(does == Does::Renew),
-        "{case}"
-    );
+    assert_eq!(layers.renewals() - renewals, u64::from(does == Does::Renew), "{case}");
     assert_views(&layers);
     if does == Does::NotOwner || does == Does::Refuse {
         assert_eq!(seen(&layers), seen(&before.0), "{case}");
@@ -254,11 +231,7 @@ fn check(
     if !running && event == Event::ReverseLeave {
         let back_to = before.1.clone().pop_r();
         let was_callback = before.0.top() == Layer::Managed;
-        assert_eq!(
-            ahead.reverse_leave_shut_down(),
-            back_to.filter(|_| was_callback),
-            "{case}"
-        );
+        assert_eq!(ahead.reverse_leave_shut_down(), back_to.filter(|_| was_callback), "{case}");
         assert_eq!(seen(&ahead), seen(&layers), "{case}");
     }
     (layers, page)
@@ -271,15 +244,8 @@ fn assert_views(layers: &Layers) {
     assert_eq!(layers.iter().len(), stack.len());
     assert_eq!(Some(&layers.top()), stack.last());
     assert_eq!(layers.top_is_native(), layers.top().is_native());
-    assert_eq!(
-        layers.native_depth(),
-        stack.iter().filter(|layer| layer.is_native()).count()
-    );
-    assert!(
-        stack
-            .windows(2)
-            .all(|pair| pair[0].is_native() != pair[1].is_native())
-    );
+    assert_eq!(layers.native_depth(), stack.iter().filter(|layer| layer.is_native()).count());
+    assert!(stack.windows(2).all(|pair| pair[0].is_native() != pair[1].is_native()));
 }
 
 /// Everything that can be reached with stacks of up to seven layers, with every setting of marker,
@@ -289,13 +255,7 @@ fn every_reachable_state_answers_every_event_as_the_table_says() {
     const DEPTH: usize = 7;
     let base = |layers: Layers| {
         let stack = layers.to_vec();
-        (
-            layers,
-            Page {
-                stack,
-                markers: vec![None],
-            },
-        )
+        (layers, Page { stack, markers: vec![None] })
     };
     let mut todo = vec![base(Layers::managed()), base(Layers::native())];
     let mut known: HashSet<Page> = todo.iter().map(|state| state.1.clone()).collect();
@@ -329,9 +289,5 @@ fn every_reachable_state_answers_every_event_as_the_table_says() {
     // A walk that reaches little would pass as well: 2 bases, up to 7 layers, markers at each R.
     assert!(known.len() > 200, "only {} states", known.len());
     assert_eq!(checks, known.len() * 16);
-    assert_eq!(
-        outcomes.len(),
-        9,
-        "each kind of outcome must have been seen"
-    );
+    assert_eq!(outcomes.len(), 9, "each kind of outcome must have been seen");
 }

@@ -1,0 +1,182 @@
+//! `sortie bench`: the file it promises, its errors, and what becomes of a case that fails.
+
+use serde_json::Value;
+use std::path::Path;
+use std::process::{Command, Output};
+
+const WORKLOADS: [&str; 5] = ["switch", "yield1", "yield1k", "spawnseq", "native_nop"];
+
+fn sortie(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_sortie")).args(arguments).output().expect("the command runs")
+}
+
+fn rows(file: &Path) -> Vec<Value> {
+    let text = std::fs::read_to_string(file).expect("the file was written");
+    match serde_json::from_str(&text).expect("the file is JSON") {
+        Value::Array(rows) => rows,
+        other => panic!("expected an array, found {other}"),
+    }
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// A small run of everything, in one mode; its rows.
+fn small_run(mode: &str, flags: &[&str]) -> Vec<Value> {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("figures.json");
+    let mut arguments = vec!["bench"];
+    arguments.extend(WORKLOADS);
+    arguments.extend(["--workers", "1,2", "--ops", "1000", "--runs", "3"]);
+    arguments.extend(["--timeout", "60", "--json", file.to_str().unwrap()]);
+    arguments.extend(flags);
+    let output = sortie(&arguments);
+    assert!(output.status.success(), "{output:?}");
+    let table = text(&output.stdout);
+    let rows = rows(&file);
+    assert_eq!(rows.len(), WORKLOADS.len() * 2);
+    for (row, n) in rows.iter().zip(0..) {
+        let workload = WORKLOADS[n / 2];
+        assert_eq!(row["peer"], "sortie");
+        assert_eq!(row["mode"], mode);
+        assert_eq!(row["workload"], workload);
+        assert_eq!(row["workers"], n % 2 + 1);
+        assert_eq!(row["n"], 1000);
+        assert!(row["ns_per_op"].as_f64().unwrap() > 0.0, "{row}");
+        assert!(row["spread"].as_f64().unwrap() >= 0.0, "{row}");
+        assert!(row["extra"].is_object());
+        assert_eq!(row["extra"]["runs_ns"].as_array().unwrap().len(), 3);
+        assert!(table.contains(workload), "{table}");
+    }
+    rows
+}
+
+fn check_further(rows: &[Value]) {
+    for row in rows {
+        let extra = &row["extra"];
+        match row["workload"].as_str().unwrap() {
+            "switch" => {
+                assert!(extra["corosensei_ns"].as_f64().unwrap() > 0.0, "{row}");
+                assert!(extra["ratio"].as_f64().unwrap() > 0.0, "{row}");
+            }
+            "native_nop" => {
+                assert!(extra["plain_ns"].as_f64().unwrap() > 0.0, "{row}");
+                // Three runs and the warm-up.
+                assert_eq!(extra["ledger_calls"], 4000, "{row}");
+            }
+            _ => {}
+        }
+    }
+}
+
+#[test]
+fn all_workloads_write_their_rows_in_pinned_mode() {
+    check_further(&small_run("pinned", &[]));
+}
+
+#[test]
+fn all_workloads_write_their_rows_in_migrating_mode() {
+    check_further(&small_run("migrating", &["--migrating", "--no-pin"]));
+}
+
+#[test]
+fn the_process_is_bound_to_as_many_cpus_as_workers() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("figures.json");
+    let path = file.to_str().unwrap();
+    let output = sortie(&[
+        "bench",
+        "yield1",
+        "--workers",
+        "1",
+        "--ops",
+        "100",
+        "--runs",
+        "1",
+        "--json",
+        path,
+    ]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(rows(&file)[0]["extra"]["cpus"].as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn an_unknown_workload_is_refused_and_the_known_ones_are_named() {
+    let output = sortie(&["bench", "yield2"]);
+    assert_eq!(output.status.code(), Some(2));
+    let error = text(&output.stderr);
+    assert!(error.contains("yield2"), "{error}");
+    for workload in WORKLOADS {
+        assert!(error.contains(workload), "{error}");
+    }
+}
+
+#[test]
+fn the_list_says_what_each_workload_is() {
+    let output = sortie(&["bench", "--list"]);
+    assert!(output.status.success());
+    let list = text(&output.stdout);
+    for workload in WORKLOADS {
+        assert!(list.lines().any(|line| line.starts_with(workload)), "{list}");
+    }
+}
+
+#[test]
+fn a_case_that_does_not_end_in_time_is_a_row_that_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("figures.json");
+    let path = file.to_str().unwrap();
+    let output = sortie(&[
+        "bench",
+        "yield1",
+        "--workers",
+        "1,2",
+        "--ops",
+        "1000",
+        "--timeout",
+        "0",
+        "--json",
+        path,
+    ]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let rows = rows(&file);
+    assert_eq!(rows.len(), 2);
+    for row in rows {
+        assert_eq!(row["ns_per_op"], Value::Null);
+        assert_eq!(row["spread"], Value::Null);
+        let error = row["extra"]["error"].as_str().unwrap();
+        assert!(error.contains("timed out"), "{error}");
+    }
+    assert!(text(&output.stdout).contains("failed"));
+}
+
+#[test]
+fn a_file_that_cannot_be_written_is_an_error() {
+    let output = sortie(&[
+        "bench",
+        "switch",
+        "--workers",
+        "1",
+        "--ops",
+        "100",
+        "--runs",
+        "1",
+        "--json",
+        "/proc/none/x",
+    ]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("/proc/none/x"));
+}
+
+#[test]
+fn values_that_cannot_be_are_refused() {
+    for arguments in [
+        ["bench", "switch", "--workers", "0"],
+        ["bench", "switch", "--ops", "0"],
+        ["bench", "switch", "--scale", "-1"],
+        ["bench", "switch", "--timeout", "soon"],
+    ] {
+        assert_eq!(sortie(&arguments).status.code(), Some(2), "{arguments:?}");
+    }
+}

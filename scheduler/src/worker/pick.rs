@@ -1,0 +1,163 @@
+//! Which task is next.
+//!
+//! Ordinarily: the slot (three times in a row at most), the deque newest first, then, in turn, the
+//! ring of pinned tasks and the ring of those that yielded; with all empty the re-entry queue, the
+//! injector, and other workers' queues. Newest first would starve the old, so
+//!
+//! - every 61st pick takes the oldest from the injector, the ring of pinned tasks, the deque or the
+//!   ring of the others: each time another of them leads, and the first that has something serves;
+//! - every 16th pick looks into the re-entry queue first;
+//! - the first two picks of a worker that comes to a carrier serve the injector, or the oldest of
+//!   its own queues, and the carrier's pinned tasks: by turns first and second;
+//! - a worker that was with its carrier for 16 picks goes to the first carrier in line.
+
+use super::Worker;
+use crate::carrier::Carrier;
+use crate::metrics::Counter;
+use crate::shared::Shared;
+use crate::task::TaskRef;
+
+const FAIR_EVERY: u32 = 61;
+const REENTRY_EVERY: u32 = 16;
+
+/// How often an empty worker looks at the others before it goes idle.
+const SEARCH_ROUNDS: u32 = 4;
+
+/// The next task for the worker that this carrier owns.
+pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
+    let shared = carrier.shared();
+    // SAFETY: this is the carrier's thread, in its loop: the word says `RUN`.
+    let (tick, tenure) = unsafe {
+        carrier.with_worker(|worker| {
+            worker.tick = worker.tick.wrapping_add(1);
+            worker.tenure = worker.tenure.saturating_add(1);
+            (worker.tick, worker.tenure)
+        })
+    }?;
+    if tenure <= 2
+        && let Some(task) = first(carrier, tick)
+    {
+        return Some(task);
+    }
+    if tick.is_multiple_of(FAIR_EVERY)
+        && let Some(task) = fair(carrier, tick / FAIR_EVERY)
+    {
+        return Some(task);
+    }
+    if tick.is_multiple_of(REENTRY_EVERY)
+        && let Some(task) = shared.reentry.pop()
+    {
+        return Some(task);
+    }
+    local(carrier, tick)
+        .or_else(|| shared.reentry.pop())
+        .or_else(|| shared.injector.pop())
+        .or_else(|| search(carrier))
+}
+
+/// The first picks of a worker on this carrier: the carrier stood in line for its pinned tasks, and
+/// the worker may have been handed about while its own queues waited.
+#[cold]
+fn first(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
+    let queued = || {
+        let injected = carrier.shared().injector.pop();
+        // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the queues.
+        injected.or_else(|| unsafe { carrier.with_worker(|worker| worker.queues.pop_oldest()) }?)
+    };
+    if tick.is_multiple_of(2) {
+        pinned(carrier).or_else(queued)
+    } else {
+        queued().or_else(|| pinned(carrier))
+    }
+}
+
+/// The oldest of the pinned tasks.
+fn pinned(carrier: &Carrier) -> Option<TaskRef> {
+    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the ring.
+    unsafe { carrier.with_ring(|ring| ring.pop_front()) }
+}
+
+/// The oldest of the tasks that yielded and may move.
+fn yielded(carrier: &Carrier) -> Option<TaskRef> {
+    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the queues.
+    unsafe { carrier.with_worker(|worker| worker.queues.pop_yielded()) }?
+}
+
+/// From the carrier's and the worker's own queues.
+#[inline]
+fn local(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
+    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the queues.
+    let newest = unsafe { carrier.with_worker(|worker| worker.queues.pop()) }?;
+    if newest.is_some() {
+        return newest;
+    }
+    if tick.is_multiple_of(2) {
+        pinned(carrier).or_else(|| yielded(carrier))
+    } else {
+        yielded(carrier).or_else(|| pinned(carrier))
+    }
+}
+
+/// The oldest task of one place after the other, beginning with another place each time.
+fn fair(carrier: &Carrier, turn: u32) -> Option<TaskRef> {
+    (0..4).find_map(|place| match (turn + place) % 4 {
+        0 => carrier.shared().injector.pop(),
+        1 => pinned(carrier),
+        // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the queues.
+        2 => unsafe { carrier.with_worker(|worker| worker.queues.pop_oldest()) }?,
+        _ => yielded(carrier),
+    })
+}
+
+/// From other workers' queues; the worker is counted as searching while it looks.
+fn search(carrier: &Carrier) -> Option<TaskRef> {
+    let shared = carrier.shared();
+    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the queues.
+    unsafe {
+        carrier.with_worker(|worker| {
+            if !worker.searching {
+                // Half of the workers searching are enough to find what there is.
+                if 2 * shared.lobby.searching() >= shared.shown.len() {
+                    return None;
+                }
+                worker.searching = true;
+                shared.lobby.start_searching();
+            }
+            let found = (0..SEARCH_ROUNDS).find_map(|round| {
+                (0..(50 << round) - 50).for_each(|_| std::hint::spin_loop());
+                steal(shared, worker).or_else(|| shared.injector.pop())
+            });
+            if found.is_some() {
+                worker.count(Counter::Steals);
+            }
+            found
+        })
+    }?
+}
+
+/// From each other worker once, beginning anywhere.
+fn steal(shared: &Shared, worker: &mut Worker) -> Option<TaskRef> {
+    let workers = shared.shown.len();
+    let start = worker.random_below(workers);
+    (0..workers)
+        .map(|offset| (start + offset) % workers)
+        .filter(|index| *index != worker.index)
+        .find_map(|index| worker.queues.steal_from(&shared.shown[index].queues))
+}
+
+/// The carrier's worker has work. If it was the last to search, the search passes on: what was
+/// queued meanwhile counted on it.
+#[inline]
+pub(super) fn found_work(carrier: &Carrier) {
+    if stop_searching(carrier) {
+        carrier.shared().after_queueing();
+    }
+}
+
+/// The carrier's worker does not search any more. True: it was the last that did.
+#[inline]
+pub(super) fn stop_searching(carrier: &Carrier) -> bool {
+    // SAFETY: this is the carrier's thread, in its loop.
+    let searched = unsafe { carrier.with_worker(|worker| std::mem::take(&mut worker.searching)) };
+    searched == Some(true) && carrier.shared().lobby.stop_searching()
+}

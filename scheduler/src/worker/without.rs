@@ -1,0 +1,141 @@
+//! A carrier without a worker: how it gives its own away, and gets one again.
+//!
+//! It sleeps among the spares, who are given a worker when there is work, or stands in line, because
+//! it has something that only it can run. On either way it looks again after it has said so, at
+//! what it may have missed.
+
+use super::Worker;
+use super::pick::stop_searching;
+use crate::carrier::Carrier;
+use crate::idle::Placed;
+use crate::sync::atomic::{Ordering, fence};
+use std::time::Duration;
+
+/// How many picks a worker stays with a carrier before it goes to one in line.
+const TENURE: u32 = 16;
+
+/// How long a spare that holds no tasks sleeps before it ends, if there are enough others.
+const SPARE_LINGER: Duration = Duration::from_secs(10);
+
+/// Has the worker been here for long enough, and does somebody stand in line for one?
+#[inline]
+pub(super) fn is_due_to_cede(carrier: &Carrier) -> bool {
+    carrier.shared().lobby.in_line() > 0
+        // SAFETY: this is the carrier's thread, in its loop: the word says `RUN`.
+        && unsafe { carrier.with_worker(|worker| worker.tenure > TENURE) } == Some(true)
+}
+
+/// Gives the worker to the first in line. The carrier follows at the end of the line if it has
+/// pinned work. False: it is to end.
+pub(super) fn cede(carrier: &Carrier) -> bool {
+    // SAFETY: this is the carrier's thread, in its loop.
+    let returns = unsafe { carrier.with_ring(|ring| !ring.is_empty()) };
+    stop_searching(carrier);
+    // Before the lobby knows it: who sees the carrier there must see what it is.
+    if returns {
+        carrier.word.wait();
+    } else {
+        carrier.word.spare();
+    }
+    let Some(first) = carrier.shared().lobby.cede(carrier.as_ref(), returns) else {
+        // Nobody is in line any more.
+        carrier.word.run();
+        return true;
+    };
+    // SAFETY: this is the carrier's thread, in its loop, and the word does not say `RUN`.
+    if let Some(worker) = unsafe { carrier.take_worker() } {
+        first.give(worker);
+    }
+    if !returns {
+        return sleep_as_spare(carrier);
+    }
+    let Some(worker) = wait_for_gift(carrier) else { return false };
+    // SAFETY: this is the carrier's thread, in its loop, without a worker.
+    unsafe { carrier.put_worker(worker) };
+    true
+}
+
+/// Nothing to do: the worker goes to the line or to the idle ones, the carrier to the spares.
+/// False: it is to end.
+pub(super) fn retire(carrier: &Carrier) -> bool {
+    stop_searching(carrier);
+    tracing::trace!(target: "sortie::carrier", carrier = carrier.index, "idle");
+    carrier.word.spare();
+    // SAFETY: this is the carrier's thread, in its loop, and the word says `SPARE`.
+    let Some(worker) = (unsafe { carrier.take_worker() }) else { return true };
+    if let Placed::Given(worker, first) = carrier.shared().lobby.retire(worker, carrier.as_ref()) {
+        first.give(worker);
+    }
+    sleep_as_spare(carrier)
+}
+
+/// A carrier in its loop that has lost its worker. False: it is to end.
+pub(super) fn become_spare(carrier: &Carrier) -> bool {
+    if carrier.shared().is_stopping() {
+        return false;
+    }
+    tracing::trace!(target: "sortie::carrier", carrier = carrier.index, "spare");
+    carrier.word.spare();
+    carrier.shared().lobby.add_spare(carrier.as_ref());
+    sleep_as_spare(carrier)
+}
+
+/// Sleeps among the spares until a worker comes. False: the carrier is to end.
+///
+/// First looks once more at what it may have missed: pinned tasks, in the ring or come by mail
+/// (carrier.summons), and queued work with an idle worker (idle.counters).
+fn sleep_as_spare(carrier: &Carrier) -> bool {
+    let shared = carrier.shared();
+    // ORDERING(carrier.summons): SeqCst, between the store of `SPARE` and the look at the mailbox;
+    // pairs with the fence between push and look in `Shared::submit`.
+    // ORDERING(idle.counters): SeqCst, between the idle worker's count and the look at the queues;
+    // pairs with the fence between push and look in `Shared::after_queueing`.
+    fence(Ordering::SeqCst);
+    // SAFETY: this is the carrier's thread, in its loop.
+    let has_pinned_work = unsafe { carrier.with_ring(|ring| !ring.is_empty()) };
+    if has_pinned_work {
+        shared.summon(carrier);
+    } else if shared.work_waits()
+        && let Some(mut worker) = shared.lobby.reclaim(carrier.as_ref())
+    {
+        // Whoever queued work meanwhile counts on a search to find it.
+        worker.searching = true;
+        shared.lobby.start_searching();
+        // SAFETY: this is the carrier's thread, in its loop, without a worker.
+        unsafe { carrier.put_worker(worker) };
+        return true;
+    }
+    // One limited sleep decides whether this spare is too many: an idle runtime wakes nobody.
+    let mut lingers = true;
+    loop {
+        if let Some(worker) = carrier.take_gift() {
+            // SAFETY: as above.
+            unsafe { carrier.put_worker(worker) };
+            return true;
+        }
+        if shared.is_stopping() {
+            return false;
+        }
+        if carrier.pinned.get() > 0 || !std::mem::take(&mut lingers) {
+            carrier.parker.park();
+        } else if !carrier.parker.park_timeout(SPARE_LINGER)
+            && shared.lobby.dismiss(carrier.as_ref(), shared.config.workers)
+        {
+            return false;
+        }
+    }
+}
+
+/// Sleeps in line until a worker comes; `None` if none will.
+pub(crate) fn wait_for_gift(carrier: &Carrier) -> Option<Box<Worker>> {
+    loop {
+        if let Some(worker) = carrier.take_gift() {
+            return Some(worker);
+        }
+        if carrier.shared().is_terminated() {
+            // One that is still on its way is swept up by the shutdown.
+            return None;
+        }
+        carrier.parker.park();
+    }
+}

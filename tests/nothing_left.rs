@@ -1,0 +1,65 @@
+//! After its end nothing of a runtime is left, however often that is done.
+
+use sortie::native::{self, Target};
+use sortie_test::{MODES, WORKERS, each_of, each_setting, leaks, until};
+use std::time::Duration;
+
+static NANOSLEEP: Target = Target::named("natives_nanosleep");
+
+/// Bytes that are allocated now.
+fn heap() -> usize {
+    // SAFETY: only reads the allocator's counts.
+    let info = unsafe { libc::mallinfo2() };
+    info.uordblks + info.hblkhd
+}
+
+#[test]
+fn after_two_hundred_starts_and_ends() {
+    each_setting(|case| {
+        let round = || {
+            let runtime = case.runtime();
+            let tasks: Vec<_> = (0..10)
+                .map(|n| {
+                    runtime.spawn(move || {
+                        sortie::yield_now();
+                        if n % 5 == 0 {
+                            native::call(&NANOSLEEP, || sortie_natives::nanosleep(20_000));
+                        }
+                        sortie::spawn(sortie::yield_now).join().unwrap();
+                        n
+                    })
+                })
+                .collect();
+            drop(runtime.spawn(|| sortie::sleep(Duration::MAX)));
+            for (n, task) in tasks.into_iter().enumerate() {
+                assert_eq!(task.join().unwrap(), n);
+            }
+            let report = runtime.shutdown(Duration::from_secs(10));
+            assert!(report.is_clean(), "{report}");
+            until("the threads are gone", || leaks::threads(&case.thread_name).is_empty());
+        };
+        (0..10).for_each(|_| round());
+        let before = heap();
+        (0..25).for_each(|_| round());
+        let grown = heap().saturating_sub(before);
+        // 200 over all cases. One leaked carrier or task a round would be more than this.
+        assert!(grown < 25 * 100, "{grown} bytes more are allocated");
+    });
+}
+
+/// The check itself sees what it is there for.
+#[test]
+fn while_a_runtime_lives_the_checks_see_it() {
+    each_of(&WORKERS, &MODES, |runtime| {
+        let before = leaks::slabs();
+        let (send, inside) = std::sync::mpsc::channel();
+        drop(runtime.spawn(move || {
+            send.send(()).unwrap();
+            sortie::sleep(Duration::MAX);
+        }));
+        inside.recv().unwrap();
+        assert!(leaks::slabs() >= before && leaks::slabs() > 0);
+        let threads = leaks::threads(&runtime.case.thread_name);
+        assert!(threads.len() > runtime.case.workers, "{threads:?}");
+    });
+}
