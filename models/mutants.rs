@@ -248,7 +248,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
     },
     Repeated {
         file: "shared.rs",
-        model: "idle.rs",
+        model: "idle/mod.rs",
         text: "fence(Ordering::SeqCst);
         if self.lobby.idle() > 0 {
             if self.lobby.searching() == 0 {
@@ -260,13 +260,13 @@ pub(crate) const REPEATED: &[Repeated] = &[
     },
     Repeated {
         file: "worker/pick.rs",
-        model: "idle.rs",
+        model: "idle/mod.rs",
         text: "if stop_searching(carrier) {
         carrier.shared().after_queueing();",
     },
     Repeated {
         file: "worker/without.rs",
-        model: "idle.rs",
+        model: "idle/mod.rs",
         text: "worker.searching = true;
         shared.lobby.start_searching();",
     },

@@ -42,8 +42,9 @@ fn after_two_hundred_starts_and_ends() {
         let before = heap();
         (0..25).for_each(|_| round());
         let grown = heap().saturating_sub(before);
-        // 200 over all cases. One leaked carrier or task a round would be more than this.
-        assert!(grown < 25 * 100, "{grown} bytes more are allocated");
+        // 200 over all cases. Caches of the allocator and of threads settle meanwhile; a runtime that
+        // is leaked every third time is more than this.
+        assert!(grown < 24 << 10, "{grown} bytes more are allocated");
     });
 }
 
@@ -59,7 +60,9 @@ fn while_a_runtime_lives_the_checks_see_it() {
         }));
         inside.recv().unwrap();
         assert!(leaks::slabs() >= before && leaks::slabs() > 0);
-        let threads = leaks::threads(&runtime.case.thread_name);
-        assert!(threads.len() > runtime.case.workers, "{threads:?}");
+        // Its workers' carriers and its monitor; a new thread has its name a moment later.
+        until("all threads are there", || {
+            leaks::threads(&runtime.case.thread_name).len() > runtime.case.workers
+        });
     });
 }

@@ -367,9 +367,12 @@ impl Shared {
         self.metrics.add(Counter::CarriersEnded);
         tracing::debug!(target: "sortie::carrier", carrier = carrier.index, "end");
         let mut ended = self.ended.lock();
-        ended.retain(|thread| !thread.is_finished());
+        let gone: Vec<_> = ended.extract_if(.., |thread| thread.is_finished()).collect();
         ended.extend(carrier.thread.lock().take());
         drop(ended);
+        for thread in gone {
+            let _ = thread.join();
+        }
         self.arena.release(carrier.as_ref());
         // ORDERING(shared.threads): Release, pairs with the Acquire in the shutdown: who finds none
         // left finds all their handles.

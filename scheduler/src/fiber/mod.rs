@@ -31,6 +31,7 @@ use crate::stack::Stack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
+use std::ptr::NonNull;
 
 /// Why a fiber gave the thread back to whoever resumed it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,45 +55,66 @@ pub(crate) struct Body {
 
 type Switch = Yielder<(), Reason>;
 
-/// A fiber, at an address that stays. See the module.
+/// A fiber. See the module.
 pub(crate) struct Fiber {
     coroutine: ManuallyDrop<Coroutine<(), Reason, (), Stack>>,
-    link: Box<Link>,
+    /// In the fiber's first frame.
+    frame: NonNull<Frame>,
 }
 
-/// What both sides of the switch know. Lives at one address as long as the fiber.
-struct Link {
+/// What the fiber's first frame holds, at one address as long as the fiber.
+struct Frame {
     /// The next body; `None` ends the fiber.
     body: Cell<Option<Body>>,
-    /// The fiber's own handle to suspend by; set when it first runs.
-    switch: Cell<*const Switch>,
+    /// The fiber's own handle to suspend by.
+    switch: NonNull<Switch>,
 }
 
 /// The fiber's inner side: what code on the fiber uses to leave it. Valid while the fiber lives.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Inside(*const Link);
+pub(crate) struct Inside(NonNull<Switch>);
 
-// SAFETY: a fiber is a stack and two boxes that nobody else refers to. Moving the handle runs
-// nothing; resuming is what needs care, and it is unsafe. See the module.
+// SAFETY: a fiber is a stack that nobody else refers to. Moving the handle runs nothing; resuming is
+// what needs care, and it is unsafe. See the module.
 unsafe impl Send for Fiber {}
 
 impl Fiber {
     /// A fiber on `stack`, without a body yet.
     pub(crate) fn new(stack: Stack) -> Fiber {
-        let link = Box::new(Link { body: Cell::new(None), switch: Cell::new(std::ptr::null()) });
-        let inside = Inside(&raw const *link);
-        let coroutine = Coroutine::with_stack(stack, move |switch: &Switch, ()| inside.run(switch));
-        Fiber { coroutine: ManuallyDrop::new(coroutine), link }
+        let born: Cell<Option<NonNull<Frame>>> = Cell::new(None);
+        let cradle = NonNull::from(&born);
+        let mut coroutine = Coroutine::with_stack(stack, move |switch: &Switch, ()| {
+            let frame = Frame { body: Cell::new(None), switch: NonNull::from(switch) };
+            // SAFETY: this part runs inside the resume below, while `born` is there.
+            unsafe { cradle.as_ref() }.set(Some(NonNull::from(&frame)));
+            switch.suspend(Reason::Done);
+            while let Some(body) = frame.body.take() {
+                // SAFETY: `prepare` was given a body and its argument for exactly one run.
+                unsafe { (body.run)(body.argument) };
+                switch.suspend(Reason::Done);
+            }
+        });
+        // Into the first frame, so that it is known from outside.
+        let first = coroutine.resume(());
+        debug_assert!(matches!(first, CoroutineResult::Yield(Reason::Done)));
+        let frame = born.get().expect("set by the first frame");
+        Fiber { coroutine: ManuallyDrop::new(coroutine), frame }
+    }
+
+    /// The first frame.
+    fn frame(&self) -> &Frame {
+        // SAFETY: the frame stays on the fiber's stack until `into_stack`, which takes the fiber.
+        unsafe { self.frame.as_ref() }
     }
 
     /// Gives the fiber its next body, which runs at the next [`Fiber::resume`].
     pub(crate) fn prepare(&mut self, body: Body) {
-        self.link.body.set(Some(body));
+        self.frame().body.set(Some(body));
     }
 
     /// The inner side, for the body.
     pub(crate) fn inside(&self) -> Inside {
-        Inside(&raw const *self.link)
+        Inside(self.frame().switch)
     }
 
     /// Runs the fiber on this thread until it suspends.
@@ -113,7 +135,7 @@ impl Fiber {
     /// # Safety
     /// The fiber has no body: it is new, or its last suspension was [`Reason::Done`].
     pub(crate) unsafe fn into_stack(mut self) -> Stack {
-        self.link.body.set(None);
+        self.frame().body.set(None);
         let end = self.coroutine.resume(());
         debug_assert!(matches!(end, CoroutineResult::Return(())));
         // SAFETY: the fiber is dropped here and does not touch the coroutine again.
@@ -124,34 +146,19 @@ impl Fiber {
 
 impl std::fmt::Debug for Fiber {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fiber").field("started", &self.coroutine.started()).finish_non_exhaustive()
+        f.debug_struct("Fiber").field("done", &self.coroutine.done()).finish_non_exhaustive()
     }
 }
 
 impl Inside {
-    /// The fiber's first and last frame: one body after another.
-    fn run(self, switch: &Switch) {
-        // SAFETY: the link lives as long as the fiber, whose stack this frame is on.
-        let link = unsafe { &*self.0 };
-        link.switch.set(switch);
-        while let Some(body) = link.body.take() {
-            // SAFETY: `prepare` was given a body and its argument for exactly one run.
-            unsafe { (body.run)(body.argument) };
-            switch.suspend(Reason::Done);
-        }
-    }
-
     /// The handle to suspend by.
     ///
     /// # Safety
     /// The caller runs on this fiber.
     #[inline]
     unsafe fn switch<'a>(self) -> &'a Switch {
-        // SAFETY: the link lives as long as the fiber, whose stack the caller is on.
-        let link = unsafe { &*self.0 };
-        // SAFETY: code on the fiber runs inside `run`, which set the handle; it lies on the
-        // fiber's stack, which stays.
-        unsafe { &*link.switch.get() }
+        // SAFETY: the handle lies on the fiber's stack, below the caller's frame, and stays.
+        unsafe { self.0.as_ref() }
     }
 
     /// Leaves the fiber; returns when it is resumed, perhaps on another thread.
