@@ -30,7 +30,8 @@ use std::time::{Duration, Instant};
 
 /// Somebody about to wait. Stays on the thread or the fiber that made it.
 pub(crate) enum Waiter {
-    Task(TaskRef),
+    /// The current task: its own frames keep it.
+    Task(NonNull<Header>),
     Thread(Arc<Parker>),
 }
 
@@ -78,7 +79,7 @@ impl Waiter {
         match managed() {
             Some((_, task)) => {
                 announce(task);
-                Waiter::Task(reference(task))
+                Waiter::Task(NonNull::from(task))
             }
             None => Waiter::Thread(current::thread_parker()),
         }
@@ -87,7 +88,8 @@ impl Waiter {
     /// What ends the wait.
     pub(crate) fn waker(&self) -> Waker {
         match self {
-            Waiter::Task(task) => Waker::Task(task.clone()),
+            // SAFETY: a waiter stays in the frames of the task that made it.
+            Waiter::Task(task) => Waker::Task(reference(unsafe { task.as_ref() })),
             Waiter::Thread(parker) => Waker::Thread(parker.clone()),
         }
     }
@@ -209,21 +211,20 @@ pub(crate) fn yield_now() -> bool {
 /// Waits until `duration` has passed.
 pub(crate) fn sleep(duration: Duration) {
     let waiter = Waiter::new();
-    let until = Instant::now().checked_add(duration);
-    match (&waiter, until) {
-        (Waiter::Task(task), Some(until)) => {
-            if task.shared.timers.set(until, waiter.waker()) {
-                task.shared.gate.ring();
-            }
-            while Instant::now() < until {
-                waiter.pause();
-            }
-        }
+    let Waiter::Task(task) = &waiter else { return std::thread::sleep(duration) };
+    // SAFETY: a waiter stays in the frames of the task that made it.
+    let shared = &unsafe { task.as_ref() }.shared;
+    let Some(until) = Instant::now().checked_add(duration) else {
         // Past the end of the clock: for ever, or until an abort.
-        (Waiter::Task(_), None) => loop {
+        loop {
             waiter.pause();
-        },
-        (Waiter::Thread(_), _) => std::thread::sleep(duration),
+        }
+    };
+    if shared.timers.set(until, waiter.waker()) {
+        shared.gate.ring();
+    }
+    while Instant::now() < until {
+        waiter.pause();
     }
 }
 
