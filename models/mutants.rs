@@ -259,6 +259,30 @@ pub(crate) const REPEATED: &[Repeated] = &[
         }",
     },
     Repeated {
+        file: "shared.rs",
+        model: "idle/mod.rs",
+        text: "if self.lobby.stop_searching() {
+                    self.look_again();",
+    },
+    Repeated {
+        file: "shared.rs",
+        model: "idle/mod.rs",
+        text: "if self.lobby.spares() > 0 {
+            self.look_again();",
+    },
+    Repeated {
+        file: "shared.rs",
+        model: "idle/mod.rs",
+        text: "fence(Ordering::SeqCst);
+        if self.work_waits() {
+            self.after_queueing();",
+    },
+    Repeated {
+        file: "worker/without.rs",
+        model: "idle/mod.rs",
+        text: "shared.look_again();",
+    },
+    Repeated {
         file: "worker/pick.rs",
         model: "idle/mod.rs",
         text: "if stop_searching(carrier) {

@@ -46,10 +46,13 @@ struct Options {
     /// Use the default runtime, whose started tasks stay on their thread, and not a migrating one
     #[arg(long)]
     safe: bool,
-    /// Tasks that query, each a write, and a read by a connection of its own
+    /// Tasks that query
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     queries: u32,
-    /// Rows that each of them writes and sums up
+    /// How often each of them writes and reads
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    rounds: u32,
+    /// Rows in each write
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     rows: u32,
     /// Tasks that compute; as many as workers if not given
@@ -67,6 +70,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     }
     let plan = Plan {
         queries: options.queries,
+        rounds: options.rounds,
         rows: options.rows,
         computing: options.computing.unwrap_or(options.workers),
         alone: Duration::from_millis(options.alone_ms),

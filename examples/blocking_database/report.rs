@@ -20,13 +20,13 @@ pub(crate) fn write(
     let right: u32 = trials.iter().map(|(_, trial)| trial.right).sum();
     let wrong: usize = trials.iter().map(|(_, trial)| trial.wrong.len()).sum();
     match wrong {
-        0 => writeln!(out, "queries: {right} right, none wrong"),
-        wrong => writeln!(out, "queries: {right} right, {wrong} WRONG"),
+        0 => writeln!(out, "tasks that query: {right} right, none wrong"),
+        wrong => writeln!(out, "tasks that query: {right} right, {wrong} WRONG"),
     }
 }
 
 fn paces(trials: &[(&str, Trial)]) -> comfy_table::Table {
-    let heads = ["", "took", "computed", "pace", "longest stall", "queries"];
+    let heads = ["", "took", "computed", "pace", "longest stall", "tasks right"];
     let mut table = table(&heads, 1);
     let pace = |trial: &Trial| trial.pace.pieces as f64 / trial.took.as_secs_f64();
     let alone = trials.first().map_or(0.0, |(_, trial)| pace(trial));

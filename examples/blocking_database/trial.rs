@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Plan {
     pub(crate) queries: u32,
+    pub(crate) rounds: u32,
     pub(crate) rows: u32,
     pub(crate) computing: u16,
     pub(crate) alone: Duration,
@@ -31,7 +32,7 @@ pub(crate) enum How {
 pub(crate) struct Trial {
     pub(crate) took: Duration,
     pub(crate) pace: Pace,
-    /// Queries whose result was right.
+    /// Tasks whose queries all had the right result.
     pub(crate) right: u32,
     /// What went wrong with the others.
     pub(crate) wrong: Vec<String>,
@@ -85,7 +86,7 @@ fn queries(plan: Plan, door: Door, path: &Path, steps: &Steps) -> Vec<Result<(),
     let tasks = (0..plan.queries).map(|task| {
         let (database, steps) = (database.clone(), steps.clone());
         sortie::spawn(move || {
-            let result = query(&database, task, plan.rows);
+            let result = query(&database, task, plan);
             steps.step();
             result
         })
@@ -96,7 +97,7 @@ fn queries(plan: Plan, door: Door, path: &Path, steps: &Steps) -> Vec<Result<(),
         result.flatten().map_err(|error| format!("query {task}: {error}"))
     });
     let mut results: Vec<_> = results.collect();
-    let expected = i64::from(plan.queries) * i64::from(plan.rows);
+    let expected = i64::from(plan.queries) * i64::from(plan.rounds) * i64::from(plan.rows);
     match Arc::into_inner(database).map(Database::end) {
         Some(Ok(found)) if found == expected => {}
         end => results.push(Err(format!("values in the end: {end:?}, expected {expected}"))),
@@ -104,18 +105,18 @@ fn queries(plan: Plan, door: Door, path: &Path, steps: &Steps) -> Vec<Result<(),
     results
 }
 
-/// One query: writes values and reads their sum back.
-fn query(database: &Database, task: u32, rows: u32) -> Result<(), String> {
+/// One task's queries: in each round it writes values, and reads the sum of all it wrote.
+fn query(database: &Database, task: u32, plan: Plan) -> Result<(), String> {
     let said = |error: rusqlite::Error| error.to_string();
-    database.write(task, rows).map_err(said)?;
     let mut reader = database.open().map_err(said)?;
-    let found = database.read(&mut reader, task).map_err(said)?;
-    database.close(reader).map_err(said)?;
-    let rows = i64::from(rows);
-    let expected = (rows, rows * (rows + 1) / 2);
-    if found == expected {
-        Ok(())
-    } else {
-        Err(format!("count and sum are {found:?}, expected {expected:?}"))
+    for round in 1..=i64::from(plan.rounds) {
+        database.write(task, plan.rows).map_err(said)?;
+        let found = database.read(&mut reader, task).map_err(said)?;
+        let rows = i64::from(plan.rows);
+        let expected = (round * rows, round * (rows * (rows + 1) / 2));
+        if found != expected {
+            return Err(format!("count and sum are {found:?}, expected {expected:?}"));
+        }
     }
+    database.close(reader).map_err(said)
 }

@@ -219,6 +219,17 @@ impl Shared {
         }
     }
 
+    /// To be called by one who gives up what others may have counted on: queued work that they left
+    /// to it is somebody's again.
+    pub(crate) fn look_again(&self) {
+        // ORDERING(idle.counters): SeqCst, between what was given up and the look at the queues;
+        // pairs with the fence in `after_queueing`.
+        fence(Ordering::SeqCst);
+        if self.work_waits() {
+            self.after_queueing();
+        }
+    }
+
     /// Wakes a carrier for an idle worker, to search.
     #[cold]
     pub(crate) fn rouse(&self) {
@@ -235,7 +246,10 @@ impl Shared {
                 self.start_carrier_for(worker);
             }
             Some(Placed::Idle) | None => {
-                self.lobby.stop_searching();
+                // Nobody will search after all, but others may have counted on it meanwhile.
+                if self.lobby.stop_searching() {
+                    self.look_again();
+                }
             }
         }
     }
@@ -262,14 +276,7 @@ impl Shared {
         match self.lobby.place(worker, self.work_is_queued()) {
             Placed::Given(worker, carrier) => carrier.give(worker),
             Placed::NoSpare(worker) => self.start_carrier_for(worker),
-            Placed::Idle => {
-                // ORDERING(idle.counters): SeqCst, between the idle worker's count and the look at
-                // the queues; pairs with the fence in `after_queueing`.
-                fence(Ordering::SeqCst);
-                if self.work_waits() && self.lobby.searching() == 0 {
-                    self.rouse();
-                }
-            }
+            Placed::Idle => self.look_again(),
         }
     }
 
@@ -287,6 +294,10 @@ impl Shared {
         }
         if was_searching {
             self.lobby.stop_searching();
+        }
+        // A carrier may have become a spare while this worker was nobody's.
+        if self.lobby.spares() > 0 {
+            self.look_again();
         }
         // ORDERING: Relaxed, as above.
         if self.saturated.swap(true, Ordering::Relaxed) {

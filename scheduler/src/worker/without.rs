@@ -105,6 +105,8 @@ fn sleep_as_spare(carrier: &Carrier) -> bool {
         unsafe { carrier.put_worker(worker) };
         return true;
     }
+    // Work that was left to this carrier's search, and that it has no worker for now.
+    shared.look_again();
     // One limited sleep decides whether this spare is too many: an idle runtime wakes nobody.
     let mut lingers = true;
     loop {

@@ -43,9 +43,8 @@ impl Case {
     /// In the mode `Migrating` the test promises what that asks for: no task keeps things of its
     /// thread over a suspension.
     pub fn builder(&self) -> Builder {
-        let builder = Runtime::builder()
-            .workers(self.workers)
-            .thread_name(self.thread_name.clone());
+        let builder =
+            Runtime::builder().workers(self.workers).thread_name(self.thread_name.clone());
         match self.mode {
             Mode::Pinned => builder,
             // SAFETY: the tests keep the promise, see above.
@@ -98,10 +97,7 @@ pub fn each(test: impl Fn(&Running<'_>)) {
 /// As [`each`].
 pub fn each_of(workers: &[usize], modes: &[Mode], test: impl Fn(&Running<'_>)) {
     run_cases(workers, modes, |case| {
-        let running = Running {
-            case,
-            runtime: case.runtime(),
-        };
+        let running = Running { case, runtime: case.runtime() };
         let handle = running.handle();
         watchdog::show(&handle);
         test(&running);
@@ -151,11 +147,7 @@ fn case(workers: usize, mode: Mode) -> Case {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     // The kernel keeps 15 bytes, of which four are for what the runtime adds.
     let number = NEXT.fetch_add(1, Ordering::Relaxed);
-    Case {
-        workers,
-        mode,
-        thread_name: format!("st{number:x}-w"),
-    }
+    Case { workers, mode, thread_name: format!("st{number:x}-w") }
 }
 
 fn run_case(case: &Case, test: impl FnOnce(&Case)) {

@@ -18,12 +18,9 @@ impl Drops {
     }
 
     /// A value that counts when it is dropped.
-    #[must_use]
     pub fn value(&self) -> Counted {
         self.made.fetch_add(1, Ordering::SeqCst);
-        Counted {
-            dropped: self.dropped.clone(),
-        }
+        Counted { dropped: self.dropped.clone() }
     }
 
     /// How many values were made.
@@ -44,11 +41,7 @@ impl Drops {
     /// If not.
     #[track_caller]
     pub fn check(&self) {
-        assert_eq!(
-            self.dropped(),
-            self.made(),
-            "dropped, of all that were made"
-        );
+        assert_eq!(self.dropped(), self.made(), "dropped, of all that were made");
     }
 }
 

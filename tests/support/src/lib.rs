@@ -44,10 +44,9 @@ pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
 pub fn text_of(payload: Box<dyn std::any::Any + Send>) -> String {
     match payload.downcast::<String>() {
         Ok(text) => *text,
-        Err(payload) => payload
-            .downcast_ref::<&'static str>()
-            .expect("a payload that is text")
-            .to_string(),
+        Err(payload) => {
+            payload.downcast_ref::<&'static str>().expect("a payload that is text").to_string()
+        }
     }
 }
 

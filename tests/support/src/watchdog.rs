@@ -33,11 +33,7 @@ pub(crate) fn watch(case: &Case) -> Watch {
     });
     let what = format!("{} workers, {:?}", case.workers, case.mode);
     println!("{what}:");
-    set(Some(Watched {
-        deadline: Some(Instant::now() + LIMIT),
-        what,
-        handle: None,
-    }));
+    set(Some(Watched { deadline: Some(Instant::now() + LIMIT), what, handle: None }));
     Watch(())
 }
 
@@ -85,10 +81,7 @@ fn main() {
         .unwrap_or_else(PoisonError::into_inner);
     }
     if let Some(watched) = &*watched {
-        say(&format!(
-            "the case took more than {LIMIT:?}: {}",
-            watched.what
-        ));
+        say(&format!("the case took more than {LIMIT:?}: {}", watched.what));
         if let Some(handle) = &watched.handle {
             say(&format!("{:#?}", handle.snapshot()));
         }
