@@ -74,7 +74,8 @@ fn in_a_callback() {
 #[test]
 fn on_a_thread_without_a_task() {
     each(|_runtime| {
-        let calls: [(Event, fn() -> Result<(), TransitionError>); 4] = [
+        type Call = fn() -> Result<(), TransitionError>;
+        let calls: [(Event, Call); 4] = [
             (Event::Leave, || leave(TARGET)),
             (Event::Enter, enter),
             (Event::ReverseEnter, reverse_enter),

@@ -39,12 +39,15 @@ fn after_two_hundred_starts_and_ends() {
             until("the threads are gone", || leaks::threads(&case.thread_name).is_empty());
         };
         (0..10).for_each(|_| round());
-        let before = heap();
-        (0..25).for_each(|_| round());
-        let grown = heap().saturating_sub(before);
-        // 200 over all cases. Caches of the allocator and of threads settle meanwhile; a runtime that
-        // is leaked every third time is more than this.
-        assert!(grown < 24 << 10, "{grown} bytes more are allocated");
+        // More than two hundred over all cases. The allocator's and the threads' caches settle at some
+        // time or other; what is leaked is more in each window.
+        let least = (0..4).map(|_| {
+            let before = heap();
+            (0..8).for_each(|_| round());
+            heap().saturating_sub(before)
+        });
+        let least = least.min().expect("four windows");
+        assert!(least < 4 << 10, "{least} bytes more are allocated after each 8 rounds");
     });
 }
 

@@ -7,7 +7,7 @@ use sortie::transition::{self, TransitionError};
 use sortie::{Place, Runtime, ShutdownReport};
 use sortie_natives::Gate;
 use sortie_test::drops::{Counted, Drops};
-use sortie_test::{Case, each_setting, until};
+use sortie_test::{each_setting, until};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

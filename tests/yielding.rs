@@ -77,7 +77,11 @@ fn a_flood_of_new_tasks_starves_no_old_one() {
                     drop(sortie::spawn(move || flood(next)));
                 }
             }
-            drop(sortie::spawn(move || flood(flag)));
+            // Several chains, so that one of them is always newer than the old task.
+            for _ in 0..8 {
+                let flag = flag.clone();
+                drop(sortie::spawn(move || flood(flag)));
+            }
             old.join().unwrap();
         });
     });

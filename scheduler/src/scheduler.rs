@@ -214,8 +214,8 @@ impl Shared {
         let Some(worker) = self.lobby.take_idle() else {
             return Ok(());
         };
-        self.start_carrier(worker).map_err(|(worker, error)| {
-            let _ = self.lobby.put_idle(worker);
+        self.start_carrier(Some(worker)).map_err(|(worker, error)| {
+            worker.map(|worker| self.lobby.put_idle(worker));
             error
         })
     }

@@ -283,11 +283,12 @@ impl Shared {
     /// Starts a thread for a worker; if none can be had the worker goes to the idle ones, where a
     /// carrier that comes back will find it, and its queued work stays stealable.
     fn start_carrier_for(&self, worker: Box<Worker>) {
-        let Err((mut worker, why)) = self.start_carrier(worker) else {
+        let Err((worker, why)) = self.start_carrier(Some(worker)) else {
             // ORDERING: Relaxed, it only keeps the event from being repeated.
             self.saturated.store(false, Ordering::Relaxed);
             return;
         };
+        let mut worker = worker.expect("given back with the error");
         let was_searching = std::mem::take(&mut worker.searching);
         if let Placed::Given(worker, carrier) = self.lobby.put_idle(worker) {
             carrier.give(worker);
@@ -313,10 +314,20 @@ impl Shared {
         );
     }
 
+    /// Starts a carrier without a worker, so that the next worker that is taken back finds a thread.
+    pub(crate) fn start_spare(&self) {
+        // Refused, there is none: the next one who needs a carrier will say so.
+        let _ = self.start_carrier(None);
+    }
+
+    /// Starts a thread, with a worker or as a spare.
+    ///
+    /// # Errors
+    /// The worker, given back, and why the thread was refused.
     pub(crate) fn start_carrier(
         &self,
-        worker: Box<Worker>,
-    ) -> Result<(), (Box<Worker>, std::io::Error)> {
+        worker: Option<Box<Worker>>,
+    ) -> Result<(), (Option<Box<Worker>>, std::io::Error)> {
         // ORDERING: Relaxed, a count with a limit; the thread itself is what matters.
         let room = self.threads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |threads| {
             (threads < self.config.carrier_cap()).then_some(threads + 1)
@@ -330,7 +341,9 @@ impl Shared {
         // SAFETY: takes over the count of the line above.
         let shared = unsafe { Arc::from_raw(self) };
         // The worker travels by the gift, so that a refused thread does not swallow it.
-        carrier.give(worker);
+        if let Some(worker) = worker {
+            carrier.give(worker);
+        }
         // Held over the start, so that the thread finds its own handle when it ends.
         let mut handle = carrier.thread.lock();
         let started = thread::Builder::new()
@@ -350,7 +363,7 @@ impl Shared {
                 Ok(())
             }
             Err(error) => {
-                let worker = carrier.take_gift().expect("given above, and no thread to take it");
+                let worker = carrier.take_gift();
                 // ORDERING: Relaxed, as above.
                 self.threads.fetch_sub(1, Ordering::Relaxed);
                 drop(handle);

@@ -7,8 +7,8 @@
 //! - every 61st pick takes the oldest from the injector, the ring of pinned tasks, the deque or the
 //!   ring of the others: each time another of them leads, and the first that has something serves;
 //! - every 16th pick looks into the re-entry queue first;
-//! - the first two picks of a worker that comes to a carrier serve the injector, or the oldest of
-//!   its own queues, and the carrier's pinned tasks: by turns first and second;
+//! - the first two picks of a worker that comes to a carrier serve the injector, and the oldest of the
+//!   carrier's ring and the worker's queues, by turns;
 //! - a worker that was with its carrier for 16 picks goes to the first carrier in line.
 
 use super::Worker;
@@ -56,19 +56,25 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
 }
 
 /// The first picks of a worker on this carrier: the carrier stood in line for its pinned tasks, and
-/// the worker may have been handed about while its own queues waited.
+/// the worker may have been handed about, one pick at a time, while its own queues waited.
 #[cold]
 fn first(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
-    let queued = || {
-        let injected = carrier.shared().injector.pop();
-        // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the queues.
-        injected.or_else(|| unsafe { carrier.with_worker(|worker| worker.queues.pop_oldest()) }?)
+    let injected = || carrier.shared().injector.pop();
+    let others = || {
+        (0..3).find_map(|place| match (tick / 4 + place) % 3 {
+            0 => pinned(carrier),
+            1 => oldest(carrier),
+            _ => yielded(carrier),
+        })
     };
-    if tick.is_multiple_of(2) {
-        pinned(carrier).or_else(queued)
-    } else {
-        queued().or_else(|| pinned(carrier))
-    }
+    // What comes from outside, timers among it, mostly goes first.
+    if tick.is_multiple_of(4) { others().or_else(injected) } else { injected().or_else(others) }
+}
+
+/// The oldest of the worker's deque.
+fn oldest(carrier: &Carrier) -> Option<TaskRef> {
+    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the queues.
+    unsafe { carrier.with_worker(|worker| worker.queues.pop_oldest()) }?
 }
 
 /// The oldest of the pinned tasks.
@@ -103,8 +109,7 @@ fn fair(carrier: &Carrier, turn: u32) -> Option<TaskRef> {
     (0..4).find_map(|place| match (turn + place) % 4 {
         0 => carrier.shared().injector.pop(),
         1 => pinned(carrier),
-        // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the queues.
-        2 => unsafe { carrier.with_worker(|worker| worker.queues.pop_oldest()) }?,
+        2 => oldest(carrier),
         _ => yielded(carrier),
     })
 }
