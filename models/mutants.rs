@@ -277,11 +277,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
         if self.work_waits() {
             self.after_queueing();",
     },
-    Repeated {
-        file: "worker/without.rs",
-        model: "idle/mod.rs",
-        text: "shared.look_again();",
-    },
+    Repeated { file: "worker/without.rs", model: "idle/mod.rs", text: "shared.look_again();" },
     Repeated {
         file: "worker/pick.rs",
         model: "idle/mod.rs",

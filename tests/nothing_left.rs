@@ -40,14 +40,14 @@ fn after_two_hundred_starts_and_ends() {
         };
         (0..10).for_each(|_| round());
         // More than two hundred over all cases. The allocator's and the threads' caches settle at some
-        // time or other; what is leaked is more in each window.
+        // time or other; what is leaked is more in each window, and a runtime is more than 2 KiB.
         let least = (0..4).map(|_| {
             let before = heap();
             (0..8).for_each(|_| round());
             heap().saturating_sub(before)
         });
         let least = least.min().expect("four windows");
-        assert!(least < 4 << 10, "{least} bytes more are allocated after each 8 rounds");
+        assert!(least < 16 << 10, "{least} bytes more are allocated after each 8 rounds");
     });
 }
 
