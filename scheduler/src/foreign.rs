@@ -94,6 +94,12 @@ pub(crate) fn attach(
     Ok(())
 }
 
+/// Is the thread of this carrier inside its runtime? For the thread itself.
+pub(crate) fn is_visiting(carrier: &Carrier) -> bool {
+    // ORDERING: Relaxed, the thread reads what it wrote itself.
+    carrier.visited.load(Ordering::Relaxed)
+}
+
 /// An attached thread comes into managed code: it waits for a worker, and lives as a task does, so that
 /// a shutdown waits for it.
 pub(crate) fn visit(carrier: &Carrier) -> Result<(), Terminated> {
@@ -155,6 +161,7 @@ impl Drop for Attachment {
         // ORDERING: Relaxed, the census lock orders it where it matters.
         let _lock = self.shared.census.lock();
         carrier.current.store(ptr::null_mut(), Ordering::Relaxed);
+        self.shared.living.remove(&self.task);
         refuse(self.task.clone(), Refusal::ShutDown);
         self.shared.arena.release(carrier);
     }

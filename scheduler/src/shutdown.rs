@@ -141,7 +141,7 @@ pub(crate) fn shutdown(shared: &Arc<Shared>, limit: Duration) -> Report {
             } else {
                 terminate(shared)
             };
-            shared.timers.clear();
+            shared.timers.close();
             shared.recover();
             shared.fibers.clear();
             ending.insert(Report { stragglers, elapsed: start.elapsed() }).clone()
@@ -206,6 +206,12 @@ fn terminate(shared: &Shared) -> Vec<Straggler> {
     shared.enter_stage(Stage::Terminated);
     // A carrier that has not left its task yet will see the stage before it frees one: see `census`.
     let _ = fence::heavy();
+    // Who is in native code now must not come back to a worker.
+    for carrier in shared.arena.all() {
+        if let Some(mut worker) = carrier.retake(carrier.word.load()) {
+            shared.fibers.give(worker.take_fibers());
+        }
+    }
     shared.recover();
     drain(shared);
     let grace = Instant::now() + GRACE;

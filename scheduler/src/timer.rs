@@ -37,6 +37,7 @@ impl Ord for Timer {
 struct Heap {
     timers: BinaryHeap<Reverse<Timer>>,
     set: u64,
+    closed: bool,
 }
 
 /// See the module.
@@ -44,10 +45,15 @@ struct Heap {
 pub(crate) struct Timers(Mutex<Heap>);
 
 impl Timers {
-    /// Sets a timer. True: it is now the first, and whoever serves timers must be told.
+    /// Sets a timer. True: it is now the first, and whoever serves timers must be told. After
+    /// [`Timers::close`] it is dropped.
     #[must_use]
     pub(crate) fn set(&self, at: Instant, waker: Waker) -> bool {
         let mut heap = self.0.lock();
+        if heap.closed {
+            // Nobody will serve it, and it would keep the runtime's memory through its task.
+            return false;
+        }
         let order = heap.set;
         heap.set += 1;
         let first = heap.timers.peek().is_none_or(|Reverse(first)| at < first.at);
@@ -76,9 +82,13 @@ impl Timers {
         }
     }
 
-    /// Forgets all timers, at the end.
-    pub(crate) fn clear(&self) {
-        let timers = std::mem::take(&mut self.0.lock().timers);
+    /// Forgets all timers, at the end, and takes none any more.
+    pub(crate) fn close(&self) {
+        let mut heap = self.0.lock();
+        heap.closed = true;
+        let timers = std::mem::take(&mut heap.timers);
+        // Wakers are dropped without the lock.
+        drop(heap);
         drop(timers);
     }
 }

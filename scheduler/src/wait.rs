@@ -168,6 +168,8 @@ fn block_in_place(carrier: &Carrier, task: &Header) {
         // ORDERING: Relaxed, published to the winner of the wake by the state word (task.state).
         task.home.store(std::ptr::from_ref(carrier).cast_mut(), Ordering::Relaxed);
     }
+    // From here on only its wakers know it, and the shutdown must.
+    carrier.shared().living.add(task);
     if task.state.transition_to_blocked() == Suspend::Suspended {
         crossing::give_away(carrier);
         while task.state.load().is_blocked() && !carrier.shared().is_terminated() {

@@ -72,11 +72,13 @@ fn announced<R>(local: &Local, target: &Target, f: impl FnOnce() -> R) -> R {
     if let Err(error) = transition::out(local, address) {
         refused(target, error);
     }
+    let outer = local.set_row(row);
     let start = Instant::now();
     // SAFETY: the closure does not unwind, and the task is in native code until `back`.
     let result =
         unsafe { sortie_scheduler::on_carrier_stack(|| catch_unwind(AssertUnwindSafe(f))) };
     let took = start.elapsed();
+    local.set_row(outer);
     match transition::back(local) {
         Ok(false) => {
             if let Some(row) = row {

@@ -81,10 +81,13 @@ fn enter<R>(local: &Local, f: impl FnOnce() -> R) -> Result<Option<R>, Transitio
     }
     let target = local.layers(|layers| layers.top().target());
     let _ = transition::call_in(local)?;
-    if let Some(row) = target.and_then(row_at) {
+    // A raw `leave` has no row of its own: its address has.
+    let row = local.set_row(None);
+    if let Some(row) = row.or_else(|| target.and_then(row_at)) {
         row.record_callback();
     }
     let result = sortie_scheduler::guard(f);
+    local.set_row(row);
     let left = transition::back_in(local);
     match result {
         Ok(value) => {

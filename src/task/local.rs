@@ -4,6 +4,7 @@
 //! runs; that of an adopted foreign thread lies in a box that the attachment keeps. Only code of
 //! the task touches it, on whatever thread that is.
 
+use crate::target::ledger::Row;
 use crate::transition::Layers;
 use std::any::Any;
 use std::cell::{Cell, RefCell};
@@ -11,19 +12,27 @@ use std::cell::{Cell, RefCell};
 /// See the module.
 pub(crate) struct Local {
     layers: RefCell<Layers>,
+    /// The ledger's row of the native call that is on top, on the carrier that it is on.
+    row: Cell<Option<&'static Row>>,
     /// What a callback caught and the matching `enter` raises again.
     pending: Cell<Option<Box<dyn Any + Send>>>,
 }
 
 impl Local {
     pub(crate) fn new(layers: Layers) -> Local {
-        Local { layers: RefCell::new(layers), pending: Cell::new(None) }
+        Local { layers: RefCell::new(layers), row: Cell::new(None), pending: Cell::new(None) }
     }
 
     /// Runs `f` on the layers. `f` neither suspends nor comes back here.
     #[inline]
     pub(crate) fn layers<R>(&self, f: impl FnOnce(&mut Layers) -> R) -> R {
         f(&mut self.layers.borrow_mut())
+    }
+
+    /// The row of the native call on top, by which a callback is written down; returns the one
+    /// before.
+    pub(crate) fn set_row(&self, row: Option<&'static Row>) -> Option<&'static Row> {
+        self.row.replace(row)
     }
 
     /// Keeps a panic for the matching `enter`.

@@ -153,7 +153,7 @@ fn reenter(carrier: &Carrier, task: &Header) -> Result<(), Terminated> {
         wait::switch_away(task, Reason::Reentering);
         return Ok(());
     }
-    if carrier.foreign && task.native_layers.get() == 1 {
+    if carrier.foreign && !foreign::is_visiting(carrier) {
         return foreign::visit(carrier);
     }
     regain(carrier)

@@ -50,7 +50,7 @@ impl Depot {
     pub(crate) fn clear(&self) {
         let warm = std::mem::take(&mut *self.warm.lock());
         self.take_apart(warm);
-        self.stacks.trim();
+        self.stacks.clear();
     }
 
     #[expect(clippy::vec_box, reason = "a fiber is handed on as the box it is")]

@@ -171,6 +171,13 @@ impl Stacks {
         self.cool(hot);
     }
 
+    /// Gives all memory back that no lent stack needs. For the end: the next stack maps a slab anew.
+    pub(crate) fn clear(&self) {
+        self.trim();
+        let empty = self.inner.lock().take_empty(0);
+        self.unmap(empty);
+    }
+
     /// What it holds now.
     pub(crate) fn stats(&self) -> StackStats {
         let inner = self.inner.lock();
@@ -273,7 +280,6 @@ impl Inner {
     }
 
     /// Takes cold stacks home; returns the slabs to unmap: all empty ones but the first.
-    #[must_use = "the slabs are out of the pool: unmap them"]
     fn take_home(&mut self, cold: Vec<Stack>) -> Vec<Slab> {
         for stack in cold {
             let slot = stack.slot;
@@ -281,8 +287,14 @@ impl Inner {
             slab.give(stack);
             self.with_home.insert(slot);
         }
+        self.take_empty(1)
+    }
+
+    /// The slabs whose stacks are all home, but for the first `kept`.
+    #[must_use = "the slabs are out of the pool: unmap them"]
+    fn take_empty(&mut self, kept: usize) -> Vec<Slab> {
         let is_empty = |slot: &u32| self.slabs[*slot as usize].as_ref().is_some_and(Slab::is_whole);
-        let empty: Vec<u32> = self.with_home.iter().copied().filter(is_empty).skip(1).collect();
+        let empty: Vec<u32> = self.with_home.iter().copied().filter(is_empty).skip(kept).collect();
         empty
             .into_iter()
             .filter_map(|slot| {

@@ -1,4 +1,4 @@
-//! The list of the living: every task that was ever switched away from and has not ended.
+//! The list of the living: every task that ever waited, or was switched away from, and has not ended.
 //!
 //! A suspended task is on no queue; if whoever should wake it never does, only this list still
 //! knows it. Shutdown aborts what it finds here, and a dump names it. Tasks that never ran are found on
@@ -46,7 +46,7 @@ impl Living {
         &self.shards[task.id.0 as usize % SHARDS]
     }
 
-    /// Adds a task that was switched away from, once. By its owner.
+    /// Adds a task that waits or was switched away from, once. By its owner.
     #[inline]
     pub(crate) fn add(&self, task: &Header) {
         if !task.linked.replace(true) {

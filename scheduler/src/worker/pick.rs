@@ -7,7 +7,7 @@
 //! - every 61st pick takes the oldest from the injector, the ring of pinned tasks, the deque or the
 //!   ring of the others: each time another of them leads, and the first that has something serves;
 //! - every 16th pick looks into the re-entry queue first;
-//! - the first two picks of a worker that comes to a carrier serve the injector, and the oldest of the
+//! - the first pick of a worker that comes to a carrier serves the injector, or the oldest of the
 //!   carrier's ring and the worker's queues, by turns;
 //! - a worker that was with its carrier for 16 picks goes to the first carrier in line.
 
@@ -34,7 +34,7 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
             (worker.tick, worker.tenure)
         })
     }?;
-    if tenure <= 2
+    if tenure == 1
         && let Some(task) = first(carrier, tick)
     {
         return Some(task);
@@ -55,7 +55,7 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
         .or_else(|| search(carrier))
 }
 
-/// The first picks of a worker on this carrier: the carrier stood in line for its pinned tasks, and
+/// The first pick of a worker on this carrier: the carrier stood in line for its pinned tasks, and
 /// the worker may have been handed about, one pick at a time, while its own queues waited.
 #[cold]
 fn first(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
