@@ -19,7 +19,7 @@ use std::time::Instant;
 /// migrate.
 ///
 /// # Panics
-/// With the panic of `f`, or with that of a [`callback`](super::callback) under it, which goes first.
+/// With the panic of `f`, or with that of a [`callback`](super::callback()) under it, which goes first.
 /// If there is no memory for another layer. If the runtime was shut down meanwhile, the task unwinds.
 ///
 /// ```

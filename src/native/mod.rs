@@ -1,7 +1,7 @@
 //! Native code: how tasks call it, and how it calls back.
 //!
-//! - [`call`], [`call_here`]: run a closure that calls native code, announced.
-//! - [`callback`], [`try_callback`]: managed code that native code calls back.
+//! - [`call()`], [`call_here`]: run a closure that calls native code, announced.
+//! - [`callback()`], [`try_callback`]: managed code that native code calls back.
 //! - [`Library`], [`NativeFn`]: functions of shared libraries, found at run time.
 //! - [`pinvoke!`](crate::pinvoke): blocks of foreign functions, found on first use.
 //!

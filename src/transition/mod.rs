@@ -5,17 +5,20 @@
 //! call back in. Each checks that it may happen ([`Layers`] is the automaton, with its table),
 //! tells the scheduler, and is traced (target `sortie::crossing`, level `trace`).
 //!
+//! [`NativeScope`] and [`ManagedScope`] make them in pairs that cannot be forgotten.
 //! [`native::call`](crate::native::call) and [`native::callback`](crate::native::callback) make them
-//! in pairs, and are what most code should use. The raw calls here are for hosts and for generated
+//! around closures, and are what most code should use. The raw calls here are for hosts and for generated
 //! stubs: code that cannot nest.
 
 mod automaton;
 mod edges;
 mod error;
 mod layer;
+mod scope;
 
 pub use automaton::{Layers, Leaked, ReverseEntered};
 pub(crate) use edges::{back, back_in, call_in, out};
 pub use edges::{enter, layers, leave, reverse_enter, reverse_leave};
 pub use error::TransitionError;
 pub use layer::{Event, Layer};
+pub use scope::{ManagedScope, NativeScope};

@@ -1,0 +1,126 @@
+//! The transitions as scopes: what is opened is closed, whichever way the code leaves.
+//!
+//! For hosts and stubs whose native code is a stretch of Rust code and not a closure. Where a closure
+//! does, [`native::call`](crate::native::call) and [`native::callback`](crate::native::callback) do
+//! more: they change to the carrier's stack, write the call down, and stop panics at the native frames.
+
+use super::edges::{enter, leave, reverse_enter, reverse_leave};
+use super::error::TransitionError;
+use crate::task::local;
+use std::marker::PhantomData;
+
+/// A stretch of native code: [`leave`] when it is made, [`enter`] when it is dropped.
+///
+/// Stays on its thread, and scopes end in the reverse order of their beginning:
+///
+/// ```compile_fail,E0277
+/// fn send<T: Send>(_: T) {}
+/// send(sortie::transition::NativeScope::new(1));
+/// ```
+///
+/// ```
+/// use sortie::transition::{self, Layer, NativeScope};
+///
+/// let runtime = sortie::Runtime::new()?;
+/// runtime.run(|| {
+///     {
+///         let _native = NativeScope::new(libc::getpid as *const () as usize)?;
+///         // SAFETY: `getpid` has no conditions.
+///         unsafe { libc::getpid() };
+///     }
+///     assert_eq!(transition::layers(), [Layer::ManagedBase]);
+///     Ok::<_, transition::TransitionError>(())
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "the native stretch ends when the scope is dropped"]
+pub struct NativeScope {
+    thread: PhantomData<*mut ()>,
+}
+
+impl NativeScope {
+    /// Begins a stretch of native code, a call of `target`. Does not block.
+    ///
+    /// # Errors
+    /// As [`leave`].
+    pub fn new(target: usize) -> Result<NativeScope, TransitionError> {
+        leave(target)?;
+        Ok(NativeScope { thread: PhantomData })
+    }
+}
+
+impl Drop for NativeScope {
+    /// Ends the stretch: waits for a worker if it was taken.
+    ///
+    /// If the runtime was shut down meanwhile, the task unwinds from here, unless it does so already.
+    fn drop(&mut self) {
+        match enter() {
+            Ok(()) => {}
+            Err(TransitionError::ShutDown) if !std::thread::panicking() => {
+                sortie_scheduler::crossing::stop_after_return()
+            }
+            // Unwinding already; the task's end closes what is open.
+            Err(TransitionError::ShutDown) => {}
+            Err(error) => misused("NativeScope", error),
+        }
+    }
+}
+
+/// A stretch of managed code that native code has called: [`reverse_enter`] when it is made,
+/// [`reverse_leave`] when it is dropped. Stays on its thread.
+///
+/// It does not stop a panic on its way to the native frames below: catch it inside.
+///
+/// ```
+/// use sortie::transition::{ManagedScope, NativeScope};
+///
+/// let runtime = sortie::Runtime::new()?;
+/// let sum = runtime.run(|| {
+///     let _native = NativeScope::new(1)?;
+///     // ... and native code calls back:
+///     let _managed = ManagedScope::new()?;
+///     let sum = sortie::spawn(|| 1 + 1).join().unwrap();
+///     Ok::<_, sortie::transition::TransitionError>(sum)
+/// })?;
+/// assert_eq!(sum, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "the managed stretch ends when the scope is dropped"]
+pub struct ManagedScope {
+    thread: PhantomData<*mut ()>,
+}
+
+impl ManagedScope {
+    /// Begins a stretch of managed code. Waits for a worker if it was taken.
+    ///
+    /// # Errors
+    /// As [`reverse_enter`].
+    pub fn new() -> Result<ManagedScope, TransitionError> {
+        reverse_enter()?;
+        Ok(ManagedScope { thread: PhantomData })
+    }
+}
+
+impl Drop for ManagedScope {
+    fn drop(&mut self) {
+        match reverse_leave() {
+            Ok(()) | Err(TransitionError::ShutDown) => {}
+            Err(error) => misused("ManagedScope", error),
+        }
+    }
+}
+
+/// Scopes were ended out of order, or raw calls crossed them.
+#[cold]
+fn misused(scope: &str, error: TransitionError) {
+    let layers = local::with(|local| local.layers(|layers| layers.to_string()));
+    tracing::error!(
+        target: "sortie::crossing",
+        scope,
+        %error,
+        layers = layers.as_deref(),
+        "a scope ends where its layer is not on top"
+    );
+}
