@@ -57,9 +57,9 @@ pub mod transition;
 
 pub use observe::Snapshot;
 pub use runtime::{Builder, Handle, Runtime};
-pub use shutdown::{ShutdownReport, Straggler};
+pub use shutdown::ShutdownReport;
 pub use sortie_scheduler::{
-    GuardKind, JoinError, JoinHandle, Place, StackError, StartError as BuildError,
+    GuardKind, JoinError, JoinHandle, Place, StackError, StartError as BuildError, Straggler,
 };
 pub use target::ledger::TargetRow;
 

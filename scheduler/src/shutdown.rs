@@ -68,6 +68,7 @@ impl std::fmt::Display for Report {
 
 /// A task that a shutdown left behind.
 #[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Straggler {
     /// The task's number.
     pub id: Id,

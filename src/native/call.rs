@@ -12,8 +12,8 @@ use std::time::Instant;
 /// While `f` runs, the worker of the task serves others if they wait; after it the task has a worker
 /// again. `f` runs on the carrier's own stack, and acts as on a thread without a task: what it
 /// spawns goes to the global queue, what it waits for puts the thread to sleep. `f` may be run on
-/// another thread than the caller's, hence `Send`; [`call_here`] never does that. `errno` is as `f`
-/// left it.
+/// another thread than the caller's, hence `Send` (a closure that uses a `&mut` through methods that
+/// take `&self` wants `move` for that); [`call_here`] never does that. `errno` is as `f` left it.
 ///
 /// Outside of managed code of a task, `f` runs plainly. A suspension point of a task that may
 /// migrate.

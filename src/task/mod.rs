@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 pub use sortie_scheduler::Id;
 
-use crate::{JoinError, JoinHandle};
+use crate::JoinHandle;
 
 /// The task that this code belongs to; `None` on a thread that runs none.
 ///
@@ -153,7 +153,3 @@ impl Builder {
         runtime.spawn_with(self.options, f)
     }
 }
-
-// So that the documentation of joins is next to that of spawns.
-#[allow(dead_code)]
-type Joined<T> = Result<T, JoinError>;
