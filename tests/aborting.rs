@@ -23,9 +23,10 @@ fn a_subscriber_that_panics_in_the_loop() {
         let subscriber = tracing_subscriber::registry().with(Clumsy);
         tracing::subscriber::set_global_default(subscriber).unwrap();
         let runtime = sortie::Runtime::builder().workers(1).build().unwrap();
-        runtime.run(|| ());
-        // Its one carrier has nothing more to do, and says so.
-        let _ = runtime.shutdown(std::time::Duration::from_secs(30));
+        let _ = runtime.spawn(|| ()).join();
+        // Its one carrier has nothing more to do, and says so: the end of this process. The limit is
+        // for the case that it is not.
+        std::thread::park_timeout(std::time::Duration::from_secs(30));
         return;
     };
     assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{output:?}");

@@ -180,6 +180,7 @@ impl Scheduler {
         Stats {
             workers: shared.config.workers,
             idle_workers: shared.lobby.idle(),
+            // ORDERING: Relaxed, a count that stands for itself.
             carriers: shared.threads.load(Ordering::Relaxed),
             spare_carriers: shared.lobby.spares(),
             max_carriers: shared.config.carrier_cap(),

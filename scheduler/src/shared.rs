@@ -305,9 +305,11 @@ impl Shared {
             return;
         }
         self.metrics.add(Counter::Saturations);
+        // ORDERING: Relaxed, a count for the record.
+        let carriers = self.threads.load(Ordering::Relaxed);
         tracing::warn!(
             target: "sortie::carrier",
-            carriers = self.threads.load(Ordering::Relaxed),
+            carriers,
             cap = self.config.carrier_cap(),
             %why,
             "saturated: work waits and no carrier can be had for it"
@@ -433,7 +435,8 @@ impl Shared {
     /// when nothing changes.
     pub(crate) fn live_tasks(&self) -> u64 {
         let finished = self.sum(Counter::Finished) + self.sum(Counter::VisitsEnded);
-        // ORDERING(shared.live): SeqCst, so that a spawn counted before its task's end is seen.
+        // ORDERING(shared.stage): SeqCst, pairs with the fence between a spawn's count and its look at
+        // the stage; also keeps the two sums in this order.
         fence(Ordering::SeqCst);
         let spawned = self.sum(Counter::Spawned) + self.sum(Counter::Visits);
         spawned.saturating_sub(finished)

@@ -283,6 +283,8 @@ fn census(shared: &Shared) -> Vec<Straggler> {
     let _lock = shared.census.lock();
     let mut stragglers: Vec<Straggler> = Vec::new();
     for carrier in shared.arena.all() {
+        // ORDERING: Relaxed, after the heavy fence in `terminate`; pairs with the light fence in the
+        // loop's `finish`, as above.
         let task = carrier.current.load(Ordering::Relaxed);
         // SAFETY: as above.
         let Some(task) = (unsafe { task.as_ref() }) else {

@@ -163,6 +163,7 @@ pub(crate) fn switch_away(task: &Header, reason: Reason) {
 /// Waits on the carrier until the task is woken.
 #[cold]
 fn block_in_place(carrier: &Carrier, task: &Header) {
+    // ORDERING: Relaxed, the owner reads what an owner wrote before it.
     let bound = !task.home.load(Ordering::Relaxed).is_null();
     if !bound {
         // ORDERING: Relaxed, published to the winner of the wake by the state word (task.state).
@@ -233,6 +234,7 @@ pub(crate) fn sleep(duration: Duration) {
 /// Would waiting for `other` here never end? True if the caller waits in place on the carrier that
 /// `other` is pinned to.
 pub(crate) fn would_deadlock(other: &Header) -> bool {
+    // ORDERING: Relaxed, a look. This carrier's own writes, the only ones that matter, are seen.
     managed().is_some_and(|(carrier, task)| {
         !is_switchable(task)
             && !other.migrating

@@ -55,7 +55,8 @@ pub fn leave_again(target: usize) -> bool {
 
 #[inline]
 fn publish(carrier: &Carrier, target: usize) {
-    // ORDERING(crossing.target): Relaxed, published by the Release store in `Word::leave`.
+    // ORDERING(crossing.word): Relaxed, published by the Release store in `Word::leave`; who looks
+    // at it for the record reads it Relaxed after an Acquire look at the word.
     carrier.target.store(target, Ordering::Relaxed);
     carrier.word.leave();
     light();
@@ -79,8 +80,8 @@ fn kick_if_work_waits(carrier: &Carrier) {
 /// The current task comes back from native code, and runs managed code when this returns. True: its
 /// worker had been taken meanwhile.
 ///
-/// The fast path is one compare-and-exchange. Without its worker the task waits for another, and
-/// may go on on another thread if it may migrate. Keeps `errno`.
+/// The fast path is one compare-and-exchange. Without its worker the task waits for another: it is
+/// switched away if it can be, and goes on on another thread if it may migrate. Keeps `errno`.
 ///
 /// # Errors
 /// [`Terminated`]: there will be no worker; the task still counts as in native code.
@@ -105,7 +106,7 @@ fn enter(pops: bool) -> Result<bool, Terminated> {
     let Some(carrier) = (unsafe { current::carrier().as_ref() }) else {
         return Ok(false);
     };
-    // SAFETY: the loop keeps the task on its carrier.
+    // SAFETY: the loop, or the attachment of a foreign thread, keeps the task on its carrier.
     let Some(task) = (unsafe { carrier.current().as_ref() }) else {
         return Ok(false);
     };
