@@ -1,5 +1,8 @@
 //! Makes the mutants: copies of the scheduler's protocol files with one line broken each.
 //!
+//! The crossing's files ([`SET`]) name each other, so a mutant of one is a copy of all of them, over a
+//! copy of the model's carrier.
+//!
 //! The text that a mutant replaces must occur exactly once in its file, however it is laid out,
 //! else the build fails and names the mutant: so the mutants stay in step with the code. The same
 //! holds for the text of steps that models repeat by hand because their file cannot be included
@@ -13,12 +16,21 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::{env, fs};
 
+/// The crossing's files, by the names of their modules.
+const SET: &[(&str, &str)] = &[
+    ("word", "../scheduler/src/crossing/word.rs"),
+    ("retake", "../scheduler/src/crossing/retake.rs"),
+    ("proof", "../scheduler/src/crossing/proof.rs"),
+    ("carrier", "src/carrier.rs"),
+];
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=mutants.rs");
     let mut modules = String::new();
     for mutant in table::MUTANTS {
-        let mut text = protocol(mutant.file);
+        let path = format!("../scheduler/src/{}", mutant.file);
+        let mut text = read(&path);
         let at = find_once(&text, mutant.from).unwrap_or_else(|found| {
             panic!(
                 "scheduler/src/{}: mutant `{}` breaks this text, which must be there once and is \
@@ -27,18 +39,24 @@ fn main() {
             )
         });
         text.replace_range(at, mutant.to);
-        // A file that is included inside a module cannot begin with documentation of its own.
-        let body: String = text
-            .lines()
-            .filter(|line| !line.starts_with("//!") && !line.starts_with("#!["))
-            .flat_map(|line| [line, "\n"])
-            .collect();
         let (file, name) = (mutant.file, mutant.name);
+        let body = match SET.iter().any(|(_, member)| *member == path) {
+            false => inside_a_module(&text),
+            true => SET.iter().fold(
+                "pub(crate) use crate::sync::fence;\n".to_owned(),
+                |set, (module, member)| {
+                    let body = if *member == path { text.clone() } else { read(member) };
+                    let body = inside_a_module(&body).replace("crate::carrier", "super::carrier");
+                    format!("{set}pub(crate) mod {module} {{\n{body}}}\n")
+                },
+            ),
+        };
         write!(modules, "/// {file}\npub(crate) mod {name} {{\n{body}}}\n")
             .expect("a string takes all");
     }
     for step in table::REPEATED {
-        if let Err(found) = find_once(&protocol(step.file), step.text) {
+        if let Err(found) = find_once(&read(&format!("../scheduler/src/{}", step.file)), step.text)
+        {
             panic!(
                 "scheduler/src/{}: the model in models/src/models/{} repeats this step, which must \
                  be there once and is there {found} times; look at what changed, then change the \
@@ -51,11 +69,18 @@ fn main() {
     fs::write(&out, modules).unwrap_or_else(|error| panic!("{}: {error}", out.display()));
 }
 
-/// The text of a file of the scheduler's.
-fn protocol(file: &str) -> String {
-    let path = format!("../scheduler/src/{file}");
+/// The text of a file, by its path from this package.
+fn read(path: &str) -> String {
     println!("cargo::rerun-if-changed={path}");
-    fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+    fs::read_to_string(path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// A file that is included inside a module cannot begin with documentation of its own.
+fn inside_a_module(text: &str) -> String {
+    text.lines()
+        .filter(|line| !line.starts_with("//!") && !line.starts_with("#!["))
+        .flat_map(|line| [line, "\n"])
+        .collect()
 }
 
 /// Where `wanted` is in `text`, white space aside, if it is there once; else how often it is.

@@ -24,6 +24,8 @@ pub(crate) struct Repeated {
 const PARK: &str = "park.rs";
 const STATE: &str = "task/state.rs";
 const WORD: &str = "crossing/word.rs";
+const RETAKE: &str = "crossing/retake.rs";
+const PROOF: &str = "crossing/proof.rs";
 const GATE: &str = "gate.rs";
 const LOBBY: &str = "idle/mod.rs";
 
@@ -154,19 +156,17 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         from: ".compare_exchange_weak(now, next, Ordering::AcqRel, Ordering::Relaxed)",
         to: ".compare_exchange_weak(now, next, Ordering::Relaxed, Ordering::Relaxed)",
     },
-    // ---- the crossing's word ----
+    // ---- the crossing ----
     Mutant {
         name: "word_epoch_stands_still",
         file: WORD,
-        from: "(now & !PHASE | NATIVE).wrapping_add(EPOCH)",
-        to: "now & !PHASE | NATIVE",
+        from: "wrapping_add(EPOCH | native.phase())",
+        to: "wrapping_add(native.phase())",
     },
     Mutant {
         name: "word_retake_by_load_and_store",
         file: WORD,
-        from: "self.0
-            .compare_exchange(seen.0, taken, Ordering::AcqRel, Ordering::Relaxed)
-            .is_ok()",
+        from: "self.0.compare_exchange(seen.0, taken, Ordering::AcqRel, Ordering::Relaxed).is_ok()",
         to: "let same = self.0.load(Ordering::Acquire) == seen.0;
         if same {
             self.0.store(taken, Ordering::Release);
@@ -176,26 +176,166 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "word_come_back_by_store",
         file: WORD,
-        from: "match self
-            .0
-            .compare_exchange(native, run, Ordering::AcqRel, Ordering::Acquire)
-        {",
-        to: "if now == native {
+        from: "self.0.compare_exchange(left.0, run, Ordering::AcqRel, Ordering::Acquire).is_ok()",
+        to: "let same = self.0.load(Ordering::Acquire) == left.0;
+        if same {
             self.0.store(run, Ordering::Release);
         }
-        match if now == native { Ok(now) } else { Err(now) } {",
+        same",
     },
     Mutant {
         name: "word_leave_relaxed",
         file: WORD,
-        from: "self.0.store(next, Ordering::Release);",
-        to: "self.0.store(next, Ordering::Relaxed);",
+        from: "self.0.store(left, Ordering::Release);",
+        to: "self.0.store(left, Ordering::Relaxed);",
     },
     Mutant {
         name: "word_look_relaxed",
         file: WORD,
-        from: "Snapshot(self.0.load(Ordering::Acquire))",
-        to: "Snapshot(self.0.load(Ordering::Relaxed))",
+        from: "Snapshot(self.0.load(Ordering::Acquire))
+    }",
+        to: "Snapshot(self.0.load(Ordering::Relaxed))
+    }",
+    },
+    Mutant {
+        name: "word_return_overlooks_what_was_seen",
+        file: WORD,
+        from: "let now = Snapshot(self.0.load(Ordering::Acquire));
+        match",
+        to: "let now = Snapshot(self.0.load(Ordering::Relaxed));
+        match",
+    },
+    Mutant {
+        name: "word_return_ignores_a_callback",
+        file: WORD,
+        from: "self.0.load(Ordering::Relaxed) == left.0",
+        to: "true",
+    },
+    Mutant {
+        name: "word_hand_over_is_takeable",
+        file: WORD,
+        from: "for those who look; nobody takes anything.
+        self.0.store((now & !PHASE | AWAY)",
+        to: "
+        self.0.store((now & !PHASE | NATIVE_C)",
+    },
+    Mutant {
+        name: "word_return_without_light_half",
+        file: WORD,
+        from: "fence::light_half();",
+        to: "",
+    },
+    Mutant {
+        name: "word_return_looks_first",
+        file: WORD,
+        from: "self.0.store(left.0 & !PHASE | RUN, Ordering::Release);
+        fence::light_half();
+        // ORDERING(crossing.request): Acquire, pairs with the Release of a taker.
+        request.0.load(Ordering::Acquire) == NOTHING",
+        to: "let asked = request.0.load(Ordering::Acquire);
+        fence::light_half();
+        self.0.store(left.0 & !PHASE | RUN, Ordering::Release);
+        asked == NOTHING",
+    },
+    Mutant {
+        name: "word_return_overlooks_the_request",
+        file: WORD,
+        from: "request.0.load(Ordering::Acquire) == NOTHING",
+        to: "request.0.load(Ordering::Acquire) != TAKEN",
+    },
+    Mutant {
+        name: "word_settle_keeps_a_taken_worker",
+        file: WORD,
+        from: "Ok(_) | Err(NOTHING) => true,",
+        to: "Ok(_) | Err(NOTHING | TAKEN) => true,",
+    },
+    Mutant {
+        name: "word_settle_by_load_and_store",
+        file: WORD,
+        from: "let refused =
+            request.0.compare_exchange(ASKED, NOTHING, Ordering::AcqRel, Ordering::Acquire);",
+        to: "let now = request.0.load(Ordering::Acquire);
+        if now == ASKED {
+            request.0.store(NOTHING, Ordering::Release);
+        }
+        let refused = if now == ASKED { Ok(now) } else { Err(now) };",
+    },
+    Mutant {
+        name: "word_settle_leaves_the_request",
+        file: WORD,
+        from: "request.0.store(NOTHING, Ordering::Release);",
+        to: "",
+    },
+    Mutant {
+        name: "word_claim_by_load_and_store",
+        file: WORD,
+        from: "self.0.compare_exchange(ASKED, TAKEN, Ordering::AcqRel, Ordering::Relaxed).is_ok()",
+        to: "let asked = self.0.load(Ordering::Acquire) == ASKED;
+        if asked {
+            self.0.store(TAKEN, Ordering::Release);
+        }
+        asked",
+    },
+    Mutant {
+        name: "word_claim_leaves_the_request",
+        file: WORD,
+        from: "self.0.compare_exchange(ASKED, TAKEN, Ordering::AcqRel, Ordering::Relaxed).is_ok()",
+        to: "self.0.load(Ordering::Acquire) == ASKED",
+    },
+    Mutant {
+        name: "retake_without_heavy_fence",
+        file: RETAKE,
+        from: "&& fence::heavy_half();",
+        to: ";",
+    },
+    Mutant {
+        name: "retake_without_second_look",
+        file: RETAKE,
+        from: "&& carrier.word.load() == *seen",
+        to: "",
+    },
+    Mutant {
+        name: "retake_without_withdrawal",
+        file: RETAKE,
+        from: "carrier.request.withdraw();",
+        to: "",
+    },
+    Mutant {
+        name: "retake_of_two_at_a_time",
+        file: RETAKE,
+        from: "let guard = self.0.lock();",
+        to: "let guard = ();",
+    },
+    // ---- the calls beside the workers ----
+    Mutant {
+        name: "proof_begin_by_load_and_store",
+        file: PROOF,
+        from: ".compare_exchange(ptr::null_mut(), carrier, Ordering::Release, Ordering::Relaxed)
+                .is_ok()",
+        to: ".swap(carrier, Ordering::AcqRel) != carrier",
+    },
+    Mutant {
+        name: "proof_end_is_anybodys",
+        file: PROOF,
+        from: "self.0.load(Ordering::Relaxed) == carrier",
+        to: "!self.0.load(Ordering::Relaxed).is_null() && carrier == carrier
+            && { self.0.store(ptr::null_mut(), Ordering::Relaxed); true } ||
+            self.0.load(Ordering::Relaxed) == carrier",
+    },
+    Mutant {
+        name: "proof_end_by_load_and_store",
+        file: PROOF,
+        from: "&& self
+                .0
+                .compare_exchange(carrier, ptr::null_mut(), Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()",
+        to: "&& { self.0.store(ptr::null_mut(), Ordering::Relaxed); true }",
+    },
+    Mutant {
+        name: "burning_ends_by_load_and_store",
+        file: PROOF,
+        from: "&& carrier.burning.swap(false, Ordering::Relaxed)",
+        to: "&& { carrier.burning.store(false, Ordering::Relaxed); true }",
     },
     // ---- the monitor's gate ----
     Mutant { name: "gate_close_without_fence", file: GATE, from: "fence::heavy()", to: "true" },
@@ -207,6 +347,14 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: "if self.word.swap(OPEN, Ordering::AcqRel) != OPEN {",
     },
     // ---- the lobby ----
+    Mutant {
+        name: "lobby_place_leaves_a_spare",
+        file: LOBBY,
+        from: "return match inner.spares.pop() {
+                Some(spare) => Placed::Given(worker, spare),",
+        to: "return match inner.spares.last().copied() {
+                Some(spare) => Placed::Given(worker, spare),",
+    },
     Mutant {
         name: "lobby_settle_overlooks_the_line",
         file: LOBBY,
@@ -228,23 +376,97 @@ pub(crate) const MUTANTS: &[Mutant] = &[
 pub(crate) const REPEATED: &[Repeated] = &[
     Repeated {
         file: "carrier.rs",
-        model: "crossing.rs",
+        model: "../carrier.rs",
         text: "let worker = self.worker.load(Ordering::Relaxed);
-        if !self.word.retake(seen) {",
+        if !win() {
+            return None;
+        }",
+    },
+    Repeated {
+        file: "carrier.rs",
+        model: "../carrier.rs",
+        text: "seen.takeable().filter(|native| *native != Native::Asymmetric
+            || !self.request.is_taken())",
+    },
+    Repeated {
+        file: "carrier.rs",
+        model: "../carrier.rs",
+        text: "self.worker.store(Box::into_raw(worker), Ordering::Relaxed);
+        self.word.run();",
+    },
+    Repeated {
+        file: "carrier.rs",
+        model: "../carrier.rs",
+        text: "if !self.word.is(left) {
+            return self.come_back();
+        }
+        self.word.come_back_unasked(left, &self.request) || self.settle()",
+    },
+    Repeated {
+        file: "crossing/mod.rs",
+        model: "crossing/versions.rs",
+        text: "if COMPARE {
+            self.carrier.word.exchange_back(left.0) || self.carrier.come_back()
+        } else {
+            self.carrier.come_back_from(left.0)
+        }",
+    },
+    Repeated {
+        file: "crossing/mod.rs",
+        model: "crossing/mod.rs",
+        text: "carrier.word.leave_without_worker();
+    pass_on(carrier);",
     },
     Repeated {
         file: "crossing/mod.rs",
         model: "monitor.rs",
-        text: "carrier.word.leave();
+        text: "carrier.word.leave(native);
     light();
     if !carrier.shared().gate.is_open() {",
     },
     Repeated {
-        file: "monitor.rs",
+        file: "crossing/mod.rs",
+        model: "monitor.rs",
+        text: "let left = self.carrier.word.leave(Native::Asymmetric);
+            light_half();
+            left
+        };
+        if !self.carrier.shared().gate.is_open() {",
+    },
+    Repeated {
+        file: "monitor/mod.rs",
         model: "monitor.rs",
         text: "let closed = shared.gate.close();
                 // The second look: see the gate's protocol.
-                if shared.work_waits()",
+                if shared.work_waits() || shared.timers.next() != due || shared.is_stopping() {
+                    shared.gate.open();
+                    continue;
+                }
+                naps = 0;
+                let limit = if closed { None } else { Some(NAP) };",
+    },
+    Repeated {
+        file: "monitor/mod.rs",
+        model: "monitor.rs",
+        text: "if purse.spend() {
+                    shared.gate.set_ajar();
+                }
+                nearer(Some(NAP), due)",
+    },
+    Repeated {
+        file: "monitor/mod.rs",
+        model: "monitor.rs",
+        text: "naps += 1;
+                if purse.spend() {
+                    shared.gate.close_briefly();
+                }
+                nearer(Some(NAP), due)",
+    },
+    Repeated {
+        file: "monitor/mod.rs",
+        model: "monitor.rs",
+        text: "shared.gate.sleep(until);
+        shared.gate.open();",
     },
     Repeated {
         file: "shared.rs",
@@ -276,6 +498,22 @@ pub(crate) const REPEATED: &[Repeated] = &[
         text: "fence(Ordering::SeqCst);
         if self.work_waits() {
             self.after_queueing();",
+    },
+    Repeated {
+        file: "shared.rs",
+        model: "idle/mod.rs",
+        text: "match self.lobby.place(worker, self.work_is_queued()) {
+            Placed::Given(worker, carrier) => carrier.give(worker),
+            Placed::NoSpare(worker) => self.start_carrier_for(worker),
+            Placed::Idle => self.look_again(),
+        }",
+    },
+    Repeated {
+        file: "crossing/mod.rs",
+        model: "idle/mod.rs",
+        text: "Ok(None) => {
+            // The monitor may sleep, and nobody else may come by a scheduling point.
+            shared.after_queueing();",
     },
     Repeated { file: "worker/without.rs", model: "idle/mod.rs", text: "shared.look_again();" },
     Repeated {

@@ -31,8 +31,9 @@
 //! | making a runtime, ending it | [`Runtime`], [`Builder`], [`ShutdownReport`] |
 //! | tasks | [`spawn`], [`JoinHandle`], [`yield_now`], [`sleep`], [`task`] |
 //! | native calls, callbacks, libraries | [`native`], [`pinvoke!`] |
+//! | how native functions are called | [`native::Policy`], [`native::policy`], [`native::Class`] |
 //! | raw transitions, for hosts and stubs | [`transition`] |
-//! | what happens inside | [`Runtime::snapshot`], and `tracing` events of the targets `sortie::task`, `sortie::crossing`, `sortie::monitor`, `sortie::carrier`, `sortie::shutdown` |
+//! | what happens inside | [`Runtime::snapshot`], and `tracing` events of the targets `sortie::task`, `sortie::crossing`, `sortie::monitor`, `sortie::carrier`, `sortie::shutdown`, `sortie::target` |
 //!
 //! # What our functions do where
 //!

@@ -3,6 +3,7 @@
 use crate::observe::Snapshot;
 use crate::shutdown::ShutdownReport;
 use crate::target::ledger::Ledger;
+use crate::target::policies;
 use crate::task::local::{Local, with_local};
 use crate::transition::{self, Event, Layers, TransitionError};
 use crate::{BuildError, JoinHandle};
@@ -294,6 +295,7 @@ impl Builder {
     /// # Errors
     /// [`BuildError`] if an option cannot be, or the system refuses threads or memory.
     pub fn build(self) -> Result<Runtime, BuildError> {
+        sortie_scheduler::crossing::fence::on_loss(policies::invalidate);
         let ledger = Arc::new(Ledger::default());
         let scheduler = self.config.embedder(ledger.clone()).start()?;
         Ok(Runtime { handle: Handle { scheduler, ledger } })

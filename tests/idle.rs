@@ -1,19 +1,8 @@
 //! An idle runtime burns no CPU and wakes nobody, whatever is parked on it.
 
+use sortie_test::figures::own_cpu;
 use sortie_test::{Case, MODES, WORKERS, exclusively, until};
 use std::time::Duration;
-
-/// CPU time of the process.
-fn cpu() -> Duration {
-    // SAFETY: all zeroes is a `rusage`.
-    let mut usage: libc::rusage = unsafe { std::mem::zeroed() };
-    // SAFETY: room for one.
-    unsafe { libc::getrusage(libc::RUSAGE_SELF, &raw mut usage) };
-    [usage.ru_utime, usage.ru_stime]
-        .map(|time| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000))
-        .iter()
-        .sum()
-}
 
 #[test]
 fn parked_tasks_cost_nothing() {
@@ -36,9 +25,9 @@ fn parked_tasks_cost_nothing() {
                 });
                 // The search before the sleep, and one look of the monitor, may still be under way.
                 std::thread::sleep(Duration::from_millis(50));
-                let (wakeups, before) = (runtime.snapshot().monitor_wakeups, cpu());
+                let (wakeups, before) = (runtime.snapshot().monitor_wakeups, own_cpu());
                 std::thread::sleep(Duration::from_secs(1));
-                let burnt = cpu() - before;
+                let burnt = own_cpu() - before;
                 let wakeups = runtime.snapshot().monitor_wakeups - wakeups;
                 assert!(wakeups < 5, "{wakeups} wake-ups of the monitor");
                 assert!(burnt < Duration::from_millis(5), "{burnt:?} of CPU");

@@ -2,10 +2,10 @@
 
 use sortie::native::{self, Target};
 use sortie_natives::Gate;
-use sortie_test::{each_setting, until};
+use sortie_test::{Case, MODES, each_setting, events, exclusively, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 static NATIVE: Target = Target::named("natives_gate_wait");
 static NANOSLEEP: Target = Target::named("natives_nanosleep");
@@ -58,6 +58,47 @@ fn what_waits_at_the_cap_runs_when_a_call_returns() {
         calls.into_iter().for_each(|task| task.join().unwrap());
         assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
     });
+}
+
+/// Of ten thousand calls three hundred block at a time; the event names the cap, none is lost.
+#[test]
+fn ten_thousand_blocked_calls_drain_through_three_hundred_carriers() {
+    const CAP: usize = 300;
+    for mode in MODES {
+        exclusively(&Case::new(2, mode), |case| {
+            events::record();
+            let runtime = case.watched(case.builder().max_carriers(CAP).build().unwrap());
+            let gate = Arc::new(Gate::new());
+            let calls: Vec<_> = (0..10_000)
+                .map(|n| {
+                    let gate = gate.clone();
+                    runtime.spawn(move || {
+                        native::call(&NATIVE, || gate.wait());
+                        n
+                    })
+                })
+                .collect();
+            until("every carrier is in native code", || gate.inside() >= CAP);
+            until("it is reported", || runtime.snapshot().saturations > 0);
+            let said = events::seen();
+            let named = |seen: &events::Seen| {
+                seen.target == "sortie::carrier"
+                    && seen.text.contains("saturated")
+                    && seen.text.contains("cap=300")
+            };
+            assert!(said.iter().any(named), "{said:?}");
+            let snapshot = runtime.snapshot();
+            // A burst beyond the cap is a small one.
+            assert!(snapshot.carriers <= CAP + CAP / 10, "{snapshot:?}");
+            let start = Instant::now();
+            gate.open();
+            for (n, call) in calls.into_iter().enumerate() {
+                assert_eq!(call.join().unwrap(), n);
+            }
+            println!("  drained in {:?}, {} events", start.elapsed(), said.len());
+            assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
+        });
+    }
 }
 
 #[test]

@@ -11,6 +11,8 @@
 //!
 //! Ends with 1 if a query has a wrong result. The figures are for reading.
 
+#[path = "../shared/bar.rs"]
+mod bar;
 mod compute;
 mod database;
 #[path = "../shared/logging.rs"]

@@ -11,6 +11,8 @@
 //!
 //! Ends with 1 if an answer is wrong. A slow machine is no failure: the figures say what it did.
 
+#[path = "../shared/bar.rs"]
+mod bar;
 mod foreign;
 mod heartbeat;
 #[path = "../shared/logging.rs"]

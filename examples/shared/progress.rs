@@ -1,11 +1,9 @@
 //! A job on the runtime with a progress bar beside it.
 //!
 //! The tasks only count; the main thread reads the count and draws. So no task ever waits for the
-//! terminal, which is a lock and a file like any other. The bar goes to stderr, and is hidden where
-//! that is no terminal or carries logs.
+//! terminal, which is a lock and a file like any other.
 
-use super::logging;
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use super::bar::bar;
 use sortie::Runtime;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -55,13 +53,4 @@ pub(crate) fn watch<T: Send + 'static>(
     }
     bar.finish_and_clear();
     task.join()
-}
-
-fn bar(title: &'static str, total: u64) -> ProgressBar {
-    let target =
-        if logging::is_on() { ProgressDrawTarget::hidden() } else { ProgressDrawTarget::stderr() };
-    let style = ProgressStyle::with_template("{msg:<24} {bar:40} {percent:>3} %  {elapsed}")
-        .expect("the template is a constant")
-        .progress_chars("━╸─");
-    ProgressBar::with_draw_target(Some(total), target).with_style(style).with_message(title)
 }

@@ -15,8 +15,10 @@
 )]
 #![allow(rustdoc::broken_intra_doc_links)]
 
+mod crossing;
 mod explore;
 mod sync;
+mod worker;
 
 #[path = "../../scheduler/src/gate.rs"]
 mod gate;
@@ -26,8 +28,8 @@ mod idle;
 mod park;
 #[path = "../../scheduler/src/task/state.rs"]
 mod state;
-#[path = "../../scheduler/src/crossing/word.rs"]
-mod word;
+
+use crossing::carrier;
 
 #[allow(warnings, clippy::all, reason = "broken on purpose")]
 mod mutants {

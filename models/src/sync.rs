@@ -12,7 +12,7 @@ pub(crate) mod atomic {
     };
 }
 
-/// The asymmetric fence: both sides as the kernel's answer, or their fallback, makes them.
+/// The asymmetric fence: both sides as what they stand for together, a full fence each.
 pub(crate) mod fence {
     use super::atomic::{Ordering, fence};
 
@@ -21,17 +21,33 @@ pub(crate) mod fence {
         fence(Ordering::SeqCst);
     }
 
+    /// The compiler's half; the kernel's answer to `heavy_half` makes it a fence.
+    pub(crate) fn light_half() {
+        light();
+    }
+
     #[must_use]
     pub(crate) fn heavy() -> bool {
         // ORDERING(asymmetric): SeqCst, pairs with `light`.
         fence(Ordering::SeqCst);
         true
     }
+
+    #[must_use]
+    pub(crate) fn heavy_half() -> bool {
+        heavy()
+    }
 }
 
 /// A mutex that is not poisoned.
 #[derive(Debug)]
 pub(crate) struct Mutex<T>(loom::sync::Mutex<T>);
+
+impl<T: Default> Default for Mutex<T> {
+    fn default() -> Mutex<T> {
+        Mutex::new(T::default())
+    }
+}
 
 impl<T> Mutex<T> {
     pub(crate) fn new(value: T) -> Mutex<T> {

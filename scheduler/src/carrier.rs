@@ -6,11 +6,11 @@
 //!
 //! # Who may touch which field
 //!
-//! 1. `word`, `target`, `parker`, `gift`, `mailbox`: anybody, as each says.
-//! 2. `worker`: written by the carrier's own thread only, in every phase but `NATIVE` and `TAKEN`.
-//!    Others read it between a look at the word and an exchange of that very word
-//!    ([`Carrier::retake`]): if the exchange wins, nothing has changed since the look, and what they
-//!    read is theirs. The carrier then finds its exchange lost and forgets the pointer.
+//! 1. `word`, `request`, `target`, `parker`, `gift`, `mailbox`: anybody, as each says.
+//! 2. `worker`: written by the carrier's own thread only, while nobody may take it. Others read it
+//!    between a look at the word and an exchange that only one side can win
+//!    ([`crate::crossing::retake`]): if theirs wins, nothing has changed since the look, and what they
+//!    read is theirs. The carrier then finds its worker lost and forgets the pointer.
 //! 3. `current`: written by the carrier's own thread; others look, and follow it only as the census
 //!    of the shutdown says.
 //! 4. All other cells: the carrier's own thread.
@@ -18,14 +18,16 @@
 //! Carriers live in the runtime's arena until the runtime's memory is freed, so that a pointer to
 //! one is good as long as one holds the runtime.
 
-use crate::crossing::word::{Snapshot, Word};
+use crate::crossing::word::{Native, Request, Snapshot, Word};
 use crate::park::Parker;
 use crate::queue::Mailbox;
 use crate::shared::Shared;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
 use crate::task::{Header, TaskRef};
+use crate::vitals::Vitals;
 use crate::worker::Worker;
+use crossbeam_utils::CachePadded;
 use std::cell::{Cell, UnsafeCell};
 use std::collections::VecDeque;
 use std::ptr::{self, NonNull};
@@ -36,17 +38,32 @@ use std::thread;
 pub(crate) struct Carrier {
     /// Does it own a worker, and may others take it?
     pub(crate) word: Word,
-    /// The native function that its task is in, while the word says so.
+    /// The native function that its task is in, while the word says so; a word of the embedder's.
     pub(crate) target: AtomicUsize,
     worker: AtomicPtr<Worker>,
     /// The task on this carrier, or null in the loop.
     pub(crate) current: AtomicPtr<Header>,
     /// A word of the embedder's, kept as long as the runtime. Null at first.
     pub(crate) embedder: AtomicPtr<()>,
+    pub(crate) shared: *const Shared,
+    /// Who asks for the worker in mode A.
+    pub(crate) request: CachePadded<Request>,
+    /// The worker was handed over before the native call that is under way. The carrier's own.
+    pub(crate) handed_over: Cell<bool>,
+    /// When the native call was first seen whose worker was taken, in nanoseconds from the runtime's
+    /// start. Written by the taker before it takes, and read by the carrier when it finds its worker
+    /// lost.
+    pub(crate) seen_since: AtomicU64,
+    /// What others may see of the thread.
+    pub(crate) vitals: Vitals,
+    /// Its task computes in native code, and its worker was taken. See [`crate::crossing::Burning`].
+    pub(crate) burning: AtomicBool,
+    /// The monitor asks the task on this carrier to let others run.
+    pub(crate) yield_flag: AtomicBool,
     /// Ready tasks that are pinned here.
     ring: UnsafeCell<VecDeque<TaskRef>>,
     /// Live tasks that are pinned here.
-    pub(crate) pinned: Cell<usize>,
+    pinned: AtomicUsize,
     pub(crate) index: usize,
     /// A thread that is not the runtime's.
     pub(crate) foreign: bool,
@@ -56,8 +73,11 @@ pub(crate) struct Carrier {
     pub(crate) parker: Parker,
     /// A worker that was given and not yet taken in.
     gift: AtomicPtr<Worker>,
+    /// A task whose native call this carrier is to make.
+    job: AtomicPtr<Header>,
+    /// Taken from the spares for nothing.
+    recalled: AtomicBool,
     pub(crate) mailbox: Mailbox,
-    pub(crate) shared: *const Shared,
     /// The thread, while it runs.
     pub(crate) thread: Mutex<Option<thread::JoinHandle<()>>>,
 }
@@ -92,15 +112,23 @@ impl Carrier {
             worker: AtomicPtr::new(ptr::null_mut()),
             current: AtomicPtr::new(ptr::null_mut()),
             embedder: AtomicPtr::new(ptr::null_mut()),
+            shared,
+            request: CachePadded::new(Request::new()),
+            handed_over: Cell::new(false),
+            seen_since: AtomicU64::new(0),
+            vitals: Vitals::default(),
+            burning: AtomicBool::new(false),
+            yield_flag: AtomicBool::new(false),
             ring: UnsafeCell::new(VecDeque::new()),
-            pinned: Cell::new(0),
+            pinned: AtomicUsize::new(0),
             index,
             foreign,
             visited: AtomicBool::new(false),
             parker: Parker::new(),
             gift: AtomicPtr::new(ptr::null_mut()),
+            job: AtomicPtr::new(ptr::null_mut()),
+            recalled: AtomicBool::new(false),
             mailbox: Mailbox::new(),
-            shared,
             thread: Mutex::new(None),
         }
     }
@@ -122,6 +150,19 @@ impl Carrier {
         !self.foreign && !self.current.load(Ordering::Relaxed).is_null()
     }
 
+    /// Live tasks that are pinned here; by anybody, a look.
+    #[inline]
+    pub(crate) fn pinned(&self) -> usize {
+        // ORDERING: Relaxed, a look; for the carrier itself and for who finds it asleep it is exact.
+        self.pinned.load(Ordering::Relaxed)
+    }
+
+    /// A task was pinned here, or has ended. On the carrier's own thread.
+    pub(crate) fn set_pinned(&self, tasks: usize) {
+        // ORDERING: Relaxed, as above.
+        self.pinned.store(tasks, Ordering::Relaxed);
+    }
+
     /// The runtime.
     #[inline]
     pub(crate) fn shared(&self) -> &Shared {
@@ -133,8 +174,8 @@ impl Carrier {
     /// switch: no reference to a worker lives across one.
     ///
     /// # Safety
-    /// The caller runs on this carrier's thread, the word says neither `NATIVE` nor `TAKEN`, and
-    /// `f` does not come back here.
+    /// The caller runs on this carrier's thread, the word says nothing of native code, and `f` does
+    /// not come back here.
     #[inline]
     pub(crate) unsafe fn with_worker<R>(&self, f: impl FnOnce(&mut Worker) -> R) -> Option<R> {
         // ORDERING: Relaxed, the thread reads what it wrote itself.
@@ -152,12 +193,15 @@ impl Carrier {
         let worker = self.worker.load(Ordering::Relaxed);
         self.forget_worker();
         // SAFETY: rule 2, by contract; the cell is null from here on.
-        NonNull::new(worker).map(|worker| unsafe { Box::from_raw(worker.as_ptr()) })
+        let worker =
+            NonNull::new(worker).map(|worker| unsafe { Box::from_raw(worker.as_ptr()) })?;
+        worker.shown.set_holder(ptr::null());
+        Some(worker)
     }
 
     /// The worker was taken: the pointer to it is another's. On the carrier's own thread.
     pub(crate) fn forget_worker(&self) {
-        // ORDERING: Relaxed, read by others only under `NATIVE`, which is published later.
+        // ORDERING: Relaxed, read by others only in native code, which is published later.
         self.worker.store(ptr::null_mut(), Ordering::Relaxed);
     }
 
@@ -167,6 +211,7 @@ impl Carrier {
     /// As for [`Carrier::with_worker`].
     pub(crate) unsafe fn put_worker(&self, mut worker: Box<Worker>) {
         worker.tenure = 0;
+        worker.shown.set_holder(self);
         // ORDERING: Relaxed, published by the Release store in `Word::leave`.
         debug_assert!(self.worker.load(Ordering::Relaxed).is_null(), "one worker at most");
         // ORDERING: Relaxed, as above.
@@ -174,21 +219,48 @@ impl Carrier {
         self.word.run();
     }
 
-    /// Takes the worker of a carrier whose word was `seen` in native code, if it still is. By
-    /// anybody.
-    pub(crate) fn retake(&self, seen: Snapshot) -> Option<Box<Worker>> {
-        if !seen.is_native() {
-            return None;
-        }
-        // ORDERING(crossing.word): Relaxed, after the Acquire look that gave `seen`: the pointer
-        // was written before that leave, and unless the exchange below fails, by none later.
+    /// Takes the worker of a carrier whose word was `seen`, by `win`, the exchange of its mode.
+    pub(crate) fn take_from(&self, win: impl FnOnce() -> bool) -> Option<Box<Worker>> {
+        // ORDERING(crossing.word): Relaxed, after an Acquire look at the word: the pointer was written
+        // before that leave, and unless the exchange below fails, by none later.
         let worker = self.worker.load(Ordering::Relaxed);
-        if !self.word.retake(seen) {
+        if !win() {
             return None;
         }
         // SAFETY: the exchange won, so the pointer is the one left in this very call, and the
         // carrier will forget it (rule 2).
-        NonNull::new(worker).map(|worker| unsafe { Box::from_raw(worker.as_ptr()) })
+        let worker =
+            NonNull::new(worker).map(|worker| unsafe { Box::from_raw(worker.as_ptr()) })?;
+        worker.shown.set_holder(ptr::null());
+        Some(worker)
+    }
+
+    /// The task comes back from native code. True: the worker is still here. On its own thread.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn come_back(&self) -> bool {
+        self.word.come_back(&self.request)
+    }
+
+    /// [`Carrier::come_back`] for a task that `left` in mode A, with nothing inline but what mostly
+    /// happens.
+    #[inline(always)]
+    pub(crate) fn come_back_from(&self, left: Snapshot) -> bool {
+        if !self.word.is(left) {
+            return self.come_back();
+        }
+        self.word.come_back_unasked(left, &self.request) || self.settle()
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn settle(&self) -> bool {
+        self.word.settle(&self.request)
+    }
+
+    /// May this carrier's worker be taken, seen by anybody?
+    pub(crate) fn takeable(&self, seen: Snapshot) -> Option<Native> {
+        seen.takeable().filter(|native| *native != Native::Asymmetric || !self.request.is_taken())
     }
 
     /// Runs `f` on the ring of ready pinned tasks, after the mail was taken in.
@@ -229,6 +301,47 @@ impl Carrier {
         self.parker.unpark();
     }
 
+    /// Hands a task over to a spare that is to make its native call, and wakes it.
+    pub(crate) fn give_job(&self, task: TaskRef) {
+        // ORDERING(carrier.job): Release, pairs with the Acquire swap in `take_job`.
+        let before = self.job.swap(task.into_raw().as_ptr(), Ordering::AcqRel);
+        assert!(before.is_null(), "a spare is given one thing at a time");
+        self.parker.unpark();
+    }
+
+    /// A spare was taken from the lobby for nothing: it goes through its loop once more.
+    pub(crate) fn recall(&self) {
+        // ORDERING: Relaxed, the parker's token orders it.
+        self.recalled.store(true, Ordering::Relaxed);
+        self.parker.unpark();
+    }
+
+    /// Was it? On the carrier's own thread.
+    pub(crate) fn take_recall(&self) -> bool {
+        // ORDERING: Relaxed, as above.
+        self.recalled.load(Ordering::Relaxed) && self.recalled.swap(false, Ordering::Relaxed)
+    }
+
+    /// Takes in a task whose native call is to be made. On the carrier's own thread.
+    pub(crate) fn take_job(&self) -> Option<TaskRef> {
+        // ORDERING(carrier.job): Acquire, pairs with the Release swap in `give_job`.
+        let task = NonNull::new(self.job.swap(ptr::null_mut(), Ordering::AcqRel))?;
+        // SAFETY: `give_job` gave the reference up, and the swap took it out once.
+        Some(unsafe { TaskRef::from_raw(task) })
+    }
+
+    /// Was the carrier given a call to make?
+    pub(crate) fn has_job(&self) -> bool {
+        // ORDERING: Relaxed, a look; what is there is taken by a swap.
+        !self.job.load(Ordering::Relaxed).is_null()
+    }
+
+    /// Was the carrier given a worker, or a call to make?
+    pub(crate) fn has_gift(&self) -> bool {
+        // ORDERING: Relaxed, as above.
+        !self.gift.load(Ordering::Relaxed).is_null() || self.has_job()
+    }
+
     /// Takes in a worker that was given. On the carrier's own thread.
     pub(crate) fn take_gift(&self) -> Option<Box<Worker>> {
         // ORDERING(carrier.gift): Acquire, pairs with the Release swap in `give`.
@@ -262,8 +375,6 @@ impl std::fmt::Debug for Carrier {
 pub(crate) struct Arena {
     #[expect(clippy::vec_box, reason = "carriers keep their addresses while the list grows")]
     carriers: Mutex<Vec<Box<Carrier>>>,
-    /// Grows with each new structure, so that readers know when to read again.
-    len: AtomicUsize,
     /// Structures whose thread has ended.
     free: Mutex<Vec<CarrierRef>>,
 }
@@ -280,20 +391,12 @@ impl Arena {
         let carrier = Box::new(Carrier::new(carriers.len(), shared, foreign));
         let reference = carrier.as_ref().as_ref();
         carriers.push(carrier);
-        // ORDERING(arena.len): Release, pairs with the Acquire in `len`.
-        self.len.store(carriers.len(), Ordering::Release);
         reference
     }
 
     /// The structure may serve another thread.
     pub(crate) fn release(&self, carrier: CarrierRef) {
         self.free.lock().push(carrier);
-    }
-
-    /// How many structures there are.
-    pub(crate) fn len(&self) -> usize {
-        // ORDERING(arena.len): Acquire, pairs with the Release in `acquire`.
-        self.len.load(Ordering::Acquire)
     }
 
     /// All structures.

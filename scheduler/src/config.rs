@@ -1,8 +1,43 @@
 //! What a runtime is started with, and why it may not start.
 
+use crate::crossing;
 use std::any::Any;
+use std::fmt;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::time::Duration;
+
+/// What embeds a scheduler: it knows what the words mean that it gives to native calls.
+pub trait Embedder: Any + Send + Sync + fmt::Debug {
+    /// Writes what a target's word stands for.
+    ///
+    /// # Errors
+    /// That of the writer.
+    fn name(&self, target: usize, to: &mut dyn fmt::Write) -> fmt::Result {
+        write!(to, "{target:#x}")
+    }
+
+    /// The address of the native function. Called by the signal handler of a stack overflow, too:
+    /// without allocation or lock.
+    fn address(&self, target: usize) -> usize {
+        target
+    }
+
+    /// The monitor has seen a call of this target stand in the way of others. Called while the call
+    /// lasts, or just after, on the monitor's thread.
+    fn observed(&self, target: usize, how: Observed) {
+        let _ = (target, how);
+    }
+}
+
+/// How a native call was seen to spend its time, for how long so far.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Observed {
+    /// It waits: its thread computes nothing.
+    Blocked(Duration),
+    /// It computes.
+    Burned(Duration),
+}
 
 /// How to start a scheduler. Every value has a default.
 ///
@@ -20,7 +55,7 @@ pub struct Config {
     pub(crate) native_stack_bytes: usize,
     pub(crate) thread_name: String,
     pub(crate) migrating: bool,
-    pub(crate) embedder: Option<Arc<dyn Any + Send + Sync>>,
+    pub(crate) embedder: Option<Arc<dyn Embedder>>,
 }
 
 /// 64 KiB, and in debug builds, whose frames are larger, 256 KiB.
@@ -45,7 +80,7 @@ impl Config {
 
     /// What the embedder keeps with the runtime; [`with_embedder`](crate::with_embedder) finds it in a
     /// task.
-    pub fn embedder(mut self, embedder: Arc<dyn Any + Send + Sync>) -> Config {
+    pub fn embedder(mut self, embedder: Arc<dyn Embedder>) -> Config {
         self.embedder = Some(embedder);
         self
     }
@@ -110,6 +145,9 @@ impl Config {
         }
         if self.carrier_cap() < self.workers {
             return bad("max_carriers", self.carrier_cap(), "at least as many as workers");
+        }
+        if self.stack_bytes >= crossing::MORE_THAN_A_STACK / 2 {
+            return bad("stack_bytes", self.stack_bytes, "less than 2 GiB");
         }
         if self.native_stack_bytes < 64 << 10 {
             return bad("native_stack_bytes", self.native_stack_bytes, "at least 65536");

@@ -77,11 +77,11 @@ pub(crate) fn attach(
     drop(handle);
     let (kept, word) = embedder();
     task.embedder.set(word);
-    task.native_layers.set(1);
     let carrier = shared.arena.acquire(Arc::as_ptr(shared), true);
     // ORDERING: Relaxed, the thread's own, read by itself.
     task.home.store(ptr::from_ref(&*carrier).cast_mut(), Ordering::Relaxed);
     carrier.word.wait();
+    carrier.vitals.begin();
     // ORDERING: Relaxed, as above.
     carrier.current.store(task.as_raw().as_ptr(), Ordering::Relaxed);
     let attachment = Attachment { shared: shared.clone(), carrier, task, _embedder: kept };
@@ -132,7 +132,7 @@ fn detach() -> bool {
         .try_with(|attached| {
             let mut attached = attached.borrow_mut();
             match &*attached {
-                Some(attachment) if attachment.task.native_layers.get() > 1 => false,
+                Some(attachment) if attachment.task.callbacks.get() > 0 => false,
                 Some(attachment) if attachment.carrier.word.is_run() => false,
                 _ => {
                     let ended = attached.take();
@@ -151,12 +151,15 @@ impl Drop for Attachment {
         let carrier = self.carrier;
         // The thread ends inside managed code, or in native code that this called: its worker must
         // not end with it.
-        if carrier.word.is_run() || carrier.word.come_back() {
+        if carrier.word.is_run() || carrier.come_back() {
             crossing::give_away(&carrier);
         } else {
             carrier.forget_worker();
+            self.shared.unproven.end(&carrier);
+            self.shared.burning.end(&carrier);
         }
         end_visit(&carrier);
+        carrier.vitals.end();
         current::set_carrier(ptr::null());
         // ORDERING: Relaxed, the census lock orders it where it matters.
         let _lock = self.shared.census.lock();

@@ -17,7 +17,8 @@
 //! mutant of the model.
 //!
 //! A gate *ajar* stands before a short sleep: work waits, and nobody is in native code. It is worth
-//! a kick to one who leaves, not to one who queues still more work.
+//! a kick to one who leaves, not to one who queues still more work. Before a short sleep because no
+//! work waits it is closed without the fence: who is missed is noticed when the sleep ends.
 
 use crate::park::Parker;
 use crate::sync::atomic::{AtomicU32, Ordering};
@@ -57,6 +58,12 @@ impl Gate {
     pub(crate) fn set_ajar(&self) {
         // ORDERING: Relaxed, a leaver that misses it is noticed when the short sleep ends.
         self.word.store(AJAR, Ordering::Relaxed);
+    }
+
+    /// The monitor means to sleep for a short time, with no work waiting.
+    pub(crate) fn close_briefly(&self) {
+        // ORDERING: Relaxed, as in `set_ajar`.
+        self.word.store(CLOSED, Ordering::Relaxed);
     }
 
     /// The monitor goes on.

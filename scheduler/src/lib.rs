@@ -8,13 +8,13 @@
 //!
 //! | room | what |
 //! |---|---|
-//! | `sync`, `config`, `metrics` | the door to atomics and locks; options; counters |
+//! | `sync`, `config`, `metrics`, `vitals` | the door to atomics and locks; options; counters; what is to be seen of a thread |
 //! | `stack` | slabs of guarded stacks, overflow reports |
 //! | `fiber` | the context switch |
 //! | `task` | the state word, the header, join, the living |
 //! | `park`, `queue`, `timer`, `idle`, `gate` | sleeping, ready tasks, wake-ups by time, who is idle, the monitor's sleep |
 //! | `carrier`, `worker`, `wait` | threads, what travels between them, the loop, how code waits |
-//! | `crossing`, `foreign`, `monitor`, `shutdown` | leave and come back; threads from outside; retakes; the end |
+//! | `crossing`, `offload`, `foreign`, `monitor`, `shutdown` | leave and come back; calls on another thread; threads from outside; retakes; the end |
 //! | `shared`, `scheduler` | what the threads of a runtime share; the public face |
 #![deny(missing_docs)]
 
@@ -33,28 +33,33 @@ mod gate;
 mod idle;
 mod metrics;
 mod monitor;
+mod offload;
 mod overflow;
 mod park;
 mod queue;
 mod scheduler;
+mod semaphore;
 mod shared;
 mod shutdown;
 mod stack;
 mod sync;
 mod task;
 mod timer;
+mod vitals;
 mod wait;
 mod worker;
 
-pub use config::{Config, StartError};
+pub use config::{Config, Embedder, Observed, StartError};
 #[doc(hidden)]
 pub use fiber::bench;
 pub use foreign::AttachError;
+pub use offload::{blocks_others, is_switchable, offload};
 pub use scheduler::{
-    Scheduler, Spawn, Stats, carrier_word, checkpoint, current_task, guard, is_managed,
-    on_carrier_stack, raise, set_carrier_word, set_task_word, sleep, spawn_current, task_word,
-    with_embedder, yield_now,
+    NativeCall, Scheduler, Spawn, Stats, carrier_word, checkpoint, current_task, guard, is_managed,
+    on_carrier_stack, raise, set_carrier_word, set_task_word, sleep, spawn_current, stack_left,
+    task_word, with_embedder, yield_now,
 };
+pub use semaphore::Semaphore;
 pub use shutdown::{Place, Report, Straggler};
 pub use stack::{GuardKind, StackError, StackStats, probe_guard};
 pub use task::{Id, JoinError, JoinHandle};

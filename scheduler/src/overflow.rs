@@ -37,6 +37,7 @@ fn describe(fault: &Fault, message: &mut Message) {
     if !carrier.word.is_run() {
         // ORDERING: Relaxed, this thread wrote it.
         let target = carrier.target.load(std::sync::atomic::Ordering::Relaxed);
-        let _ = write!(message, " in native code at {target:#x}");
+        let address = carrier.shared().address_of(target);
+        let _ = write!(message, " in native code at {address:#x}");
     }
 }

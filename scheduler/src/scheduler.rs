@@ -2,6 +2,7 @@
 
 use crate::config::{Config, StartError};
 use crate::crossing::fence;
+use crate::crossing::word::Phase;
 use crate::foreign::{self, AttachError};
 use crate::metrics::Counter;
 use crate::shared::Shared;
@@ -100,6 +101,17 @@ impl Default for Spawn {
     }
 }
 
+/// A native call that is under way.
+#[derive(Clone, Copy, Debug)]
+pub struct NativeCall {
+    /// The carrier's calls are counted.
+    pub number: u64,
+    /// The word that the task left with.
+    pub target: usize,
+    /// The word that the embedder keeps with the carrier.
+    pub carrier_word: *mut (),
+}
+
 impl Scheduler {
     /// Spawns a task.
     ///
@@ -170,6 +182,21 @@ impl Scheduler {
     /// How many workers there are.
     pub fn workers(&self) -> usize {
         self.shared.config.workers
+    }
+
+    /// The native calls that are under way. Read without stopping anybody.
+    pub fn native_calls(&self) -> Vec<NativeCall> {
+        let calls = self.shared.arena.all().into_iter().filter_map(|carrier| {
+            let word = carrier.word.load();
+            // ORDERING: Relaxed, after the Acquire look at the word, and checked by a second one.
+            let target = carrier.target.load(Ordering::Relaxed);
+            // ORDERING: Relaxed, a word that stays.
+            let carrier_word = carrier.embedder.load(Ordering::Relaxed);
+            let is_call = word.phase() == Phase::Native && carrier.word.load() == word;
+            let call = NativeCall { number: word.epoch(), target, carrier_word };
+            is_call.then_some(call)
+        });
+        calls.collect()
     }
 
     /// What happened so far, and what is there now.
@@ -367,9 +394,9 @@ pub fn set_carrier_word(word: *mut ()) {
 }
 
 /// Runs `f` on what the embedder keeps with the current task's runtime ([`Config::embedder`]).
-pub fn with_embedder<R>(f: impl FnOnce(&(dyn Any + Send + Sync)) -> R) -> Option<R> {
+pub fn with_embedder<R>(f: impl FnOnce(&dyn Any) -> R) -> Option<R> {
     let shared = wait::task()?.shared.clone();
-    shared.config.embedder.as_deref().map(f)
+    shared.config.embedder.as_deref().map(|embedder| f(embedder))
 }
 
 /// Runs `f` on the carrier's own stack if the current task is on its fiber's, else plainly.
@@ -381,13 +408,19 @@ pub fn with_embedder<R>(f: impl FnOnce(&(dyn Any + Send + Sync)) -> R) -> Option
 pub unsafe fn on_carrier_stack<R>(f: impl FnOnce() -> R) -> R {
     let Some(task) = wait::task() else { return f() };
     let Some(inside) = task.inside.get() else { return f() };
-    if task.on_carrier_stack.replace(true) {
+    let low = task.stack_low.replace(0);
+    if low == 0 {
         return f();
     }
-    // SAFETY: the flag was clear, so this is the fiber's own stack; the rest is the contract.
+    // SAFETY: there was a low end, so this is the fiber's own stack; the rest is the contract.
     let value = unsafe { inside.on_carrier_stack(f) };
-    task.on_carrier_stack.set(false);
+    task.stack_low.set(low);
     value
+}
+
+/// Bytes left on the current task's own stack; very many for code that is not on one.
+pub fn stack_left() -> usize {
+    wait::task().map_or(usize::MAX, |task| current::stack_pointer() - task.stack_low.get())
 }
 
 /// Runs managed code that native code called back, and catches what unwinds out of it: while `f`
@@ -400,7 +433,7 @@ pub fn guard<R>(f: impl FnOnce() -> R) -> thread::Result<R> {
     let Some(task) = wait::task() else {
         return std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
     };
-    let before = task.guarded_layers.replace(task.native_layers.get());
+    let before = task.guarded_layers.replace(task.callbacks.get());
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
     if let Some(task) = wait::task() {
         task.guarded_layers.set(before);

@@ -1,7 +1,9 @@
 //! What all threads of one runtime share, and the decisions that need more than one room.
 
 use crate::carrier::{Arena, Carrier, CarrierRef};
-use crate::config::{Config, StartError};
+use crate::config::{Config, Observed, StartError};
+use crate::crossing::retake::Retaking;
+use crate::crossing::{Burning, Unproven};
 use crate::fiber::Depot;
 use crate::gate::Gate;
 use crate::idle::{Lobby, Placed};
@@ -20,6 +22,7 @@ use crate::worker::{Shown, Worker, current};
 use crossbeam_utils::CachePadded;
 use std::ops::Range;
 use std::thread;
+use std::time::Instant;
 
 /// How far the end of the runtime has come.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
@@ -42,9 +45,16 @@ const ID_BLOCK: u64 = 256;
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    pub(crate) start: Instant,
+    /// How many processors the process may use.
+    pub(crate) processors: usize,
+    /// A spare looks out for work without sleeping.
+    pub(crate) has_hot_spare: AtomicBool,
     pub(crate) lobby: CachePadded<Lobby<Box<Worker>, CarrierRef>>,
     pub(crate) injector: Injector,
     pub(crate) reentry: Injector,
+    /// Tasks whose native call is to be made by another thread, and no thread was there.
+    pub(crate) offloaded: Injector,
     pub(crate) gate: CachePadded<Gate>,
     /// What is to be seen of each worker, by its index.
     pub(crate) shown: Box<[Arc<CachePadded<Shown>>]>,
@@ -52,6 +62,9 @@ pub(crate) struct Shared {
     pub(crate) living: Living,
     pub(crate) fibers: Depot,
     pub(crate) arena: Arena,
+    pub(crate) retaking: Retaking,
+    pub(crate) unproven: Unproven,
+    pub(crate) burning: Burning,
     /// Carriers that have a thread, foreign ones aside.
     pub(crate) threads: AtomicUsize,
     /// What is not counted by a worker.
@@ -89,15 +102,22 @@ impl Shared {
             .collect();
         Ok(Shared {
             config,
+            start: Instant::now(),
+            processors: thread::available_parallelism().map_or(1, usize::from),
+            has_hot_spare: AtomicBool::new(false),
             lobby: CachePadded::new(lobby),
             injector: Injector::new(),
             reentry: Injector::new(),
+            offloaded: Injector::new(),
             gate: CachePadded::new(Gate::new()),
             shown,
             timers: Timers::default(),
             living: Living::new(),
             fibers: Depot::new(shape),
             arena: Arena::default(),
+            retaking: Retaking::default(),
+            unproven: Unproven::default(),
+            burning: Burning::default(),
             threads: AtomicUsize::new(0),
             metrics: Counts::default(),
             ended: Mutex::new(Vec::new()),
@@ -268,6 +288,13 @@ impl Shared {
 
     // ---- workers and carriers ----
 
+    /// Are so many workers at work that one more thread only waits for a processor?
+    #[inline]
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.shown.len() > 2 * self.processors
+            && self.shown.len() - self.lobby.idle() > 2 * self.processors
+    }
+
     /// A worker is free and its carrier will not run it: it goes to whoever can use it.
     pub(crate) fn hand_on(&self, mut worker: Box<Worker>) {
         if std::mem::take(&mut worker.searching) {
@@ -390,6 +417,10 @@ impl Shared {
         while let Some(task) = unsafe { carrier.with_ring(|ring| ring.pop_front()) } {
             shutdown::refuse_or_keep(self, task);
         }
+        carrier.take_recall();
+        if let Some(task) = carrier.take_job() {
+            shutdown::refuse_or_keep(self, task);
+        }
         self.metrics.add(Counter::CarriersEnded);
         tracing::debug!(target: "sortie::carrier", carrier = carrier.index, "end");
         let mut ended = self.ended.lock();
@@ -420,6 +451,28 @@ impl Shared {
     pub(crate) fn after_finish(&self) {
         if self.is_closing() {
             self.closer.unpark();
+        }
+    }
+
+    // ---- targets ----
+
+    /// The address of the native function that a target's word stands for.
+    pub(crate) fn address_of(&self, target: usize) -> usize {
+        self.config.embedder.as_ref().map_or(target, |embedder| embedder.address(target))
+    }
+
+    /// The name of the native function that a target's word stands for, to be written.
+    pub(crate) fn named(&self, target: usize) -> impl std::fmt::Display {
+        std::fmt::from_fn(move |f| match &self.config.embedder {
+            Some(embedder) => embedder.name(target, f),
+            None => write!(f, "{target:#x}"),
+        })
+    }
+
+    /// The monitor has seen a call of this target.
+    pub(crate) fn observed(&self, target: usize, how: Observed) {
+        if let Some(embedder) = &self.config.embedder {
+            embedder.observed(target, how);
         }
     }
 

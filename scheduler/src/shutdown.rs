@@ -208,11 +208,9 @@ fn terminate(shared: &Shared) -> Vec<Straggler> {
     // A carrier that has not left its task yet will see the stage before it frees one: see `census`.
     let _ = fence::heavy();
     // Who is in native code now must not come back to a worker.
-    for carrier in shared.arena.all() {
-        if let Some(mut worker) = carrier.retake(carrier.word.load()) {
-            shared.fibers.give(worker.take_fibers());
-        }
-    }
+    let away: Vec<_> =
+        shared.arena.all().into_iter().map(|carrier| (carrier, carrier.word.load())).collect();
+    shared.retaking.take(&away, |_, mut worker| shared.fibers.give(worker.take_fibers()));
     shared.recover();
     drain(shared);
     let grace = Instant::now() + GRACE;
@@ -246,7 +244,10 @@ fn join_monitor(shared: &Shared) {
 
 /// Empties the queues that nobody serves any more.
 pub(crate) fn drain(shared: &Shared) {
-    let injected = || shared.injector.pop().or_else(|| shared.reentry.pop());
+    let injected = || {
+        let reentering = || shared.reentry.pop().or_else(|| shared.offloaded.pop());
+        shared.injector.pop().or_else(reentering)
+    };
     let queued = || shared.shown.iter().find_map(|shown| shown.queues.take_any());
     while let Some(task) = injected().or_else(queued) {
         refuse_or_keep(shared, task);
@@ -295,8 +296,8 @@ fn census(shared: &Shared) -> Vec<Straggler> {
             continue;
         }
         let place = match carrier.word.load().phase() {
-            Phase::Native | Phase::Taken => {
-                Place::Native { target: carrier.target.load(Ordering::Relaxed) }
+            Phase::Native => {
+                Place::Native { target: shared.address_of(carrier.target.load(Ordering::Relaxed)) }
             }
             Phase::Run => Place::Managed,
             Phase::Waiting | Phase::Spare => Place::Suspended,

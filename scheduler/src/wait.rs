@@ -38,6 +38,7 @@ pub(crate) enum Waiter {
 /// The carrier and the task of code that runs managed on a carrier.
 ///
 /// Copies of pointers: read anew after each switch, never kept across one.
+#[inline(always)]
 pub(crate) fn managed() -> Option<(&'static Carrier, &'static Header)> {
     // SAFETY: the carrier is in an arena that outlives the thread's stay in the runtime. The
     // lifetime is a promise of this function's callers not to keep it across a switch.
@@ -63,7 +64,7 @@ pub(crate) fn kept_task() -> Option<(&'static Carrier, &'static Header)> {
 /// The task whose call chain this thread is in, managed or native.
 pub(crate) fn task() -> Option<&'static Header> {
     let (carrier, task) = kept_task()?;
-    let inside = !carrier.foreign || carrier.word.is_run() || task.native_layers.get() > 1;
+    let inside = !carrier.foreign || carrier.word.is_run() || task.callbacks.get() > 0;
     inside.then_some(task)
 }
 
@@ -115,12 +116,12 @@ fn announce(task: &Header) {
 /// May this task's fiber be switched away?
 #[inline]
 pub(crate) fn is_switchable(task: &Header) -> bool {
-    task.native_layers.get() == 0 && task.inside.get().is_some() && !std::thread::panicking()
+    task.callbacks.get() == 0 && task.inside.get().is_some() && !std::thread::panicking()
 }
 
 /// May an abort be raised here?
 pub(crate) fn may_unwind(task: &Header) -> bool {
-    task.native_layers.get() == task.guarded_layers.get()
+    task.callbacks.get() == task.guarded_layers.get()
         && task.inside.get().is_some()
         && !std::thread::panicking()
 }
@@ -163,12 +164,12 @@ pub(crate) fn switch_away(task: &Header, reason: Reason) {
 /// Waits on the carrier until the task is woken.
 #[cold]
 fn block_in_place(carrier: &Carrier, task: &Header) {
-    // ORDERING: Relaxed, the owner reads what an owner wrote before it.
-    let bound = !task.home.load(Ordering::Relaxed).is_null();
-    if !bound {
-        // ORDERING: Relaxed, published to the winner of the wake by the state word (task.state).
-        task.home.store(std::ptr::from_ref(carrier).cast_mut(), Ordering::Relaxed);
-    }
+    // Also of a task that is pinned to another: its call may have been offloaded to this one.
+    // ORDERING: Relaxed, the owner reads what an owner wrote before it; what it writes is published to
+    // the winner of the wake by the state word (task.state).
+    let home = task.home.load(Ordering::Relaxed);
+    // ORDERING: Relaxed, as above.
+    task.home.store(std::ptr::from_ref(carrier).cast_mut(), Ordering::Relaxed);
     // From here on only its wakers know it, and the shutdown must.
     carrier.shared().living.add(task);
     if task.state.transition_to_blocked() == Suspend::Suspended {
@@ -179,10 +180,8 @@ fn block_in_place(carrier: &Carrier, task: &Header) {
         task.state.transition_to_unblocked();
         crossing::regain_or_stop(carrier, task);
     }
-    if !bound {
-        // ORDERING: Relaxed, as above.
-        task.home.store(std::ptr::null_mut(), Ordering::Relaxed);
-    }
+    // ORDERING: Relaxed, as above.
+    task.home.store(home, Ordering::Relaxed);
 }
 
 /// Lets others run: true if somebody else could.

@@ -1,6 +1,7 @@
 //! A callback: managed code that native code of the same task calls.
 
-use crate::target::ledger::row_at;
+use crate::target::Profile;
+use crate::target::{fp_env, ledger};
 use crate::task::local::{self, Local};
 use crate::transition::{self, TransitionError};
 
@@ -79,16 +80,30 @@ fn enter<R>(local: &Local, f: impl FnOnce() -> R) -> Result<Option<R>, Transitio
     if local.keeps_panic() {
         return Ok(None);
     }
-    let target = local.layers(|layers| layers.top().target());
+    // SAFETY: the target words of a runtime of this crate are its profiles'.
+    let profile = unsafe { Profile::of_word(sortie_scheduler::crossing::target()) };
+    let page = ledger::page();
+    let outer = page.map(|page| page.set_since(0));
+    let raw = local.set_raw(None);
     let _ = transition::call_in(local)?;
-    // A raw `leave` has no row of its own: its address has.
-    let row = local.set_row(None);
-    if let Some(row) = row.or_else(|| target.and_then(row_at)) {
-        row.record_callback();
+    if let Some((page, profile)) = page.zip(profile) {
+        page.row(profile).record_callback();
     }
+    let task_env = local.set_fp_env(None);
+    let native_env = task_env.map(|environment| {
+        let native = fp_env::save();
+        environment.restore();
+        native
+    });
     let result = sortie_scheduler::guard(f);
-    local.set_row(row);
-    let left = transition::back_in(local);
+    local.set_fp_env(task_env);
+    native_env.inspect(|environment| environment.restore());
+    // A task with a native layer below is not moved: the page is the same.
+    if let Some((page, outer)) = page.zip(outer) {
+        page.set_since(outer);
+    }
+    local.set_raw(raw);
+    let left = transition::back_in(local, profile);
     match result {
         Ok(value) => {
             left?;

@@ -9,9 +9,11 @@
 //! This module must not know where libraries are looked for (`search`), nor how a call is announced (`call`).
 
 mod function;
+mod held;
 
 use std::ffi::OsStr;
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -21,12 +23,13 @@ use super::error::{NativeError, Tried, check_name};
 use super::search;
 use crate::native::{Target, call_here};
 
+use self::held::Held;
+
 pub use self::function::{NativeFn, NativeSignature};
 
 /// The loader's functions as targets: what a library does while it is loaded is native code like any other.
 static DLOPEN: Target = Target::named("dlopen");
 static DLSYM: Target = Target::named("dlsym");
-static DLCLOSE: Target = Target::named("dlclose");
 
 /// A native library in this process.
 ///
@@ -96,8 +99,9 @@ impl Library {
     pub unsafe fn open(name: &str) -> Result<Library, NativeError> {
         DLOPEN.resolve(libc::dlopen as *const () as usize, "libc");
         // SAFETY: the caller vouches for the initialisers and finalisers.
-        let handle = call_here(&DLOPEN, || unsafe { search::open(name) })?;
-        Ok(Library::from_handle(handle))
+        let open = || unsafe { search::open(name) };
+        let (before, handle) = call_here(&DLOPEN, || (search::mapped(), open()));
+        Ok(Library::from_handle(handle?, &before))
     }
 
     /// The program itself, with its global scope.
@@ -121,10 +125,11 @@ impl Library {
     /// # }
     /// ```
     pub fn process() -> Library {
-        Library::from_handle(Handle::this())
+        Library::from_handle(Handle::this(), &search::mapped())
     }
 
-    fn from_handle(handle: Handle) -> Library {
+    /// A handle on an object that was there already if it is among those of `before`.
+    fn from_handle(handle: Handle, before: &[Range<usize>]) -> Library {
         let (handle, path) = search::object_path(handle);
         // Only the program itself has no path with the loader.
         let path = path
@@ -133,7 +138,7 @@ impl Library {
         let name = file_name_of(&path);
         Library {
             mapped: Arc::new(Mapped {
-                handle: Held::new(handle),
+                handle: Held::new(handle, before),
                 name,
                 // A deleted or virtual file keeps the loader's name.
                 path: std::fs::canonicalize(&path).unwrap_or(path),
@@ -213,6 +218,11 @@ impl Library {
         }
     }
 
+    /// Where the object is mapped; empty if the loader does not tell.
+    pub(super) fn addresses(&self) -> Range<usize> {
+        self.mapped.handle.addresses()
+    }
+
     /// The file name of the object that was opened, as the loader knows it, such as `libm.so.6`.
     pub fn name(&self) -> &str {
         &self.mapped.name
@@ -228,34 +238,6 @@ impl Library {
 impl fmt::Debug for Library {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Library").field("name", &self.name()).field("path", &self.path()).finish()
-    }
-}
-
-/// A loader's handle whose closing is announced.
-struct Held {
-    /// Taken only by `drop`.
-    handle: Option<Handle>,
-}
-
-impl Held {
-    fn new(handle: Handle) -> Held {
-        Held { handle: Some(handle) }
-    }
-
-    fn get(&self) -> &Handle {
-        self.handle.as_ref().expect("a handle is taken only when it is dropped")
-    }
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        let handle = self.handle.take();
-        if std::thread::panicking() {
-            drop(handle);
-        } else {
-            DLCLOSE.resolve(libc::dlclose as *const () as usize, "libc");
-            call_here(&DLCLOSE, move || drop(handle));
-        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! - [`callback()`], [`try_callback`]: managed code that native code calls back.
 //! - [`Library`], [`NativeFn`]: functions of shared libraries, found at run time.
 //! - [`pinvoke!`](crate::pinvoke): blocks of foreign functions, found on first use.
+//! - [`Target`], [`Class`]: what is known of a native function; [`Policy`], [`policy`]: how its calls are made.
 //!
 //! Native code runs on the carrier's own stack (8 MiB, with bounds as libraries expect), not on the
 //! task's. While it runs, the task's worker serves other tasks if they wait.
@@ -12,12 +13,18 @@ mod call;
 mod callback;
 mod error;
 mod library;
+mod offload;
 #[doc(hidden)]
 pub mod pinvoke;
+pub mod policy;
 mod search;
 
 pub use crate::target::Target;
+pub use crate::target::class::Class;
+pub use crate::target::policy::{FpEnv, Policy, PolicyError};
 pub use call::{call, call_here};
 pub use callback::{callback, try_callback};
 pub use error::{NativeError, Tried};
 pub use library::{Library, NativeFn, NativeSignature};
+pub use offload::offload;
+pub use policy::needs_hook;

@@ -68,6 +68,9 @@ pub use self::symbol::{Origin, Symbol, TargetList, collect, load};
 ///   `-sys` crate, or because they are statically linked. The linker resolves them; they cannot be missing.
 /// - `safe fn` becomes a safe Rust function; `unsafe fn`, and `fn` alone, an unsafe one.
 /// - `#[symbol = "name"]` gives the name in the library where it differs from the Rust name.
+/// - `#[policy = expression]` is a constant [`Policy`](crate::native::Policy) for the calls of a function, as in
+///   [`Target::with_policy`](crate::native::Target::with_policy). Names in it are looked up in the module around the
+///   macro, not among the locals of a function body. A contradictory one is an error of the compiler.
 /// - Visibility, documentation, `#[cfg]`, `#[must_use]` and other attributes stay with the function. Conditions on a whole
 ///   block belong on the module around it.
 /// - Variadic functions cannot be declared: their calls have no one type.
@@ -108,7 +111,61 @@ pub use self::symbol::{Origin, Symbol, TargetList, collect, load};
 /// }
 /// ```
 ///
+/// # Policies
+///
+/// ```
+/// mod c {
+///     use sortie::native::{Class, Policy};
+///     use std::ffi::{c_int, c_uint};
+///
+///     // SAFETY: for arithmetic only, which does not call back, and needs no stack to speak of.
+///     const LEAF: Policy = unsafe { Policy::new().class(Class::Short).task_stack(8192) };
+///
+///     sortie::pinvoke! {
+///         #[library = "m"]
+///         unsafe extern "C" {
+///             #[policy = LEAF]
+///             pub safe fn tan(x: f64) -> f64;
+///         }
+///
+///         #[library = "c"]
+///         unsafe extern "C" {
+///             #[policy = Policy::new().class(Class::Long).max_concurrent(16)]
+///             pub safe fn usleep(microseconds: c_uint) -> c_int;
+///         }
+///     }
+/// }
+///
+/// assert_eq!(c::tan(0.0), 0.0);
+/// assert_eq!(c::targets()[0].policy().to_string(), "class=short, stack=task:8192");
+/// assert_eq!(c::targets()[1].policy().to_string(), "class=long, max_concurrent=16");
+/// ```
+///
 /// # Refused by the compiler
+///
+/// A policy that is contradictory:
+///
+/// ```compile_fail,E0080
+/// sortie::pinvoke! {
+///     #[library = "m"]
+///     unsafe extern "C" {
+///         #[policy = sortie::native::Policy::new().deny().max_concurrent(1)]
+///         safe fn tan(x: f64) -> f64;
+///     }
+/// }
+/// ```
+///
+/// A promise about native code without `unsafe`:
+///
+/// ```compile_fail,E0133
+/// sortie::pinvoke! {
+///     #[library = "m"]
+///     unsafe extern "C" {
+///         #[policy = sortie::native::Policy::new().unhooked()]
+///         safe fn tan(x: f64) -> f64;
+///     }
+/// }
+/// ```
 ///
 /// An unsafe function is called without `unsafe`:
 ///

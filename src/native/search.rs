@@ -35,7 +35,7 @@ use libloading::os::unix::{Library as Handle, RTLD_LOCAL, RTLD_NOW};
 use self::cache::Cache;
 use super::error::{NativeError, Tried, check_name};
 
-pub(super) use self::loaded::{holder, object_path};
+pub(super) use self::loaded::{addresses_of, holder, mapped, object_path};
 
 /// What a search looks at outside the process. A parameter, so that tests can lay out their own.
 struct Places {

@@ -81,7 +81,7 @@ impl Snapshot {
             stacks_out: stats.stacks.stacks_out,
             stacks_mapped_bytes: stats.stacks.mapped_bytes,
             guard: stats.stacks.guard,
-            targets: ledger.merge(),
+            targets: ledger.merge(scheduler),
         }
     }
 

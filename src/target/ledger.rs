@@ -1,201 +1,162 @@
 //! The ledger: what the calls of each target cost in one runtime.
 //!
-//! Every carrier has rows of its own, one for each target that was called on it, and is the only
-//! one to write them: a call costs no lock and no shared cache line. Whoever reads merges the rows
-//! of all carriers, without stopping anybody; values of one row are of about the same moment.
-//!
-//! INVARIANT(ledger.writer): a row is written by the thread of its carrier only. A carrier's
-//! structure may serve one thread after another; the arena orders them.
+//! Every carrier has a page of its own, with a row for each target that was called on it, and is the
+//! only one to write there: a call costs no lock and no shared cache line (`row.rs`). Whoever reads
+//! merges the rows of all carriers, without stopping anybody; values of one row are of about the same
+//! moment.
 
-use super::{Target, symbol};
+use super::histogram::Sum;
+use super::row::{Page, Row, get};
+use super::{Class, Profile, symbol};
 use parking_lot::Mutex;
-use std::cell::{Cell, UnsafeCell};
-use std::collections::{BTreeMap, HashMap};
+use sortie_scheduler::{Embedder, NativeCall, Observed, Scheduler};
+use std::collections::BTreeMap;
+use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::Duration;
-
-/// What one carrier knows of one target.
-#[derive(Debug, Default)]
-pub(crate) struct Row {
-    key: usize,
-    address: usize,
-    name: Option<String>,
-    library: Option<String>,
-    calls: AtomicU64,
-    total_ns: AtomicU64,
-    longest_ns: AtomicU64,
-    retakes: AtomicU64,
-    callbacks: AtomicU64,
-}
-
-impl Row {
-    fn for_target(target: &Target) -> Row {
-        Row {
-            key: target.key(),
-            address: target.address(),
-            name: target.name().map(str::to_owned),
-            library: target.library().map(str::to_owned),
-            ..Row::default()
-        }
-    }
-
-    fn for_address(address: usize) -> Row {
-        Row { key: address, address, ..Row::default() }
-    }
-
-    /// Writes a call down that has just returned.
-    #[inline]
-    pub(crate) fn record(&self, took: Duration, retaken: bool) {
-        let ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
-        add(&self.calls, 1);
-        add(&self.total_ns, ns);
-        // ORDERING: Relaxed, as in `add`.
-        if self.longest_ns.load(Ordering::Relaxed) < ns {
-            // ORDERING: Relaxed, as in `add`.
-            self.longest_ns.store(ns, Ordering::Relaxed);
-        }
-        if retaken {
-            add(&self.retakes, 1);
-        }
-    }
-
-    /// Writes a callback down.
-    pub(crate) fn record_callback(&self) {
-        add(&self.callbacks, 1);
-    }
-}
-
-/// By the one writer.
-#[inline]
-fn add(word: &AtomicU64, more: u64) {
-    // ORDERING: Relaxed, a count stands for itself, and has one writer (ledger.writer).
-    word.store(word.load(Ordering::Relaxed).saturating_add(more), Ordering::Relaxed);
-}
-
-/// The rows of one carrier.
-pub(crate) struct Page {
-    /// The row that was used last, with its key: the next call is often the same.
-    last: Cell<(usize, *const Row)>,
-    /// Where each row is; the writer's own.
-    index: UnsafeCell<HashMap<usize, Arc<Row>>>,
-    /// The rows, for readers.
-    rows: Mutex<Vec<Arc<Row>>>,
-}
-
-// SAFETY: `last` and `index` are touched by the carrier's thread only (ledger.writer).
-unsafe impl Sync for Page {}
-// SAFETY: as above; the rest is `Send`.
-unsafe impl Send for Page {}
-
-impl Page {
-    fn new() -> Page {
-        Page {
-            last: Cell::new((0, std::ptr::null())),
-            index: UnsafeCell::new(HashMap::new()),
-            rows: Mutex::new(Vec::new()),
-        }
-    }
-
-    /// The row with this key, made by `new` if there is none yet. On the carrier's own thread.
-    #[inline]
-    fn row(&self, key: usize, new: impl FnOnce() -> Row) -> &Row {
-        let (last_key, last) = self.last.get();
-        if last_key == key
-            // SAFETY: rows stay as long as their page: they are in `index`, and never removed.
-            && let Some(row) = unsafe { last.as_ref() }
-        {
-            return row;
-        }
-        self.find(key, new)
-    }
-
-    #[cold]
-    fn find(&self, key: usize, new: impl FnOnce() -> Row) -> &Row {
-        // SAFETY: the carrier's own thread, and nothing below comes back here (ledger.writer).
-        let index = unsafe { &mut *self.index.get() };
-        let row = index.entry(key).or_insert_with(|| {
-            let row = Arc::new(new());
-            self.rows.lock().push(row.clone());
-            row
-        });
-        let row = Arc::as_ptr(row);
-        self.last.set((key, row));
-        // SAFETY: the row stays as long as the page.
-        unsafe { &*row }
-    }
-}
+use std::time::{Duration, Instant};
 
 /// All pages of one runtime.
-#[derive(Default)]
 pub(crate) struct Ledger {
     /// Boxed: a carrier keeps the address.
     #[expect(clippy::vec_box, reason = "a page keeps its address while the list grows")]
     pages: Mutex<Vec<Box<Page>>>,
+    start: Instant,
+}
+
+impl Default for Ledger {
+    fn default() -> Ledger {
+        Ledger { pages: Mutex::default(), start: Instant::now() }
+    }
+}
+
+/// The profile that a task of this crate left with.
+fn word(target: usize) -> Option<&'static Profile> {
+    // SAFETY: the target words of a runtime of this crate are its profiles'.
+    unsafe { Profile::of_word(target) }
+}
+
+impl Embedder for Ledger {
+    fn name(&self, target: usize, to: &mut dyn fmt::Write) -> fmt::Result {
+        match word(target) {
+            Some(profile) => write!(to, "{profile}"),
+            None => write!(to, "{target:#x}"),
+        }
+    }
+
+    fn address(&self, target: usize) -> usize {
+        word(target).map_or(target, Profile::address)
+    }
+
+    fn observed(&self, target: usize, how: Observed) {
+        if let Some(profile) = word(target) {
+            profile.observed(how);
+        }
+    }
 }
 
 impl Ledger {
+    /// Nanoseconds from the ledger's start; never 0.
+    pub(crate) fn now(&self) -> u64 {
+        self.start.elapsed().as_nanos().max(1) as u64
+    }
+
     fn add_page(&self) -> *mut () {
-        let page = Box::new(Page::new());
+        let mut pages = self.pages.lock();
+        let page = Box::new(Page::new(pages.len() as u32 + 1));
         let address = (&raw const *page).cast_mut().cast();
-        self.pages.lock().push(page);
+        pages.push(page);
         address
     }
 
     /// What all carriers know together, a row for each target.
-    pub(crate) fn merge(&self) -> Vec<TargetRow> {
-        let mut merged = BTreeMap::<usize, TargetRow>::new();
-        for page in self.pages.lock().iter() {
-            for row in page.rows.lock().iter() {
-                merged
-                    .entry(row.key)
-                    .and_modify(|sum| sum.add(row))
-                    .or_insert_with(|| TargetRow::new(row));
+    pub(crate) fn merge(&self, scheduler: &Scheduler) -> Vec<TargetRow> {
+        // Names are looked up without the locks: a carrier may need them for its next call.
+        let rows_of = |pages: &[Box<Page>]| -> Vec<Arc<Row>> {
+            pages.iter().flat_map(|page| page.rows.lock().clone()).collect()
+        };
+        let rows = rows_of(&self.pages.lock());
+        let mut merged = BTreeMap::<*const Profile, (TargetRow, Sum)>::new();
+        for row in rows {
+            let (sum, times) = merged
+                .entry(row.profile)
+                .or_insert_with(|| (TargetRow::new(row.profile), Sum::default()));
+            sum.add(&row);
+            times.add(&row.times);
+        }
+        for call in scheduler.native_calls() {
+            if let Some(profile) = word(call.target)
+                && let Some((row, _)) = merged.get_mut(&(&raw const *profile))
+            {
+                row.running += 1;
+                let longest = row.longest_running.get_or_insert_default();
+                *longest = (*longest).max(self.running_for(&call));
             }
         }
-        let mut rows: Vec<_> = merged.into_values().collect();
+        let mut rows: Vec<_> = merged
+            .into_values()
+            .map(|(mut row, times)| {
+                row.p50 = times.quantile(0.5).min(row.longest);
+                row.p99 = times.quantile(0.99).min(row.longest);
+                row
+            })
+            .collect();
         rows.sort_by(|a, b| (&a.library, &a.symbol).cmp(&(&b.library, &b.symbol)));
         rows
     }
-}
 
-impl std::fmt::Debug for Ledger {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_list().entries(self.merge()).finish()
+    /// For how long a call runs: exactly if it is timed, else since somebody looked first.
+    fn running_for(&self, call: &NativeCall) -> Duration {
+        // SAFETY: the word is set in `page` only, to a page that this ledger keeps.
+        let Some(page) = (unsafe { call.carrier_word.cast::<Page>().as_ref() }) else {
+            return Duration::ZERO;
+        };
+        let since = get(&page.since);
+        if since > 0 {
+            return Duration::from_nanos(self.now().saturating_sub(since));
+        }
+        let mut sighted = page.sighted.lock();
+        match &*sighted {
+            Some((number, first)) if *number == call.number => first.elapsed(),
+            _ => {
+                *sighted = Some((call.number, Instant::now()));
+                Duration::ZERO
+            }
+        }
     }
 }
 
-/// The current carrier's row of a target. Keeps `errno` if the row exists already.
-#[inline]
-pub(crate) fn row_of(target: &Target) -> Option<&'static Row> {
-    row(target.key(), || Row::for_target(target))
+impl fmt::Debug for Ledger {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ledger").field("pages", &self.pages.lock().len()).finish_non_exhaustive()
+    }
 }
 
-/// The current carrier's row of an address.
-#[inline]
-pub(crate) fn row_at(address: usize) -> Option<&'static Row> {
-    row(address, || Row::for_address(address))
-}
-
+/// The page of the carrier that runs the current task, in managed code or native; made at the first
+/// call. `None` on any other thread, and for a task that this crate did not spawn.
+///
 /// The lifetime is good until the task is switched: the runtime keeps its ledger as long as it has
-/// carriers, and the caller must not write to the row once it may be on another carrier.
+/// carriers, and the caller must not write to the page once it may be on another carrier.
 #[inline]
-fn row(key: usize, new: impl FnOnce() -> Row) -> Option<&'static Row> {
+pub(crate) fn page() -> Option<&'static Page> {
     let mut page = sortie_scheduler::carrier_word()?;
     if page.is_null() {
-        page = sortie_scheduler::with_embedder(|embedder| {
-            embedder.downcast_ref::<Ledger>().map(Ledger::add_page)
-        })??;
+        page = with(Ledger::add_page)?;
         sortie_scheduler::set_carrier_word(page);
     }
     // SAFETY: the word is set here only, to a page that the runtime's ledger keeps.
-    let page = unsafe { &*page.cast::<Page>() };
-    Some(page.row(key, new))
+    Some(unsafe { &*page.cast::<Page>() })
+}
+
+/// Runs `f` on the ledger of the current task's runtime.
+pub(crate) fn with<R>(f: impl FnOnce(&Ledger) -> R) -> Option<R> {
+    sortie_scheduler::with_embedder(|embedder| embedder.downcast_ref().map(f))?
 }
 
 /// What the calls of one native function cost so far, in one runtime.
 ///
-/// Part of a [`Snapshot`](crate::Snapshot).
+/// Part of a [`Snapshot`](crate::Snapshot). Calls are counted exactly. Times are known of a part of
+/// them ([`TargetRow::timed`]): of all calls of a target that is unknown or long, of one in 64 of
+/// others, and of each that lost its worker; the rest is taken to be like those.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TargetRow {
@@ -205,44 +166,72 @@ pub struct TargetRow {
     pub symbol: Option<String>,
     /// The function's address; 0 if the target has none.
     pub address: usize,
-    /// Calls that have returned.
+    /// What was learned of the function, or pinned, in the whole process.
+    pub class: Class,
+    /// Calls, those under way among them.
     pub calls: u64,
-    /// Time from the leave to the return, waiting for a worker aside; all calls together.
-    pub total: Duration,
-    /// The longest call.
+    /// Calls whose time is known.
+    pub timed: u64,
+    /// Half of the calls took no longer, from the leave to the return, waiting for a worker aside.
+    pub p50: Duration,
+    /// 99 of 100 calls took no longer.
+    pub p99: Duration,
+    /// The longest call whose time is known.
     pub longest: Duration,
+    /// All calls together.
+    pub total: Duration,
+    /// Long calls that spent their time waiting.
+    pub blocked: u64,
+    /// Long calls that spent it computing.
+    pub burned: u64,
     /// Calls during which the worker was taken for others.
     pub retakes: u64,
+    /// Calls before which the worker was handed over.
+    pub hand_offs: u64,
     /// Times that managed code was called back.
     pub callbacks: u64,
+    /// Calls under way.
+    pub running: u64,
+    /// For how long the longest of them runs, or at least since somebody looked first, if it is not
+    /// timed.
+    pub longest_running: Option<Duration>,
 }
 
 impl TargetRow {
-    fn new(row: &Row) -> TargetRow {
-        let found = symbol::find(row.address);
+    fn new(profile: &Profile) -> TargetRow {
+        let found = symbol::find(profile.address());
         let (library, symbol) = found.map_or((None, None), |it| (Some(it.library), it.name));
-        let mut sum = TargetRow {
+        TargetRow {
             // What the loader says of an address is exact; what the target was told may be a path.
-            library: library.or_else(|| row.library.clone()),
-            symbol: row.name.clone().or(symbol),
-            address: row.address,
+            library: library.or_else(|| profile.library()),
+            symbol: profile.name().or(symbol),
+            address: profile.address(),
+            class: profile.class(),
             calls: 0,
-            total: Duration::ZERO,
+            timed: 0,
+            p50: Duration::ZERO,
+            p99: Duration::ZERO,
             longest: Duration::ZERO,
+            total: Duration::ZERO,
+            blocked: 0,
+            burned: 0,
             retakes: 0,
+            hand_offs: 0,
             callbacks: 0,
-        };
-        sum.add(row);
-        sum
+            running: 0,
+            longest_running: None,
+        }
     }
 
     fn add(&mut self, row: &Row) {
-        // ORDERING: Relaxed, counts stand for themselves.
-        let get = |word: &AtomicU64| word.load(Ordering::Relaxed);
         self.calls += get(&row.calls);
+        self.timed += get(&row.timed);
         self.total += Duration::from_nanos(get(&row.total_ns));
         self.longest = self.longest.max(Duration::from_nanos(get(&row.longest_ns)));
+        self.blocked += get(&row.blocked);
+        self.burned += get(&row.burned);
         self.retakes += get(&row.retakes);
+        self.hand_offs += get(&row.hand_offs);
         self.callbacks += get(&row.callbacks);
     }
 

@@ -3,12 +3,31 @@
 //! - [`Target`]: address, name, library of one function.
 //! - `symbol.rs`: what the loader knows of an address.
 //! - `ledger.rs`: what the calls of each target cost, per runtime.
+//! - `class.rs`: what is learned from the times that calls take.
+//! - `policy.rs`, `text.rs`: what users ask for; `policies.rs`: for which functions.
+//! - `profile.rs`: all of that for one function, per process; `decision.rs`: what follows for a call, in a
+//!   word.
 
+mod bulkhead;
+pub(crate) mod class;
+pub(crate) mod decision;
+pub(crate) mod fp_env;
+mod histogram;
 pub(crate) mod ledger;
+pub(crate) mod policies;
+pub(crate) mod policy;
+pub(crate) mod profile;
+pub(crate) mod row;
 pub(crate) mod symbol;
+mod text;
 
+pub(crate) use profile::Profile;
+
+use class::Class;
+use policies::Key;
+use policy::{Policy, PolicyError};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
 /// A native function: its address, and its name and library if they are known.
 ///
@@ -25,8 +44,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 pub struct Target {
     /// 0 until it is known.
     address: AtomicUsize,
+    /// The profile that calls use; null until the first one, and when the address changes.
+    profile: AtomicPtr<Profile>,
     name: Name,
     library: OnceLock<Box<str>>,
+    policy: Option<Policy>,
+    /// The profile that was used while there was no address. Given back at the end.
+    unaddressed: OnceLock<&'static Profile>,
 }
 
 enum Name {
@@ -36,32 +60,84 @@ enum Name {
 }
 
 impl Target {
+    const fn with(address: usize, name: Name, policy: Option<Policy>) -> Target {
+        Target {
+            address: AtomicUsize::new(address),
+            profile: AtomicPtr::new(std::ptr::null_mut()),
+            name,
+            library: OnceLock::new(),
+            policy,
+            unaddressed: OnceLock::new(),
+        }
+    }
+
     /// The function at an address.
     pub const fn new(address: usize) -> Target {
-        Target { address: AtomicUsize::new(address), name: Name::Unknown, library: OnceLock::new() }
+        Target::with(address, Name::Unknown, None)
     }
 
     /// A function that has a name, and an address that is not known yet, or never will be (a closure
     /// that makes several native calls).
     pub const fn named(name: &'static str) -> Target {
-        Target { address: AtomicUsize::new(0), name: Name::Static(name), library: OnceLock::new() }
+        Target::with(0, Name::Static(name), None)
+    }
+
+    /// As `named`, with a policy if one is declared.
+    #[track_caller]
+    pub(crate) const fn declared(name: &'static str, policy: Option<Policy>) -> Target {
+        let policy = match policy {
+            Some(policy) => Some(policy.checked()),
+            None => None,
+        };
+        Target::with(0, Name::Static(name), policy)
+    }
+
+    /// This target, with a policy for its function.
+    ///
+    /// The policy is in force from the first call on, for whoever calls the function's address, and stays so
+    /// when this target is dropped; what is set at run time ([`Target::set_policy`],
+    /// [`policy::for_address`](crate::native::policy::for_address)) goes first.
+    ///
+    /// # Panics
+    /// If the policy is contradictory, with the reason. In a static that is the compiler's error:
+    ///
+    /// ```compile_fail,E0080
+    /// use sortie::native::{Policy, Target};
+    ///
+    /// static NEVER: Target = Target::named("never").with_policy(Policy::new().max_concurrent(0));
+    /// ```
+    ///
+    /// ```
+    /// use sortie::native::{Class, Policy, Target};
+    ///
+    /// static WAIT: Target = Target::named("wait").with_policy(Policy::new().class(Class::Long));
+    /// assert_eq!(WAIT.class(), Class::Long);
+    /// ```
+    #[must_use]
+    #[track_caller]
+    pub const fn with_policy(mut self, policy: Policy) -> Target {
+        self.policy = Some(policy.checked());
+        self
     }
 
     /// A function that was found in a library.
     pub fn dynamic(name: String, library: String, address: usize) -> Target {
-        Target {
-            address: AtomicUsize::new(address),
-            name: Name::Owned(name.into()),
-            library: OnceLock::from(library.into_boxed_str()),
-        }
+        let target = Target::with(address, Name::Owned(name.into()), None);
+        let _ = target.library.set(library.into_boxed_str());
+        target
     }
 
     /// Says where the function was found. Only the first answer counts for the library.
     pub fn resolve(&self, address: usize, library: &str) {
         let _ = self.library.set(library.into());
-        // ORDERING(target.address): Release, pairs with the Acquire in `address`: who sees the
-        // address sees the library.
-        self.address.store(address, Ordering::Release);
+        // ORDERING(target.address): SeqCst, for its Release, which pairs with the Acquire in `address`: who
+        // sees the address sees the library; and see target.profile.
+        let before = self.address.swap(address, Ordering::SeqCst);
+        // A declared policy is declared again: the code at the same address may be another's now.
+        if before != address || self.policy.is_some() {
+            // ORDERING(target.profile): SeqCst, after the address; see `find_profile`.
+            self.profile.store(std::ptr::null_mut(), Ordering::SeqCst);
+        }
     }
 
     /// The function's address; 0 while it is not known.
@@ -85,12 +161,130 @@ impl Target {
         self.library.get().map(|library| &**library)
     }
 
-    /// What the ledger knows the target by: the address, or, while it is not known, this object's.
+    /// What the process knows of the function.
     #[inline]
-    pub(crate) fn key(&self) -> usize {
+    pub(crate) fn profile(&self) -> &'static Profile {
+        // ORDERING(target.profile): Acquire, pairs with the store in `find_profile`: the profile is there.
+        let profile = self.profile.load(Ordering::Acquire);
+        // SAFETY: null, or set to a profile, which is never freed (profile.memory).
+        match unsafe { profile.as_ref() } {
+            Some(profile) => profile,
+            None => self.find_profile(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn find_profile(&self) -> &'static Profile {
+        loop {
+            // ORDERING(target.profile): SeqCst. Here the profile is stored between two loads of the address;
+            // `resolve` stores the address, then null. If the second load misses the new address, null is
+            // stored after our profile, and the next call looks again.
+            let address = self.address.load(Ordering::SeqCst);
+            let profile = self.profile_for(address);
+            self.profile.store(std::ptr::from_ref(profile).cast_mut(), Ordering::SeqCst);
+            // ORDERING(target.profile): SeqCst, as above.
+            if self.address.load(Ordering::SeqCst) == address {
+                return profile;
+            }
+        }
+    }
+
+    fn profile_for(&self, address: usize) -> &'static Profile {
+        if address == 0 {
+            let unaddressed = || {
+                let profile = Profile::unaddressed(self.name());
+                if let Some(policy) = self.policy {
+                    policies::declare(profile.key(), policy);
+                }
+                profile
+            };
+            return self.unaddressed.get_or_init(unaddressed);
+        }
+        // First the policies: an address with a policy has a profile of its own in any case.
+        let key = Key::Address(address);
+        if let Some(policy) = self.policy {
+            policies::declare(key, policy);
+        }
+        if let Some(before) = self.unaddressed.get() {
+            policies::carry_over(before.key(), key);
+        }
+        let profile = Profile::at(address);
+        profile.set_names(self.name(), self.library());
+        profile
+    }
+
+    /// The function's class: the one that is pinned by a policy, or what was learned from calls so far, in
+    /// all runtimes of the process.
+    ///
+    /// ```
+    /// use sortie::native::{Class, Target};
+    ///
+    /// static NEW: Target = Target::named("new");
+    /// assert_eq!(NEW.class(), Class::Unknown);
+    /// ```
+    pub fn class(&self) -> Class {
+        self.profile().class()
+    }
+
+    /// The policy that is in force for the function: the first of what was set for exactly it, what this
+    /// target was declared with, what was set for a range of addresses around it (the latest), the default.
+    ///
+    /// ```
+    /// use sortie::native::{Policy, Target};
+    ///
+    /// static PLAIN: Target = Target::named("plain");
+    /// assert_eq!(PLAIN.policy(), Policy::new());
+    /// ```
+    pub fn policy(&self) -> Policy {
+        self.profile();
+        policies::policy_of(self.policy_key())
+    }
+
+    /// Sets the policy for the function, in place of any other. Calls that are out go on as they began.
+    ///
+    /// # Errors
+    /// [`PolicyError::Contradiction`]; then nothing has changed.
+    ///
+    /// ```
+    /// use sortie::native::{Class, Policy, Target};
+    ///
+    /// static COPY: Target = Target::named("copy");
+    /// COPY.set_policy(Policy::new().class(Class::Mixed))?;
+    /// assert_eq!(COPY.class(), Class::Mixed);
+    /// assert!(COPY.clear_policy());
+    /// assert_eq!(COPY.class(), Class::Unknown);
+    /// # Ok::<(), sortie::native::PolicyError>(())
+    /// ```
+    pub fn set_policy(&self, policy: Policy) -> Result<(), PolicyError> {
+        policy.check()?;
+        self.profile();
+        policies::set_exact(self.policy_key(), Some(policy));
+        // It may have shared a profile so far.
+        // ORDERING(target.profile): SeqCst, as in `resolve`.
+        self.profile.store(std::ptr::null_mut(), Ordering::SeqCst);
+        Ok(())
+    }
+
+    /// Takes back what [`Target::set_policy`] set; false if there was nothing.
+    pub fn clear_policy(&self) -> bool {
+        self.profile();
+        policies::set_exact(self.policy_key(), None).is_some()
+    }
+
+    /// What policies know the function by.
+    fn policy_key(&self) -> Key {
         match self.address() {
-            0 => std::ptr::from_ref(self).addr(),
-            address => address,
+            0 => self.profile_for(0).key(),
+            address => Key::Address(address),
+        }
+    }
+}
+
+impl Drop for Target {
+    fn drop(&mut self) {
+        if let Some(profile) = self.unaddressed.get() {
+            profile.give_back();
         }
     }
 }

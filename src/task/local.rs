@@ -4,35 +4,79 @@
 //! runs; that of an adopted foreign thread lies in a box that the attachment keeps. Only code of
 //! the task touches it, on whatever thread that is.
 
-use crate::target::ledger::Row;
+use crate::target::Profile;
+use crate::target::fp_env::Environment;
+use crate::target::row::Timing;
 use crate::transition::Layers;
 use std::any::Any;
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, UnsafeCell};
 
 /// See the module.
 pub(crate) struct Local {
-    layers: RefCell<Layers>,
-    /// The ledger's row of the native call that is on top, on the carrier that it is on.
-    row: Cell<Option<&'static Row>>,
+    layers: UnsafeCell<Layers>,
+    /// The native call on top whose layer is not pushed yet: see [`Local::begin_direct`].
+    direct: Cell<Option<&'static Profile>>,
+    /// The call that a raw `leave` began and the matching `enter` is to write down.
+    raw: Cell<Option<Timing>>,
+    /// The task's floating-point environment, while it is in native code that may change it.
+    fp_env: Cell<Option<Environment>>,
     /// What a callback caught and the matching `enter` raises again.
     pending: Cell<Option<Box<dyn Any + Send>>>,
 }
 
 impl Local {
     pub(crate) fn new(layers: Layers) -> Local {
-        Local { layers: RefCell::new(layers), row: Cell::new(None), pending: Cell::new(None) }
+        Local {
+            layers: UnsafeCell::new(layers),
+            direct: Cell::new(None),
+            raw: Cell::new(None),
+            fp_env: Cell::new(None),
+            pending: Cell::new(None),
+        }
     }
 
-    /// Runs `f` on the layers. `f` neither suspends nor comes back here.
-    #[inline]
+    /// Runs `f` on the layers. `f` neither suspends nor comes back here: it is a step of the
+    /// automaton, which is pure.
+    #[inline(always)]
     pub(crate) fn layers<R>(&self, f: impl FnOnce(&mut Layers) -> R) -> R {
-        f(&mut self.layers.borrow_mut())
+        // SAFETY: `Local` is not `Sync`, only code of the task is here, and `f` does not come back, so
+        // this reference is the only one.
+        let layers = unsafe { &mut *self.layers.get() };
+        if let Some(profile) = self.direct.take() {
+            let pushed = layers.leave(profile.address());
+            debug_assert!(pushed.is_ok(), "`has_room` was asked");
+        }
+        f(layers)
     }
 
-    /// The row of the native call on top, by which a callback is written down; returns the one
-    /// before.
-    pub(crate) fn set_row(&self, row: Option<&'static Row>) -> Option<&'static Row> {
-        self.row.replace(row)
+    /// Is there room for one more layer without memory of its own?
+    #[inline(always)]
+    pub(crate) fn has_room(&self) -> bool {
+        // SAFETY: as in `layers`.
+        unsafe { &*self.layers.get() }.has_room()
+    }
+
+    /// The task leaves for a call whose layer has room. It is pushed when somebody looks at the layers,
+    /// which is seldom: most calls come back before.
+    #[inline(always)]
+    pub(crate) fn begin_direct(&self, profile: &'static Profile) {
+        self.direct.set(Some(profile));
+    }
+
+    /// The task is back from that call. False: its layer has been pushed, and is to be popped.
+    #[inline(always)]
+    pub(crate) fn end_direct(&self) -> bool {
+        self.direct.take().is_some()
+    }
+
+    /// The call that a raw `leave` has begun; returns the one before.
+    pub(crate) fn set_raw(&self, timing: Option<Timing>) -> Option<Timing> {
+        self.raw.replace(timing)
+    }
+
+    /// The environment that a callback is to run in; returns what was said before.
+    pub(crate) fn set_fp_env(&self, environment: Option<Environment>) -> Option<Environment> {
+        self.fp_env.replace(environment)
     }
 
     /// Keeps a panic for the matching `enter`.
@@ -41,17 +85,16 @@ impl Local {
     }
 
     /// Is a panic kept?
+    #[inline(always)]
     pub(crate) fn keeps_panic(&self) -> bool {
-        let payload = self.pending.take();
-        let kept = payload.is_some();
-        self.pending.set(payload);
-        kept
+        // SAFETY: as in `layers`; nothing else runs between the two accesses.
+        unsafe { &*self.pending.as_ptr() }.is_some()
     }
 
     /// Takes the panic that was kept.
     #[inline]
     pub(crate) fn take_panic(&self) -> Option<Box<dyn Any + Send>> {
-        self.pending.take()
+        if self.keeps_panic() { self.pending.take() } else { None }
     }
 }
 
@@ -83,7 +126,7 @@ fn run<T>(f: impl FnOnce() -> T) -> T {
             let leaked = self.0.layers(Layers::end).count;
             let open = sortie_scheduler::crossing::close_all();
             sortie_scheduler::set_task_word(std::ptr::null());
-            if leaked > 0 || open > 0 {
+            if leaked > 0 || open {
                 tracing::warn!(
                     target: "sortie::crossing",
                     leaked,

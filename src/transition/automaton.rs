@@ -135,6 +135,12 @@ impl Layers {
         self.push(Slot::native(target))
     }
 
+    /// Is there room for one more layer without memory of its own?
+    #[inline(always)]
+    pub(crate) const fn has_room(&self) -> bool {
+        self.slots.len() < INLINE
+    }
+
     /// The native call has returned: pops its `U(t)`, and returns it.
     ///
     /// # Errors

@@ -8,8 +8,12 @@
 use super::automaton::{Layers, ReverseEntered};
 use super::error::TransitionError;
 use super::layer::{Event, Layer};
+use crate::target::Profile;
+use crate::target::ledger;
+use crate::target::row::Timing;
 use crate::task::local::{self, Local};
-use sortie_scheduler::crossing;
+use sortie_scheduler::crossing::{self, Back, Exit};
+use std::any::Any;
 
 /// The current task is about to call the native function at address `target`.
 ///
@@ -36,7 +40,23 @@ use sortie_scheduler::crossing;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn leave(target: usize) -> Result<(), TransitionError> {
-    local::with(|local| out(local, target)).unwrap_or_else(|| no_task(Event::Leave))
+    local::with(|local| {
+        if local.layers(|layers| layers.top_is_native()) {
+            // Wrong, and said so before anything is counted.
+            return local.layers(|layers| layers.leave(target)).inspect_err(report);
+        }
+        let page = ledger::page();
+        let profile =
+            page.map_or_else(|| Profile::at(target), |page| page.row_at(target).profile());
+        let decision = profile.decide();
+        if decision.is_denied() {
+            return Err(local.layers(|layers| layers.leave_denied(target))).inspect_err(report);
+        }
+        let timing = page.map(|page| Timing::begin(page, profile, decision.is_timed()));
+        local.set_raw(timing);
+        out(local, target, profile, decision.exit())
+    })
+    .unwrap_or_else(|| no_task(Event::Leave))
 }
 
 /// The native function that the current task called has returned.
@@ -53,7 +73,9 @@ pub fn leave(target: usize) -> Result<(), TransitionError> {
 /// Raises the panic that a [`callback`](crate::native::callback) of this call kept.
 pub fn enter() -> Result<(), TransitionError> {
     let kept = local::with(|local| {
-        back(local)?;
+        let ended = local.set_raw(None).map(Timing::end);
+        let back = back(local)?;
+        ended.inspect(|ended| ended.record(back));
         Ok(local.take_panic())
     });
     match kept.unwrap_or_else(|| Err(misuse(Event::Enter)))? {
@@ -71,7 +93,14 @@ pub fn enter() -> Result<(), TransitionError> {
 /// [`TransitionError`]: the top layer is not native, no task runs here, there is no memory for the
 /// layer, or the runtime was shut down. Nothing has changed then.
 pub fn reverse_enter() -> Result<(), TransitionError> {
-    local::with(|local| call_in(local).map(drop)).unwrap_or_else(|| no_task(Event::ReverseEnter))
+    local::with(|local| {
+        // What a raw call took is not known with callbacks in it.
+        let ended = local.set_raw(None).map(Timing::end);
+        call_in(local).map(drop).inspect(|()| {
+            ended.inspect(|ended| ended.record_callback());
+        })
+    })
+    .unwrap_or_else(|| no_task(Event::ReverseEnter))
 }
 
 /// Managed code that native code has called returns there.
@@ -82,7 +111,7 @@ pub fn reverse_enter() -> Result<(), TransitionError> {
 /// [`TransitionError`]: the top layer is not one that [`reverse_enter`] made, or no task runs here,
 /// and nothing has changed.
 pub fn reverse_leave() -> Result<(), TransitionError> {
-    local::with(back_in).unwrap_or_else(|| no_task(Event::ReverseLeave))
+    local::with(|local| back_in(local, None)).unwrap_or_else(|| no_task(Event::ReverseLeave))
 }
 
 /// The layers of the current task, from its base to the top; none on a thread that runs no task.
@@ -128,6 +157,7 @@ macro_rules! trace_edge {
 #[cold]
 #[inline(never)]
 fn trace(event: Event, target: Option<usize>, local: &Local) {
+    let errno = crossing::Errno::save();
     // Made into text before the subscriber runs, which may call us.
     let layers = local.layers(|layers| layers.to_string());
     let task = sortie_scheduler::current_task().map_or(0, |(id, _)| id.get());
@@ -139,31 +169,63 @@ fn trace(event: Event, target: Option<usize>, local: &Local) {
         target = target.as_deref(),
         %layers,
     );
+    errno.restore();
 }
 
 /// `leave`, for a task that is known.
-#[inline]
-pub(crate) fn out(local: &Local, target: usize) -> Result<(), TransitionError> {
+pub(crate) fn out(
+    local: &Local,
+    target: usize,
+    profile: &'static Profile,
+    exit: Exit,
+) -> Result<(), TransitionError> {
     local.layers(|layers| layers.leave(target)).inspect_err(report)?;
     trace_edge!(Event::Leave, Some(target), local);
-    crossing::leave(target);
+    crossing::leave(profile.word(), exit);
     Ok(())
 }
 
-/// `enter`, for a task that is known. True: its worker had been taken.
+/// `enter`, for a task that is known.
+pub(crate) fn back(local: &Local) -> Result<Back, TransitionError> {
+    back_by(local, crossing::come_back)
+}
+
+/// `enter`, for a task that is known and whose worker is known to be gone.
+#[cold]
+pub(crate) fn back_late(local: &Local) -> Result<Back, TransitionError> {
+    back_by(local, crossing::come_back_late)
+}
+
 #[inline]
-pub(crate) fn back(local: &Local) -> Result<bool, TransitionError> {
+fn back_by(
+    local: &Local,
+    come_back: impl FnOnce() -> Result<Back, crossing::Terminated>,
+) -> Result<Back, TransitionError> {
     if !local.layers(|layers| layers.top_is_native()) {
         // Wrong, and said so before the scheduler is told.
-        return local.layers(|layers| layers.enter().map(|_| false)).inspect_err(report);
+        return local.layers(|layers| layers.enter().map(|_| Back::Kept)).inspect_err(report);
     }
     local.layers(|layers| layers.prepare(Event::Enter)).inspect_err(report)?;
-    let Ok(taken) = crossing::come_back() else {
+    let Ok(back) = come_back() else {
         return Err(local.layers(|layers| layers.refuse(Event::Enter)));
     };
     let popped = local.layers(Layers::enter)?;
     trace_edge!(Event::Enter, popped.target(), local);
-    Ok(taken)
+    Ok(back)
+}
+
+/// `leave`, for a call that another thread is to make: the scheduler's part is the offload.
+pub(crate) fn push_offloaded(local: &Local, target: usize) -> Result<(), TransitionError> {
+    local.layers(|layers| layers.leave(target)).inspect_err(report)?;
+    trace_edge!(Event::Leave, Some(target), local);
+    Ok(())
+}
+
+/// `enter`, after such a call. Returns the panic that a callback has kept.
+pub(crate) fn pop_offloaded(local: &Local) -> Option<Box<dyn Any + Send>> {
+    let popped = local.layers(Layers::enter).inspect_err(report).ok()?;
+    trace_edge!(Event::Enter, popped.target(), local);
+    local.take_panic()
 }
 
 /// `reverse_enter`, for a task that is known.
@@ -179,12 +241,18 @@ pub(crate) fn call_in(local: &Local) -> Result<ReverseEntered, TransitionError> 
 }
 
 /// `reverse_leave`, for a task that is known.
-pub(crate) fn back_in(local: &Local) -> Result<(), TransitionError> {
+///
+/// `profile`: of the native call that goes on, if the caller knows it.
+pub(crate) fn back_in(
+    local: &Local,
+    profile: Option<&'static Profile>,
+) -> Result<(), TransitionError> {
     let below = local.layers(Layers::reverse_leave).inspect_err(report)?;
     trace_edge!(Event::ReverseLeave, below.target(), local);
     // Back under a call that was not announced: the layer below that is managed, and goes on.
     if local.layers(|layers| layers.top_is_native()) {
-        crossing::leave_again(below.target().unwrap_or(0));
+        let profile = profile.unwrap_or_else(|| Profile::at(below.target().unwrap_or(0)));
+        crossing::leave_again(profile.word(), profile.decide().exit_again());
     }
     Ok(())
 }

@@ -5,7 +5,9 @@
 //! promise of the model.
 
 mod crossing;
+mod hook;
 mod idle;
 mod monitor;
 mod parking;
+mod proof;
 mod task;

@@ -1,32 +1,39 @@
 //! The monitor's sleep: it does not sleep for ever while work waits behind a native call.
 //!
-//! The loop of `monitor.rs` runs over the true gate and the true carrier's word, without timers:
+//! The loop of `monitor/mod.rs` runs over the true gate and the crossing's true files, without timers:
 //! its main function needs the whole scheduler, so the loop is repeated here. It ends when it has
 //! taken the worker of a carrier in native code because work waits. The others are
 //!
 //! - a *leaver*, which queues a task behind itself as a yield does, with no look at the gate, and
-//!   leaves, comes back if it can, and leaves for good (`crossing::publish`);
+//!   leaves, comes back if it can, and leaves for good (`Here::leave`);
 //! - a *pusher*, which queues work while another carrier is in native code
 //!   (`Shared::after_queueing` with no worker idle).
 //!
 //! Each of them alone makes the monitor needed. A look of the monitor at a queue is Relaxed, the
-//! weakest that a queue could do.
+//! weakest that a queue could do. It has one credit, so that it naps with the gate ajar and with the
+//! gate open.
 
+use crate::crossing::carrier::Carrier;
+use crate::crossing::retake::Retaking;
+use crate::crossing::word::{Native, Snapshot};
 use crate::explore::{explore, join, spawn};
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
-use crate::sync::fence::light;
-use crate::word::Word;
+use crate::sync::fence::{light, light_half};
+use crate::worker::Worker;
 use std::sync::Arc;
 use std::time::Duration;
 
 const PROMISE: &str = "monitor: it sleeps for ever while work waits behind a native call";
 const NAP: Duration = Duration::from_millis(2);
+/// Fewer than the monitor's, so that the model stays small.
+const QUIET_NAPS: u32 = 1;
 
 /// A version of the gate.
 trait Gate: 'static {
     fn new() -> Self;
     fn close(&self) -> bool;
     fn set_ajar(&self);
+    fn close_briefly(&self);
     fn open(&self);
     fn sleep(&self, limit: Option<Duration>);
     fn is_open(&self) -> bool;
@@ -45,6 +52,9 @@ macro_rules! versions {
             }
             fn set_ajar(&self) {
                 self.set_ajar();
+            }
+            fn close_briefly(&self) {
+                self.close_briefly();
             }
             fn open(&self) {
                 self.open();
@@ -83,17 +93,38 @@ const TRUE_STEPS: Steps = Steps { second_look: true, light_fence: true, push_fen
 
 struct Place<G> {
     gate: G,
-    carrier: Word,
+    carrier: Carrier,
+    retaking: Retaking,
     /// How many tasks are queued.
     queued: AtomicUsize,
     steps: Steps,
 }
 
+/// As `monitor::Look`, and the end of the model.
+enum Look {
+    Native,
+    Quiet,
+    Taken,
+    Waiting,
+}
+
+/// As `Purse::spend`.
+fn spend(credits: &mut u32) -> bool {
+    let can = *credits > 0;
+    *credits -= u32::from(can);
+    can
+}
+
 impl<G: Gate> Place<G> {
     fn new(steps: Steps) -> Arc<Self> {
-        let place =
-            Place { gate: G::new(), carrier: Word::new(), queued: AtomicUsize::new(0), steps };
-        place.carrier.run();
+        let place = Place {
+            gate: G::new(),
+            carrier: Carrier::new(),
+            retaking: Retaking::default(),
+            queued: AtomicUsize::new(0),
+            steps,
+        };
+        place.carrier.put_worker(Worker::new(0));
         Arc::new(place)
     }
 
@@ -107,41 +138,76 @@ impl<G: Gate> Place<G> {
         self.queued.fetch_add(1, Ordering::Release);
     }
 
-    /// As `monitor::main`, without timers, until a retake.
+    /// As `monitor::main`, without timers, until it has taken the worker.
     fn monitor(&self) {
-        let mut seen = crate::word::Snapshot::NONE;
+        let mut seen = None;
+        // Nothing was up for long.
+        let mut naps = QUIET_NAPS;
+        let mut credits = 1;
         loop {
-            // As `Eye::look`.
-            if self.work_waits() {
-                let now = self.carrier.load();
-                if now.is_native() {
-                    if now == seen && self.carrier.retake(now) {
-                        return;
-                    }
-                    seen = now;
-                    self.gate.sleep(Some(NAP));
-                } else {
-                    self.gate.set_ajar();
-                    self.gate.sleep(Some(NAP));
-                }
-            } else {
-                seen = crate::word::Snapshot::NONE;
-                let closed = self.gate.close();
-                if self.steps.second_look && self.work_waits() {
-                    self.gate.open();
-                    continue;
-                }
-                self.gate.sleep(if closed { None } else { Some(NAP) });
+            let look = self.look(&mut seen);
+            if !matches!(look, Look::Quiet) {
+                naps = 0;
             }
+            let limit = match look {
+                Look::Taken => return,
+                Look::Native => Some(NAP),
+                Look::Waiting => {
+                    if spend(&mut credits) {
+                        self.gate.set_ajar();
+                    }
+                    Some(NAP)
+                }
+                Look::Quiet if naps < QUIET_NAPS => {
+                    naps += 1;
+                    if spend(&mut credits) {
+                        self.gate.close_briefly();
+                    }
+                    Some(NAP)
+                }
+                Look::Quiet => {
+                    let closed = self.gate.close();
+                    if self.steps.second_look && self.work_waits() {
+                        self.gate.open();
+                        continue;
+                    }
+                    naps = 0;
+                    if closed { None } else { Some(NAP) }
+                }
+            };
+            self.gate.sleep(limit);
             self.gate.open();
         }
     }
 
-    /// As `crossing::publish`.
-    fn leave(&self) {
-        self.carrier.leave();
+    /// As `monitor::look` with no worker idle, and `Calls::look`: a call that is seen twice is taken.
+    fn look(&self, seen: &mut Option<Snapshot>) -> Look {
+        if !self.work_waits() {
+            *seen = None;
+            return Look::Quiet;
+        }
+        let now = self.carrier.word.load();
+        if self.carrier.takeable(now).is_none() {
+            *seen = None;
+            return Look::Waiting;
+        }
+        if *seen != Some(now) {
+            *seen = Some(now);
+            return Look::Native;
+        }
+        let mut taken = false;
+        self.retaking.take(&[(self.carrier.as_ref(), now)], |_, _| taken = true);
+        if taken { Look::Taken } else { Look::Native }
+    }
+
+    /// As `Here::leave`, and in mode C as `crossing::publish`.
+    fn leave(&self, native: Native) {
+        self.carrier.word.leave(native);
         if self.steps.light_fence {
-            light();
+            match native {
+                Native::Asymmetric => light_half(),
+                _ => light(),
+            }
         }
         if !self.gate.is_open() && self.work_waits() {
             self.gate.kick();
@@ -168,10 +234,24 @@ fn leaver<G: Gate>(steps: Steps) {
             spawn(move || place.monitor())
         };
         place.queue();
-        place.leave();
+        place.leave(Native::Asymmetric);
         if place.carrier.come_back() {
-            place.leave();
+            place.leave(Native::Compare);
         }
+        join([monitor]);
+    });
+}
+
+/// The same without a way back, whose fence would stand in for that of the leave.
+fn leaver_for_good<G: Gate>(steps: Steps) {
+    explore(PROMISE, 3, move || {
+        let place = Place::<G>::new(steps);
+        let monitor = {
+            let place = place.clone();
+            spawn(move || place.monitor())
+        };
+        place.queue();
+        place.leave(Native::Asymmetric);
         join([monitor]);
     });
 }
@@ -179,7 +259,7 @@ fn leaver<G: Gate>(steps: Steps) {
 fn pusher<G: Gate>(steps: Steps) {
     explore(PROMISE, 3, move || {
         let place = Place::<G>::new(steps);
-        place.carrier.leave();
+        place.carrier.word.leave(Native::Asymmetric);
         let monitor = {
             let place = place.clone();
             spawn(move || place.monitor())
@@ -202,7 +282,7 @@ fn both<G: Gate>(steps: Steps) {
             let place = place.clone();
             spawn(move || run(&place))
         });
-        place.leave();
+        place.leave(Native::Asymmetric);
         join(threads);
     });
 }
@@ -210,6 +290,11 @@ fn both<G: Gate>(steps: Steps) {
 #[test]
 fn work_behind_a_leave_is_noticed() {
     leaver::<crate::gate::Gate>(TRUE_STEPS);
+}
+
+#[test]
+fn work_behind_a_last_leave_is_noticed() {
+    leaver_for_good::<crate::gate::Gate>(TRUE_STEPS);
 }
 
 #[test]
@@ -238,7 +323,7 @@ caught! {
     no_second_look_for_a_pusher:
         pusher::<crate::gate::Gate>(Steps { second_look: false, ..TRUE_STEPS });
     leave_without_light_fence:
-        leaver::<crate::gate::Gate>(Steps { light_fence: false, ..TRUE_STEPS });
+        leaver_for_good::<crate::gate::Gate>(Steps { light_fence: false, ..TRUE_STEPS });
     push_without_fence:
         pusher::<crate::gate::Gate>(Steps { push_fence: false, ..TRUE_STEPS });
     gate_close_without_fence_for_a_leaver:

@@ -4,22 +4,46 @@
 //! stores X, calls `light`, loads Y, and another stores Y, calls `heavy`, loads X, at least one of
 //! them sees the other's store. `heavy` asks the kernel (`membarrier(PRIVATE_EXPEDITED)`) to run a
 //! full fence on every thread of the process, so `light` needs to hold the compiler back only.
-//! Where the kernel has no membarrier, both are full fences.
+//!
+//! Where the kernel has no membarrier, `light` and `heavy` are full fences, and nobody leaves in
+//! mode A, whose return has [`light_half`] alone. The same once membarrier proves *slow*: a filter
+//! or a hypervisor may make a call of a microsecond one of milliseconds. A watchdog notices, and it
+//! is never trusted again; calls that are under way in mode A can still be asked by it.
 //!
 //! Reference: membarrier(2). Registering costs 0.6 us in a process with one thread and
 //! milliseconds once threads run, so [`register`] is called by the builder, before the first one.
 
 use crate::sync::atomic::{AtomicU32, Ordering, fence};
+use std::sync::OnceLock;
 use std::sync::atomic::compiler_fence;
+use std::time::{Duration, Instant};
 
 const UNKNOWN: u32 = 0;
-const MEMBARRIER: u32 = 1;
-const FENCES: u32 = 2;
+/// There is a membarrier, and it is quick.
+const QUICK: u32 = 1;
+/// There is one, and it is slow.
+const SLOW: u32 = 2;
+/// There is none.
+const MISSING: u32 = 3;
 
-/// How the process fences, for ever after the first [`register`].
+/// How the process fences, for ever after the first [`register`]; it only goes up.
 static MEANS: AtomicU32 = AtomicU32::new(UNKNOWN);
 
-/// Registers the process once. True if the kernel has membarrier.
+/// Of the last calls of membarrier, which were slow: a bit each.
+static SLOW_ONES: AtomicU32 = AtomicU32::new(0);
+
+/// A membarrier takes 1 to 5 us.
+const LIMIT: Duration = Duration::from_micros(50);
+/// How many of the last 16 must be slow. One thread that is put off by others is no evidence.
+const TOO_MANY: u32 = 8;
+
+/// Told when mode A ends.
+static ON_LOSS: OnceLock<fn()> = OnceLock::new();
+
+/// Names the environment variable that takes mode A away: `missing` or `slow`.
+const VARIABLE: &str = "SORTIE_MEMBARRIER";
+
+/// Registers the process once. True if mode A may be used.
 pub fn register() -> bool {
     // ORDERING: Relaxed, the word stands for itself: threads that read it were started later, or
     // run `register` themselves.
@@ -33,47 +57,123 @@ pub fn register() -> bool {
                 0,
             )
         };
-        let means = if answer == 0 { MEMBARRIER } else { FENCES };
+        let wish = std::env::var(VARIABLE);
+        let means = match (answer, wish.as_deref()) {
+            (0, Ok("slow")) => SLOW,
+            (0, wish) if wish != Ok("missing") => QUICK,
+            _ => MISSING,
+        };
         // ORDERING: Relaxed, as above; two first registrations get the same answer.
-        MEANS.store(means, Ordering::Relaxed);
+        MEANS.fetch_max(means, Ordering::Relaxed);
+        if means != QUICK {
+            tracing::info!(
+                target: "sortie::crossing",
+                membarrier = if means == SLOW { "slow" } else { "missing" },
+                "no membarrier to rely on: native calls are announced by compare-and-exchange"
+            );
+        }
     }
-    // ORDERING: Relaxed, as above.
-    MEANS.load(Ordering::Relaxed) == MEMBARRIER
+    is_asymmetric()
+}
+
+/// Says who is to be told when mode A may not be used any more. The first answer counts.
+pub fn on_loss(told: fn()) {
+    let _ = ON_LOSS.set(told);
+}
+
+/// May a task leave in mode A? No again once it was no.
+#[inline]
+pub fn is_asymmetric() -> bool {
+    // ORDERING: Relaxed, see `register`.
+    MEANS.load(Ordering::Relaxed) == QUICK
 }
 
 /// The side of those who cross often.
 #[inline]
 pub(crate) fn light() {
-    // ORDERING: Relaxed, see `register`.
-    if MEANS.load(Ordering::Relaxed) == MEMBARRIER {
-        compiler_fence(Ordering::SeqCst);
+    if is_asymmetric() {
+        light_half();
     } else {
         // ORDERING(asymmetric): SeqCst, pairs with `heavy`.
         fence(Ordering::SeqCst);
     }
 }
 
-/// The side of those who ask rarely. May change `errno`.
+/// The light side of those who have asked [`is_asymmetric`] before. Should membarrier be lost in
+/// between, [`heavy`] says so to whoever relies on it.
+#[inline]
+pub(crate) fn light_half() {
+    // ORDERING(asymmetric): a fence for the compiler, pairs with `heavy`.
+    compiler_fence(Ordering::SeqCst);
+}
+
+/// The side of those who ask rarely, against [`light`]. May change `errno`.
 ///
-/// False: the kernel refuses a membarrier that it had promised (a seccomp filter put over the
-/// process later). From then on the light side is a full fence too, but those that ran before may
-/// have been missed: the caller must not rely on this one.
+/// False: membarrier was lost just now (a seccomp filter may be put over the process later). From
+/// then on the light side is a full fence too, but those that ran before may have been missed: the
+/// caller must not rely on this one.
 #[must_use]
 pub(crate) fn heavy() -> bool {
     // ORDERING: Relaxed, see `register`.
-    let mut done = true;
-    if MEANS.load(Ordering::Relaxed) == MEMBARRIER {
-        // SAFETY: membarrier touches no memory of ours.
-        let answer = unsafe {
-            libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0)
-        };
-        if answer != 0 {
-            // ORDERING: Relaxed, see `register`.
-            MEANS.store(FENCES, Ordering::Relaxed);
-            done = false;
-        }
-    }
+    let fences = MEANS.load(Ordering::Relaxed) == MISSING;
     // ORDERING(asymmetric): SeqCst, pairs with `light`.
     fence(Ordering::SeqCst);
-    done
+    fences || barrier()
+}
+
+/// The side of those who ask rarely, against [`light_half`]. May change `errno`. False: there is no
+/// membarrier, and nothing is ordered.
+#[must_use]
+pub(crate) fn heavy_half() -> bool {
+    // ORDERING: Relaxed, see `register`.
+    if MEANS.load(Ordering::Relaxed) == MISSING {
+        return false;
+    }
+    // ORDERING(asymmetric): SeqCst, what the caller stored comes before the barrier; pairs with
+    // `light_half`.
+    fence(Ordering::SeqCst);
+    barrier()
+}
+
+/// A full fence on every thread of the process; false if the kernel refuses.
+fn barrier() -> bool {
+    let start = Instant::now();
+    // SAFETY: membarrier touches no memory of ours.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0)
+    };
+    if answer != 0 {
+        lose(MISSING, "membarrier fails");
+        return false;
+    }
+    if is_asymmetric() {
+        watch(start.elapsed());
+    }
+    true
+}
+
+/// The watchdog.
+fn watch(took: Duration) {
+    let slow = u32::from(took > LIMIT);
+    // ORDERING: Relaxed, a guess; an update that is lost to another monitor's is made up for.
+    let ones = (SLOW_ONES.load(Ordering::Relaxed) << 1 | slow) & 0xFFFF;
+    // ORDERING: Relaxed, as above.
+    SLOW_ONES.store(ones, Ordering::Relaxed);
+    if ones.count_ones() >= TOO_MANY {
+        lose(SLOW, "membarrier is slow");
+    }
+}
+
+#[cold]
+fn lose(means: u32, why: &str) {
+    // ORDERING: Relaxed, see `register`.
+    if MEANS.fetch_max(means, Ordering::Relaxed) < means {
+        if let Some(told) = ON_LOSS.get() {
+            told();
+        }
+        tracing::warn!(
+            target: "sortie::crossing",
+            "{why}: native calls are announced by compare-and-exchange from here on"
+        );
+    }
 }

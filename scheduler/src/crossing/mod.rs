@@ -1,9 +1,14 @@
 #![doc = include_str!("README.md")]
 
 pub mod fence;
+mod proof;
+pub(crate) mod retake;
 pub(crate) mod word;
 
-use self::fence::light;
+pub(crate) use self::proof::{Burning, Unproven};
+
+use self::fence::{light, light_half};
+use self::word::{Native, Snapshot};
 use crate::carrier::Carrier;
 use crate::fiber::Reason;
 use crate::foreign;
@@ -14,55 +19,109 @@ use crate::task::join::raise_abort;
 use crate::wait;
 use crate::worker::current;
 use crate::worker::without::wait_for_gift;
+use std::marker::PhantomData;
+use std::time::Duration;
 
 /// The runtime was shut down and no worker will be given any more: the caller must not run managed
 /// code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terminated;
 
-/// The current task leaves for native code at address `target`: from here on its worker may be
-/// taken, until [`come_back`]. False: this thread runs no task of ours in managed code, and nothing
-/// was done.
+/// How a task has come back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Back {
+    /// With its worker.
+    Kept,
+    /// With another: it had been handed over before the call.
+    HandedOver,
+    /// With another: it was taken meanwhile.
+    Retaken {
+        /// For how long the taker and this thread have seen the call.
+        seen: Duration,
+    },
+}
+
+/// What becomes of the worker while its task is in native code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Exit {
+    /// It stays, and the monitor may ask for it behind a heavy fence: mode A, the cheapest way out
+    /// and back. Without membarrier this is [`Exit::Compare`].
+    Asymmetric,
+    /// It stays, and who needs it takes it by one exchange: mode C.
+    Compare,
+    /// It stays, and nobody takes it.
+    Keep,
+    /// It is handed over before the call; where far more workers are at work than there are processors,
+    /// it stays as in [`Exit::Compare`].
+    HandOver,
+    /// Nobody knows yet whether the call will block. As [`Exit::HandOver`] for one such call at a
+    /// time, as [`Exit::Compare`] for others: calls that compute would else take more processors
+    /// than there are.
+    Unproven,
+}
+
+/// The current task leaves for native code that `target`, a word of the embedder's, stands for: from
+/// here on its worker may be taken, until [`come_back`]. False: this thread runs no task of ours in
+/// managed code, and nothing was done.
 ///
 /// Does not block. Keeps `errno`.
-#[inline]
-pub fn leave(target: usize) -> bool {
-    let Some((carrier, task)) = wait::managed() else {
+pub fn leave(target: usize, exit: Exit) -> bool {
+    let Some((carrier, _)) = wait::managed() else {
         return false;
     };
-    task.native_layers.set(task.native_layers.get() + 1);
-    publish(carrier, target);
+    publish(carrier, target, exit);
     true
 }
 
-/// The current task, inside a callback, goes back to the native code at `target`.
+/// The current task, inside a callback, goes back to the native code of `target`.
 ///
 /// A foreign thread at its outermost exit gives its worker away at once.
-pub fn leave_again(target: usize) -> bool {
+pub fn leave_again(target: usize, exit: Exit) -> bool {
     let Some((carrier, task)) = wait::managed() else {
         return false;
     };
-    if carrier.foreign && task.native_layers.get() <= 1 {
+    task.callbacks.set(task.callbacks.get().saturating_sub(1));
+    if carrier.foreign && task.callbacks.get() == 0 {
         let errno = Errno::save();
         give_away(carrier);
         foreign::end_visit(carrier);
         errno.restore();
     } else {
-        publish(carrier, target);
+        publish(carrier, target, exit);
     }
     true
 }
 
-#[inline]
-fn publish(carrier: &Carrier, target: usize) {
+fn publish(carrier: &Carrier, target: usize, exit: Exit) {
     // ORDERING(crossing.word): Relaxed, published by the Release store in `Word::leave`; who looks
     // at it for the record reads it Relaxed after an Acquire look at the word.
     carrier.target.store(target, Ordering::Relaxed);
-    carrier.word.leave();
+    let native = match exit {
+        Exit::HandOver if !carrier.shared().is_crowded() => return hand_over(carrier),
+        Exit::Unproven
+            if !carrier.shared().is_crowded() && carrier.shared().unproven.begin(carrier) =>
+        {
+            return hand_over(carrier);
+        }
+        Exit::Asymmetric if fence::is_asymmetric() => Native::Asymmetric,
+        Exit::Asymmetric | Exit::Compare | Exit::HandOver | Exit::Unproven => Native::Compare,
+        Exit::Keep => Native::Kept,
+    };
+    carrier.word.leave(native);
     light();
     if !carrier.shared().gate.is_open() {
         kick_if_work_waits(carrier);
     }
+}
+
+/// The worker goes to whoever can use it, and the call begins without.
+#[cold]
+fn hand_over(carrier: &Carrier) {
+    let errno = Errno::save();
+    carrier.handed_over.set(true);
+    carrier.word.leave_without_worker();
+    pass_on(carrier);
+    errno.restore();
 }
 
 /// The monitor sleeps, and the task may leave work behind: see [`crate::gate`].
@@ -77,65 +136,179 @@ fn kick_if_work_waits(carrier: &Carrier) {
     errno.restore();
 }
 
-/// The current task comes back from native code, and runs managed code when this returns. True: its
-/// worker had been taken meanwhile.
+/// The target's word of the native call that the current task is in, or was in last on this carrier.
+pub fn target() -> usize {
+    // ORDERING: Relaxed, the thread reads what it wrote itself.
+    wait::kept_task().map_or(0, |(carrier, _)| carrier.target.load(Ordering::Relaxed))
+}
+
+/// The current task, in managed code: what an announced call must know, read once.
 ///
-/// The fast path is one compare-and-exchange. Without its worker the task waits for another: it is
-/// switched away if it can be, and goes on on another thread if it may migrate. Keeps `errno`.
+/// A copy of pointers. It is not to be kept across anything that may switch the task.
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "it is gone before anybody could print it")]
+pub struct Here {
+    carrier: &'static Carrier,
+    task: &'static Header,
+    thread: PhantomData<*mut ()>,
+}
+
+/// More bytes than a task's stack may have, and less than the address of any stack.
+pub const MORE_THAN_A_STACK: usize = 1 << 32;
+
+/// A call that is under way: in mode C if `COMPARE`, else in mode A.
+#[derive(Clone, Copy, Debug)]
+#[must_use = "who has left must come back"]
+pub struct Left<const COMPARE: bool>(Snapshot);
+
+impl Here {
+    /// The task in managed code on this thread, if there is one.
+    ///
+    /// # Safety
+    /// The value is dropped before the task can be switched.
+    #[inline(always)]
+    pub unsafe fn get() -> Option<Here> {
+        let (carrier, task) = wait::managed()?;
+        Some(Here { carrier, task, thread: PhantomData })
+    }
+
+    /// The word that the embedder keeps with the task.
+    #[inline(always)]
+    pub fn task_word(self) -> *const () {
+        self.task.embedder.get()
+    }
+
+    /// The word that the embedder keeps with the carrier.
+    #[inline(always)]
+    pub fn carrier_word(self) -> *mut () {
+        // ORDERING: Relaxed, the carrier's thread reads what it wrote.
+        self.carrier.embedder.load(Ordering::Relaxed)
+    }
+
+    /// Bytes left on the task's own stack, if this code runs there. On another stack more than
+    /// [`MORE_THAN_A_STACK`]: whatever is to run needs no other.
+    #[inline(always)]
+    pub fn stack_left(self) -> usize {
+        current::stack_pointer() - self.task.stack_low.get()
+    }
+
+    /// [`leave`] with nothing on the way that could be left out: in mode A two stores and a look at the
+    /// monitor's gate.
+    #[inline(always)]
+    pub fn leave<const COMPARE: bool>(self, target: usize) -> Left<COMPARE> {
+        // ORDERING(crossing.word): Relaxed, as in `publish`.
+        self.carrier.target.store(target, Ordering::Relaxed);
+        let left = if COMPARE {
+            let left = self.carrier.word.leave(Native::Compare);
+            light();
+            left
+        } else {
+            let left = self.carrier.word.leave(Native::Asymmetric);
+            light_half();
+            left
+        };
+        if !self.carrier.shared().gate.is_open() {
+            kick_if_work_waits(self.carrier);
+        }
+        Left(left)
+    }
+
+    /// [`come_back`] from [`Here::leave`], on the same thread. True: with the worker. False: it is
+    /// gone, and [`come_back_late`] waits for another. Callbacks in between are no matter.
+    #[inline(always)]
+    pub fn come_back<const COMPARE: bool>(self, left: Left<COMPARE>) -> bool {
+        if COMPARE {
+            self.carrier.word.exchange_back(left.0) || self.carrier.come_back()
+        } else {
+            self.carrier.come_back_from(left.0)
+        }
+    }
+
+    /// Runs `f` on the carrier's stack.
+    ///
+    /// # Safety
+    /// This code runs on the task's own stack ([`Here::stack_left`] is less than
+    /// [`MORE_THAN_A_STACK`]), and the task is in native code until after this has returned. `f` does
+    /// not unwind.
+    #[inline(always)]
+    pub unsafe fn on_carrier_stack<R>(self, f: impl FnOnce() -> R) -> R {
+        let Some(inside) = self.task.inside.get() else {
+            debug_assert!(false, "a task with a stack of its own has a fiber");
+            return f();
+        };
+        let low = self.task.stack_low.replace(0);
+        // SAFETY: the caller runs on the fiber's own stack, and nothing switches it meanwhile.
+        let value = unsafe { inside.on_carrier_stack(f) };
+        self.task.stack_low.set(low);
+        value
+    }
+}
+
+/// The current task comes back from native code, and runs managed code when this returns.
+///
+/// Without its worker the task waits for another: it is switched away if it can be, and goes on on
+/// another thread if it may migrate. Keeps `errno`.
 ///
 /// # Errors
 /// [`Terminated`]: there will be no worker; the task still counts as in native code.
-#[inline]
-pub fn come_back() -> Result<bool, Terminated> {
-    enter(true)
+pub fn come_back() -> Result<Back, Terminated> {
+    let Some((carrier, task)) = wait::kept_task() else {
+        return Ok(Back::Kept);
+    };
+    if carrier.come_back() {
+        return Ok(Back::Kept);
+    }
+    enter_without_worker(carrier, task)
 }
 
-/// Native code calls back into managed code. As [`come_back`], but the native layer stays, so the
-/// task is not switched away while it waits.
+/// [`come_back`] for a task whose [`Here::come_back`] has found the worker gone.
 ///
 /// # Errors
 /// As [`come_back`].
-#[inline]
-pub fn call_back() -> Result<bool, Terminated> {
-    enter(false)
+#[cold]
+pub fn come_back_late() -> Result<Back, Terminated> {
+    let (carrier, task) = wait::kept_task().expect("called on the thread that has left");
+    enter_without_worker(carrier, task)
 }
 
-#[inline]
-fn enter(pops: bool) -> Result<bool, Terminated> {
-    // SAFETY: the arena outlives this thread's stay in the runtime.
-    let Some(carrier) = (unsafe { current::carrier().as_ref() }) else {
-        return Ok(false);
+/// Native code calls back into managed code. As [`come_back`], but a native layer stays below, so
+/// the task is not switched away while it waits.
+///
+/// # Errors
+/// As [`come_back`].
+pub fn call_back() -> Result<Back, Terminated> {
+    let Some((carrier, task)) = wait::kept_task() else {
+        return Ok(Back::Kept);
     };
-    // SAFETY: the loop, or the attachment of a foreign thread, keeps the task on its carrier.
-    let Some(task) = (unsafe { carrier.current().as_ref() }) else {
-        return Ok(false);
-    };
-    if carrier.word.come_back() {
-        if pops {
-            task.native_layers.set(task.native_layers.get().saturating_sub(1));
-        }
-        return Ok(false);
+    let kept = carrier.come_back();
+    task.callbacks.set(task.callbacks.get() + 1);
+    if kept {
+        return Ok(Back::Kept);
     }
-    enter_without_worker(carrier, task, pops)
+    enter_without_worker(carrier, task)
+        .inspect_err(|_| task.callbacks.set(task.callbacks.get() - 1))
 }
 
 /// The worker is gone. Re-entry, in the order of the README.
 #[cold]
 #[inline(never)]
-fn enter_without_worker(carrier: &Carrier, task: &Header, pops: bool) -> Result<bool, Terminated> {
+fn enter_without_worker(carrier: &Carrier, task: &Header) -> Result<Back, Terminated> {
     carrier.forget_worker();
     let errno = Errno::save();
-    if pops {
-        task.native_layers.set(task.native_layers.get().saturating_sub(1));
-    }
+    let back = if carrier.handed_over.take() {
+        Back::HandedOver
+    } else {
+        // ORDERING: Relaxed, published by the exchange that took the worker.
+        let since = Duration::from_nanos(carrier.seen_since.load(Ordering::Relaxed));
+        Back::Retaken { seen: carrier.shared().start.elapsed().saturating_sub(since) }
+    };
+    carrier.shared().unproven.end(carrier);
+    carrier.shared().burning.end(carrier);
     carrier.shared().metrics.add(Counter::Reentries);
     let outcome = reenter(carrier, task);
-    if outcome.is_err() && pops {
-        task.native_layers.set(task.native_layers.get() + 1);
-    }
     // On whatever thread this is now.
     errno.restore();
-    outcome.map(|()| true)
+    outcome.map(|()| back)
 }
 
 fn reenter(carrier: &Carrier, task: &Header) -> Result<(), Terminated> {
@@ -188,27 +361,26 @@ pub(crate) fn regain_or_stop(carrier: &Carrier, task: &Header) {
 /// The current task has returned from native code, was refused ([`Terminated`]), and no frame of
 /// that call is left: it unwinds from here, or where others lie below, parks the thread for good.
 pub fn stop_after_return() -> ! {
-    let task = wait::task().expect("called by a task that was refused its return");
-    task.native_layers.set(task.native_layers.get().saturating_sub(1));
-    stop(task)
+    stop(wait::task().expect("called by a task that was refused its return"))
 }
 
 /// The current task ends: whatever native layers it has left open are closed, and it has its worker
-/// again unless the runtime is gone. Returns how many there were.
-pub fn close_all() -> u32 {
-    // SAFETY: the arena outlives this thread's stay in the runtime.
-    let Some(carrier) = (unsafe { current::carrier().as_ref() }) else {
-        return 0;
-    };
-    let Some(task) = wait::task() else { return 0 };
+/// again unless the runtime is gone. True if there were any.
+pub fn close_all() -> bool {
+    let Some((carrier, task)) = wait::kept_task() else { return false };
     task.guarded_layers.set(0);
-    let left_open = task.native_layers.replace(0);
-    if left_open > 0 && !carrier.word.is_run() && !carrier.word.come_back() {
-        carrier.forget_worker();
+    let left_open = task.callbacks.replace(0) > 0;
+    if carrier.word.is_run() {
+        return left_open;
+    }
+    if !carrier.come_back() {
         // Without a worker the task still ends: its carrier's loop sees to the rest.
+        carrier.forget_worker();
+        carrier.shared().unproven.end(carrier);
+        carrier.shared().burning.end(carrier);
         let _ = regain(carrier);
     }
-    left_open
+    true
 }
 
 /// The runtime is gone under a task that is still here: its frames unwind, or, where they may not,
@@ -230,8 +402,14 @@ pub(crate) fn stop(task: &Header) -> ! {
 /// A carrier that is about to wait in place gives its worker to whoever can use it.
 pub(crate) fn give_away(carrier: &Carrier) {
     carrier.word.wait();
-    // SAFETY: this is the carrier's thread, and the word says `WAITING`.
-    if let Some(worker) = unsafe { carrier.take_worker() } {
+    pass_on(carrier);
+}
+
+/// The worker leaves its carrier, whose word says already that it has none.
+fn pass_on(carrier: &Carrier) {
+    // SAFETY: this is the carrier's thread, and the word lets nobody take the worker.
+    if let Some(mut worker) = unsafe { carrier.take_worker() } {
+        worker.handed_off = true;
         carrier.shared().metrics.add(Counter::HandOffs);
         let index = worker.index;
         carrier.shared().hand_on(worker);

@@ -1,62 +1,106 @@
-//! The carrier's word: does this carrier own a worker, and may others take it?
+//! The carrier's words: does this carrier own a worker, and may others take it?
+//!
+//! Two words on two cache lines. The *state* is written by the carrier itself (and in mode C by the
+//! winner of an exchange); the *request* is how others ask for the worker of a carrier in mode A.
 //!
 //! | phase | the carrier | its worker cell |
 //! |---|---|---|
 //! | `RUN` | owns a worker: runs a task in managed code, or its own loop | its own |
-//! | `NATIVE` | its task is in native code | whoever wins the next exchange on the word |
-//! | `TAKEN` | its task is in native code, and the worker was taken | stale |
+//! | `NATIVE_A` | its task is in native code, mode A | whoever wins the request |
+//! | `NATIVE_C` | its task is in native code, mode C | whoever wins the next exchange on the state |
+//! | `KEPT` | its task is in native code, and the worker stays | its own |
+//! | `AWAY` | its task is in native code, without a worker: taken, or handed over before | stale or empty |
 //! | `WAITING` | has no worker and waits for one, or waits in place for a wake | empty |
 //! | `SPARE` | has no worker and nothing to do: parked in the lobby | empty |
 //!
 //! ```text
-//!   RUN --leave--> NATIVE --return--> RUN                       the carrier, store and exchange
-//!                  NATIVE --retake--> TAKEN --return--> WAITING  the monitor's exchange wins
-//!   RUN, WAITING <--> SPARE, WAITING <--> RUN                    the carrier, while nobody can take
+//!   RUN --leave--> NATIVE_A, NATIVE_C, KEPT --return--> RUN
+//!   RUN --hand over--> AWAY --return--> WAITING
+//!   NATIVE_C --retake--> AWAY         NATIVE_A, a request that is TAKEN --return--> WAITING
+//!   RUN, WAITING <--> SPARE, WAITING <--> RUN
 //! ```
 //!
-//! This is mode C of the design: both ends of a native call meet in one compare-and-exchange, and
-//! the winner owns the worker. The upper bits count the leaves (the *epoch*), so that an exchange
-//! prepared for one call cannot win on the next.
-//!
-//! The word belongs to the carrier and never travels with a worker: a late store of an old carrier
-//! could else hide the state of the new one.
+//! The upper bits of the state count the leaves (the *epoch*), so that what was prepared for one
+//! call cannot win on the next. The words belong to the carrier and never travel with a worker: a
+//! late store of an old carrier could else hide the state of the new one.
 
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use crate::sync::fence;
 
 const PHASE: u64 = 0b111;
 const RUN: u64 = 0;
-const NATIVE: u64 = 1;
-const TAKEN: u64 = 2;
-const WAITING: u64 = 3;
-const SPARE: u64 = 4;
+const NATIVE_A: u64 = 1;
+const NATIVE_C: u64 = 2;
+const KEPT: u64 = 3;
+const AWAY: u64 = 4;
+const WAITING: u64 = 5;
+const SPARE: u64 = 6;
 const EPOCH: u64 = PHASE + 1;
+
+/// Nobody asks.
+const NOTHING: u32 = 0;
+/// Somebody asks for the worker.
+const ASKED: u32 = 1;
+/// Somebody has got it.
+const TAKEN: u32 = 2;
 
 /// What a carrier is doing. See the module's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Phase {
     /// Owns a worker: runs a task, or looks for one.
     Run,
-    /// Its task is in native code; the worker is still here.
+    /// Its task is in native code.
     Native,
-    /// Its task is in native code; the worker was taken.
-    Taken,
     /// Waits for a worker, or in place for a wake.
     Waiting,
     /// Has no worker and nothing to do.
     Spare,
 }
 
-/// A copy of the word.
+/// How the two ends of a native call meet those who want the worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Native {
+    /// Mode A: stores, and a request behind a heavy fence.
+    Asymmetric,
+    /// Mode C: one exchange.
+    Compare,
+    /// Nobody may take the worker.
+    Kept,
+}
+
+impl Native {
+    #[inline]
+    const fn phase(self) -> u64 {
+        match self {
+            Native::Asymmetric => NATIVE_A,
+            Native::Compare => NATIVE_C,
+            Native::Kept => KEPT,
+        }
+    }
+}
+
+/// A copy of the state.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(crate) struct Snapshot(u64);
 
 impl Snapshot {
-    /// Nothing was seen yet: equal to no word that is in native code.
-    pub(crate) const NONE: Snapshot = Snapshot(u64::MAX);
+    /// How the worker may be taken; `None` if it may not, or there is none.
+    pub(crate) fn takeable(self) -> Option<Native> {
+        match self.0 & PHASE {
+            NATIVE_A => Some(Native::Asymmetric),
+            NATIVE_C => Some(Native::Compare),
+            _ => None,
+        }
+    }
 
-    /// True while a worker may be taken.
-    pub(crate) fn is_native(self) -> bool {
-        self.0 & PHASE == NATIVE
+    /// Is a carrier that looks like this in the native call that looked like `other`?
+    pub(crate) fn is_same_call(self, other: Snapshot) -> bool {
+        self.phase() == Phase::Native && self.0 & !PHASE == other.0 & !PHASE
+    }
+
+    /// The number of the carrier's last native call.
+    pub(crate) fn epoch(self) -> u64 {
+        self.0 / EPOCH
     }
 
     pub(crate) fn is_spare(self) -> bool {
@@ -66,17 +110,20 @@ impl Snapshot {
     pub(crate) fn phase(self) -> Phase {
         match self.0 & PHASE {
             RUN => Phase::Run,
-            NATIVE => Phase::Native,
-            TAKEN => Phase::Taken,
+            NATIVE_A | NATIVE_C | KEPT | AWAY => Phase::Native,
             WAITING => Phase::Waiting,
             _ => Phase::Spare,
         }
     }
 }
 
-/// The word. See the module.
+/// The state. See the module.
 #[derive(Debug)]
 pub(crate) struct Word(AtomicU64);
+
+/// The request: on a cache line of its own, which its carrier only reads while nobody asks.
+#[derive(Debug)]
+pub(crate) struct Request(AtomicU32);
 
 impl Word {
     /// A carrier that is about to get its first worker.
@@ -85,8 +132,8 @@ impl Word {
     }
 
     pub(crate) fn load(&self) -> Snapshot {
-        // ORDERING(crossing.word): Acquire, pairs with the Release store in `leave`: whoever sees
-        // NATIVE sees the target and the worker's queues as they were left.
+        // ORDERING(crossing.word): Acquire, pairs with the Release store in `leave`: whoever sees a
+        // native phase sees the target and the worker's queues as they were left.
         Snapshot(self.0.load(Ordering::Acquire))
     }
 
@@ -100,45 +147,121 @@ impl Word {
 
     /// The carrier's task leaves for native code; from here on the worker may be gone.
     #[inline]
-    pub(crate) fn leave(&self) {
+    pub(crate) fn leave(&self, native: Native) -> Snapshot {
         // ORDERING: Relaxed, only the owner changes the word while it is `RUN`.
         let now = self.0.load(Ordering::Relaxed);
         debug_assert!(now & PHASE == RUN, "leave without a worker: {:?}", Snapshot(now).phase());
-        let next = (now & !PHASE | NATIVE).wrapping_add(EPOCH);
+        // `RUN` is zero, so this sets the phase and counts in one addition.
+        let left = now.wrapping_add(EPOCH | native.phase());
         // ORDERING(crossing.word): Release, pairs with the Acquire in `load` and in `retake`: who
         // takes the worker sees all that its old carrier did with it.
-        self.0.store(next, Ordering::Release);
+        self.0.store(left, Ordering::Release);
+        Snapshot(left)
     }
 
-    /// The task comes back. True: the worker is still the carrier's own. False: it was taken, and
-    /// the word says `WAITING`.
-    #[inline]
-    pub(crate) fn come_back(&self) -> bool {
-        // ORDERING: Relaxed, a guess that the exchange checks.
+    /// The carrier's task leaves for native code, and its worker goes elsewhere beforehand.
+    pub(crate) fn leave_without_worker(&self) {
+        // ORDERING: Relaxed, as in `leave`.
         let now = self.0.load(Ordering::Relaxed);
-        let native = now & !PHASE | NATIVE;
-        let run = now & !PHASE | RUN;
-        // ORDERING(crossing.word): AcqRel, one side of the exchange that decides; pairs with
-        // `retake`. On failure the worker is another's, and the word is the owner's again.
-        match self.0.compare_exchange(native, run, Ordering::AcqRel, Ordering::Acquire) {
-            Ok(_) => true,
-            Err(found) => {
-                assert!(found & PHASE != RUN, "a return from native code without a leave");
+        debug_assert!(now & PHASE == RUN, "leave without a worker: {:?}", Snapshot(now).phase());
+        // ORDERING(crossing.word): Release, for those who look; nobody takes anything.
+        self.0.store((now & !PHASE | AWAY).wrapping_add(EPOCH), Ordering::Release);
+    }
+
+    /// A carrier without a worker begins a native call for a task.
+    pub(crate) fn away(&self) {
+        // ORDERING: Relaxed, only the owner changes the word while it has no worker.
+        let now = self.0.load(Ordering::Relaxed);
+        debug_assert!(now & PHASE >= WAITING, "an offloaded call beside {:?}", Snapshot(now));
+        // ORDERING(crossing.word): Release, for those who look.
+        self.0.store((now & !PHASE | AWAY).wrapping_add(EPOCH), Ordering::Release);
+    }
+
+    /// The task comes back. True: the worker is still the carrier's own. False: it has none, and the
+    /// state says `WAITING`.
+    pub(crate) fn come_back(&self, request: &Request) -> bool {
+        // ORDERING(crossing.word): Acquire, pairs with the exchange in `retake`: who finds `AWAY` sees
+        // what the taker wrote before.
+        let now = Snapshot(self.0.load(Ordering::Acquire));
+        match now.0 & PHASE {
+            NATIVE_A => self.come_back_unasked(now, request) || self.settle(request),
+            NATIVE_C if self.exchange_back(now) => true,
+            // It was taken in between.
+            NATIVE_C => {
+                self.set(WAITING);
+                false
+            }
+            KEPT => {
+                self.set(RUN);
+                true
+            }
+            AWAY => {
+                self.set(WAITING);
+                false
+            }
+            // A foreign thread outside, or a task that was refused its return before.
+            WAITING => false,
+            _ => panic!("a return from native code without a leave: {now:?}"),
+        }
+    }
+
+    /// Is the carrier still in the call that it `left` for in mode A? A callback may have left anew.
+    #[inline(always)]
+    pub(crate) fn is(&self, left: Snapshot) -> bool {
+        // ORDERING: Relaxed, in mode A only the owner changes the word.
+        self.0.load(Ordering::Relaxed) == left.0
+    }
+
+    /// [`Word::come_back`] for a task that `left` in mode A, up to the point where somebody asks: then
+    /// false, and [`Word::settle`] decides.
+    #[inline(always)]
+    pub(crate) fn come_back_unasked(&self, left: Snapshot, request: &Request) -> bool {
+        // ORDERING(crossing.word): Release, and then the compiler's half of the asymmetric fence: this
+        // store comes before the load of the request. Pairs with the heavy fence between the two
+        // looks of a taker; see the README.
+        self.0.store(left.0 & !PHASE | RUN, Ordering::Release);
+        fence::light_half();
+        // ORDERING(crossing.request): Acquire, pairs with the Release of a taker.
+        request.0.load(Ordering::Acquire) == NOTHING
+    }
+
+    /// Somebody asked meanwhile: an exchange decides. True: the worker is still the carrier's own.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn settle(&self, request: &Request) -> bool {
+        // ORDERING(crossing.request): AcqRel, one side of the exchange that decides; pairs with the one
+        // in `claim`. On failure Acquire: the worker is another's.
+        let refused =
+            request.0.compare_exchange(ASKED, NOTHING, Ordering::AcqRel, Ordering::Acquire);
+        match refused {
+            // Refused, or the taker gave up by itself.
+            Ok(_) | Err(NOTHING) => true,
+            Err(_) => {
+                // ORDERING(crossing.request): Release, pairs with the Acquire of the next `ask`.
+                request.0.store(NOTHING, Ordering::Release);
                 self.set(WAITING);
                 false
             }
         }
     }
 
-    /// Somebody takes the worker of a carrier that was `seen` in native code. True: it is the
-    /// caller's, as it was read from the carrier's cell between the look and this.
+    /// [`Word::come_back`] for a task that `left` in mode C; false, and nothing was done, if its worker
+    /// was taken or a callback has left anew.
+    #[inline(always)]
+    pub(crate) fn exchange_back(&self, left: Snapshot) -> bool {
+        let run = left.0 & !PHASE | RUN;
+        // ORDERING(crossing.word): AcqRel, one side of the exchange that decides; pairs with
+        // `retake`. On failure Acquire, as in `come_back`.
+        self.0.compare_exchange(left.0, run, Ordering::AcqRel, Ordering::Acquire).is_ok()
+    }
+
+    /// Somebody takes the worker of a carrier that was `seen` in mode C. True: it is the caller's, as
+    /// it was read from the carrier's cell between the look and this.
     pub(crate) fn retake(&self, seen: Snapshot) -> bool {
-        if !seen.is_native() {
-            return false;
-        }
-        let taken = seen.0 & !PHASE | TAKEN;
-        // ORDERING(crossing.word): AcqRel, the other side of the exchange in `come_back`; Acquire
-        // also pairs with the Release store in `leave`.
+        debug_assert_eq!(seen.takeable(), Some(Native::Compare));
+        let taken = seen.0 & !PHASE | AWAY;
+        // ORDERING(crossing.word): AcqRel, the other side of the exchange in `exchange_back`;
+        // Acquire also pairs with the Release store in `leave`.
         self.0.compare_exchange(seen.0, taken, Ordering::AcqRel, Ordering::Relaxed).is_ok()
     }
 
@@ -157,11 +280,45 @@ impl Word {
         self.set(SPARE);
     }
 
-    /// For the owner, in every phase but `NATIVE`.
+    /// For the owner, where nobody else may change the state.
     fn set(&self, phase: u64) {
         // ORDERING: Relaxed, nobody but the owner changes the word in these phases.
         let now = self.0.load(Ordering::Relaxed);
         // ORDERING(crossing.word): Release, so that a reader of the phase sees what led to it.
         self.0.store(now & !PHASE | phase, Ordering::Release);
+    }
+}
+
+/// For takers of workers in mode A, one at a time: ask, heavy fence, look again, claim.
+impl Request {
+    pub(crate) fn new() -> Self {
+        Request(AtomicU32::new(NOTHING))
+    }
+
+    /// Asks for the worker of a carrier that was seen in mode A. False: a worker that was taken in
+    /// an earlier call is still to be noticed.
+    pub(crate) fn ask(&self) -> bool {
+        // ORDERING(crossing.request): AcqRel, pairs with the carrier's Acquire load, and with its store
+        // of `NOTHING`. The heavy fence that follows orders it before the second look.
+        self.0.compare_exchange(NOTHING, ASKED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// After a heavy fence and a second look that found the same state: takes the worker. False: the
+    /// carrier has come back and refused.
+    pub(crate) fn claim(&self) -> bool {
+        // ORDERING(crossing.request): AcqRel, the other side of the exchange in `settle`.
+        self.0.compare_exchange(ASKED, TAKEN, Ordering::AcqRel, Ordering::Relaxed).is_ok()
+    }
+
+    /// The state has changed, or there is no heavy fence: the taker gives up.
+    pub(crate) fn withdraw(&self) {
+        // ORDERING: Relaxed, nothing was taken; a failure means that the carrier has refused already.
+        let _ = self.0.compare_exchange(ASKED, NOTHING, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// Was the worker of a carrier in `NATIVE_A` taken? A look.
+    pub(crate) fn is_taken(&self) -> bool {
+        // ORDERING: Relaxed, a look.
+        self.0.load(Ordering::Relaxed) == TAKEN
     }
 }

@@ -42,6 +42,8 @@ pub(crate) enum Reason {
     Suspended,
     /// The body came back from native code and its worker was gone: it waits for another.
     Reentering,
+    /// The body's native call is to be made by another thread.
+    Offloading,
     /// The body ended; the fiber is ready for the next.
     Done,
 }
@@ -60,6 +62,8 @@ pub(crate) struct Fiber {
     coroutine: ManuallyDrop<Coroutine<(), Reason, (), Stack>>,
     /// In the fiber's first frame.
     frame: NonNull<Frame>,
+    /// The lowest address of the stack that code may use.
+    stack_low: usize,
 }
 
 /// What the fiber's first frame holds, at one address as long as the fiber.
@@ -81,6 +85,7 @@ unsafe impl Send for Fiber {}
 impl Fiber {
     /// A fiber on `stack`, without a body yet.
     pub(crate) fn new(stack: Stack) -> Fiber {
+        let stack_low = stack.usable().start;
         let born: Cell<Option<NonNull<Frame>>> = Cell::new(None);
         let cradle = NonNull::from(&born);
         let mut coroutine = Coroutine::with_stack(stack, move |switch: &Switch, ()| {
@@ -98,7 +103,7 @@ impl Fiber {
         let first = coroutine.resume(());
         debug_assert!(matches!(first, CoroutineResult::Yield(Reason::Done)));
         let frame = born.get().expect("set by the first frame");
-        Fiber { coroutine: ManuallyDrop::new(coroutine), frame }
+        Fiber { coroutine: ManuallyDrop::new(coroutine), frame, stack_low }
     }
 
     /// The first frame.
@@ -110,6 +115,11 @@ impl Fiber {
     /// Gives the fiber its next body, which runs at the next [`Fiber::resume`].
     pub(crate) fn prepare(&mut self, body: Body) {
         self.frame().body.set(Some(body));
+    }
+
+    /// The lowest address of the stack that code may use.
+    pub(crate) fn stack_low(&self) -> usize {
+        self.stack_low
     }
 
     /// The inner side, for the body.

@@ -140,6 +140,20 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
         self.inner.lock().spares.push(carrier);
     }
 
+    /// The warmest spare of those that `may`, for something else than a worker.
+    pub(crate) fn take_spare(&self, may: impl Fn(&C) -> bool) -> Option<C> {
+        let mut inner = self.inner.lock();
+        let at = inner.spares.iter().rposition(may)?;
+        Some(inner.spares.remove(at))
+    }
+
+    /// A spare has found something to do. False: it is none any more, and will be given something.
+    pub(crate) fn leave_spares(&self, carrier: C) -> bool {
+        let mut inner = self.inner.lock();
+        let at = inner.spares.iter().rposition(|spare| *spare == carrier);
+        at.map(|at| inner.spares.remove(at)).is_some()
+    }
+
     /// A worker is free: to the first in line, else, if `queued` work waits, to a spare. Every so often
     /// the other way round: tasks that go in and out of native code without end could else keep the
     /// line full, and the queues unserved.
@@ -193,6 +207,9 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
             return None;
         }
         let mut inner = self.inner.lock();
+        if inner.closed {
+            return None;
+        }
         let worker = inner.idle.pop();
         self.count(&inner);
         worker

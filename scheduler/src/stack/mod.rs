@@ -26,7 +26,6 @@
 //! [`overflow::Describe`].
 
 use std::fmt;
-#[cfg(test)]
 use std::ops::Range;
 
 mod alt_stack;
@@ -192,16 +191,18 @@ pub(crate) struct Stack {
 }
 
 /// For the room's tests; the fiber asks by corosensei's trait.
+impl Stack {
+    /// The addresses that may be used: from the guard's end to the top.
+    pub(crate) fn usable(&self) -> Range<usize> {
+        self.bottom.get()..self.top.get()
+    }
+}
+
 #[cfg(test)]
 impl Stack {
     /// Where it grows down from; a multiple of 64.
     pub(crate) fn top(&self) -> usize {
         self.top.get()
-    }
-
-    /// The addresses that may be used: from the guard's end to the top.
-    pub(crate) fn usable(&self) -> Range<usize> {
-        self.bottom.get()..self.top.get()
     }
 
     /// All addresses of the stack: from the guard's start to the top.

@@ -5,6 +5,7 @@ use super::living::Links;
 use super::state::{State, Wake};
 use crate::carrier::Carrier;
 use crate::fiber::{Fiber, Inside};
+use crate::offload::Job;
 use crate::park::Parker;
 use crate::shared::Shared;
 use crate::sync::Arc;
@@ -43,12 +44,16 @@ pub(crate) struct Header {
     pub(crate) home: AtomicPtr<Carrier>,
     /// A word of the embedder's, valid while the task runs. The scheduler only keeps it.
     pub(crate) embedder: Cell<*const ()>,
-    /// How many native layers are on the task's call chain: with one it cannot be switched away.
-    pub(crate) native_layers: Cell<u32>,
-    /// How many of them lie under a callback that catches what unwinds towards them.
+    /// The lowest address of the fiber's stack while the task's code runs on it; 0 while the code runs
+    /// on another, its carrier's.
+    pub(crate) stack_low: Cell<usize>,
+    /// How many callbacks are open, so how many native layers lie below managed code: with one the
+    /// task cannot be switched away.
+    pub(crate) callbacks: Cell<u32>,
+    /// How many of these layers lie under a callback that catches what unwinds towards them.
     pub(crate) guarded_layers: Cell<u32>,
-    /// Whether its code runs on its carrier's stack now, and not on its fiber's.
-    pub(crate) on_carrier_stack: Cell<bool>,
+    /// The native call that another thread is to make for the task.
+    pub(crate) job: Cell<Option<Job>>,
     /// Whether the task is on the living list.
     pub(crate) linked: Cell<bool>,
     /// May the task resume elsewhere once it has started?
@@ -89,9 +94,10 @@ impl Header {
             inside: Cell::new(None),
             home: AtomicPtr::new(std::ptr::null_mut()),
             embedder: Cell::new(std::ptr::null()),
-            native_layers: Cell::new(0),
+            stack_low: Cell::new(0),
+            callbacks: Cell::new(0),
             guarded_layers: Cell::new(0),
-            on_carrier_stack: Cell::new(false),
+            job: Cell::new(None),
             linked: Cell::new(false),
             migrating: birth.migrating,
             id: birth.id,

@@ -10,8 +10,8 @@
 //!
 //! 1. `state` and `refs`: anybody with a reference.
 //! 2. `id`, `name`, `span`, `migrating`, `vtable`, `shared`: constant.
-//! 3. `fiber`, `inside`, `embedder`, `native_layers`, `guarded_layers`, `linked`: the *owner*. While a task is `ACTIVE` that is
-//!    whoever took it from a queue, or runs it; while `BLOCKED` the carrier that it waits on;
+//! 3. `fiber`, `inside`, `embedder`, `stack_low`, `callbacks`, `guarded_layers`, `job`,
+//!    `linked`: the *owner*. While a task is `ACTIVE` that is whoever took it from a queue, or runs it; while `BLOCKED` the carrier that it waits on;
 //!    while `SUSPENDED` nobody.
 //! 4. `home`: written by the owner, read by the winner of a wake.
 //! 5. `joiner`: the joiner until it has set `JOINER`, then the completer.

@@ -91,6 +91,23 @@ pub(crate) fn set_carrier(carrier: *const Carrier) {
     }
 }
 
+/// Where the stack is that this code runs on.
+#[inline(always)]
+pub(crate) fn stack_pointer() -> usize {
+    let here: usize;
+    // SAFETY: reads a register.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        asm!("mov {}, rsp", out(reg) here, options(nomem, nostack, preserves_flags));
+    }
+    // SAFETY: as above.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        asm!("mov {}, sp", out(reg) here, options(nomem, nostack, preserves_flags));
+    }
+    here
+}
+
 /// The parker of a thread that waits as a thread: one that is no carrier, or whose task is in
 /// native code. Such a thread is not switched while it waits, so a plain thread-local is right;
 /// never inlined, so that its address cannot travel.

@@ -14,13 +14,16 @@ mod pick;
 pub(crate) mod run;
 pub(crate) mod without;
 
+use crate::carrier::{Carrier, CarrierRef};
 use crate::fiber::Fiber;
 use crate::metrics::{Counter, WorkerMetrics};
 use crate::queue::{Local, Remote};
 use crate::sync::Arc;
+use crate::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use crate::task::Id;
 use crossbeam_utils::CachePadded;
 use std::ops::Range;
+use std::ptr::{self, NonNull};
 
 /// How many finished fibers a worker keeps for its next tasks.
 const WARM_FIBERS: usize = 64;
@@ -30,6 +33,41 @@ const WARM_FIBERS: usize = 64;
 pub(crate) struct Shown {
     pub(crate) queues: Arc<Remote>,
     pub(crate) metrics: WorkerMetrics,
+    /// The carrier that has the worker; null while it has none. A hint: the carrier's word decides.
+    holder: AtomicPtr<Carrier>,
+    /// Picks so far, for who looks whether the worker gets on.
+    picks: AtomicU32,
+}
+
+impl Shown {
+    fn new(queues: Arc<Remote>) -> Shown {
+        Shown {
+            queues,
+            metrics: WorkerMetrics::default(),
+            holder: AtomicPtr::new(ptr::null_mut()),
+            picks: AtomicU32::new(0),
+        }
+    }
+
+    /// By the worker's owner.
+    pub(crate) fn set_holder(&self, carrier: *const Carrier) {
+        // ORDERING(worker.holder): Release, pairs with the Acquire in `holder`.
+        self.holder.store(carrier.cast_mut(), Ordering::Release);
+    }
+
+    /// The carrier that has, or just had, the worker.
+    pub(crate) fn holder(&self) -> Option<CarrierRef> {
+        // ORDERING(worker.holder): Acquire, pairs with the Release in `set_holder`.
+        let holder = NonNull::new(self.holder.load(Ordering::Acquire))?;
+        // SAFETY: carriers stay in the arena as long as the runtime, which the caller holds.
+        Some(unsafe { holder.as_ref() }.as_ref())
+    }
+
+    /// How often a task was picked.
+    pub(crate) fn picks(&self) -> u32 {
+        // ORDERING: Relaxed, a look.
+        self.picks.load(Ordering::Relaxed)
+    }
 }
 
 /// See the module.
@@ -39,11 +77,13 @@ pub(crate) struct Worker {
     pub(crate) queues: Local,
     pub(crate) shown: Arc<CachePadded<Shown>>,
     /// Picks so far; the fair pick comes every so often.
-    pub(crate) tick: u32,
+    tick: u32,
     /// Picks since the worker came to its carrier.
     pub(crate) tenure: u32,
     /// Counted in the lobby as one that looks for work.
     pub(crate) searching: bool,
+    /// It was given away for the time of a native call, and its carrier has not been idle since.
+    pub(crate) handed_off: bool,
     #[expect(clippy::vec_box, reason = "a fiber is handed on as the box it is")]
     fibers: Vec<Box<Fiber>>,
     ids: Range<u64>,
@@ -53,10 +93,7 @@ pub(crate) struct Worker {
 impl Worker {
     pub(crate) fn new(index: usize) -> Worker {
         let queues = Local::new();
-        let shown = Arc::new(CachePadded::new(Shown {
-            queues: queues.remote().clone(),
-            metrics: WorkerMetrics::default(),
-        }));
+        let shown = Arc::new(CachePadded::new(Shown::new(queues.remote().clone())));
         Worker {
             index,
             queues,
@@ -64,6 +101,7 @@ impl Worker {
             tick: 0,
             tenure: 0,
             searching: false,
+            handed_off: false,
             fibers: Vec::with_capacity(WARM_FIBERS),
             ids: 0..0,
             random: 0x9E37_79B9 ^ (index as u32).wrapping_mul(0x85EB_CA6B) | 1,
@@ -101,6 +139,15 @@ impl Worker {
     #[expect(clippy::vec_box, reason = "a fiber is handed on as the box it is")]
     pub(crate) fn take_fibers(&mut self) -> Vec<Box<Fiber>> {
         std::mem::take(&mut self.fibers)
+    }
+
+    /// Counts a pick.
+    #[inline]
+    pub(crate) fn next_tick(&mut self) -> u32 {
+        self.tick = self.tick.wrapping_add(1);
+        // ORDERING: Relaxed, a look of others may be late.
+        self.shown.picks.store(self.tick, Ordering::Relaxed);
+        self.tick
     }
 
     /// A random number below `limit`: xorshift, good enough to spread thieves.

@@ -29,9 +29,8 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
     // SAFETY: this is the carrier's thread, in its loop: the word says `RUN`.
     let (tick, tenure) = unsafe {
         carrier.with_worker(|worker| {
-            worker.tick = worker.tick.wrapping_add(1);
             worker.tenure = worker.tenure.saturating_add(1);
-            (worker.tick, worker.tenure)
+            (worker.next_tick(), worker.tenure)
         })
     }?;
     if tenure == 1

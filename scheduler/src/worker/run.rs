@@ -11,6 +11,7 @@ use crate::carrier::{Carrier, CarrierRef};
 use crate::crossing::fence::light;
 use crate::fiber::{Fiber, Reason};
 use crate::metrics::Counter;
+use crate::offload::serve;
 use crate::shared::Shared;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -22,6 +23,7 @@ use std::ptr::{self, NonNull};
 /// A carrier's thread, from its start to its end.
 pub(crate) fn carrier_main(shared: Arc<Shared>, carrier: CarrierRef, first: Option<Box<Worker>>) {
     current::set_carrier(&*carrier);
+    carrier.vitals.begin();
     if let Some(worker) = first {
         // SAFETY: this is the carrier's thread, and a new carrier's word says `WAITING`.
         unsafe { carrier.put_worker(worker) };
@@ -29,7 +31,8 @@ pub(crate) fn carrier_main(shared: Arc<Shared>, carrier: CarrierRef, first: Opti
     let bomb = Bomb;
     loop {
         let stays = if !carrier.word.is_run() {
-            become_spare(&carrier)
+            serve(&carrier);
+            carrier.word.is_run() || become_spare(&carrier)
         } else if is_due_to_cede(&carrier) {
             cede(&carrier)
         } else if let Some(task) = next(&carrier) {
@@ -43,6 +46,7 @@ pub(crate) fn carrier_main(shared: Arc<Shared>, carrier: CarrierRef, first: Opti
         }
     }
     std::mem::forget(bomb);
+    carrier.vitals.end();
     current::set_carrier(ptr::null());
     shared.end_carrier(&carrier);
 }
@@ -104,9 +108,10 @@ fn start(carrier: &Carrier, task: &TaskRef) -> Option<NonNull<Fiber>> {
     if !task.migrating {
         // ORDERING: Relaxed, the owner writes; published by the state word (task.state).
         task.home.store(ptr::from_ref(carrier).cast_mut(), Ordering::Relaxed);
-        carrier.pinned.set(carrier.pinned.get() + 1);
+        carrier.set_pinned(carrier.pinned() + 1);
     }
     task.inside.set(Some(fiber.inside()));
+    task.stack_low.set(fiber.stack_low());
     let fiber = NonNull::from(Box::leak(fiber));
     task.fiber.set(Some(fiber));
     Some(fiber)
@@ -158,6 +163,7 @@ fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
                 }
             }
         }
+        Reason::Offloading => shared.offload(task),
         Reason::Done => finish(carrier, task),
     }
 }
@@ -166,9 +172,10 @@ fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
 fn finish(carrier: &Carrier, task: TaskRef) {
     let shared = carrier.shared();
     if !task.migrating {
-        carrier.pinned.set(carrier.pinned.get() - 1);
+        carrier.set_pinned(carrier.pinned() - 1);
     }
     task.inside.set(None);
+    task.stack_low.set(0);
     let fiber = task.fiber.take().expect("a task that ends had a fiber");
     // SAFETY: `start` leaked this box, and the task no longer names it.
     let fiber = unsafe { Box::from_raw(fiber.as_ptr()) };

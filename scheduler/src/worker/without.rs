@@ -9,10 +9,13 @@ use super::pick::stop_searching;
 use crate::carrier::Carrier;
 use crate::idle::Placed;
 use crate::sync::atomic::{Ordering, fence};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How many picks a worker stays with a carrier before it goes to one in line.
 const TENURE: u32 = 16;
+
+/// How long one spare looks out for work before it sleeps.
+const HOT: Duration = Duration::from_micros(50);
 
 /// How long a spare that holds no tasks sleeps before it ends, if there are enough others.
 const SPARE_LINGER: Duration = Duration::from_secs(10);
@@ -47,7 +50,7 @@ pub(super) fn cede(carrier: &Carrier) -> bool {
         first.give(worker);
     }
     if !returns {
-        return sleep_as_spare(carrier);
+        return sleep_as_spare(carrier, false);
     }
     let Some(worker) = wait_for_gift(carrier) else { return false };
     // SAFETY: this is the carrier's thread, in its loop, without a worker.
@@ -62,11 +65,12 @@ pub(super) fn retire(carrier: &Carrier) -> bool {
     tracing::trace!(target: "sortie::carrier", carrier = carrier.index, "idle");
     carrier.word.spare();
     // SAFETY: this is the carrier's thread, in its loop, and the word says `SPARE`.
-    let Some(worker) = (unsafe { carrier.take_worker() }) else { return true };
+    let Some(mut worker) = (unsafe { carrier.take_worker() }) else { return true };
+    let was_handed_off = std::mem::take(&mut worker.handed_off);
     if let Placed::Given(worker, first) = carrier.shared().lobby.retire(worker, carrier.as_ref()) {
         first.give(worker);
     }
-    sleep_as_spare(carrier)
+    sleep_as_spare(carrier, was_handed_off)
 }
 
 /// A carrier in its loop that has lost its worker. False: it is to end.
@@ -77,14 +81,16 @@ pub(super) fn become_spare(carrier: &Carrier) -> bool {
     tracing::trace!(target: "sortie::carrier", carrier = carrier.index, "spare");
     carrier.word.spare();
     carrier.shared().lobby.add_spare(carrier.as_ref());
-    sleep_as_spare(carrier)
+    sleep_as_spare(carrier, true)
 }
 
 /// Sleeps among the spares until a worker comes. False: the carrier is to end.
 ///
 /// First looks once more at what it may have missed: pinned tasks, in the ring or come by mail
 /// (carrier.summons), and queued work with an idle worker (idle.counters).
-fn sleep_as_spare(carrier: &Carrier) -> bool {
+///
+/// `hot`: it has run on a worker that was handed off, or made a native call.
+fn sleep_as_spare(carrier: &Carrier, hot: bool) -> bool {
     let shared = carrier.shared();
     // ORDERING(carrier.summons): SeqCst, between the store of `SPARE` and the look at the mailbox;
     // pairs with the fence between push and look in `Shared::submit`.
@@ -107,6 +113,16 @@ fn sleep_as_spare(carrier: &Carrier) -> bool {
     }
     // Work that was left to this carrier's search, and that it has no worker for now.
     shared.look_again();
+    // A call that was queued before this was a spare (offload.matched).
+    if carrier.pinned() == 0
+        && !shared.offloaded.is_empty()
+        && shared.lobby.leave_spares(carrier.as_ref())
+    {
+        return true;
+    }
+    if hot {
+        stay_hot(carrier);
+    }
     // One limited sleep decides whether this spare is too many: an idle runtime wakes nobody.
     let mut lingers = true;
     loop {
@@ -115,10 +131,14 @@ fn sleep_as_spare(carrier: &Carrier) -> bool {
             unsafe { carrier.put_worker(worker) };
             return true;
         }
+        if carrier.has_job() || carrier.take_recall() {
+            // A call to make, or to look for: the loop does.
+            return true;
+        }
         if shared.is_stopping() {
             return false;
         }
-        if carrier.pinned.get() > 0 || !std::mem::take(&mut lingers) {
+        if carrier.pinned() > 0 || !std::mem::take(&mut lingers) {
             carrier.parker.park();
         } else if !carrier.parker.park_timeout(SPARE_LINGER)
             && shared.lobby.dismiss(carrier.as_ref(), shared.config.workers)
@@ -126,6 +146,25 @@ fn sleep_as_spare(carrier: &Carrier) -> bool {
             return false;
         }
     }
+}
+
+/// A spare that was at work just now looks out for more before it sleeps: to be woken takes 6 us and
+/// more. One at a time, and only where a processor is free for it.
+fn stay_hot(carrier: &Carrier) {
+    let shared = carrier.shared();
+    let active = shared.shown.len().saturating_sub(shared.lobby.idle());
+    // ORDERING: Relaxed, the flag publishes nothing.
+    if active >= shared.processors || shared.has_hot_spare.swap(true, Ordering::Relaxed) {
+        return;
+    }
+    let start = Instant::now();
+    while !carrier.has_gift() && !shared.is_stopping() && start.elapsed() < HOT {
+        for _ in 0..16 {
+            std::hint::spin_loop();
+        }
+    }
+    // ORDERING: Relaxed, as above.
+    shared.has_hot_spare.store(false, Ordering::Relaxed);
 }
 
 /// Sleeps in line until a worker comes; `None` if none will.

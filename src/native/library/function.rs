@@ -104,7 +104,7 @@ impl<F: NativeSignature> NativeFn<F> {
             bound: Arc::new(Bound {
                 target: Target::dynamic(symbol.to_owned(), name, address as usize),
                 library: library.clone(),
-                _holder: holder.map(Held::new),
+                _holder: holder.map(Held::further),
             }),
         }
     }

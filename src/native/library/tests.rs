@@ -89,6 +89,61 @@ fn a_function_keeps_its_library_mapped_and_nothing_else_does() {
 }
 
 #[test]
+fn what_was_learned_of_a_library_goes_with_it() {
+    use crate::native::Class;
+    use crate::target::{Profile, class::Kind};
+
+    let scratch = Scratch::new("learned");
+    let [a, b] = ["a", "b"].map(|name| {
+        let source = format!("int {name}(void) {{ return 1; }}");
+        scratch.compile(&format!("libsortie_learned_{name}.so"), &source, &[])
+    });
+    for _ in 0..3 {
+        let library = open(&a);
+        // SAFETY: as declared above.
+        let function = unsafe { library.get::<extern "C" fn() -> c_int>("a") }.unwrap();
+        let profile = function.target().profile();
+        (0..32).for_each(|_| profile.observe(1_000, Kind::Timed));
+        assert_eq!(function.target().class(), Class::Short);
+        assert!(profile.decide().is_fast());
+        let address = function.address();
+        drop((library, function));
+        assert_eq!(Profile::at(address).class(), Class::Unknown);
+        assert!(!Profile::at(address).is_fast());
+        // SAFETY: as declared above.
+        let other = unsafe { open(&b).get::<extern "C" fn() -> c_int>("b") }.unwrap();
+        assert_eq!(other.target().class(), Class::Unknown);
+        assert_eq!(other.target().profile().name().as_deref(), Some("b"));
+    }
+}
+
+#[test]
+fn policies_are_forgotten_before_a_library_is_unmapped() {
+    use crate::native::{Policy, policy};
+    use std::sync::Mutex;
+
+    static SEEN: Mutex<Option<Policy>> = Mutex::new(None);
+
+    extern "C" fn look(address: usize) {
+        *SEEN.lock().unwrap() = Some(policy::of(address));
+    }
+
+    let scratch = Scratch::new("before");
+    let source = "static void (*look)(unsigned long);
+        void at_end(void (*f)(unsigned long)) { look = f; }
+        __attribute__((destructor)) static void end(void) { look((unsigned long)at_end); }";
+    let library = open(scratch.compile("libsortie_before.so", source, &[]));
+    // SAFETY: as declared above.
+    let at_end = unsafe { library.get::<extern "C" fn(extern "C" fn(usize))>("at_end") }.unwrap();
+    at_end.call(look);
+    policy::for_library(&library).set(Policy::new().offload(true)).unwrap();
+    at_end.target().set_policy(Policy::new().max_concurrent(1)).unwrap();
+    drop(library);
+    drop(at_end);
+    assert_eq!(*SEEN.lock().unwrap(), Some(Policy::new()));
+}
+
+#[test]
 fn a_function_of_the_global_scope_keeps_the_object_that_holds_it() {
     let scratch = Scratch::new("global");
     let file = scratch.compile(

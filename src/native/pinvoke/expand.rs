@@ -3,11 +3,11 @@
 //! Works on the normal form that `pinvoke!` passes on, in these steps:
 //!
 //! 1. `@blocks` writes the module of statics, the functions, `load` and `targets`, and calls 2 for each function.
-//! 2. `@attributes` sorts a function's attributes into conditions, symbol and the rest, then calls 3.
+//! 2. `@attributes` sorts a function's attributes into conditions, symbol, policy and the rest, then calls 3.
 //! 3. `@static`, `@entry`, `@function` write the function's static, its place in a list, and the function itself.
 //!
 //! Must not name anything of the user's but what the user wrote: all paths go through `$crate` or `::core`, and
-//! locals are hygienic. `$library` is `["name"]` or `[]`, `$symbol` too.
+//! locals are hygienic. `$library` is `["name"]` or `[]`, `$symbol` too; `$policy` is `[expression]` or `[]`.
 
 /// The expansion of [`pinvoke!`](crate::pinvoke); not for users.
 #[doc(hidden)]
@@ -17,6 +17,8 @@ macro_rules! __pinvoke {
         #[doc(hidden)]
         #[allow(dead_code, non_upper_case_globals, unused_imports, clippy::module_inception)]
         mod targets {
+            // For the names in policies. What is declared here goes first.
+            use super::*;
             $( $( $crate::__pinvoke! { @sort static $library $function } )* )*
         }
 
@@ -42,53 +44,67 @@ macro_rules! __pinvoke {
     };
 
     (@sort $what:ident $library:tt { [$($attributes:tt)*] $($rest:tt)* }) => {
-        $crate::__pinvoke! { @attributes { $what $library { $($rest)* } } [] [] [] $($attributes)* }
+        $crate::__pinvoke! { @attributes { $what $library { $($rest)* } } [] [] [] [] $($attributes)* }
     };
 
     // Four lines of documentation at a time: each step costs one level of the compiler's recursion limit.
-    (@attributes $then:tt $conditions:tt $symbol:tt [$($others:tt)*]
+    (@attributes $then:tt $conditions:tt $symbol:tt $policy:tt [$($others:tt)*]
         #[doc = $one:expr] #[doc = $two:expr] #[doc = $three:expr] #[doc = $four:expr] $($rest:tt)*
     ) => {
-        $crate::__pinvoke! { @attributes $then $conditions $symbol
+        $crate::__pinvoke! { @attributes $then $conditions $symbol $policy
             [$($others)* #[doc = $one] #[doc = $two] #[doc = $three] #[doc = $four]] $($rest)* }
     };
-    (@attributes $then:tt [$($conditions:tt)*] $symbol:tt $others:tt
+    (@attributes $then:tt [$($conditions:tt)*] $symbol:tt $policy:tt $others:tt
         #[cfg($($condition:tt)*)] $($rest:tt)*
     ) => {
-        $crate::__pinvoke! { @attributes $then [$($conditions)* { $($condition)* }] $symbol $others $($rest)* }
+        $crate::__pinvoke! { @attributes $then [$($conditions)* { $($condition)* }] $symbol $policy $others $($rest)* }
     };
-    (@attributes $then:tt $conditions:tt [] $others:tt #[symbol = $symbol:literal] $($rest:tt)*) => {
-        $crate::__pinvoke! { @attributes $then $conditions [$symbol] $others $($rest)* }
+    (@attributes $then:tt $conditions:tt [] $policy:tt $others:tt #[symbol = $symbol:literal] $($rest:tt)*) => {
+        $crate::__pinvoke! { @attributes $then $conditions [$symbol] $policy $others $($rest)* }
     };
-    (@attributes $then:tt $conditions:tt $symbol:tt $others:tt #[symbol $($any:tt)*] $($rest:tt)*) => {
+    (@attributes $then:tt $conditions:tt $symbol:tt $policy:tt $others:tt #[symbol $($any:tt)*] $($rest:tt)*) => {
         ::core::compile_error! { "pinvoke!: expected one `#[symbol = \"name\"]` for each function" }
     };
-    (@attributes $then:tt $conditions:tt $symbol:tt $others:tt #[link_name $($any:tt)*] $($rest:tt)*) => {
+    (@attributes $then:tt $conditions:tt $symbol:tt [] $others:tt #[policy = $policy:expr] $($rest:tt)*) => {
+        $crate::__pinvoke! { @attributes $then $conditions $symbol [$policy] $others $($rest)* }
+    };
+    (@attributes $then:tt $conditions:tt $symbol:tt $policy:tt $others:tt #[policy $($any:tt)*] $($rest:tt)*) => {
+        ::core::compile_error! { "pinvoke!: expected one `#[policy = expression]` for each function" }
+    };
+    (@attributes $then:tt $conditions:tt $symbol:tt $policy:tt $others:tt #[link_name $($any:tt)*] $($rest:tt)*) => {
         ::core::compile_error! { "pinvoke!: write `#[symbol = \"name\"]` instead of `#[link_name]`" }
     };
-    (@attributes $then:tt $conditions:tt $symbol:tt $others:tt #[library $($any:tt)*] $($rest:tt)*) => {
+    (@attributes $then:tt $conditions:tt $symbol:tt $policy:tt $others:tt #[library $($any:tt)*] $($rest:tt)*) => {
         ::core::compile_error! { "pinvoke!: `#[library]` belongs before the `unsafe extern \"C\"` block" }
     };
-    (@attributes $then:tt $conditions:tt $symbol:tt [$($others:tt)*] #[$($other:tt)*] $($rest:tt)*) => {
-        $crate::__pinvoke! { @attributes $then $conditions $symbol [$($others)* #[$($other)*]] $($rest)* }
+    (@attributes $then:tt $conditions:tt $symbol:tt $policy:tt [$($others:tt)*] #[$($other:tt)*] $($rest:tt)*) => {
+        $crate::__pinvoke! { @attributes $then $conditions $symbol $policy [$($others)* #[$($other)*]] $($rest)* }
     };
-    (@attributes { $what:ident $library:tt { $($rest:tt)* } } $conditions:tt $symbol:tt $others:tt) => {
-        $crate::__pinvoke! { @$what $library $conditions $symbol $others $($rest)* }
+    (@attributes { $what:ident $library:tt { $($rest:tt)* } } $conditions:tt $symbol:tt $policy:tt $others:tt) => {
+        $crate::__pinvoke! { @$what $library $conditions $symbol $policy $others $($rest)* }
     };
 
-    (@static $library:tt [$({ $($condition:tt)* })*] $symbol:tt $others:tt
+    (@static $library:tt [$({ $($condition:tt)* })*] $symbol:tt $policy:tt $others:tt
         $visibility:tt $safety:tt $name:ident $($rest:tt)*
     ) => {
         $(#[cfg($($condition)*)])*
-        pub(super) static $name: $crate::native::pinvoke::Symbol =
+        pub(super) static $name: $crate::native::pinvoke::Symbol = {
+            // Outside of the `unsafe` below: what it promises is the user's to say.
+            const POLICY: ::core::option::Option<$crate::native::Policy> =
+                $crate::__pinvoke! { @policy $policy };
             // SAFETY: by the `unsafe` before `extern` the author of the block promises that its library may be loaded.
             unsafe {
                 $crate::native::pinvoke::Symbol::new(
                     $crate::__pinvoke! { @symbol $symbol $name },
                     $crate::__pinvoke! { @origin $library $symbol $name },
+                    POLICY,
                 )
-            };
+            }
+        };
     };
+
+    (@policy []) => { ::core::option::Option::None };
+    (@policy [$policy:expr]) => { ::core::option::Option::Some($policy) };
 
     (@symbol [] $name:ident) => { ::core::stringify!($name) };
     (@symbol [$symbol:literal] $name:ident) => { $symbol };
@@ -117,7 +133,7 @@ macro_rules! __pinvoke {
         })
     };
 
-    (@entry $library:tt [$({ $($condition:tt)* })*] $symbol:tt $others:tt
+    (@entry $library:tt [$({ $($condition:tt)* })*] $symbol:tt $policy:tt $others:tt
         $visibility:tt $safety:tt $name:ident $($rest:tt)*
     ) => {{
         #[cfg(all($($($condition)*),*))]
@@ -130,7 +146,7 @@ macro_rules! __pinvoke {
         }
     }};
 
-    (@function $library:tt $conditions:tt $symbol:tt $others:tt
+    (@function $library:tt $conditions:tt $symbol:tt $policy:tt $others:tt
         $visibility:tt $safety:tt $name:ident $arguments:tt [variadic] $return:tt
     ) => {
         ::core::compile_error! { ::core::concat!(
@@ -138,25 +154,25 @@ macro_rules! __pinvoke {
             "declare a C function with fixed arguments that wraps it, or call it in `sortie::native::call_here`"
         ) }
     };
-    (@function $library:tt $conditions:tt $symbol:tt $others:tt
+    (@function $library:tt $conditions:tt $symbol:tt $policy:tt $others:tt
         $visibility:tt [safe unsafe] $name:ident $($rest:tt)*
     ) => {
         ::core::compile_error! { ::core::concat!(
             "pinvoke!: `", ::core::stringify!($name), "` is either `safe` or `unsafe`"
         ) }
     };
-    (@function $library:tt $conditions:tt $symbol:tt $others:tt
+    (@function $library:tt $conditions:tt $symbol:tt $policy:tt $others:tt
         $visibility:tt [safe] $name:ident $arguments:tt [] $return:tt
     ) => {
-        $crate::__pinvoke! { @write $library $conditions $symbol $others $visibility [] $name $arguments $return }
+        $crate::__pinvoke! { @write $library $conditions $symbol $policy $others $visibility [] $name $arguments $return }
     };
-    (@function $library:tt $conditions:tt $symbol:tt $others:tt
+    (@function $library:tt $conditions:tt $symbol:tt $policy:tt $others:tt
         $visibility:tt [$(unsafe)?] $name:ident $arguments:tt [] $return:tt
     ) => {
-        $crate::__pinvoke! { @write $library $conditions $symbol $others $visibility [unsafe] $name $arguments $return }
+        $crate::__pinvoke! { @write $library $conditions $symbol $policy $others $visibility [unsafe] $name $arguments $return }
     };
 
-    (@write $library:tt [$({ $($condition:tt)* })*] $symbol:tt [$($others:tt)*]
+    (@write $library:tt [$({ $($condition:tt)* })*] $symbol:tt $policy:tt [$($others:tt)*]
         ($visibility:vis fn) [$($unsafe:tt)?] $name:ident ($($argument:ident: $type:ty),*) [$(-> $return:ty)?]
     ) => {
         $(#[cfg($($condition)*)])*

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicPtr, Ordering};
 use parking_lot::Mutex;
 
 use crate::native::library::file_name_of;
-use crate::native::{Library, NativeError, Target, search};
+use crate::native::{Library, NativeError, Policy, Target, search};
 
 /// The libraries that symbols were taken from, by the name that their block gives. Never closed.
 static LIBRARIES: Mutex<Option<HashMap<&'static str, Library>>> = Mutex::new(None);
@@ -37,19 +37,23 @@ pub struct Symbol {
 }
 
 impl Symbol {
-    /// A symbol by its name, which may be spelled as a raw identifier.
+    /// A symbol by its name, which may be spelled as a raw identifier, and the policy for its calls.
+    ///
+    /// # Panics
+    ///
+    /// If the policy is contradictory: in a static, when it is compiled.
     ///
     /// # Safety
     ///
     /// The library of `origin` may be loaded into this process at any time and on any thread, as in
     /// [`Library::open`].
-    pub const unsafe fn new(name: &'static str, origin: Origin) -> Symbol {
+    pub const unsafe fn new(name: &'static str, origin: Origin, policy: Option<Policy>) -> Symbol {
         let name = match name.as_bytes() {
             [b'r', b'#', ..] => name.split_at(2).1,
             _ => name,
         };
         Symbol {
-            target: Target::named(name),
+            target: Target::declared(name, policy),
             name,
             origin,
             address: AtomicPtr::new(std::ptr::null_mut()),

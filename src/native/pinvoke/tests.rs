@@ -48,6 +48,34 @@ mod declared {
     }
 }
 
+mod with_policies {
+    use super::*;
+    use crate::native::{Class, FpEnv, Policy};
+
+    const LONG: Policy = Policy::new().class(Class::Long);
+
+    crate::pinvoke! {
+        #[library = "m"]
+        unsafe extern "C" {
+            /// With documentation before,
+            #[policy = LONG]
+            /// and after.
+            #[symbol = "atan"]
+            pub(super) safe fn arctangent(x: f64) -> f64;
+            #[cfg(unix)]
+            #[policy = Policy::new().fp_env(FpEnv::Restore).max_concurrent(2)]
+            pub(super) safe fn acos(x: f64) -> f64;
+            pub(super) safe fn asin(x: f64) -> f64;
+        }
+
+        unsafe extern "C" {
+            #[symbol = "getgid"]
+            #[policy = LONG.offload(true)]
+            pub(super) safe fn group() -> c_uint;
+        }
+    }
+}
+
 mod missing_library {
     crate::pinvoke! {
         #[library = "sortie_no_such_library"]
@@ -132,6 +160,26 @@ fn targets_are_named_by_symbol_in_order_and_have_addresses_after_load() {
     assert!(text(0).contains("libm.so.6"), "{}", text(0));
     assert!(text(2).contains("libc.so.6"), "{}", text(2));
     assert!(std::ptr::eq(targets, declared::targets()));
+}
+
+#[test]
+fn a_declared_policy_is_in_force_for_the_address() {
+    use crate::native::{Class, FpEnv, Policy, policy};
+
+    let long = Policy::new().class(Class::Long);
+    let restoring = Policy::new().fp_env(FpEnv::Restore).max_concurrent(2);
+    let expected = [long, restoring, Policy::new(), long.offload(true)];
+    let targets = with_policies::targets();
+    assert_eq!(targets[0].policy(), long, "before it has an address");
+    assert_eq!(with_policies::arctangent(0.0), 0.0);
+    assert_eq!(with_policies::acos(1.0), 0.0);
+    assert_eq!(with_policies::asin(0.0), 0.0);
+    // SAFETY: always callable.
+    assert_eq!(with_policies::group(), unsafe { libc::getgid() });
+    for (target, expected) in targets.iter().zip(expected) {
+        assert_eq!(target.policy(), expected, "{target}");
+        assert_eq!(policy::of(target.address()), expected, "{target}");
+    }
 }
 
 #[test]

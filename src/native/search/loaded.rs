@@ -5,6 +5,7 @@
 
 use std::ffi::{CStr, OsStr, c_char, c_int, c_void};
 use std::mem::MaybeUninit;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -153,11 +154,51 @@ pub(in super::super) fn holder(address: *const ()) -> Option<(PathBuf, Option<Ha
     Some((path, handle))
 }
 
+/// Where each mapped object is, the program itself included: from its first segment's start to its last
+/// one's end. The loader maps nothing else in between.
+pub(in super::super) fn mapped() -> Vec<Range<usize>> {
+    unsafe extern "C" fn visit(
+        info: *mut libc::dl_phdr_info,
+        _size: usize,
+        ranges: *mut c_void,
+    ) -> c_int {
+        // SAFETY: the loader passes a valid record, unchanged for this call.
+        let info = unsafe { &*info };
+        // SAFETY: `mapped` passes a `Vec<Range<usize>>` that is used by nobody else during the iteration.
+        let ranges = unsafe { &mut *ranges.cast::<Vec<Range<usize>>>() };
+        // SAFETY: the loader keeps the program headers, `dlpi_phnum` of them, mapped with the object.
+        let segments =
+            unsafe { std::slice::from_raw_parts(info.dlpi_phdr, usize::from(info.dlpi_phnum)) };
+        let base = info.dlpi_addr as usize;
+        let loaded = segments.iter().filter(|segment| segment.p_type == libc::PT_LOAD).map(|it| {
+            let start = base.wrapping_add(it.p_vaddr as usize);
+            start..start.wrapping_add(it.p_memsz as usize)
+        });
+        ranges.extend(loaded.reduce(|all, one| all.start.min(one.start)..all.end.max(one.end)));
+        0
+    }
+    let mut ranges = Vec::new();
+    // SAFETY: `visit` takes its third argument for a `Vec<Range<usize>>`, which this is, alive and not used
+    // otherwise for the whole call.
+    unsafe { libc::dl_iterate_phdr(Some(visit), (&raw mut ranges).cast()) };
+    ranges
+}
+
+/// Where the object of `handle` is, as `mapped` has it; empty if the loader does not tell.
+pub(in super::super) fn addresses_of(handle: Handle) -> (Handle, Range<usize>) {
+    let (handle, inside) = with_link_map(handle, |map| map.dynamic.addr());
+    let inside = inside.unwrap_or(0);
+    let object = mapped().into_iter().find(|object| object.contains(&inside));
+    (handle, object.unwrap_or(0..0))
+}
+
 /// The first fields of the loader's record of an object; they are its public interface.
 #[repr(C)]
 struct LinkMap {
     address: usize,
     name: *const c_char,
+    /// The dynamic section, which is inside the object.
+    dynamic: *const c_void,
 }
 
 /// `RTLD_DI_LINKMAP`, the same with glibc and musl.
@@ -170,22 +211,28 @@ unsafe extern "C" {
 
 /// The path by which the loader knows the object of `handle`; `None` for the program itself.
 pub(in super::super) fn object_path(handle: Handle) -> (Handle, Option<PathBuf>) {
+    let (handle, path) = with_link_map(handle, |map| {
+        if map.name.is_null() {
+            return None;
+        }
+        // SAFETY: a C string that lives as long as the record.
+        let name = unsafe { CStr::from_ptr(map.name) };
+        (!name.is_empty()).then(|| to_path(name))
+    });
+    (handle, path.flatten())
+}
+
+/// Looks at the loader's record of the object of `handle`, if there is one.
+fn with_link_map<R>(handle: Handle, look: impl FnOnce(&LinkMap) -> R) -> (Handle, Option<R>) {
     let raw = handle.into_raw();
     let mut map: *const LinkMap = std::ptr::null();
     // SAFETY: `raw` is an open handle, and this request answers with one pointer.
     let failed = unsafe { dlinfo(raw, REQUEST_LINK_MAP, (&raw mut map).cast()) } != 0;
-    let mut path = None;
-    if !failed && !map.is_null() {
-        // SAFETY: the loader's record of an object lives as long as a handle on it, and we hold one.
-        let name = unsafe { (*map).name };
-        if !name.is_null() {
-            // SAFETY: a C string of the same lifetime.
-            let name = unsafe { CStr::from_ptr(name) };
-            path = (!name.is_empty()).then(|| to_path(name));
-        }
-    }
+    // SAFETY: null, or the loader's record of an object, which lives as long as a handle on it, and we hold
+    // one; these fields do not change.
+    let found = if failed { None } else { unsafe { map.as_ref() }.map(look) };
     // SAFETY: taken from `into_raw` above and not closed since.
-    (unsafe { Handle::from_raw(raw) }, path)
+    (unsafe { Handle::from_raw(raw) }, found)
 }
 
 fn to_path(text: &CStr) -> PathBuf {
@@ -228,6 +275,19 @@ mod tests {
         let (_, handle) = holder(objects as *const ()).unwrap();
         assert!(handle.is_none());
         assert!(holder(std::ptr::null()).is_none());
+    }
+
+    #[test]
+    fn functions_are_inside_their_object_and_no_other() {
+        let (_, handle) = holder(libc::getpid as *const ()).unwrap();
+        let (_handle, libc) = addresses_of(handle.unwrap());
+        assert!(libc.contains(&(libc::getpid as *const () as usize)), "{libc:#x?}");
+        let (_handle, program) = addresses_of(Handle::this());
+        assert!(program.contains(&(objects as *const () as usize)), "{program:#x?}");
+        let mut all = mapped();
+        assert!(all.contains(&libc) && all.contains(&program));
+        all.sort_by_key(|object| object.start);
+        assert!(all.windows(2).all(|pair| pair[0].end <= pair[1].start), "{all:#x?}");
     }
 
     #[test]

@@ -104,7 +104,6 @@ pub fn each_of(workers: &[usize], modes: &[Mode], test: impl Fn(&Running<'_>)) {
         let report = running.runtime.shutdown(SHUTDOWN);
         assert!(report.is_clean(), "after the test: {report}");
         check_ended(&handle);
-        watchdog::forget();
     });
 }
 
@@ -141,6 +140,24 @@ impl Case {
     pub fn new(workers: usize, mode: Mode) -> Case {
         case(workers, mode)
     }
+
+    /// The case with this name: `4 Migrating`, say. Its name is what a child is told.
+    ///
+    /// # Panics
+    /// If there is no such mode.
+    #[must_use]
+    pub fn named(name: &str) -> Case {
+        let (workers, mode) = name.split_once(' ').expect("workers and mode");
+        let mode = MODES.into_iter().find(|one| format!("{one:?}") == mode).expect("a mode");
+        case(workers.parse().expect("a number"), mode)
+    }
+
+    /// Lets the watchdog look into the runtime until the end of the case.
+    #[must_use]
+    pub fn watched(&self, runtime: Runtime) -> Runtime {
+        watchdog::show(&runtime.handle());
+        runtime
+    }
 }
 
 fn case(workers: usize, mode: Mode) -> Case {
@@ -154,6 +171,7 @@ fn run_case(case: &Case, test: impl FnOnce(&Case)) {
     let watch = watchdog::watch(case);
     let before = Inventory::take(&case.thread_name);
     test(case);
+    watchdog::forget();
     before.check_nothing_left();
     drop(watch);
 }

@@ -29,3 +29,22 @@ pub fn run(test: &str, case: &str) -> Option<Output> {
 pub fn case() -> Option<String> {
     std::env::var(CHILD).ok()
 }
+
+/// Does `body` for each case, each in a child of its own.
+///
+/// In the child: does it for the child's case. In the parent: runs the children one after the other,
+/// shows what they say, and fails if one does.
+///
+/// # Panics
+/// If a child fails.
+pub fn each(test: &str, cases: &[&str], body: impl Fn(&str)) {
+    if let Some(case) = case() {
+        return body(&case);
+    }
+    for case in cases {
+        let output = run(test, case).expect("this is the parent");
+        println!("child {case:?}:\n{}", String::from_utf8_lossy(&output.stdout));
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "child {case:?}: {}\n{said}", output.status);
+    }
+}

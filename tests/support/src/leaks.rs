@@ -55,14 +55,7 @@ impl Inventory {
 /// The names of the process's threads that begin so.
 #[must_use]
 pub fn threads(name: &str) -> Vec<String> {
-    let Ok(tasks) = fs::read_dir("/proc/self/task") else {
-        return Vec::new();
-    };
-    tasks
-        .filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok())
-        .map(|comm| comm.trim_end().to_owned())
-        .filter(|comm| comm.starts_with(name))
-        .collect()
+    crate::threads::named(name).into_iter().map(|thread| thread.name).collect()
 }
 
 /// Number and destination of each open descriptor.

@@ -8,11 +8,23 @@
 //!
 //! Tests synchronize by gates, joins and [`until`], which looks at a condition again and again; a
 //! sleep is only ever what is tested.
+//!
+//! Faults are real: [`seccomp`] makes system calls fail or last, [`stop`] lets one thread stand
+//! still, [`limits`] takes threads away. [`threads`] and [`figures`] measure.
 
 mod case;
 pub mod child;
 pub mod drops;
+pub mod events;
+pub mod fibers;
+pub mod figures;
+pub mod gauge;
 pub mod leaks;
+pub mod limits;
+pub mod mixture;
+pub mod seccomp;
+pub mod stop;
+pub mod threads;
 mod watchdog;
 
 pub use case::{Case, MODES, Mode, Running, WORKERS, each, each_of, each_setting, exclusively};

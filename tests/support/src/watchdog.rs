@@ -1,6 +1,7 @@
 //! Ends a case that takes too long, after saying where everybody is.
 
 use crate::case::Case;
+use crate::figures::short_or_soak;
 use sortie::Handle;
 use std::fs;
 use std::io::Write;
@@ -8,7 +9,9 @@ use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 /// How long one case may take. Most take milliseconds; the machine may be busy.
-const LIMIT: Duration = Duration::from_secs(60);
+fn limit() -> Duration {
+    Duration::from_secs(short_or_soak(60, 3_600))
+}
 
 #[derive(Default)]
 struct Watched {
@@ -33,7 +36,7 @@ pub(crate) fn watch(case: &Case) -> Watch {
     });
     let what = format!("{} workers, {:?}", case.workers, case.mode);
     println!("{what}:");
-    set(Some(Watched { deadline: Some(Instant::now() + LIMIT), what, handle: None }));
+    set(Some(Watched { deadline: Some(Instant::now() + limit()), what, handle: None }));
     Watch(())
 }
 
@@ -81,7 +84,7 @@ fn main() {
         .unwrap_or_else(PoisonError::into_inner);
     }
     if let Some(watched) = &*watched {
-        say(&format!("the case took more than {LIMIT:?}: {}", watched.what));
+        say(&format!("the case took more than {:?}: {}", limit(), watched.what));
         if let Some(handle) = &watched.handle {
             say(&format!("{:#?}", handle.snapshot()));
         }

@@ -26,6 +26,7 @@ pub(super) trait Lobby: 'static {
     fn stop_searching(&self) -> bool;
     fn retire(&self, worker: Worker, carrier: Carrier) -> Placed;
     fn add_spare(&self, carrier: Carrier);
+    fn place(&self, worker: Worker, queued: bool) -> Placed;
     fn put_idle(&self, worker: Worker) -> Placed;
     fn rouse(&self) -> Option<Placed>;
     fn take_idle(&self) -> Option<Worker>;
@@ -74,6 +75,9 @@ macro_rules! versions {
             fn add_spare(&self, carrier: Carrier) {
                 self.add_spare(carrier);
             }
+            fn place(&self, worker: Worker, queued: bool) -> Placed {
+                self.place(worker, queued).into()
+            }
             fn put_idle(&self, worker: Worker) -> Placed {
                 self.put_idle(worker).into()
             }
@@ -98,6 +102,7 @@ macro_rules! versions {
 
 versions!(
     crate::idle,
+    crate::mutants::lobby_place_leaves_a_spare,
     crate::mutants::lobby_settle_overlooks_the_line,
     crate::mutants::lobby_reclaim_leaves_a_spare,
 );

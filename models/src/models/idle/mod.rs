@@ -41,6 +41,10 @@ struct Steps {
     look_when_rouse_fails: bool,
     /// `Shared::start_carrier_for`: no carrier could be had: it looks once more for a spare.
     look_when_refused: bool,
+    /// `Shared::hand_on`: a worker that nobody wanted is idle: it looks once more.
+    look_when_handed_on: bool,
+    /// `crossing::hand_over`: the worker is out of the cell before it goes elsewhere.
+    hand_over_takes_it_out: bool,
 }
 
 const TRUE_STEPS: Steps = Steps {
@@ -51,6 +55,8 @@ const TRUE_STEPS: Steps = Steps {
     pass_the_search_on: true,
     look_when_rouse_fails: true,
     look_when_refused: true,
+    look_when_handed_on: true,
+    hand_over_takes_it_out: true,
 };
 
 /// How long tasks run.
@@ -76,6 +82,8 @@ struct Runtime<L> {
     gate: Gate,
     injector: AtomicUsize,
     seats: [Seat; CARRIERS],
+    /// How many workers there are.
+    workers: Cell<usize>,
     steps: Steps,
 }
 
@@ -90,6 +98,7 @@ impl<L: Lobby> Runtime<L> {
                 gift: AtomicUsize::new(NO_GIFT),
                 parker: Parker::new(),
             }),
+            workers: Cell::new(0),
             steps,
         };
         assert!(runtime.gate.close());
@@ -98,12 +107,14 @@ impl<L: Lobby> Runtime<L> {
 
     fn with_idle(self: Arc<Self>, workers: usize) -> Arc<Self> {
         for _ in 0..workers {
+            self.workers.set(self.workers.get() + 1);
             let _ = self.lobby.put_idle(Worker { searching: false });
         }
         self
     }
 
     fn with_worker(self: Arc<Self>, carrier: Carrier) -> Arc<Self> {
+        self.workers.set(self.workers.get() + 1);
         self.seat(carrier, Worker { searching: false });
         self
     }
@@ -170,6 +181,23 @@ impl<L: Lobby> Runtime<L> {
             Some(Placed::Idle) | None => {
                 let last = self.lobby.stop_searching();
                 if self.steps.look_when_rouse_fails && last && self.work_waits_after_fence() {
+                    self.after_queueing();
+                }
+            }
+        }
+    }
+
+    fn hand_on(&self, mut worker: Worker) {
+        if std::mem::take(&mut worker.searching) {
+            self.lobby.stop_searching();
+        }
+        // ORDERING: Relaxed, the weakest look.
+        let queued = self.injector.load(Ordering::Relaxed) > 0;
+        match self.lobby.place(worker, queued) {
+            Placed::Given(worker, carrier) => self.give(worker, carrier),
+            Placed::NoSpare(worker) => self.start_carrier_for(worker),
+            Placed::Idle => {
+                if self.steps.look_when_handed_on && self.work_waits_after_fence() {
                     self.after_queueing();
                 }
             }
@@ -335,16 +363,36 @@ impl<L: Lobby> Runtime<L> {
         }
     }
 
+    /// `hand_over`, the call, and the way back to a worker.
+    fn call(&self, carrier: Carrier) {
+        let worker = self.take_worker(carrier);
+        if !self.steps.hand_over_takes_it_out {
+            self.seat(carrier, Worker { searching: false });
+        }
+        self.hand_on(worker);
+        if self.reenter(carrier) {
+            return;
+        }
+        self.wait_for_gift(carrier);
+        let seat = &self.seats[carrier];
+        let worker = seat.worker.take();
+        assert!(worker.is_some(), "idle: a task back from a call sleeps for ever");
+        seat.worker.set(worker);
+    }
+
     // ---- at rest ----
 
     fn check(&self) {
         let mut roused = false;
+        let mut workers = self.lobby.idle();
         for seat in &self.seats {
             let given = seat.gift.load(Ordering::Relaxed) != NO_GIFT;
             let worker = seat.worker.take();
             assert!(!given || worker.is_none(), "idle: a carrier has two workers");
+            workers += usize::from(given || worker.is_some());
             roused |= given;
         }
+        assert_eq!(workers, self.workers.get(), "idle: a worker is lost, or has two owners");
         // A spare without a thread of its own in the model was roused, and will look.
         if roused {
             return;
@@ -491,6 +539,85 @@ fn line<L: Lobby>(steps: Steps) {
     });
 }
 
+/// A call whose worker is handed over, while a spare sleeps and work comes.
+fn handed_over<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 2, move || {
+        let runtime = Runtime::<L>::new(steps).with_worker(0);
+        runtime.lobby.add_spare(1);
+        run(
+            &runtime,
+            &[
+                |runtime| {
+                    runtime.call(0);
+                    runtime.carry(0, Tasks::Short);
+                },
+                |runtime| {
+                    runtime.wait_for_gift(1);
+                    runtime.carry(1, Tasks::Short);
+                },
+            ],
+            Runtime::submit,
+        );
+    });
+}
+
+/// The same, and the call lasts.
+fn handed_over_for_good<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 3, move || {
+        let runtime = Runtime::<L>::new(steps).with_worker(0);
+        runtime.lobby.add_spare(1);
+        let call: fn(&Runtime<L>) = |runtime| {
+            let worker = runtime.take_worker(0);
+            runtime.hand_on(worker);
+        };
+        run(&runtime, &[call], Runtime::submit);
+    });
+}
+
+/// Two calls whose workers are handed over, with work before them and one spare.
+fn two_handed_over<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 2, move || {
+        let runtime = Runtime::<L>::new(steps).with_worker(0).with_worker(1);
+        runtime.lobby.add_spare(2);
+        runtime.submit();
+        run(
+            &runtime,
+            &[
+                |runtime| {
+                    runtime.call(0);
+                    runtime.carry(0, Tasks::Short);
+                },
+                |runtime| {
+                    runtime.wait_for_gift(2);
+                    runtime.carry(2, Tasks::Short);
+                },
+            ],
+            |runtime| {
+                runtime.call(1);
+                runtime.carry(1, Tasks::Short);
+            },
+        );
+    });
+}
+
+/// A worker is handed over while another goes idle, and a task comes.
+fn handed_over_beside_idle<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 2, move || {
+        let runtime = Runtime::<L>::new(steps).with_worker(0).with_worker(1);
+        run(
+            &runtime,
+            &[
+                |runtime| {
+                    runtime.call(0);
+                    runtime.carry(0, Tasks::Short);
+                },
+                |runtime| runtime.carry(1, Tasks::Short),
+            ],
+            Runtime::submit,
+        );
+    });
+}
+
 macro_rules! kept {
     ($($name:ident: $model:ident;)*) => {$(
         #[test]
@@ -508,6 +635,10 @@ kept! {
     a_searcher_that_gives_up_tells: taken_workers;
     a_refused_carrier_looks_for_a_spare: saturated;
     idle_and_line_are_matched: line;
+    a_worker_is_handed_over: handed_over;
+    a_worker_is_handed_over_for_good: handed_over_for_good;
+    two_workers_are_handed_over: two_handed_over;
+    a_worker_is_handed_over_beside_an_idle_one: handed_over_beside_idle;
 }
 
 macro_rules! caught {
@@ -541,4 +672,12 @@ caught! {
         line::<crate::mutants::lobby_settle_overlooks_the_line::Lobby<Worker, Carrier>>(TRUE_STEPS);
     lobby_reclaim_leaves_a_spare, "idle: a carrier has two workers":
         two_pushes::<crate::mutants::lobby_reclaim_leaves_a_spare::Lobby<Worker, Carrier>>(TRUE_STEPS);
+    no_look_when_handed_on, "idle: work waits, with a worker idle and a spare asleep":
+        handed_over_for_good::<TrueLobby>(Steps { look_when_handed_on: false, ..TRUE_STEPS });
+    hand_over_keeps_the_worker, "idle: a":
+        handed_over::<TrueLobby>(Steps { hand_over_takes_it_out: false, ..TRUE_STEPS });
+    lobby_place_leaves_a_spare, "idle: a":
+        two_handed_over::<crate::mutants::lobby_place_leaves_a_spare::Lobby<Worker, Carrier>>(TRUE_STEPS);
+    lobby_settle_overlooks_the_line_for_a_call, "idle: a":
+        handed_over::<crate::mutants::lobby_settle_overlooks_the_line::Lobby<Worker, Carrier>>(TRUE_STEPS);
 }

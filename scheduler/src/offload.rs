@@ -1,0 +1,155 @@
+//! Native calls on another thread: the task is suspended, and a carrier without a worker makes its
+//! call.
+//!
+//! For a task that may not move while others are pinned to its carrier: they go on. While it is
+//! offloaded the task is `ACTIVE`, and *owned* by the carrier that makes the call: it is that
+//! carrier's current task, so that code inside finds itself in the task's native code, and a
+//! callback runs there, as a callback anywhere: it waits for a worker and waits in place. The fiber
+//! rests meanwhile, which is why the call may borrow from its stack.
+//!
+//! ```text
+//!   the fiber                                 a spare
+//!   offload: sets the job, suspends
+//!   its loop: settle -> Shared::offload  -->  takes the task, says AWAY, runs the job
+//!   goes on where it may            <------  Shared::submit
+//! ```
+//!
+//! Jobs go to a spare directly; where there is none, and no thread can be had, they wait in a queue
+//! that every carrier looks at before it becomes a spare. INVARIANT(offload.matched): no job is in
+//! the queue while a spare sleeps that may serve it: the giver looks for a spare once more after it has queued the job,
+//! and the spare looks at the queue once more after it has become one; the lobby's lock orders the
+//! two. A carrier with live pinned tasks does not serve: they would wait behind the call.
+
+use crate::carrier::{Carrier, CarrierRef};
+use crate::fiber::Reason;
+use crate::shared::Shared;
+use crate::sync::atomic::Ordering;
+use crate::task::TaskRef;
+use crate::wait;
+use std::ptr;
+
+/// What the carrier runs for the task: a function and its argument, on the task's stack.
+#[derive(Clone, Copy)]
+pub(crate) struct Job {
+    run: unsafe fn(*const ()),
+    argument: *const (),
+    target: usize,
+}
+
+/// Would a native call of the current task, if it blocks, keep others from running that are pinned
+/// to the same carrier, and can it be made elsewhere?
+pub fn blocks_others() -> bool {
+    wait::managed().is_some_and(|(carrier, task)| {
+        !task.migrating && carrier.pinned() > 1 && wait::is_switchable(task)
+    })
+}
+
+/// Can the current task be suspended here?
+pub fn is_switchable() -> bool {
+    wait::managed().is_some_and(|(_, task)| wait::is_switchable(task))
+}
+
+/// Runs `job` on another thread as native code of the current task, which is suspended meanwhile.
+/// False: the task cannot be suspended here, or there is none; nothing was done.
+///
+/// The job acts as native code does. It is not given up: an abort is raised after it.
+///
+/// # Safety
+/// `job` does not unwind.
+pub unsafe fn offload(target: usize, job: impl FnOnce() + Send) -> bool {
+    unsafe fn run<F: FnOnce()>(job: *const ()) {
+        let job = job.cast::<Option<F>>().cast_mut();
+        // SAFETY: the job lies on the stack of the task, which is suspended until this has run, once.
+        let job = unsafe { &mut *job }.take();
+        job.expect("a job is run once")();
+    }
+    fn with<F: FnOnce()>(_: &Option<F>) -> unsafe fn(*const ()) {
+        run::<F>
+    }
+
+    let Some((_, task)) = wait::managed() else { return false };
+    if !wait::is_switchable(task) {
+        return false;
+    }
+    let mut job = Some(job);
+    task.job.set(Some(Job { run: with(&job), argument: (&raw mut job).cast(), target }));
+    wait::switch_away(task, Reason::Offloading);
+    true
+}
+
+impl Shared {
+    /// A task was suspended to be offloaded: somebody makes its call.
+    pub(crate) fn offload(&self, task: TaskRef) {
+        if let Some(spare) = self.lobby.take_spare(may_serve) {
+            return spare.give_job(task);
+        }
+        self.offloaded.push(task);
+        // See `offload.matched`; the push comes before the look, by the lobby's lock.
+        if self.give_queued_job() {
+            return;
+        }
+        // A thread begins as a spare. Refused: who becomes one next finds the queue.
+        self.start_spare();
+        self.drain_if_terminated();
+    }
+
+    /// Gives the oldest queued job to a spare, if there are both.
+    pub(crate) fn give_queued_job(&self) -> bool {
+        let Some(spare) = self.lobby.take_spare(may_serve) else { return false };
+        match self.offloaded.pop() {
+            Some(task) => spare.give_job(task),
+            // Somebody was faster. The spare looks for itself, and becomes one again.
+            None => spare.recall(),
+        }
+        true
+    }
+}
+
+/// May this carrier make calls for others?
+fn may_serve(carrier: &CarrierRef) -> bool {
+    carrier.pinned() == 0
+}
+
+/// Makes the calls that wait, on a carrier that is in its loop without a worker.
+pub(crate) fn serve(carrier: &Carrier) {
+    while !carrier.word.is_run()
+        && may_serve(&carrier.as_ref())
+        && let Some(task) = carrier.take_job().or_else(|| carrier.shared().offloaded.pop())
+    {
+        make_call(carrier, task);
+    }
+}
+
+/// Runs the job of an offloaded task.
+fn make_call(carrier: &Carrier, task: TaskRef) {
+    let job = task.job.take().expect("an offloaded task has a job");
+    // ORDERING(crossing.word): Relaxed, as in `crossing::publish`.
+    carrier.target.store(job.target, Ordering::Relaxed);
+    carrier.handed_over.set(true);
+    carrier.word.away();
+    let span = (!task.span.is_none()).then(|| task.span.enter());
+    let low = task.stack_low.replace(0);
+    // ORDERING: Relaxed, see the carrier's field rules.
+    carrier.current.store(task.as_raw().as_ptr(), Ordering::Relaxed);
+    // SAFETY: the task is suspended on its own stack, where the argument lies, until `back` below; and
+    // it owes one run.
+    unsafe { (job.run)(job.argument) };
+    let _kept = carrier.come_back();
+    carrier.handed_over.set(false);
+    task.stack_low.set(low);
+    // ORDERING: Relaxed, as in the loop's `run`.
+    carrier.current.store(ptr::null_mut(), Ordering::Relaxed);
+    drop(span);
+    back(carrier.shared(), task);
+}
+
+/// The call is over: the task goes on where it may.
+fn back(shared: &Shared, task: TaskRef) {
+    if task.migrating {
+        shared.reentry.push(task);
+        shared.after_queueing();
+        shared.drain_if_terminated();
+    } else {
+        shared.submit(task);
+    }
+}

@@ -1,0 +1,149 @@
+//! The way of a call with nothing special to it: mode A, and for functions that are neither short nor
+//! long mode C, with nothing on the way that could be left out.
+//!
+//! [`Fast::prepare`] looks whether all is as it mostly is; if not, nothing has happened yet and the
+//! call goes the general way. INVARIANT(fast.plain): in mode A there is no locked instruction, no
+//! fence, and no call but that of the function; `tests/assembly.rs` looks.
+
+use crate::target::Profile;
+use crate::target::row::{Ended, Page};
+use crate::task::local::Local;
+use crate::transition::{self, Layers};
+use sortie_scheduler::crossing::{self, Here, Left};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use tracing::level_filters::LevelFilter;
+
+/// A call that may go the fast way, in mode C if `COMPARE`, else in mode A.
+pub(super) struct Fast<const COMPARE: bool> {
+    here: Here,
+    local: &'static Local,
+    profile: &'static Profile,
+    /// On the stack that the task is on: its own, or the carrier's already.
+    stays: bool,
+}
+
+impl<const COMPARE: bool> Fast<COMPARE> {
+    /// Has a look at everything that could be in the way, and counts the call.
+    #[inline(always)]
+    pub(super) fn prepare(profile: &'static Profile) -> Option<Fast<COMPARE>> {
+        let stack_wanted = profile.fast::<COMPARE>()?;
+        if LevelFilter::current() >= LevelFilter::TRACE {
+            return None;
+        }
+        // SAFETY: used up by `run`, in which the task is not switched before the last use.
+        let here = unsafe { Here::get() }?;
+        // SAFETY: as in `local::with`: the word is null, or that of a `Local` which outlives the call.
+        let local = unsafe { here.task_word().cast::<Local>().as_ref() }?;
+        // SAFETY: as in `ledger::page`: the word is null, or a page that the ledger keeps.
+        let page = unsafe { here.carrier_word().cast::<Page>().as_ref() }?;
+        let row = page.near(profile)?;
+        let stays = here.stack_left() >= stack_wanted;
+        if !local.has_room() || !row.count_untimed() {
+            return None;
+        }
+        Some(Fast { here, local, profile, stays })
+    }
+
+    /// Makes the call.
+    #[inline(always)]
+    pub(super) fn run<R>(self, f: impl FnOnce() -> R) -> R {
+        let Fast { here, local, profile, stays } = self;
+        local.begin_direct(profile);
+        // Each branch leaves for itself: what must live over the call then stays in registers.
+        if stays {
+            let left = here.leave::<COMPARE>(profile.word());
+            let way_back = WayBack { here, local, left };
+            let value = f();
+            std::mem::forget(way_back);
+            come_back(here, local, left);
+            return value;
+        }
+        let left = here.leave::<COMPARE>(profile.word());
+        // SAFETY: `stays` is false, so this is the task's own stack; nothing switches the task until it
+        // is back, and the closure catches what unwinds.
+        let result = unsafe { here.on_carrier_stack(|| catch_unwind(AssertUnwindSafe(f))) };
+        come_back(here, local, left);
+        match result {
+            Ok(value) => value,
+            Err(payload) => sortie_scheduler::raise(payload),
+        }
+    }
+}
+
+#[inline(always)]
+fn come_back<const COMPARE: bool>(here: Here, local: &Local, left: Left<COMPARE>) {
+    if !here.come_back(left) {
+        return late(local);
+    }
+    if !local.end_direct() {
+        pop(local);
+    }
+    if local.keeps_panic() {
+        raise_kept(local);
+    }
+}
+
+/// The worker is gone.
+#[cold]
+#[inline(never)]
+fn late(local: &Local) {
+    wait_for_worker(local);
+    if local.keeps_panic() {
+        raise_kept(local);
+    }
+    sortie_scheduler::checkpoint();
+}
+
+/// Waits for another worker, and writes the call down.
+fn wait_for_worker(local: &Local) {
+    // SAFETY: the task has left with the word of a profile, and nothing else since on this carrier.
+    let profile = unsafe { Profile::of_word(crossing::target()) };
+    match transition::back_late(local) {
+        Ok(back) => {
+            profile.inspect(|profile| Ended::untimed(profile).record(back));
+        }
+        // The runtime is gone. The native code has returned, so the frames may unwind.
+        Err(_) if !std::thread::panicking() => crossing::stop_after_return(),
+        Err(_) => {}
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn raise_kept(local: &Local) {
+    if let Some(payload) = local.take_panic() {
+        sortie_scheduler::raise(payload);
+    }
+}
+
+/// Somebody has looked at the layers meanwhile, so this call's was pushed.
+#[cold]
+#[inline(never)]
+fn pop(local: &Local) {
+    if local.layers(Layers::enter).is_err() {
+        tracing::error!(
+            target: "sortie::crossing",
+            "a native call returned with its layer gone: raw transitions crossed it"
+        );
+    }
+}
+
+/// Unwinds out of a function that stays on the task's stack: the task comes back all the same.
+struct WayBack<'a, const COMPARE: bool> {
+    here: Here,
+    local: &'a Local,
+    left: Left<COMPARE>,
+}
+
+impl<const COMPARE: bool> Drop for WayBack<'_, COMPARE> {
+    #[cold]
+    #[inline(never)]
+    fn drop(&mut self) {
+        if self.here.come_back(self.left) {
+            let _ = self.local.end_direct() || self.local.layers(Layers::enter).is_ok();
+        } else {
+            // Waits in place: the thread is panicking.
+            wait_for_worker(self.local);
+        }
+    }
+}

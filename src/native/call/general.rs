@@ -1,0 +1,142 @@
+//! The way of a call that is not known to be short, or that has more to do: times, limits, policies,
+//! traces, the hand-over of the worker, another thread.
+
+use super::super::{Target, offload};
+use super::fast::Fast;
+use crate::target::decision::{Action, Decision};
+use crate::target::ledger;
+use crate::target::policy::FpEnv;
+use crate::target::row::Timing;
+use crate::target::{Profile, fp_env};
+use crate::task::local;
+use crate::transition::{self, TransitionError};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// [`native::call`](crate::native::call()).
+#[inline(never)]
+pub(super) fn call<R: Send>(
+    target: &Target,
+    profile: &'static Profile,
+    f: impl FnOnce() -> R + Send,
+) -> R {
+    if let Some(fast) = Fast::<true>::prepare(profile) {
+        return fast.run(f);
+    }
+    if is_announced() {
+        let decision = profile.decide();
+        if decision.may_block() && sortie_scheduler::blocks_others() {
+            return offload::call(target, profile, f);
+        }
+    }
+    call_on_this_thread(target, profile, f)
+}
+
+/// [`native::call_here`](crate::native::call_here()).
+#[inline(never)]
+pub(super) fn call_here<R>(target: &Target, profile: &'static Profile, f: impl FnOnce() -> R) -> R {
+    if let Some(fast) = Fast::<true>::prepare(profile) {
+        return fast.run(f);
+    }
+    if is_announced() {
+        let decision = profile.decide();
+        if decision.may_block() && decision.may_offload() && sortie_scheduler::blocks_others() {
+            // SAFETY: the policy's author has said that calls of this function, whose closure this is,
+            // may run on another thread.
+            return unsafe { offload::call_unsend(target, profile, f) };
+        }
+    }
+    call_on_this_thread(target, profile, f)
+}
+
+/// Does this thread run managed code of a task of ours?
+fn is_announced() -> bool {
+    sortie_scheduler::is_managed() && !sortie_scheduler::task_word().is_null()
+}
+
+fn call_on_this_thread<R>(target: &Target, profile: &'static Profile, f: impl FnOnce() -> R) -> R {
+    if !is_announced() {
+        return f();
+    }
+    let decision = profile.decide();
+    match decision.action() {
+        Action::Denied => {
+            let denied =
+                local::with(|local| local.layers(|layers| layers.leave_denied(profile.address())));
+            refused(target, denied.expect("this is a task's code"));
+        }
+        Action::Unhooked => unhooked(profile, f),
+        _ => announced(target, profile, decision, f),
+    }
+}
+
+fn announced<R>(
+    target: &Target,
+    profile: &'static Profile,
+    decision: Decision,
+    f: impl FnOnce() -> R,
+) -> R {
+    // Waits where a limit is reached: nothing of the carrier is known before.
+    let _place = decision.is_special().then(|| profile.enter()).flatten();
+    let restores = decision.is_special() && profile.fp_env() == FpEnv::Restore;
+    let environment = restores.then(fp_env::save);
+    let (result, kept) = local::with(|local| {
+        let outer = local.set_fp_env(environment);
+        // Before the call: making a row may allocate, which may touch `errno`.
+        let timing = ledger::page().map(|page| Timing::begin(page, profile, decision.is_timed()));
+        if let Err(error) = transition::out(local, profile.address(), profile, decision.exit()) {
+            refused(target, error);
+        }
+        let call = || catch_unwind(AssertUnwindSafe(f));
+        let result = if is_on_task_stack(profile, decision) {
+            call()
+        } else {
+            // SAFETY: the closure does not unwind, and the task is in native code until `back`.
+            unsafe { sortie_scheduler::on_carrier_stack(call) }
+        };
+        local.set_fp_env(outer);
+        let ended = timing.map(Timing::end);
+        match transition::back(local) {
+            Ok(back) => {
+                ended.inspect(|ended| ended.record(back));
+            }
+            // The runtime is gone. The native code has returned, so the frames may unwind.
+            Err(_) => sortie_scheduler::crossing::stop_after_return(),
+        }
+        (result, local.take_panic())
+    })
+    .expect("this is a task's code");
+    if let Some(environment) = environment {
+        environment.restore();
+    }
+    if let Some(payload) = kept {
+        sortie_scheduler::raise(payload);
+    }
+    sortie_scheduler::checkpoint();
+    result.unwrap_or_else(|payload| sortie_scheduler::raise(payload))
+}
+
+/// Does the policy want the task's own stack, and is there enough of it?
+fn is_on_task_stack(profile: &Profile, decision: Decision) -> bool {
+    decision.is_on_task_stack()
+        && profile
+            .task_stack()
+            .is_some_and(|bytes| sortie_scheduler::stack_left() >= bytes.get() as usize)
+}
+
+/// A call that is not announced: only a callback, which must not be, would find that it is there.
+fn unhooked<R>(profile: &'static Profile, f: impl FnOnce() -> R) -> R {
+    struct Marker(Option<usize>);
+    impl Drop for Marker {
+        fn drop(&mut self) {
+            local::with(|local| local.layers(|layers| layers.restore_unhooked(self.0)));
+        }
+    }
+    let before = local::with(|local| local.layers(|layers| layers.set_unhooked(profile.address())));
+    let _marker = Marker(before.flatten());
+    f()
+}
+
+#[cold]
+fn refused(target: &Target, error: TransitionError) -> ! {
+    panic!("the native function {target} is not called: {error}")
+}

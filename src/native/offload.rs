@@ -1,0 +1,111 @@
+//! Native calls on another thread than the task's.
+
+use super::Target;
+use crate::target::Profile;
+use crate::target::ledger;
+use crate::target::row::Timing;
+use crate::task::local;
+use crate::transition;
+use sortie_scheduler::crossing::{Back, Errno};
+use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
+
+/// Runs `f`, which calls native code, on a thread that is there for such calls; the task is suspended
+/// until it has returned.
+///
+/// For a function that blocks, called by a task that may not leave its thread, while others are
+/// pinned to the same: they go on meanwhile. `f` may borrow from the task's stack. It runs as native
+/// code of the same task: [`task::current`](crate::task::current) and
+/// [`transition::layers`](crate::transition::layers()) answer as in [`call`](super::call()), callbacks
+/// enter managed code of the task, and `errno` is afterwards as `f` left it. What native code ties to a
+/// thread is that thread's: a function that must be called by the thread which called another before
+/// is no function for this.
+///
+/// In a callback, where the task cannot be suspended, and outside of tasks, `f` runs as by
+/// [`call_here`](super::call_here()). A suspension point. An abort is raised after `f`.
+///
+/// # Panics
+/// As [`call`](super::call()).
+///
+/// ```
+/// use sortie::native::{self, Target};
+///
+/// static NANOSLEEP: Target = Target::named("nanosleep");
+/// let runtime = sortie::Runtime::new()?;
+/// let answer = runtime.run(|| {
+///     let wanted = libc::timespec { tv_sec: 0, tv_nsec: 1_000_000 };
+///     // SAFETY: the time is borrowed from this frame, which waits.
+///     native::offload(&NANOSLEEP, || unsafe {
+///         libc::nanosleep(&raw const wanted, std::ptr::null_mut())
+///     })
+/// });
+/// assert_eq!(answer, 0);
+/// # Ok::<(), sortie::BuildError>(())
+/// ```
+pub fn offload<R: Send>(target: &Target, f: impl FnOnce() -> R + Send) -> R {
+    call(target, target.profile(), f)
+}
+
+/// [`offload`] of a function that is known.
+pub(super) fn call<R: Send>(
+    target: &Target,
+    profile: &'static Profile,
+    f: impl FnOnce() -> R + Send,
+) -> R {
+    // SAFETY: the closure and what it gives may go to another thread.
+    unsafe { call_unsend(target, profile, f) }
+}
+
+/// As [`call`].
+///
+/// # Safety
+/// `f` may run, and end, on another thread, and so may the drop of what it gives.
+pub(super) unsafe fn call_unsend<R>(
+    target: &Target,
+    profile: &'static Profile,
+    f: impl FnOnce() -> R,
+) -> R {
+    struct Carried<F>(F);
+    // SAFETY: the caller's promise.
+    unsafe impl<F> Send for Carried<F> {}
+    impl<T> Carried<T> {
+        fn arrived(self) -> T {
+            self.0
+        }
+    }
+
+    let decision = profile.decide();
+    if !sortie_scheduler::is_switchable()
+        || sortie_scheduler::task_word().is_null()
+        || !decision.may_leave_the_thread()
+    {
+        return super::call_here(target, f);
+    }
+    let _place = decision.is_special().then(|| profile.enter()).flatten();
+    let mut outcome = None;
+    let carried = Carried((f, &mut outcome));
+    let job = move || {
+        let (f, outcome) = carried.arrived();
+        let timing = ledger::page().map(|page| Timing::begin(page, profile, true));
+        let result = catch_unwind(AssertUnwindSafe(f));
+        let errno = Errno::save();
+        if let Some(timing) = timing {
+            timing.end().record(Back::HandedOver);
+        }
+        *outcome = Some((result, errno));
+    };
+    let pushed = local::with(|local| transition::push_offloaded(local, profile.address()));
+    if let Some(Err(error)) = pushed {
+        panic_any(format!("the native function {target} is not called: {error}"));
+    }
+    // SAFETY: the job catches what unwinds.
+    let is_done = unsafe { sortie_scheduler::offload(profile.word(), job) };
+    let kept = local::with(transition::pop_offloaded).flatten();
+    debug_assert!(is_done, "a task that is switchable is offloaded");
+    let (result, errno) = outcome.expect("the job was run");
+    errno.restore();
+    if let Some(payload) = kept {
+        sortie_scheduler::raise(payload);
+    }
+    sortie_scheduler::checkpoint();
+    result.unwrap_or_else(|payload| sortie_scheduler::raise(payload))
+}

@@ -1,0 +1,187 @@
+//! For which native functions a policy is.
+//!
+//! A [`Policy`] says how calls of a native function are made. It is set for one
+//! [`Target`](super::Target), for an address, for a range of addresses or a library, or for all functions of
+//! which nothing else is said. The first of these that was set for a function counts, and of ranges the one
+//! that was set last; policies are not merged. They are the whole process's, not a runtime's, and may be set
+//! before there is one; calls that are out go on as they began.
+//!
+//! ```
+//! use sortie::native::{Class, Library, Policy, policy};
+//!
+//! // SAFETY: the mathematical library's initialisers are sound anywhere.
+//! let libm = unsafe { Library::open("m") }.unwrap();
+//! policy::for_library(&libm).set(Policy::new().class(Class::Short))?;
+//! policy::by_default().set("max_concurrent=100".parse()?)?;
+//!
+//! let getpid = libc::getpid as *const () as usize;
+//! assert_eq!(policy::of(getpid), Policy::new().max_concurrent(100));
+//! policy::for_address(getpid).set(Policy::new().class(Class::Keep))?;
+//! assert_eq!(policy::of(getpid), Policy::new().class(Class::Keep));
+//! # policy::by_default().clear();
+//! # policy::for_address(getpid).clear();
+//! # Ok::<(), sortie::native::PolicyError>(())
+//! ```
+
+use super::{Library, Policy, PolicyError};
+use crate::target::policies::{self, Key};
+use std::ops::Range;
+
+/// Functions that a policy may be set for: see [`for_address`], [`for_range`], [`for_library`],
+/// [`by_default`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Scope(Which);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Which {
+    Address(usize),
+    Range(Range<usize>),
+    All,
+}
+
+/// The function at an address.
+pub fn for_address(address: usize) -> Scope {
+    Scope(Which::Address(address))
+}
+
+/// The functions that begin at these addresses.
+pub fn for_range(addresses: Range<usize>) -> Scope {
+    Scope(Which::Range(addresses))
+}
+
+/// The functions of a library, without those that it depends on.
+///
+/// What is set for the library that this process's [`Library`] loaded is cleared when the last handle and
+/// function of it are dropped. A library that was in the process before keeps what is set until it is
+/// unmapped.
+pub fn for_library(library: &Library) -> Scope {
+    Scope(Which::Range(library.addresses()))
+}
+
+/// All functions of which nothing else is said.
+pub fn by_default() -> Scope {
+    Scope(Which::All)
+}
+
+/// The policy that is in force for the function at an address.
+///
+/// ```
+/// use sortie::native::{Policy, policy};
+///
+/// assert_eq!(policy::of(libc::abs as *const () as usize), Policy::new());
+/// ```
+pub fn of(address: usize) -> Policy {
+    policies::policy_of(Key::Address(address))
+}
+
+impl Scope {
+    /// Sets the policy for these functions, in place of what was set for exactly them.
+    ///
+    /// # Errors
+    /// [`PolicyError::Contradiction`], or [`PolicyError::NoCode`] for the address 0 and an empty range; then
+    /// nothing has changed.
+    ///
+    /// ```
+    /// use sortie::native::{Policy, policy};
+    ///
+    /// let free = policy::for_address(libc::free as *const () as usize);
+    /// let error = free.set(Policy::new().max_concurrent(0)).unwrap_err();
+    /// assert_eq!(free.policy(), None, "{error}");
+    /// ```
+    pub fn set(&self, policy: Policy) -> Result<(), PolicyError> {
+        policy.check()?;
+        match &self.0 {
+            Which::Address(0) => {
+                return Err(PolicyError::NoCode { found: "the address is 0".to_owned() });
+            }
+            Which::Range(range) if range.is_empty() => {
+                let found = format!("the range {:#x}..{:#x} is empty", range.start, range.end);
+                return Err(PolicyError::NoCode { found });
+            }
+            _ => {}
+        }
+        self.change(Some(policy));
+        tracing::debug!(target: "sortie::target", scope = ?self.0, %policy, "policy set");
+        Ok(())
+    }
+
+    /// Takes back what was set for exactly these functions; false if nothing was.
+    ///
+    /// ```
+    /// use sortie::native::{Policy, policy};
+    ///
+    /// let free = policy::for_address(libc::free as *const () as usize);
+    /// free.set(Policy::new().deny())?;
+    /// assert!(free.clear());
+    /// assert!(!free.clear());
+    /// # Ok::<(), sortie::native::PolicyError>(())
+    /// ```
+    pub fn clear(&self) -> bool {
+        let cleared = self.change(None).is_some();
+        if cleared {
+            tracing::debug!(target: "sortie::target", scope = ?self.0, "policy cleared");
+        }
+        cleared
+    }
+
+    fn change(&self, policy: Option<Policy>) -> Option<Policy> {
+        match &self.0 {
+            Which::Address(address) => policies::set_exact(Key::Address(*address), policy),
+            Which::Range(range) => policies::set_range(range, policy),
+            Which::All => policies::set_default(policy),
+        }
+    }
+
+    /// What was set for exactly these functions.
+    #[must_use]
+    pub fn policy(&self) -> Option<Policy> {
+        match &self.0 {
+            Which::Address(address) => policies::exact(Key::Address(*address)),
+            Which::Range(range) => policies::range(range),
+            Which::All => policies::default(),
+        }
+    }
+
+    /// Forgets all that is known of code that is unmapped: policies for these functions and for ranges within
+    /// these addresses, and what was learned. For hosts that unmap code themselves (a just-in-time compiler,
+    /// `dlclose`); [`Library`] does it for what it unmaps. Nothing happens for [`by_default`].
+    ///
+    /// Call it while nothing can call the code any more, before the memory is given back.
+    ///
+    /// ```
+    /// use sortie::native::{Policy, policy};
+    ///
+    /// let code = policy::for_range(0x1000..0x2000);
+    /// policy::for_address(0x1800).set(Policy::new().deny())?;
+    /// code.forget();
+    /// assert_eq!(policy::of(0x1800), Policy::new());
+    /// # Ok::<(), sortie::native::PolicyError>(())
+    /// ```
+    pub fn forget(&self) {
+        match &self.0 {
+            Which::Address(address) => {
+                policies::unload(&(*address..address.saturating_add(1)));
+            }
+            Which::Range(range) => {
+                policies::unload(range);
+            }
+            Which::All => {}
+        }
+    }
+}
+
+/// Must a call of the native function at this address be announced? The answer to a CLR host's
+/// `CallNeedsHostHook`.
+///
+/// True unless its policy is [unhooked](Policy::unhooked). Cheap, from any thread, before there is a runtime;
+/// the same until a policy is set or cleared. Neither blocks nor suspends.
+///
+/// ```
+/// use sortie::native;
+///
+/// assert!(native::needs_hook(libc::read as *const () as usize));
+/// ```
+pub fn needs_hook(address: usize) -> bool {
+    policies::needs_hook(address)
+}

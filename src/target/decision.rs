@@ -1,0 +1,207 @@
+//! The decision word: all that a call site has to know of a native function, in 32 bits.
+//!
+//! ```text
+//! bits 0..3   the action; 0 in no decision
+//! bit  3      on the task's own stack
+//! bit  4      every call is timed
+//! bit  5      the policy asks for more: the general path looks at the profile
+//! bit  6      the call may be offloaded
+//! bits 8..32  the epoch: which state of the policies this was decided by; 0 in no decision
+//! ```
+//!
+//! [`FAST`] is the word of the cheapest call that is up to date. A word that differs from it in the low
+//! byte only is up to date; one that does not differ is fast.
+//!
+//! INVARIANT(decision.epoch): an epoch comes again only after every profile's word was made stale
+//! (`policies::Policies::next_epoch`), so a word of the current epoch was decided by the current policies.
+
+use super::class::{Class, Verdict};
+use super::policy::{FpEnv, Policy};
+use sortie_scheduler::crossing::Exit;
+use std::sync::atomic::AtomicU32;
+#[cfg(test)]
+use std::sync::atomic::Ordering;
+
+/// What happens at a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub(crate) enum Action {
+    /// Announced by the asymmetric protocol: the worker is taken with a barrier.
+    Asymmetric = 1,
+    /// Announced by the comparing protocol: the worker is taken at once.
+    Compare = 2,
+    /// The worker is given away before the call.
+    HandOver = 3,
+    /// Announced, and never taken.
+    Keep = 4,
+    /// Not announced.
+    Unhooked = 5,
+    /// Refused.
+    Denied = 6,
+    /// Nothing is known: as `HandOver` for one such call at a time, else as `Compare`.
+    Unproven = 7,
+}
+
+const ACTION: u32 = 0b111;
+const TIMED: u32 = 1 << 4;
+const SPECIAL: u32 = 1 << 5;
+const OFFLOAD: u32 = 1 << 6;
+const EPOCH_SHIFT: u32 = 8;
+/// The last epoch; then 1 comes again.
+pub(super) const LAST_EPOCH: u32 = u32::MAX >> EPOCH_SHIFT;
+
+/// The epoch, and the action `Asymmetric` without anything else.
+///
+/// Written under the lock of the policies only.
+pub(crate) static FAST: AtomicU32 = AtomicU32::new(fast(1));
+
+pub(super) const fn fast(epoch: u32) -> u32 {
+    epoch << EPOCH_SHIFT | Action::Asymmetric as u32
+}
+
+/// What is decided for the calls of one native function.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Decision(u32);
+
+impl Decision {
+    /// What makes a fast word of one mode one of the other.
+    pub(super) const OTHER_MODE: u32 = Action::Asymmetric as u32 ^ Action::Compare as u32;
+
+    /// The bit of a call on the task's own stack.
+    pub(super) const TASK_STACK: u32 = 1 << 3;
+
+    /// From a policy and what was learned.
+    pub(super) fn new(policy: &Policy, learned: Verdict, asymmetric: bool, epoch: u32) -> Decision {
+        let class = policy.pinned_class().unwrap_or(learned.class);
+        let is_pinned = policy.pinned_class().is_some();
+        let action = match class {
+            _ if policy.deny => Action::Denied,
+            Class::Unhooked => Action::Unhooked,
+            Class::Keep => Action::Keep,
+            Class::Short if asymmetric => Action::Asymmetric,
+            Class::Short | Class::Mixed => Action::Compare,
+            // It needs a core anyway: another thread for the others would only share it.
+            Class::Long if learned.burning && !is_pinned => Action::Compare,
+            Class::Unknown => Action::Unproven,
+            Class::Long => Action::HandOver,
+        };
+        let mut word = epoch << EPOCH_SHIFT | action as u32;
+        if policy.task_stack.is_some() {
+            word |= Self::TASK_STACK;
+        }
+        if matches!(class, Class::Unknown | Class::Long) && !policy.deny {
+            word |= TIMED;
+        }
+        if policy.max_concurrent.is_some() || policy.fp_env == FpEnv::Restore {
+            word |= SPECIAL;
+        }
+        if policy.offload {
+            word |= OFFLOAD;
+        }
+        Decision(word)
+    }
+
+    /// The word of a profile, if it is of this epoch.
+    #[inline]
+    pub(super) fn current(word: u32, fast: u32) -> Option<Decision> {
+        (word ^ fast < 1 << EPOCH_SHIFT).then_some(Decision(word))
+    }
+
+    /// The word itself.
+    #[inline]
+    pub(crate) fn word(self) -> u32 {
+        self.0
+    }
+
+    #[inline]
+    pub(crate) fn action(self) -> Action {
+        match self.0 & ACTION {
+            1 => Action::Asymmetric,
+            2 => Action::Compare,
+            4 => Action::Keep,
+            5 => Action::Unhooked,
+            6 => Action::Denied,
+            7 => Action::Unproven,
+            _ => Action::HandOver,
+        }
+    }
+
+    /// Is the call refused?
+    pub(crate) fn is_denied(self) -> bool {
+        self.action() == Action::Denied
+    }
+
+    /// Is it likely enough that the call blocks?
+    pub(crate) fn may_block(self) -> bool {
+        matches!(self.action(), Action::HandOver | Action::Unproven)
+    }
+
+    /// May the call be made by another thread, if the user asks for that?
+    pub(crate) fn may_leave_the_thread(self) -> bool {
+        !matches!(self.action(), Action::Denied | Action::Unhooked | Action::Keep)
+    }
+
+    /// What becomes of the worker.
+    pub(crate) fn exit(self) -> Exit {
+        match self.action() {
+            Action::Asymmetric => Exit::Asymmetric,
+            Action::Compare | Action::Unhooked | Action::Denied => Exit::Compare,
+            Action::HandOver => Exit::HandOver,
+            Action::Keep => Exit::Keep,
+            Action::Unproven => Exit::Unproven,
+        }
+    }
+
+    /// As [`Decision::exit`], for native code that goes on after it has called back: it may call back
+    /// at any time again, so the worker is not handed over for the rest.
+    pub(crate) fn exit_again(self) -> Exit {
+        match self.exit() {
+            Exit::HandOver | Exit::Unproven => Exit::Compare,
+            exit => exit,
+        }
+    }
+
+    /// Asymmetric, and nothing else to look at.
+    #[cfg(test)]
+    pub(crate) fn is_fast(self) -> bool {
+        // ORDERING: Relaxed, as in `Profile::decide`.
+        self.0 == FAST.load(Ordering::Relaxed)
+    }
+
+    /// On the task's own stack, if [`Profile::task_stack`](super::Profile::task_stack) are left.
+    #[inline]
+    pub(crate) fn is_on_task_stack(self) -> bool {
+        self.0 & Self::TASK_STACK != 0
+    }
+
+    /// Each call is timed, not a sample.
+    #[inline]
+    pub(crate) fn is_timed(self) -> bool {
+        self.0 & TIMED != 0
+    }
+
+    /// The profile's policy asks for more than these bits say: a limit, or the floating-point environment.
+    #[inline]
+    pub(crate) fn is_special(self) -> bool {
+        self.0 & SPECIAL != 0
+    }
+
+    /// The call may run on another thread than the task's.
+    #[inline]
+    pub(crate) fn may_offload(self) -> bool {
+        self.0 & OFFLOAD != 0
+    }
+}
+
+impl std::fmt::Debug for Decision {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:?}", self.action())?;
+        let flags = [
+            (self.is_on_task_stack(), "task stack"),
+            (self.is_timed(), "timed"),
+            (self.is_special(), "special"),
+            (self.may_offload(), "offload"),
+        ];
+        flags.iter().filter(|(set, _)| *set).try_for_each(|(_, name)| write!(f, " | {name}"))
+    }
+}

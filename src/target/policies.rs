@@ -1,0 +1,239 @@
+//! The registry of policies: which one is in force for which native function.
+//!
+//! The first match counts: what the user set for exactly this function; what its [`Target`](super::Target)
+//! was declared with; a range of addresses, the one that was set last; the default. Policies are not merged.
+//!
+//! Every change begins a new epoch under the one lock here, and so makes all decisions stale (`decision.rs`).
+//! The user's side is `native/policy.rs`. No tracing event and no foreign code under the lock.
+
+use super::decision::{self, Decision, FAST};
+use super::policy::Policy;
+use super::profile::{self, Profile};
+use parking_lot::RwLock;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// What one function is known by.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Key {
+    /// Its address.
+    Address(usize),
+    /// The address of its profile: it has no other.
+    Unaddressed(usize),
+}
+
+/// What is said of exactly one function.
+#[derive(Clone, Copy, Debug, Default)]
+struct Exact {
+    /// By the user, at run time.
+    set: Option<Policy>,
+    /// By its target's declaration.
+    declared: Option<Policy>,
+}
+
+struct Policies {
+    exact: BTreeMap<Key, Exact>,
+    /// The last one that matches counts.
+    ranges: Vec<(Range<usize>, Policy)>,
+    default: Option<Policy>,
+    epoch: u32,
+}
+
+static POLICIES: RwLock<Policies> =
+    RwLock::new(Policies { exact: BTreeMap::new(), ranges: Vec::new(), default: None, epoch: 1 });
+
+/// Is any policy unhooked? Written under the lock.
+static ANY_UNHOOKED: AtomicBool = AtomicBool::new(false);
+
+impl Policies {
+    fn find(&self, key: Key) -> Policy {
+        let exact = self.exact.get(&key).copied().unwrap_or_default();
+        exact
+            .set
+            .or(exact.declared)
+            .or_else(|| self.in_ranges(key))
+            .or(self.default)
+            .unwrap_or_default()
+    }
+
+    fn in_ranges(&self, key: Key) -> Option<Policy> {
+        let Key::Address(address) = key else { return None };
+        let matching = self.ranges.iter().rev().find(|(range, _)| range.contains(&address));
+        matching.map(|(_, policy)| *policy)
+    }
+
+    /// After every change.
+    fn next_epoch(&mut self) {
+        let exact = self.exact.values().flat_map(|exact| [exact.set, exact.declared]).flatten();
+        let ranges = self.ranges.iter().map(|(_, policy)| *policy);
+        let any = exact.chain(ranges).chain(self.default).any(|policy| policy.unhooked);
+        // ORDERING: Relaxed, who learned of the change from its maker sees this; for others there is no
+        // order.
+        ANY_UNHOOKED.store(any, Ordering::Relaxed);
+        self.epoch += 1;
+        if self.epoch > decision::LAST_EPOCH {
+            profile::make_all_stale();
+            self.epoch = 1;
+        }
+        // ORDERING(decision.epoch): Release, pairs with the Acquire in `Profile::decide`.
+        FAST.store(decision::fast(self.epoch), Ordering::Release);
+    }
+}
+
+/// Decides for one function, and writes the decision down.
+pub(super) fn settle(profile: &Profile, asymmetric: bool) -> Decision {
+    // Exclusive: decisions are written in the order of the locks.
+    let policies = POLICIES.write();
+    let policy = policies.find(profile.key());
+    let decision = Decision::new(&policy, profile.verdict(), asymmetric, policies.epoch);
+    profile.put(&policy, decision);
+    decision
+}
+
+/// Makes all decisions stale, after something changed that they rest on.
+pub(crate) fn invalidate() {
+    POLICIES.write().next_epoch();
+}
+
+/// As if there had been so many epochs; then `f`, under the lock.
+#[cfg(test)]
+pub(super) fn begin_epoch(epoch: u32, f: impl FnOnce()) {
+    let mut policies = POLICIES.write();
+    policies.epoch = epoch;
+    policies.next_epoch();
+    f();
+}
+
+/// The policy in force.
+pub(crate) fn policy_of(key: Key) -> Policy {
+    POLICIES.read().find(key)
+}
+
+/// Does anybody say anything of this address?
+pub(super) fn concern(address: usize) -> bool {
+    policy_of(Key::Address(address)) != Policy::new()
+}
+
+/// Must a call of this address be announced?
+pub(crate) fn needs_hook(address: usize) -> bool {
+    // ORDERING: Relaxed, as in `next_epoch`.
+    !ANY_UNHOOKED.load(Ordering::Relaxed) || !policy_of(Key::Address(address)).unhooked
+}
+
+/// What a target was declared with. The last one counts.
+pub(super) fn declare(key: Key, policy: Policy) {
+    change_exact(key, |exact| exact.declared.replace(policy));
+}
+
+/// What the user asks for; what was asked for before.
+pub(crate) fn set_exact(key: Key, policy: Option<Policy>) -> Option<Policy> {
+    change_exact(key, |exact| std::mem::replace(&mut exact.set, policy))
+}
+
+/// What the user asked for.
+pub(crate) fn exact(key: Key) -> Option<Policy> {
+    POLICIES.read().exact.get(&key)?.set
+}
+
+fn change_exact(key: Key, change: impl FnOnce(&mut Exact) -> Option<Policy>) -> Option<Policy> {
+    let mut policies = POLICIES.write();
+    let before = policies.exact.get(&key).copied().unwrap_or_default();
+    let mut exact = before;
+    let answer = change(&mut exact);
+    if exact.set.is_none() && exact.declared.is_none() {
+        policies.exact.remove(&key);
+    } else {
+        policies.exact.insert(key, exact);
+    }
+    if (exact.set, exact.declared) != (before.set, before.declared) {
+        policies.next_epoch();
+    }
+    answer
+}
+
+/// A function that had no address has one now: what the user asked for goes with it, unless something was
+/// asked for the address.
+pub(super) fn carry_over(from: Key, to: Key) {
+    let Some(policy) = set_exact(from, None) else { return };
+    change_exact(to, |exact| {
+        exact.set.get_or_insert(policy);
+        None
+    });
+}
+
+/// Forgets all about one function.
+pub(super) fn remove_all(profile: &Profile) {
+    let mut policies = POLICIES.write();
+    if policies.exact.remove(&profile.key()).is_some() {
+        policies.next_epoch();
+    }
+    profile.reset();
+}
+
+/// What the user asks for at these addresses; what was asked for at exactly these before.
+pub(crate) fn set_range(range: &Range<usize>, policy: Option<Policy>) -> Option<Policy> {
+    let mut policies = POLICIES.write();
+    let place = policies.ranges.iter().position(|(its, _)| its == range);
+    let before = place.map(|place| policies.ranges.remove(place).1);
+    if let Some(policy) = policy {
+        policies.ranges.push((range.clone(), policy));
+    }
+    if policy.is_some() || before.is_some() {
+        policies.next_epoch();
+    }
+    before
+}
+
+/// What was asked for at exactly these addresses.
+pub(crate) fn range(range: &Range<usize>) -> Option<Policy> {
+    let policies = POLICIES.read();
+    policies.ranges.iter().find(|(its, _)| its == range).map(|(_, policy)| *policy)
+}
+
+/// What the user asks for where nothing else is said; what was asked for before.
+pub(crate) fn set_default(policy: Option<Policy>) -> Option<Policy> {
+    let mut policies = POLICIES.write();
+    let before = std::mem::replace(&mut policies.default, policy);
+    if before != policy {
+        policies.next_epoch();
+    }
+    before
+}
+
+/// What was asked for where nothing else is said.
+pub(crate) fn default() -> Option<Policy> {
+    POLICIES.read().default
+}
+
+/// What was forgotten with some code.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Forgotten {
+    /// Policies for functions and ranges.
+    pub(crate) policies: usize,
+    /// Functions of which something may have been learned.
+    pub(crate) functions: usize,
+}
+
+impl std::ops::AddAssign for Forgotten {
+    fn add_assign(&mut self, more: Forgotten) {
+        self.policies += more.policies;
+        self.functions += more.functions;
+    }
+}
+
+/// The code at these addresses goes, or is gone: what comes there next inherits nothing. A policy for a range
+/// that reaches beyond them stays.
+pub(crate) fn unload(range: &Range<usize>) -> Forgotten {
+    let mut policies = POLICIES.write();
+    let all = (policies.exact.len(), policies.ranges.len());
+    let inside = |key: &Key| matches!(key, Key::Address(address) if range.contains(address));
+    policies.exact.retain(|key, _| !inside(key));
+    policies.ranges.retain(|(its, _)| its.start < range.start || its.end > range.end);
+    let removed = all.0 - policies.exact.len() + all.1 - policies.ranges.len();
+    let functions = if range.is_empty() { 0 } else { profile::forget(range) };
+    if removed + functions > 0 {
+        policies.next_epoch();
+    }
+    Forgotten { policies: removed, functions }
+}

@@ -1,0 +1,215 @@
+//! Policies: what a user asks for calls of native functions.
+//!
+//! Pure data; which functions a policy is for is `policies.rs`'s matter. What may be wrong with one is in
+//! `policy/check.rs`, policies as texts in `text.rs`.
+
+mod check;
+
+pub use check::PolicyError;
+
+use super::class::Class;
+
+/// The floating-point environment (rounding, exceptions) around a call of a native function.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum FpEnv {
+    /// Nobody touches it: what the native code changes stays changed in the task.
+    #[default]
+    Inherit,
+    /// Saved before the call and restored after it; a callback gets the task's, and the native code its own
+    /// back after that.
+    Restore,
+}
+
+/// How calls of a native function are made.
+///
+/// Everything may be left out: then it is learned, or as for any function. Which functions a policy is for
+/// is said with [`Target::with_policy`](super::Target::with_policy) or the functions of
+/// [`native::policy`](crate::native::policy); a policy that is contradictory is refused there, with the
+/// reason.
+///
+/// ```
+/// use sortie::native::{Class, FpEnv, Policy, Target};
+///
+/// // At most four tasks at a time are in it; the others wait without a thread.
+/// static QUERY: Target =
+///     Target::named("query").with_policy(Policy::new().class(Class::Long).max_concurrent(4));
+/// assert_eq!(QUERY.class(), Class::Long);
+///
+/// let policy: Policy = "class=mixed, fp_env=restore".parse()?;
+/// assert_eq!(policy, Policy::new().class(Class::Mixed).fp_env(FpEnv::Restore));
+/// # Ok::<(), sortie::native::PolicyError>(())
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[must_use]
+pub struct Policy {
+    pub(super) class: Option<Class>,
+    pub(super) unhooked: bool,
+    pub(super) task_stack: Option<u32>,
+    pub(super) max_concurrent: Option<u32>,
+    pub(super) fp_env: FpEnv,
+    pub(super) offload: bool,
+    pub(super) deny: bool,
+}
+
+impl Policy {
+    /// The class is learned; nothing else is special.
+    pub const fn new() -> Policy {
+        Policy {
+            class: None,
+            unhooked: false,
+            task_stack: None,
+            max_concurrent: None,
+            fp_env: FpEnv::Inherit,
+            offload: false,
+            deny: false,
+        }
+    }
+
+    /// Pins the class: what is learned decides no longer.
+    ///
+    /// `Short`, `Mixed`, `Long` or `Keep`. The others are refused: `Unknown` is no class to stay in, and
+    /// [`unhooked`](Policy::unhooked) is `unsafe`.
+    ///
+    /// ```
+    /// use sortie::native::{Class, Policy};
+    ///
+    /// assert!(Policy::new().class(Class::Long).check().is_ok());
+    /// assert!(Policy::new().class(Class::Unknown).check().is_err());
+    /// ```
+    pub const fn class(mut self, class: Class) -> Policy {
+        self.class = Some(class);
+        self
+    }
+
+    /// Calls are not announced at all: as plain as Rust's own foreign calls, a nanosecond cheaper than those
+    /// of a short function. Not counted, not seen, and the worker waits.
+    ///
+    /// The same as `SuppressGCTransition` of .NET and `unsafe` foreign imports of GHC, with the same
+    /// conditions; see <https://learn.microsoft.com/dotnet/api/system.runtime.interopservices.suppressgctransitionattribute>.
+    ///
+    /// # Safety
+    ///
+    /// Each function that this policy is for, as long as it is,
+    ///
+    /// 1. always ends, and within a microsecond;
+    /// 2. makes no system call that blocks, nor any other blocking operation;
+    /// 3. never calls back into managed code;
+    /// 4. never unwinds nor jumps (`longjmp`) out of its frame;
+    /// 5. takes no lock, nor any other primitive that threads wait at.
+    ///
+    /// For a policy that is set for an address or a range, that is whatever is there while it is set: clear
+    /// it before the code is unmapped. [`Library`](crate::native::Library) does that for what it unmaps.
+    ///
+    /// ```
+    /// use sortie::native::{self, Policy, Target};
+    ///
+    /// // SAFETY: arithmetic only.
+    /// const PLAIN: Policy = unsafe { Policy::new().unhooked() };
+    /// static ABS: Target = Target::named("abs").with_policy(PLAIN);
+    /// // SAFETY: any value will do.
+    /// assert_eq!(native::call_here(&ABS, || unsafe { libc::abs(-3) }), 3);
+    /// ```
+    pub const unsafe fn unhooked(mut self) -> Policy {
+        self.unhooked = true;
+        self
+    }
+
+    /// Calls run on the task's own stack if that many bytes are left there, which saves the switch to the
+    /// carrier's. From 1 to 1 GiB.
+    ///
+    /// # Safety
+    ///
+    /// Each function that this policy is for, as long as it is, needs at most `max_bytes` of stack, with all
+    /// that it calls, and does not call back into managed code. The guard below a task's stack is one
+    /// page: native code that needs more may step over it, into another task's stack.
+    ///
+    /// ```
+    /// use sortie::native::Policy;
+    ///
+    /// // SAFETY: `cos` has no frames to speak of.
+    /// const LEAF: Policy = unsafe { Policy::new().task_stack(4096) };
+    /// assert!(LEAF.check().is_ok());
+    /// ```
+    pub const unsafe fn task_stack(mut self, max_bytes: u32) -> Policy {
+        self.task_stack = Some(max_bytes);
+        self
+    }
+
+    /// At most so many calls at a time, in the whole process; further tasks wait without a thread. At least 1.
+    ///
+    /// ```
+    /// use sortie::native::Policy;
+    ///
+    /// assert!(Policy::new().max_concurrent(8).check().is_ok());
+    /// let error = Policy::new().max_concurrent(0).check().unwrap_err();
+    /// assert!(error.to_string().contains("deny"));
+    /// ```
+    pub const fn max_concurrent(mut self, n: u32) -> Policy {
+        self.max_concurrent = Some(n);
+        self
+    }
+
+    /// What happens to the floating-point environment.
+    ///
+    /// ```
+    /// use sortie::native::{FpEnv, Policy};
+    ///
+    /// assert!(Policy::new().fp_env(FpEnv::Restore).check().is_ok());
+    /// ```
+    pub const fn fp_env(mut self, fp_env: FpEnv) -> Policy {
+        self.fp_env = fp_env;
+        self
+    }
+
+    /// Calls may run on another thread than the task's, where the way of calling allows that
+    /// ([`native::call`](crate::native::call()), whose closure is `Send`; never
+    /// [`call_here`](crate::native::call_here)).
+    ///
+    /// ```
+    /// use sortie::native::Policy;
+    ///
+    /// assert!(Policy::new().offload(true).check().is_ok());
+    /// ```
+    pub const fn offload(mut self, offload: bool) -> Policy {
+        self.offload = offload;
+        self
+    }
+
+    /// Calls are refused: the native function is not called.
+    ///
+    /// ```
+    /// use sortie::native::Policy;
+    ///
+    /// assert!(Policy::new().deny().check().is_ok());
+    /// ```
+    pub const fn deny(mut self) -> Policy {
+        self.deny = true;
+        self
+    }
+
+    /// Is this a policy that can be kept?
+    ///
+    /// # Errors
+    /// [`PolicyError::Contradiction`], which says why not, and what to do.
+    ///
+    /// ```
+    /// use sortie::native::{Class, Policy};
+    ///
+    /// let error = Policy::new().class(Class::Keep).offload(true).check().unwrap_err();
+    /// println!("{error}");
+    /// ```
+    pub const fn check(&self) -> Result<(), PolicyError> {
+        match self.contradiction() {
+            Some(why) => Err(PolicyError::Contradiction { why }),
+            None => Ok(()),
+        }
+    }
+
+    /// The class that is pinned.
+    pub(super) const fn pinned_class(&self) -> Option<Class> {
+        if self.unhooked { Some(Class::Unhooked) } else { self.class }
+    }
+}
+
+#[cfg(test)]
+mod tests;

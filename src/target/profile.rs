@@ -1,0 +1,317 @@
+//! Profiles: what the process knows of each native function.
+//!
+//! One for each address, whoever calls there, in whatever runtime; and one for each [`Target`](super::Target)
+//! that has no address. `profile/table.rs` finds them.
+//!
+//! INVARIANT(profile.memory): a profile is never freed, so that its address may travel as a word through the
+//! scheduler, and be looked at late: then it may serve another target, and an observation may be counted for
+//! the wrong one. One for an address serves that address for ever; one without is used again after
+//! [`Profile::give_back`].
+//!
+//! INVARIANT(profile.decision): `decision` and the settings are written under the lock of the policies only
+//! (`policies.rs`), from the class that was learned when the lock was held. Who changes the class writes them
+//! again, so the last writer has seen the last class.
+//!
+//! Lock order: policies, then the table, then a profile's names. No foreign code runs under them.
+
+mod table;
+
+pub(super) use table::{forget, make_all_stale};
+
+use super::bulkhead::{Bulkhead, Place};
+use super::class::{Change, Class, Kind, Learned, Verdict};
+use super::decision::{Decision, FAST};
+use super::policies::{self, Key};
+use super::policy::{FpEnv, Policy};
+use super::symbol;
+use parking_lot::Mutex;
+use sortie_scheduler::Observed;
+use sortie_scheduler::crossing::MORE_THAN_A_STACK;
+use std::borrow::Cow;
+use std::num::NonZeroU32;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+
+/// What the process knows of one native function.
+#[repr(C, align(64))]
+pub(crate) struct Profile {
+    /// A [`Decision`], stale if it is of another epoch than [`FAST`].
+    decision: AtomicU32,
+    /// In bytes; 0: not on the task's stack.
+    task_stack: AtomicU32,
+    /// 0: no limit.
+    max_concurrent: AtomicU32,
+    restores_fp: AtomicBool,
+    learned: Learned,
+    bulkhead: Bulkhead,
+    /// 0: it has none, or is shared.
+    address: usize,
+    names: Mutex<Names>,
+}
+
+/// What targets said of the function.
+#[derive(Clone, Default)]
+struct Names {
+    name: Option<Cow<'static, str>>,
+    library: Option<Cow<'static, str>>,
+}
+
+/// Has the process a working barrier for the asymmetric protocol? If the answer changes, the scheduler
+/// calls [`policies::invalidate`].
+fn is_asymmetric() -> bool {
+    sortie_scheduler::crossing::fence::is_asymmetric()
+}
+
+impl Profile {
+    const fn new(address: usize, names: Names) -> Profile {
+        Profile {
+            decision: AtomicU32::new(0),
+            task_stack: AtomicU32::new(0),
+            max_concurrent: AtomicU32::new(0),
+            restores_fp: AtomicBool::new(false),
+            learned: Learned::new(),
+            bulkhead: Bulkhead::new(),
+            address,
+            names: Mutex::new(names),
+        }
+    }
+
+    /// Adds what a target knows.
+    pub(super) fn set_names(&self, name: Option<&str>, library: Option<&str>) {
+        // Many functions share that one.
+        if self.is_shared() {
+            return;
+        }
+        let mut names = self.names.lock();
+        let owned = |text: &str| Cow::Owned(text.to_owned());
+        if names.name.as_deref() != name && name.is_some() {
+            names.name = name.map(owned);
+        }
+        if names.library.as_deref() != library && library.is_some() {
+            names.library = library.map(owned);
+        }
+    }
+
+    /// The function's address; 0 if it has none, and for the shared profile.
+    pub(crate) fn address(&self) -> usize {
+        self.address
+    }
+
+    /// The name that a target gave.
+    pub(crate) fn name(&self) -> Option<String> {
+        self.names.lock().name.as_deref().map(str::to_owned)
+    }
+
+    /// The library that a target gave.
+    pub(crate) fn library(&self) -> Option<String> {
+        self.names.lock().library.as_deref().map(str::to_owned)
+    }
+
+    /// What policies know it by.
+    pub(super) fn key(&self) -> Key {
+        match self.address {
+            0 => Key::Unaddressed(std::ptr::from_ref(self).addr()),
+            address => Key::Address(address),
+        }
+    }
+
+    /// Is a call asymmetric (comparing, if `COMPARE`), and nothing else to look at? Then how much of the
+    /// task's own stack must be left for it to run there; more than there can be if it is to run on the
+    /// carrier's.
+    #[inline(always)]
+    pub(crate) fn fast<const COMPARE: bool>(&self) -> Option<usize> {
+        let wanted = if COMPARE { Decision::OTHER_MODE } else { 0 };
+        // ORDERING(decision.epoch): Acquire, as in `is_fast`.
+        let fast = FAST.load(Ordering::Acquire);
+        // ORDERING(profile.decision): Acquire, as in `decide`.
+        match self.decision.load(Ordering::Acquire) ^ fast ^ wanted {
+            0 => Some(MORE_THAN_A_STACK),
+            // ORDERING: Relaxed, after the Acquire; 0, of a later policy, becomes more than there is.
+            Decision::TASK_STACK => {
+                Some((self.task_stack.load(Ordering::Relaxed) as usize).wrapping_sub(1))
+            }
+            _ => None,
+        }
+    }
+
+    /// What a task leaves with: this profile, as a word that travels through the scheduler.
+    #[inline(always)]
+    pub(crate) fn word(&'static self) -> usize {
+        std::ptr::from_ref(self).expose_provenance()
+    }
+
+    /// The profile of a word; `None` of 0.
+    ///
+    /// # Safety
+    /// The word is 0, or one of [`Profile::word`].
+    pub(crate) unsafe fn of_word(word: usize) -> Option<&'static Profile> {
+        // SAFETY: by contract; a profile is never freed (profile.memory).
+        unsafe { std::ptr::with_exposed_provenance::<Profile>(word).as_ref() }
+    }
+
+    /// Learns from what the monitor saw of a call.
+    pub(crate) fn observed(&self, how: Observed) {
+        let (age, kind) = match how {
+            Observed::Blocked(age) => (age, Kind::Blocked),
+            Observed::Burned(age) => (age, Kind::Burned),
+        };
+        self.observe(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX), kind);
+    }
+
+    /// Waits for a place among those who may call at once, if there is a limit.
+    pub(crate) fn enter(&'static self) -> Option<Place> {
+        self.max_concurrent().map(|limit| Place::take(&self.bulkhead, limit))
+    }
+
+    /// Is a call asymmetric, and nothing else to look at? One comparison.
+    #[cfg(test)]
+    pub(crate) fn is_fast(&self) -> bool {
+        // ORDERING(decision.epoch): Acquire, before the word is read; pairs with the Release in
+        // `Policies::next_epoch`. Who sees an epoch sees that older words were made stale.
+        let fast = FAST.load(Ordering::Acquire);
+        // ORDERING: Relaxed, a fast word stands for itself.
+        self.decision.load(Ordering::Relaxed) == fast
+    }
+
+    /// What is decided for a call. May lock if it has to be decided anew; keeps `errno`.
+    #[inline]
+    pub(crate) fn decide(&self) -> Decision {
+        // ORDERING(decision.epoch): Acquire, as in `is_fast`.
+        let fast = FAST.load(Ordering::Acquire);
+        // ORDERING(profile.decision): Acquire, pairs with the Release in `put`: the settings are there.
+        let word = self.decision.load(Ordering::Acquire);
+        match Decision::current(word, fast) {
+            Some(decision) => decision,
+            None => self.settle(),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn settle(&self) -> Decision {
+        let errno = sortie_scheduler::crossing::Errno::save();
+        let decision = policies::settle(self, is_asymmetric());
+        errno.restore();
+        decision
+    }
+
+    /// How much stack a call needs that runs on the task's own; `None`: it runs on the carrier's, whatever
+    /// an older decision says.
+    #[inline]
+    pub(crate) fn task_stack(&self) -> Option<NonZeroU32> {
+        // ORDERING: Relaxed, each value is some policy's; see `decide`.
+        NonZeroU32::new(self.task_stack.load(Ordering::Relaxed))
+    }
+
+    /// How many calls may be out at once; `None`: any number.
+    #[inline]
+    pub(crate) fn max_concurrent(&self) -> Option<NonZeroU32> {
+        // ORDERING: Relaxed, as in `task_stack`.
+        NonZeroU32::new(self.max_concurrent.load(Ordering::Relaxed))
+    }
+
+    /// What happens to the floating-point environment.
+    #[inline]
+    pub(crate) fn fp_env(&self) -> FpEnv {
+        // ORDERING: Relaxed, as in `task_stack`.
+        if self.restores_fp.load(Ordering::Relaxed) { FpEnv::Restore } else { FpEnv::Inherit }
+    }
+
+    /// Learns from one call, or from what was seen of one that still runs. May emit an event; keeps `errno`.
+    #[inline]
+    pub(crate) fn observe(&self, ns: u64, kind: Kind) {
+        if let Some(change) = self.learned.observe(ns, kind) {
+            self.changed(change);
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn changed(&self, change: Change) {
+        let errno = sortie_scheduler::crossing::Errno::save();
+        let decision = policies::settle(self, is_asymmetric());
+        let Change { from, to, why } = change;
+        tracing::debug!(
+            target: "sortie::target",
+            function = %self,
+            from = %from.class,
+            to = %to.class,
+            burning = to.burning,
+            ?decision,
+            why,
+            "learned class changed"
+        );
+        errno.restore();
+    }
+
+    /// The class that is learned, whatever is pinned.
+    pub(crate) fn learned_class(&self) -> Class {
+        self.learned.class()
+    }
+
+    /// The class that decides: the pinned one, or what is learned.
+    pub(crate) fn class(&self) -> Class {
+        self.policy().pinned_class().unwrap_or_else(|| self.learned_class())
+    }
+
+    /// Long by using the processor rather than by blocking.
+    #[cfg(test)]
+    pub(crate) fn is_burning(&self) -> bool {
+        self.learned.verdict().burning
+    }
+
+    /// The policy that is in force.
+    pub(crate) fn policy(&self) -> Policy {
+        policies::policy_of(self.key())
+    }
+
+    pub(super) fn verdict(&self) -> Verdict {
+        self.learned.verdict()
+    }
+
+    /// Writes what was decided. Under the lock of the policies (profile.decision).
+    pub(super) fn put(&self, policy: &Policy, decision: Decision) {
+        // ORDERING: Relaxed, the Release below publishes them.
+        self.task_stack.store(policy.task_stack.unwrap_or(0), Ordering::Relaxed);
+        // ORDERING: Relaxed, as above.
+        self.max_concurrent.store(policy.max_concurrent.unwrap_or(0), Ordering::Relaxed);
+        // ORDERING: Relaxed, as above.
+        self.restores_fp.store(policy.fp_env == FpEnv::Restore, Ordering::Relaxed);
+        // ORDERING(profile.decision): Release, pairs with the Acquire in `decide`.
+        self.decision.store(decision.word(), Ordering::Release);
+    }
+
+    /// Makes the decision stale. Under the lock of the policies.
+    fn make_stale(&self) {
+        // ORDERING(profile.decision): Release, as in `put`.
+        self.decision.store(0, Ordering::Release);
+    }
+
+    /// Forgets what was learned. Under the lock of the policies.
+    pub(super) fn reset(&self) {
+        self.learned.reset();
+        self.make_stale();
+    }
+}
+
+impl std::fmt::Display for Profile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let name = self.name().or_else(|| symbol::find(self.address)?.name);
+        match name {
+            Some(name) => f.write_str(&name),
+            None => write!(f, "{:#x}", self.address),
+        }
+    }
+}
+
+impl std::fmt::Debug for Profile {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Profile")
+            .field("address", &format_args!("{:#x}", self.address))
+            .field("name", &self.name())
+            .field("learned", &self.verdict())
+            .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,116 @@
+//! Where the profiles of the process are found. For invariants and the order of locks see `profile.rs`.
+
+use super::super::policies;
+use super::{Names, Profile};
+use parking_lot::{Mutex, RwLock};
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+/// So many addresses get profiles of their own.
+const MOST_ADDRESSES: usize = 65_536;
+
+/// The profiles of addresses.
+static TABLE: RwLock<BTreeMap<usize, &'static Profile>> = RwLock::new(BTreeMap::new());
+/// Those without an address: all, and those that nobody uses.
+static UNADDRESSED: Mutex<Unaddressed> =
+    Mutex::new(Unaddressed { all: Vec::new(), free: Vec::new() });
+/// What all functions share that have none of their own.
+static OTHER: Profile = Profile::new(
+    0,
+    Names { name: Some(Cow::Borrowed("other")), library: Some(Cow::Borrowed("several libraries")) },
+);
+
+struct Unaddressed {
+    all: Vec<&'static Profile>,
+    free: Vec<&'static Profile>,
+}
+
+impl Profile {
+    /// The profile of the function at an address.
+    ///
+    /// After [`MOST_ADDRESSES`], functions for which no policy is set share one profile, and so do all calls
+    /// of the address 0.
+    pub(crate) fn at(address: usize) -> &'static Profile {
+        Profile::intern(address, MOST_ADDRESSES)
+    }
+
+    pub(super) fn intern(address: usize, most: usize) -> &'static Profile {
+        if address == 0 {
+            return &OTHER;
+        }
+        let table = TABLE.read();
+        if let Some(profile) = table.get(&address) {
+            return profile;
+        }
+        let is_full = table.len() >= most;
+        drop(table);
+        if is_full && !policies::concern(address) {
+            static TOLD: AtomicBool = AtomicBool::new(false);
+            // ORDERING: Relaxed, told once, by whomever.
+            if !TOLD.swap(true, Ordering::Relaxed) {
+                tracing::warn!(
+                    target: "sortie::target",
+                    most,
+                    "too many native functions: further ones are known together, as `other`"
+                );
+            }
+            return &OTHER;
+        }
+        TABLE
+            .write()
+            .entry(address)
+            .or_insert_with(|| Box::leak(Box::new(Profile::new(address, Names::default()))))
+    }
+
+    /// A profile for a target that has no address, until it is [given back](Profile::give_back).
+    pub(crate) fn unaddressed(name: Option<&str>) -> &'static Profile {
+        let mut unaddressed = UNADDRESSED.lock();
+        let profile = unaddressed.free.pop().unwrap_or_else(|| {
+            let profile: &'static Profile = Box::leak(Box::new(Profile::new(0, Names::default())));
+            unaddressed.all.push(profile);
+            profile
+        });
+        profile.set_names(name, None);
+        profile
+    }
+
+    /// Forgets everything, and lets another target use this profile. Only of an
+    /// [`unaddressed`](Profile::unaddressed) one, once.
+    pub(crate) fn give_back(&'static self) {
+        policies::remove_all(self);
+        *self.names.lock() = Names::default();
+        UNADDRESSED.lock().free.push(self);
+    }
+
+    /// Is it the one for all that have none of their own?
+    pub(super) fn is_shared(&self) -> bool {
+        std::ptr::eq(self, &raw const OTHER)
+    }
+
+    /// Is it given back?
+    #[cfg(test)]
+    pub(super) fn is_free(&self) -> bool {
+        UNADDRESSED.lock().free.iter().any(|free| std::ptr::eq(*free, self))
+    }
+}
+
+/// Makes every decision stale. Under the lock of the policies.
+pub(in super::super) fn make_all_stale() {
+    TABLE.read().values().for_each(|profile| profile.make_stale());
+    UNADDRESSED.lock().all.iter().for_each(|profile| profile.make_stale());
+    OTHER.make_stale();
+}
+
+/// Forgets the functions at these addresses; how many there were. Under the lock of the policies.
+pub(in super::super) fn forget(range: &Range<usize>) -> usize {
+    let table = TABLE.read();
+    let inside = table.range(range.clone()).map(|(_, profile)| profile);
+    inside
+        .map(|profile| {
+            profile.reset();
+            *profile.names.lock() = Names::default();
+        })
+        .count()
+}

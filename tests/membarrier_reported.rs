@@ -1,0 +1,80 @@
+//! A kernel that has become slow with membarrier, or refuses it, is noticed within a second, and the
+//! operators are told.
+
+use sortie::native::{self, Target};
+use sortie_test::figures::bound;
+use sortie_test::seccomp::{self, Answer};
+use sortie_test::{Case, child, events, exclusively};
+use std::time::{Duration, Instant};
+
+static TARGET: Target = Target::named("natives_nanosleep");
+
+const CALLS: [libc::c_long; 1] = [libc::SYS_membarrier];
+const PROMISE: Duration = Duration::from_secs(1);
+
+/// Short calls, enough to be known as such, with one among them now and then that blocks while work
+/// waits: the worker of a short call is not to be had without a membarrier.
+fn short_and_long() {
+    for _ in 0..200 {
+        native::call_here(&TARGET, || sortie_natives::burn(0));
+    }
+    let waits = sortie::spawn(|| ());
+    native::call_here(&TARGET, || sortie_natives::nanosleep(20_000_000));
+    waits.join().unwrap();
+}
+
+fn is_reported() -> bool {
+    let about =
+        |seen: &events::Seen| seen.target == "sortie::crossing" && seen.text.contains("membarrier");
+    events::seen().iter().any(about)
+}
+
+/// How long it is until they are told; a day if they never are.
+fn time_to_report(runtime: &sortie::Runtime) -> Duration {
+    let start = Instant::now();
+    while !is_reported() {
+        runtime.run(short_and_long);
+        if start.elapsed() > bound(PROMISE) * 2 {
+            return Duration::from_secs(86_400);
+        }
+    }
+    start.elapsed()
+}
+
+fn check(runtime: &sortie::Runtime) {
+    // It happens once, so there is one attempt.
+    let figure = time_to_report(runtime);
+    println!("  reported after {figure:?}");
+    assert!(figure <= bound(PROMISE), "{:?}", events::seen());
+}
+
+#[test]
+fn slow() {
+    child::each("slow", &["1 Pinned", "2 Migrating"], |case| {
+        events::record();
+        seccomp::supervise(&CALLS, |_| {
+            std::thread::sleep(Duration::from_millis(5));
+            Answer::Continue
+        });
+        exclusively(&Case::named(case), |case| {
+            let runtime = case.watched(case.runtime());
+            check(&runtime);
+            assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
+        });
+    });
+}
+
+#[test]
+fn refused() {
+    child::each("refused", &["1 Pinned", "2 Migrating"], |case| {
+        events::record();
+        exclusively(&Case::named(case), |case| {
+            let runtime = case.watched(case.runtime());
+            runtime.run(short_and_long);
+            assert!(!is_reported(), "{:?}", events::seen());
+            seccomp::refuse(&CALLS, libc::EPERM);
+            check(&runtime);
+            assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
+        });
+    });
+}
