@@ -1,4 +1,4 @@
-/* The least that a native function can do and still be checked: the callee of `native_nop`.
+/* The least that a native function can do and still be checked: the callee of `native_nop` and others.
  * A translation unit of its own, so that no compiler of the caller sees through the call. */
 
 #include <stdint.h>

@@ -4,22 +4,25 @@ use serde::{Deserialize, Serialize};
 use std::fmt;
 
 /// Whose runtime is measured.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Peer {
     /// This project's.
     Sortie,
+    /// tokio's, of many threads.
+    Tokio,
 }
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(match self {
             Peer::Sortie => "sortie",
+            Peer::Tokio => "tokio",
         })
     }
 }
 
-/// Whether a task that has started may move to another thread.
+/// Whether a task that has started may move to another thread. Ours: other peers do as they always do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Mode {

@@ -2,6 +2,7 @@
 //!
 //! - `options`: the command line. `case`: what one child process is to measure.
 //! - `workload`: what a workload is, and the list of all. `workloads`: one a file.
+//! - `peers`: how other projects' runtimes do the same, a peer a file.
 //! - `runner`: warm-up, runs, median, spread; in the child. `pin`: which CPUs the child may use.
 //! - `child`: starts the child, listens to it, ends it in time.
 //! - `report`: the row of a case, the table, the file.
@@ -12,6 +13,7 @@
 mod case;
 mod child;
 mod options;
+mod peers;
 mod pin;
 mod report;
 mod runner;

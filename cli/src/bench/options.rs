@@ -1,7 +1,7 @@
 //! The command line of `sortie bench`, and the cases that it asks for.
 
 use super::Workload;
-use super::case::{Case, Mode};
+use super::case::{Case, Mode, Peer};
 use super::workload;
 use clap::builder::PossibleValuesParser;
 use std::path::PathBuf;
@@ -34,6 +34,10 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N,..", value_delimiter = ',', default_value = "1,2",
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Vec<u16>,
+
+    /// Whose runtimes are measured; all that can do a workload, if none is named.
+    #[arg(long = "peer", value_name = "PEER,..", value_delimiter = ',')]
+    peers: Vec<Peer>,
 
     /// Lets started tasks be stolen.
     #[arg(long)]
@@ -79,13 +83,13 @@ impl Options {
         let mut cases: Vec<Case> = Vec::new();
         for workload in self.chosen() {
             for workers in &self.workers {
-                for contender in workload.contenders {
+                for contender in workload.all_contenders().filter(|it| self.wants(it.peer)) {
                     let case = Case {
                         peer: contender.peer,
                         mode: Mode::new(self.migrating),
                         workload: workload.name.to_owned(),
                         workers: usize::from(*workers),
-                        ops: self.ops_of(workload),
+                        ops: self.ops_of(workload, usize::from(*workers)),
                         runs: self.runs,
                         pin: !self.no_pin,
                     };
@@ -98,6 +102,10 @@ impl Options {
         cases
     }
 
+    fn wants(&self, peer: Peer) -> bool {
+        self.peers.is_empty() || self.peers.contains(&peer)
+    }
+
     fn chosen(&self) -> Vec<&'static Workload> {
         if self.workloads.is_empty() {
             return workload::ALL.iter().collect();
@@ -108,10 +116,10 @@ impl Options {
             .collect()
     }
 
-    fn ops_of(&self, workload: &Workload) -> u64 {
+    fn ops_of(&self, workload: &Workload, workers: usize) -> u64 {
         let scale = self.scale.unwrap_or(1.0);
         let ops = self.ops.unwrap_or_else(|| (workload.ops as f64 * scale).ceil() as u64);
-        ops.max(1).next_multiple_of(workload.unit)
+        ops.max(1).next_multiple_of((workload.unit)(workers))
     }
 }
 

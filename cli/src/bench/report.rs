@@ -118,7 +118,7 @@ pub(crate) fn catalogue(workloads: &[Workload]) -> String {
     workloads
         .iter()
         .map(|it| {
-            let peers: Vec<_> = it.contenders.iter().map(|it| it.peer.to_string()).collect();
+            let peers: Vec<_> = it.all_contenders().map(|it| it.peer.to_string()).collect();
             format!(
                 "{:width$}  {}\n{:width$}  n = {} by default; {}\n",
                 it.name,

@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 /// counts.
 pub(crate) fn run(case: &Case, mut on_run: impl FnMut()) -> Result<Row, Failure> {
     let start = workload::find(&case.workload)
-        .and_then(|it| it.contenders.iter().find(|it| it.peer == case.peer))
+        .and_then(|it| it.all_contenders().find(|it| it.peer == case.peer))
         .ok_or_else(|| Failure::Unknown(case.to_string()))?
         .start;
     let cpus = if case.pin {
@@ -21,7 +21,7 @@ pub(crate) fn run(case: &Case, mut on_run: impl FnMut()) -> Result<Row, Failure>
     };
 
     let mut trial = start(&Setup::new(case))?;
-    trial.run(case.ops)?;
+    trial.warm_up(case.ops)?;
     let mut samples = Vec::new();
     for _ in 0..case.runs {
         samples.push(trial.run(case.ops)?);

@@ -1,10 +1,12 @@
 //! What a workload is, and the list of all.
 //!
 //! A workload is defined once, and entered by contenders: for each peer, how it does this same
-//! work. A contender *starts* a [`Trial`], which is then run several times and finished.
+//! work. A contender *starts* a [`Trial`], which is then run several times and finished. How our own
+//! runtime does it is said where the workload is defined; how another does, where that peer is
+//! ([`peers`]).
 
 use super::case::{Case, Mode, Peer};
-use super::workloads;
+use super::{peers, workloads};
 use serde_json::Value;
 use std::fmt;
 use std::time::Duration;
@@ -15,7 +17,14 @@ pub(crate) const ALL: &[Workload] = &[
     workloads::yield1::WORKLOAD,
     workloads::yield1k::WORKLOAD,
     workloads::spawnseq::WORKLOAD,
-    workloads::native_nop::WORKLOAD,
+    workloads::native_plain::WORKLOAD,
+    workloads::native_nop::ON_TASK_STACK,
+    workloads::native_nop::COMPARING,
+    workloads::native_nop::ON_THREAD_STACK,
+    workloads::native_yield::WORKLOAD,
+    workloads::offload::WORKLOAD,
+    workloads::blk1000::WORKLOAD,
+    workloads::blkstress::WORKLOAD,
 ];
 
 /// One thing that is measured.
@@ -26,10 +35,17 @@ pub(crate) struct Workload {
     pub(crate) definition: &'static str,
     /// Operations of a run by default.
     pub(crate) ops: u64,
-    /// A run's operations are a multiple of this.
-    pub(crate) unit: u64,
-    /// Who can do it.
+    /// A run's operations are a multiple of this, for so many workers.
+    pub(crate) unit: fn(usize) -> u64,
+    /// Who can do it, other projects' runtimes aside.
     pub(crate) contenders: &'static [Contender],
+}
+
+impl Workload {
+    /// All who can do it, our own first.
+    pub(crate) fn all_contenders(&self) -> impl Iterator<Item = &'static Contender> {
+        self.contenders.iter().chain(peers::contenders(self.name))
+    }
 }
 
 /// How one peer does a workload.
@@ -54,6 +70,11 @@ impl Setup {
 
 /// A workload that is set up.
 pub(crate) trait Trial {
+    /// The run before those that count: caches, stacks and threads get warm, native functions known.
+    fn warm_up(&mut self, ops: u64) -> Result<(), Failure> {
+        self.run(ops).map(drop)
+    }
+
     /// Does `ops` operations, checks the values, and says how long they took.
     fn run(&mut self, ops: u64) -> Result<Sample, Failure>;
 

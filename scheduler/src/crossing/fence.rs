@@ -34,7 +34,7 @@ static SLOW_ONES: AtomicU32 = AtomicU32::new(0);
 
 /// A membarrier takes 1 to 5 us.
 const LIMIT: Duration = Duration::from_micros(50);
-/// How many of the last 16 must be slow. One thread that is put off by others is no evidence.
+/// How many of the last 16 must be slow.
 const TOO_MANY: u32 = 8;
 
 /// Told when mode A ends.
@@ -138,6 +138,7 @@ pub(crate) fn heavy_half() -> bool {
 /// A full fence on every thread of the process; false if the kernel refuses.
 fn barrier() -> bool {
     let start = Instant::now();
+    let interruptions = interruptions();
     // SAFETY: membarrier touches no memory of ours.
     let answer = unsafe {
         libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0)
@@ -147,14 +148,25 @@ fn barrier() -> bool {
         return false;
     }
     if is_asymmetric() {
-        watch(start.elapsed());
+        let took = start.elapsed();
+        // A thread that was kept from its processor meanwhile says nothing of membarrier.
+        watch(took > LIMIT && self::interruptions() == interruptions);
     }
     true
 }
 
+/// How often this thread was made to wait for a processor.
+fn interruptions() -> i64 {
+    let mut usage = std::mem::MaybeUninit::<libc::rusage>::zeroed();
+    // SAFETY: the place is borrowed for the call, which writes to it.
+    unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) };
+    // SAFETY: zeroes are a value, and so is what the kernel has written.
+    unsafe { usage.assume_init() }.ru_nivcsw
+}
+
 /// The watchdog.
-fn watch(took: Duration) {
-    let slow = u32::from(took > LIMIT);
+fn watch(was_slow: bool) {
+    let slow = u32::from(was_slow);
     // ORDERING: Relaxed, a guess; an update that is lost to another monitor's is made up for.
     let ones = (SLOW_ONES.load(Ordering::Relaxed) << 1 | slow) & 0xFFFF;
     // ORDERING: Relaxed, as above.

@@ -3,6 +3,8 @@
 pub mod fence;
 mod proof;
 pub(crate) mod retake;
+#[cfg(test)]
+mod soak;
 pub(crate) mod word;
 
 pub(crate) use self::proof::{Burning, Unproven};

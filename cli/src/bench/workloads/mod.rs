@@ -3,15 +3,23 @@
 //! How a figure counts: tasks have `u64` values, joins return them, and they are checked; a run is
 //! timed by the task that does it or that joins those who do, so that no thread's wake-up is in it.
 
+pub(crate) mod blk1000;
+pub(crate) mod blkstress;
 pub(crate) mod native_nop;
+pub(crate) mod native_plain;
+pub(crate) mod native_yield;
+pub(crate) mod offload;
 pub(crate) mod spawnseq;
 pub(crate) mod switch;
 pub(crate) mod yield1;
 pub(crate) mod yield1k;
 
+pub(crate) mod blocking;
+pub(crate) mod native;
+
 use super::case::Mode;
 use super::workload::{Failure, Setup};
-use sortie::Runtime;
+use sortie::{Builder, Runtime};
 use std::time::{Duration, Instant};
 
 /// How long a runtime may take to end when its tasks are done.
@@ -19,7 +27,12 @@ const END_LIMIT: Duration = Duration::from_secs(5);
 
 /// A runtime as the case wants it.
 fn runtime(setup: &Setup) -> Result<Runtime, Failure> {
-    let builder = Runtime::builder().workers(setup.workers);
+    runtime_with(setup, |builder| builder)
+}
+
+/// The same, with further options.
+fn runtime_with(setup: &Setup, options: fn(Builder) -> Builder) -> Result<Runtime, Failure> {
+    let builder = options(Runtime::builder().workers(setup.workers));
     let builder = match setup.mode {
         Mode::Pinned => builder,
         // SAFETY: the tasks of these workloads touch no thread-local, hold only `Send` values and

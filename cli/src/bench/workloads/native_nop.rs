@@ -1,79 +1,69 @@
 //! `native_nop`: what it costs to announce a native call, beside the bare call of the same function.
 //!
-//! Both loops call through the same pointer, in the same task, in turn. While the announced loop
-//! runs, every worker has something to do and a second task is runnable, so that the monitor does
-//! all that it does in earnest. What the ledger has counted in the end must be the calls made.
+//! Three workloads, by how the function is declared ([`Way`]). The bare loop and the announced one
+//! call through the same pointer, in the same task, in turn. While the announced loop runs, every
+//! worker has something to do and a second task is runnable, so that the monitor does all that it
+//! does in earnest. What the ledger has counted in the end must be the calls made.
 
+use super::native::{Announced, Company, Function, NOP, Way};
+use super::native_plain::call_bare;
 use super::{end, runtime};
 use crate::bench::case::Peer;
 use crate::bench::workload::{Contender, Failure, Sample, Setup, Trial, Workload, check};
 use serde_json::{Value, json};
+use sortie::Runtime;
 use sortie::native::{self, Target};
-use sortie::{JoinHandle, Runtime};
-use std::hint::{black_box, spin_loop};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::hint::black_box;
 use std::time::{Duration, Instant};
 
-pub(crate) const WORKLOAD: Workload = Workload {
+const OPS: u64 = 10_000_000;
+
+pub(crate) const ON_TASK_STACK: Workload = Workload {
     name: "native_nop",
-    definition: "an announced call of a trivial C function, on the thread's stack, a second task \
-                 runnable; beside it the bare call through the pointer (`plain_ns`)",
-    ops: 2_000_000,
-    unit: 1,
-    contenders: &[Contender {
-        peer: Peer::Sortie,
-        start: |setup| Ok(Box::new(Calls::new(setup)?)),
-    }],
+    definition: "an announced call of a trivial C function, on the task's stack, its class learned, a \
+                 second task runnable; beside it the bare call through the pointer (`plain_ns`)",
+    ops: OPS,
+    unit: |_| 1,
+    contenders: &[Contender { peer: Peer::Sortie, start: |setup| start(setup, Way::TaskStack) }],
 };
 
-type Function = extern "C" fn(u64) -> u64;
+pub(crate) const COMPARING: Workload = Workload {
+    name: "native_nop_c",
+    definition: "as native_nop, its class pinned to `mixed`: whoever needs the worker takes it at once",
+    ops: OPS,
+    unit: |_| 1,
+    contenders: &[Contender { peer: Peer::Sortie, start: |setup| start(setup, Way::Compare) }],
+};
 
-// SAFETY: `native/nop.c` defines it so; it adds one and touches no memory.
-unsafe extern "C" {
-    safe fn sortie_cli_nop(x: u64) -> u64;
+pub(crate) const ON_THREAD_STACK: Workload = Workload {
+    name: "native_nop_thread_stack",
+    definition: "as native_nop, on the thread's stack, as functions run of which nothing is declared",
+    ops: OPS,
+    unit: |_| 1,
+    contenders: &[Contender { peer: Peer::Sortie, start: |setup| start(setup, Way::ThreadStack) }],
+};
+
+fn start(setup: &Setup, way: Way) -> Result<Box<dyn Trial>, Failure> {
+    let runtime = runtime(setup)?;
+    Ok(Box::new(Calls { runtime, workers: setup.workers, way, nop: Announced::nop(way) }))
 }
 
 struct Calls {
     runtime: Runtime,
     workers: usize,
-    target: Arc<Target>,
-    /// All announced calls, warm-up included.
-    made: u64,
-}
-
-impl Calls {
-    fn new(setup: &Setup) -> Result<Calls, Failure> {
-        let address = sortie_cli_nop as Function as usize;
-        Ok(Calls {
-            runtime: runtime(setup)?,
-            workers: setup.workers,
-            target: Arc::new(Target::dynamic(
-                "sortie_cli_nop".to_owned(),
-                "sortie".to_owned(),
-                address,
-            )),
-            made: 0,
-        })
-    }
-
-    /// Calls of the target that the ledger knows of.
-    fn in_ledger(&self) -> u64 {
-        let rows = self.runtime.snapshot().targets;
-        rows.iter().filter(|row| row.address == self.target.address()).map(|row| row.calls).sum()
-    }
+    way: Way,
+    nop: Announced,
 }
 
 impl Trial for Calls {
     fn run(&mut self, ops: u64) -> Result<Sample, Failure> {
         let retakes_before = self.runtime.snapshot().retakes;
-        let target = self.target.clone();
+        let target = self.nop.target.clone();
         let workers = self.workers;
         let run = self.runtime.run(move || both_loops(&target, workers, ops));
-        self.made += ops;
         check("plain calls", ops, run.plain_value)?;
         check("announced calls", ops, run.announced_value)?;
-        check("calls in the ledger", self.made, self.in_ledger())?;
+        self.nop.count(ops, &self.runtime)?;
         let plain_ns = run.plain.as_nanos() as f64 / ops as f64;
         let announced_ns = run.announced.as_nanos() as f64 / ops as f64;
         let retakes = self.runtime.snapshot().retakes - retakes_before;
@@ -88,10 +78,14 @@ impl Trial for Calls {
     }
 
     fn finish(self: Box<Self>) -> Result<Vec<(&'static str, Value)>, Failure> {
-        let in_ledger = self.in_ledger();
-        check("calls in the ledger at the end", self.made, in_ledger)?;
+        let in_ledger = self.nop.in_ledger(&self.runtime);
+        let class = self.nop.target.class();
         end(self.runtime)?;
-        Ok(vec![("ledger_calls", json!(in_ledger)), ("stack", json!("thread"))])
+        Ok(vec![
+            ("ledger_calls", json!(in_ledger)),
+            ("stack", json!(self.way.stack())),
+            ("class", json!(class.name())),
+        ])
     }
 }
 
@@ -104,83 +98,26 @@ struct Run {
 
 fn both_loops(target: &Target, workers: usize, ops: u64) -> Run {
     // Neither loop may know the function.
-    let function: Function = black_box(sortie_cli_nop);
+    let function: Function = black_box(NOP);
 
     let start = Instant::now();
-    let mut plain_value = 0;
-    for _ in 0..ops {
-        plain_value = function(plain_value);
-    }
+    let plain_value = call_bare(function, ops);
     let plain = start.elapsed();
 
     let company = Company::new(workers - 1);
     let start = Instant::now();
-    let mut announced_value = 0;
-    for _ in 0..ops {
-        announced_value = native::call(target, || function(announced_value));
-    }
+    let announced_value = call_announced(target, function, ops);
     let announced = start.elapsed();
     company.end();
 
     Run { plain, plain_value, announced, announced_value }
 }
 
-/// Those who have work beside the calling task.
-struct Company {
-    shared: Arc<Shared>,
-    tasks: Vec<JoinHandle<u64>>,
-}
-
-#[derive(Default)]
-struct Shared {
-    started: AtomicUsize,
-    is_over: AtomicBool,
-}
-
-impl Shared {
-    fn is_over(&self) -> bool {
-        // ORDERING: Relaxed, the flag publishes nothing but itself.
-        self.is_over.load(Ordering::Relaxed)
+#[inline(never)]
+fn call_announced(target: &Target, function: Function, ops: u64) -> u64 {
+    let mut value = 0;
+    for _ in 0..ops {
+        value = native::call(target, || function(value));
     }
-}
-
-impl Company {
-    /// Keeps `others` workers busy, and one more task runnable.
-    fn new(others: usize) -> Company {
-        let shared = Arc::new(Shared::default());
-        let mut tasks = Vec::new();
-        for _ in 0..others {
-            let shared = shared.clone();
-            tasks.push(sortie::spawn(move || {
-                // ORDERING: Relaxed, a count that publishes nothing.
-                shared.started.fetch_add(1, Ordering::Relaxed);
-                while !shared.is_over() {
-                    spin_loop();
-                }
-                1
-            }));
-        }
-        // A busy task that this worker took first would let nobody else run on it: the worker is
-        // kept until all of them run elsewhere.
-        // ORDERING: Relaxed, as above.
-        while shared.started.load(Ordering::Relaxed) < others {
-            spin_loop();
-        }
-        let second = shared.clone();
-        tasks.push(sortie::spawn(move || {
-            while !second.is_over() {
-                sortie::yield_now();
-            }
-            1
-        }));
-        Company { shared, tasks }
-    }
-
-    fn end(self) {
-        // ORDERING: Relaxed, see `Shared::is_over`.
-        self.shared.is_over.store(true, Ordering::Relaxed);
-        for task in self.tasks {
-            task.join().expect("company does not fail");
-        }
-    }
+    value
 }

@@ -13,7 +13,7 @@ pub(crate) const WORKLOAD: Workload = Workload {
     name: "spawnseq",
     definition: "a task spawns a child and joins it, again and again; every 1,000th child yields once",
     ops: 1_000_000,
-    unit: 1,
+    unit: |_| 1,
     contenders: &[Contender {
         peer: Peer::Sortie,
         start: |setup| Ok(Box::new(Sequence(runtime(setup)?))),

@@ -24,7 +24,7 @@ pub(crate) const WORKLOAD: Workload = Workload {
     definition: "half of a resume and a suspend of the runtime's own fiber, on one thread, without a \
                  runtime; beside it the raw coroutine (`corosensei_ns`)",
     ops: 40_000_000,
-    unit: 2 * SLICES,
+    unit: |_| 2 * SLICES,
     contenders: &[Contender { peer: Peer::Sortie, start: |_| Ok(Box::new(Switch)) }],
 };
 

@@ -10,7 +10,7 @@ pub(crate) const WORKLOAD: Workload = Workload {
     name: "yield1",
     definition: "a yield of one task, alone on the runtime",
     ops: 2_000_000,
-    unit: 1,
+    unit: |_| 1,
     contenders: &[Contender {
         peer: Peer::Sortie,
         start: |setup| Ok(Box::new(Alone(runtime(setup)?))),

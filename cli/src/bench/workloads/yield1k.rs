@@ -12,7 +12,7 @@ pub(crate) const WORKLOAD: Workload = Workload {
     name: "yield1k",
     definition: "a yield of one of 1,000 tasks that take turns; their spawns and joins included",
     ops: 4_000_000,
-    unit: TASKS,
+    unit: |_| TASKS,
     contenders: &[Contender {
         peer: Peer::Sortie,
         start: |setup| Ok(Box::new(Turns(runtime(setup)?))),
