@@ -438,7 +438,11 @@ pub(crate) const REPEATED: &[Repeated] = &[
         model: "monitor.rs",
         text: "let closed = shared.gate.close();
                 // The second look: see the gate's protocol.
-                if shared.work_waits() || shared.timers.next() != due || shared.is_stopping() {
+                if shared.work_waits()
+                    || !shared.offloaded.is_empty()
+                    || shared.timers.next() != due
+                    || shared.is_stopping()
+                {
                     shared.gate.open();
                     continue;
                 }
@@ -504,7 +508,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
         model: "idle/mod.rs",
         text: "match self.lobby.place(worker, self.work_is_queued()) {
             Placed::Given(worker, carrier) => carrier.give(worker),
-            Placed::NoSpare(worker) => self.start_carrier_for(worker),
+            Placed::NoSpare(worker) => drop(self.start_carrier_for(worker)),
             Placed::Idle => self.look_again(),
         }",
     },

@@ -5,10 +5,13 @@
 //! code, where a task is not suspended. Held over a call's return it would be a lock owned by a thread
 //! that the task may leave.
 
+use rusqlite::ErrorCode::OperationInterrupted;
 use rusqlite::{Connection, Transaction, TransactionBehavior, params};
 use sortie::native::{self, Target};
 use std::path::{Path, PathBuf};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 // One target for each closure. A closure makes several calls of SQLite, so it has a name and no address.
@@ -17,6 +20,7 @@ static OPEN: Target = Target::named("open");
 static WRITE: Target = Target::named("write");
 static READ: Target = Target::named("read");
 static CLOSE: Target = Target::named("close");
+static COUNT: Target = Target::named("count up");
 
 /// How long SQLite waits for its own locks, which others hold for a moment when they open and close.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -101,6 +105,43 @@ impl Database {
             Ok(values)
         })
     }
+}
+
+/// The sum of 1 to `up_to`, by a query that counts: SQLite computes for as long as that takes.
+pub(crate) fn sum(up_to: u32) -> rusqlite::Result<i64> {
+    Door::Announced.call(&COUNT, move || count(&Connection::open_in_memory()?, up_to.into()))
+}
+
+/// The same without end, and so until SQLite is told that the time is over: an error if it ends otherwise.
+pub(crate) fn count_for(time: Duration) -> rusqlite::Result<()> {
+    Door::Announced.call(&COUNT, move || {
+        let database = Connection::open_in_memory()?;
+        let interrupt = database.get_interrupt_handle();
+        // Nothing is ever sent: the query's end drops the sender.
+        let (counting, ended) = mpsc::channel::<()>();
+        let clock = thread::spawn(move || {
+            let mut left = time;
+            while ended.recv_timeout(left) == Err(RecvTimeoutError::Timeout) {
+                interrupt.interrupt();
+                // A query that has not begun yet does not notice.
+                left = Duration::from_millis(1);
+            }
+        });
+        let end = count(&database, i64::MAX);
+        drop(counting);
+        clock.join().expect("the clock does not panic");
+        match end {
+            Err(error) if error.sqlite_error_code() == Some(OperationInterrupted) => Ok(()),
+            end => Err(end.err().unwrap_or(rusqlite::Error::InvalidQuery)),
+        }
+    })
+}
+
+fn count(database: &Connection, up_to: i64) -> rusqlite::Result<i64> {
+    let query =
+        "WITH RECURSIVE number (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM number WHERE n < ?1)
+                 SELECT sum(n) FROM number";
+    database.query_row(query, params![up_to], |row| row.get(0))
 }
 
 fn connect(path: &Path) -> rusqlite::Result<Connection> {

@@ -4,21 +4,30 @@
 //! cargo run --release --example blocking_database
 //! ```
 //!
-//! A hundred tasks query SQLite, which knows nothing of tasks: it waits for the disk, and they wait for
-//! the one that writes. Each query goes through `native::call`, so that the worker goes on with others.
-//! Other tasks compute all the while, and write down how far they came and when they stood still:
-//! without queries, with them, and with the same queries as plain calls, for comparison.
+//! First one task makes one query that lasts, and a heartbeat task sleeps a millisecond at a time beside
+//! it. The query computes. It is made twice: when the runtime knows nothing of the function, and when it
+//! has learned what it is like.
 //!
-//! Ends with 1 if a query has a wrong result. The figures are for reading.
+//! Then a hundred tasks query SQLite, which knows nothing of tasks: it waits for the disk, and they wait
+//! for the one that writes. Each query goes through `native::call`, so that the worker goes on with
+//! others. Other tasks compute all the while, and write down how far they came and when they stood
+//! still: without queries, with them, and with the same queries as plain calls, for comparison.
+//!
+//! Ends with 1 if a query has a wrong result. The figures are for reading: a goal that was missed is told.
 
 #[path = "../shared/bar.rs"]
 mod bar;
 mod compute;
 mod database;
+#[path = "../shared/heartbeat.rs"]
+mod heartbeat;
+#[path = "../shared/ledger.rs"]
+mod ledger;
 #[path = "../shared/logging.rs"]
 mod logging;
 #[path = "../shared/progress.rs"]
 mod progress;
+mod query;
 mod report;
 #[path = "../shared/table.rs"]
 mod table;
@@ -27,6 +36,8 @@ mod time;
 mod trial;
 
 use clap::Parser;
+use query::Lasted;
+use report::Report;
 use sortie::{BuildError, Runtime};
 use std::error::Error;
 use std::io::Write;
@@ -48,6 +59,9 @@ struct Options {
     /// Use the default runtime, whose started tasks stay on their thread, and not a migrating one
     #[arg(long)]
     safe: bool,
+    /// How long the query lasts that a heartbeat beats beside, in seconds; none if 0
+    #[arg(long, default_value = "0.5", value_name = "SECONDS", value_parser = seconds)]
+    query: Duration,
     /// Tasks that query
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     queries: u32,
@@ -63,6 +77,15 @@ struct Options {
     /// How long they compute alone, in milliseconds
     #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=60_000))]
     alone_ms: u64,
+    /// Print data instead of tables
+    #[arg(long)]
+    json: bool,
+}
+
+fn seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().map_err(|error| format!("{error}"))?;
+    let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
+    if duration > Duration::from_secs(60) { Err("more than 60".into()) } else { Ok(duration) }
 }
 
 fn main() -> Result<ExitCode, Box<dyn Error>> {
@@ -78,6 +101,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         alone: Duration::from_millis(options.alone_ms),
     };
     let runtime = runtime(&options)?;
+    let lasted = if options.query.is_zero() { Vec::new() } else { ask(&runtime, options.query)? };
     let directory = tempfile::tempdir()?;
     let mut trials = Vec::new();
     for (how, title, file) in [
@@ -94,21 +118,29 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let snapshot = runtime.snapshot();
     let shutdown = runtime.shutdown(Duration::from_secs(5));
 
-    let mode = if options.safe { "pinned" } else { "migrating" };
+    let report = Report { options: &options, plan, lasted, trials, snapshot };
     let mut out = std::io::stdout().lock();
-    writeln!(
-        out,
-        "{} workers, {mode} tasks: {} compute, {} query SQLite\n",
-        options.workers, plan.computing, plan.queries
-    )?;
-    report::write(&mut out, &trials, &snapshot)?;
-    let wrong = trials.iter().flat_map(|(_, trial)| &trial.wrong);
-    let wrong = wrong.inspect(|wrong| eprintln!("wrong: {wrong}")).count();
+    if options.json {
+        writeln!(out, "{:#}", report.json())?;
+    } else {
+        writeln!(out, "{report}")?;
+    }
+    let wrong = report.wrong().inspect(|wrong| eprintln!("wrong: {wrong}")).count();
     if !shutdown.is_clean() {
         eprintln!("{shutdown}");
     }
     let good = wrong == 0 && shutdown.is_clean();
     Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// The long queries, before all else: by the first, no thread is there yet that could be spared.
+fn ask(runtime: &Runtime, wanted: Duration) -> Result<Vec<(&'static str, Lasted)>, Box<dyn Error>> {
+    let ask = || progress::watch(runtime, "one long query", 1, move |_| query::ask(wanted));
+    let first = ask()??;
+    let taught = runtime.run(query::teach);
+    let mut known = ask()??;
+    known.wrong = taught.err().or(known.wrong);
+    Ok(vec![("the first of all", first), ("known by now", known)])
 }
 
 fn runtime(options: &Options) -> Result<Runtime, BuildError> {
@@ -120,11 +152,12 @@ fn runtime(options: &Options) -> Result<Runtime, BuildError> {
     if options.safe {
         return builder.build();
     }
-    // SAFETY: the tasks of this program are those of `trial` and `compute`. Over their suspension points
-    // (joins, the sleep of `trial`, `yield_now`, returns from native calls) their frames hold numbers,
-    // vectors, paths, `Arc`s, handles of tasks and readers' connections, all of them `Send`: no
-    // reference into a thread-local, no entered span. A connection may be used by one thread after
-    // another, and SQLite's file locks belong to the process. The writer's mutex is locked and unlocked
-    // within one closure of `database`, in which nothing suspends, and no transaction outlives it.
+    // SAFETY: the tasks of this program are those of `trial`, `compute`, `query` and `heartbeat`. Over
+    // their suspension points (joins, sleeps, `yield_now`, returns from native calls) their frames hold
+    // numbers, vectors, paths, `Arc`s, handles of tasks and threads, readers' connections and the sender
+    // of `progress`, all of them `Send`: no reference into a thread-local, no entered span. A connection
+    // may be used by one thread after another, and SQLite's file locks belong to the process. The writer's
+    // mutex is locked and unlocked within one closure of `database`, in which nothing suspends, and no
+    // transaction outlives it.
     unsafe { builder.migrating() }.build()
 }

@@ -3,7 +3,7 @@
 //! `pinvoke!` declares them as Rust declares foreign functions. Nothing here knows of tasks or
 //! workers: that each call is announced is what the macro is for.
 
-use sortie::native;
+use sortie::native::{self, Policy};
 use std::ffi::{CStr, c_char, c_int, c_ulong, c_void};
 use std::io;
 use std::time::Duration;
@@ -24,6 +24,10 @@ sortie::pinvoke! {
         );
         fn strlen(text: *const c_char) -> usize;
         safe fn getpid() -> libc::pid_t;
+        // Whichever thread sleeps, the time passes: the function keeps nothing of its thread, and writes
+        // only to the `timespec`, which may lie on the stack of a task that waits. So another thread may
+        // make the call where it would keep other tasks waiting that are pinned to this one.
+        #[policy = Policy::new().offload(true)]
         fn nanosleep(wanted: *const libc::timespec, left: *mut libc::timespec) -> c_int;
     }
 }
@@ -115,7 +119,7 @@ pub(crate) fn check_nanosleep(duration: Duration) -> Result<(), Wrong> {
         if unsafe { nanosleep(time, time) } == 0 {
             break;
         }
-        // `errno` is that of the call, on whatever thread the task has gone on.
+        // `errno` is that of the call, on whatever thread it was made and the task has gone on.
         let error = io::Error::last_os_error();
         if error.kind() != io::ErrorKind::Interrupted {
             return Err(format!("nanosleep({duration:?}) failed: {error}"));

@@ -9,12 +9,18 @@
 //! `nanosleep` at once. Through all of it a heartbeat task sleeps a millisecond at a time. The table
 //! is what the runtime itself wrote down: it comes from `Runtime::snapshot`.
 //!
+//! With `--safe` started tasks stay on their thread. Nobody waits there either: calls of `nanosleep` go
+//! to other threads where they would keep such tasks, for its declaration in `foreign` allows that.
+//!
 //! Ends with 1 if an answer is wrong. A slow machine is no failure: the figures say what it did.
 
 #[path = "../shared/bar.rs"]
 mod bar;
 mod foreign;
+#[path = "../shared/heartbeat.rs"]
 mod heartbeat;
+#[path = "../shared/ledger.rs"]
+mod ledger;
 #[path = "../shared/logging.rs"]
 mod logging;
 #[path = "../shared/progress.rs"]
@@ -47,8 +53,7 @@ struct Options {
     /// How many tasks may run managed code at once
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: u16,
-    /// Use the default runtime, whose started tasks stay on their thread, and not a migrating one: the
-    /// heartbeat may then wait for a call on its own thread
+    /// Use the default runtime, whose started tasks stay on their thread, and not a migrating one
     #[arg(long)]
     safe: bool,
     /// Tasks that make short calls
@@ -115,8 +120,8 @@ fn runtime(options: &Options) -> Result<Runtime, BuildError> {
     }
     // SAFETY: the tasks of this program are those of `work` and `heartbeat`. Over their suspension
     // points (joins, the heartbeat's sleep, `yield_now`, returns from native calls) their frames hold
-    // numbers, arrays, vectors, `Arc`s, handles of tasks and the sender of `progress`, all of them
-    // `Send`: no reference into a thread-local, no lock, no entered span. None of the C functions
+    // numbers, arrays, vectors, `Arc`s, handles of tasks and threads and the sender of `progress`, all
+    // of them `Send`: no reference into a thread-local, no lock, no entered span. None of the C functions
     // ties anything to its thread but `errno`, which is read right after the call, by a function of
     // std that is not inlined.
     unsafe { builder.migrating() }.build()

@@ -1,17 +1,21 @@
 //! What a run prints: a table and a few lines, or the same as data.
 
 use crate::Options;
-use crate::heartbeat::Beats;
-use crate::table::{count, table};
+use crate::heartbeat::{Beats, Pulse};
+use crate::ledger::Ledger;
+use crate::table::count;
 use crate::time::time;
 use crate::work::{Outcome, Plan};
 use serde_json::{Value, json};
-use sortie::{Snapshot, TargetRow};
+use sortie::Snapshot;
 use std::fmt;
 use std::time::Duration;
 
 /// The time in which the heartbeat's ticks are counted.
 const WINDOW: Duration = Duration::from_millis(50);
+
+/// Below this the heartbeat's worst gap should stay while tasks are in `nanosleep`.
+const GOAL: Duration = Duration::from_millis(5);
 
 /// All that is told of a run.
 pub(crate) struct Report<'a> {
@@ -28,19 +32,27 @@ impl Report<'_> {
         if self.options.safe { "pinned" } else { "migrating" }
     }
 
+    /// How a heartbeat went while tasks were in `nanosleep`.
+    fn in_nanosleep(&self, beats: &Beats) -> Pulse {
+        beats.between(self.outcome.sleep_start, self.outcome.sleep_end)
+    }
+
+    /// How a heartbeat went among the short calls.
+    fn in_short_calls(&self, beats: &Beats) -> Pulse {
+        beats.between(self.outcome.start, self.outcome.sleep_start)
+    }
+
+    fn ticks(&self) -> usize {
+        self.outcome.beats.between(self.outcome.start, self.outcome.sleep_end).ticks()
+    }
+
     fn ticks_in_window(&self) -> usize {
-        let outcome = &self.outcome;
-        outcome.beats.ticks_within(outcome.sleep_start, WINDOW)
+        let start = self.outcome.sleep_start;
+        self.outcome.beats.between(start, start + WINDOW).ticks()
     }
 
-    /// The worst gap of `beats` while tasks were in `nanosleep`.
-    fn gap_in_nanosleep(&self, beats: &Beats) -> Duration {
-        beats.worst_gap(self.outcome.sleep_start, self.outcome.sleep_end)
-    }
-
-    /// The worst gap of `beats` among the short calls.
-    fn gap_in_short_calls(&self, beats: &Beats) -> Duration {
-        beats.worst_gap(self.outcome.start, self.outcome.sleep_start)
+    fn is_goal_met(&self) -> bool {
+        self.in_nanosleep(&self.outcome.beats).worst_gap() < GOAL
     }
 
     fn sleep_took(&self) -> Duration {
@@ -54,16 +66,20 @@ impl Report<'_> {
             "workers": self.snapshot.workers,
             "mode": self.mode(),
             "zlib_missing": self.zlib_missing,
-            "targets": self.snapshot.targets.iter().map(row_json).collect::<Vec<_>>(),
+            "targets": Ledger(&self.snapshot).json(),
             "heartbeat": {
-                "worst_gap_ms": ms(self.gap_in_nanosleep(beats)),
-                "worst_gap_in_short_calls_ms": ms(self.gap_in_short_calls(beats)),
-                "ticks": beats.ticks(),
+                "worst_gap_ms": ms(self.in_nanosleep(beats).worst_gap()),
+                "p99_gap_ms": ms(self.in_nanosleep(beats).percentile(99)),
+                "worst_gap_in_short_calls_ms": ms(self.in_short_calls(beats).worst_gap()),
+                "ticks": self.ticks(),
                 "ticks_in_first_50_ms_of_nanosleep": self.ticks_in_window(),
+                "goal_ms": ms(GOAL),
+                "met": self.is_goal_met(),
             },
             "plain_thread": {
-                "worst_gap_ms": ms(self.gap_in_nanosleep(thread_beats)),
-                "worst_gap_in_short_calls_ms": ms(self.gap_in_short_calls(thread_beats)),
+                "worst_gap_ms": ms(self.in_nanosleep(thread_beats).worst_gap()),
+                "p99_gap_ms": ms(self.in_nanosleep(thread_beats).percentile(99)),
+                "worst_gap_in_short_calls_ms": ms(self.in_short_calls(thread_beats).worst_gap()),
             },
             "nanosleep": {
                 "tasks": self.plan.sleepers,
@@ -72,22 +88,10 @@ impl Report<'_> {
             },
             "carriers": self.snapshot.carriers_started,
             "retakes": self.snapshot.retakes,
+            "hand_offs": self.snapshot.hand_offs,
             "values": { "right": self.outcome.right, "wrong": self.outcome.wrong },
         })
     }
-}
-
-fn row_json(row: &TargetRow) -> Value {
-    json!({
-        "library": row.library,
-        "symbol": row.symbol,
-        "address": format!("{:#x}", row.address),
-        "calls": row.calls,
-        "mean_ns": row.mean().as_nanos() as u64,
-        "longest_ns": row.longest.as_nanos() as u64,
-        "retakes": row.retakes,
-        "callbacks": row.callbacks,
-    })
 }
 
 fn ms(duration: Duration) -> f64 {
@@ -100,8 +104,9 @@ impl fmt::Display for Report<'_> {
         let Report { plan, outcome, snapshot, .. } = self;
         writeln!(
             f,
-            "{} workers, {} tasks: {} tasks make short calls, {} sit in nanosleep for {}",
+            "{} worker{}, {} tasks: {} tasks make short calls, {} sit in nanosleep for {}",
             snapshot.workers,
+            if snapshot.workers == 1 { "" } else { "s" },
             self.mode(),
             plan.callers,
             plan.sleepers,
@@ -110,25 +115,31 @@ impl fmt::Display for Report<'_> {
         if let Some(error) = &self.zlib_missing {
             writeln!(f, "\nwithout crc32, for zlib is not here: {error}")?;
         }
-        writeln!(f, "\n{}\n", self.table())?;
+        writeln!(f, "\n{}\n", Ledger(snapshot))?;
 
         let Outcome { beats, thread_beats, .. } = outcome;
-        writeln!(f, "heartbeat worst gap: {:.2} ms", ms(self.gap_in_nanosleep(beats)))?;
+        writeln!(
+            f,
+            "heartbeat worst gap: {:.2} ms; goal: below {}, {}",
+            ms(self.in_nanosleep(beats).worst_gap()),
+            time(GOAL),
+            if self.is_goal_met() { "met" } else { "missed" },
+        )?;
         writeln!(
             f,
             "    a plain thread beside it: {:.2} ms",
-            ms(self.gap_in_nanosleep(thread_beats)),
+            ms(self.in_nanosleep(thread_beats).worst_gap()),
         )?;
         writeln!(
             f,
             "    among the short calls: {:.2} ms; the thread: {:.2} ms",
-            ms(self.gap_in_short_calls(beats)),
-            ms(self.gap_in_short_calls(thread_beats)),
+            ms(self.in_short_calls(beats).worst_gap()),
+            ms(self.in_short_calls(thread_beats).worst_gap()),
         )?;
         writeln!(
             f,
             "heartbeat ticks: {}, {} of them in the first 50 ms of nanosleep",
-            count(beats.ticks() as u64),
+            count(self.ticks() as u64),
             self.ticks_in_window(),
         )?;
         writeln!(
@@ -138,33 +149,10 @@ impl fmt::Display for Report<'_> {
             time(plan.sleep),
             time(self.sleep_took()),
         )?;
-        writeln!(f, "carriers used: {}", snapshot.carriers_started)?;
-        writeln!(f, "retakes: {}", count(snapshot.retakes))?;
         write!(f, "values: {} right", count(outcome.right))?;
         match outcome.wrong.len() {
             0 => write!(f, ", none wrong"),
             wrong => write!(f, ", {} WRONG", count(wrong as u64)),
         }
-    }
-}
-
-impl Report<'_> {
-    fn table(&self) -> comfy_table::Table {
-        let heads =
-            ["library", "symbol", "address", "calls", "mean", "longest", "taken back", "callbacks"];
-        let mut table = table(&heads, 3);
-        for row in &self.snapshot.targets {
-            table.add_row([
-                row.library.clone().unwrap_or_else(|| "?".into()),
-                row.symbol.clone().unwrap_or_else(|| "?".into()),
-                format!("{:#x}", row.address),
-                count(row.calls),
-                time(row.mean()),
-                time(row.longest),
-                count(row.retakes),
-                count(row.callbacks),
-            ]);
-        }
-        table
     }
 }

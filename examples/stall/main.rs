@@ -31,6 +31,8 @@ mod bar;
 mod calls;
 mod contender;
 mod figures;
+#[path = "../shared/ledger.rs"]
+mod ledger;
 #[path = "../shared/logging.rs"]
 mod logging;
 mod report;

@@ -1,11 +1,11 @@
 //! What a run prints: the waits, the goals, and what Sortie has written down of its targets.
 
 use crate::figures::{Figures, Goal};
+use crate::ledger::Ledger;
 use crate::table::{count, table};
 use crate::time::time;
 use serde_json::{Value, json};
-use sortie::{Snapshot, TargetRow};
-use std::collections::BTreeMap;
+use sortie::Snapshot;
 use std::fmt;
 use std::time::Duration;
 
@@ -27,21 +27,11 @@ impl Report {
             "workers": self.snapshot.workers,
             "rows": self.rows.iter().map(row_json).collect::<Vec<_>>(),
             "missed": self.missed(),
-            "targets": self.targets().iter().map(Targets::json).collect::<Vec<_>>(),
+            "targets": Ledger(&self.snapshot).json(),
             "carriers": self.snapshot.carriers_started,
             "retakes": self.snapshot.retakes,
             "hand_offs": self.snapshot.hand_offs,
         })
-    }
-
-    /// The ledger's rows; those of one name together, for there is one for each trial.
-    fn targets(&self) -> Vec<Targets> {
-        let mut targets = BTreeMap::<&str, Targets>::new();
-        for row in &self.snapshot.targets {
-            let name = row.symbol.as_deref().unwrap_or("?");
-            targets.entry(name).or_default().add(name, row);
-        }
-        targets.into_values().collect()
     }
 
     fn waits_table(&self) -> comfy_table::Table {
@@ -58,21 +48,6 @@ impl Report {
                 time(row.percentile(50)),
                 time(row.percentile(99)),
                 time(row.max()),
-            ]);
-        }
-        table
-    }
-
-    fn targets_table(&self) -> comfy_table::Table {
-        let mut table = table(&["target", "targets", "calls", "mean", "longest", "taken back"], 1);
-        for target in self.targets() {
-            table.add_row([
-                target.name.clone(),
-                count(target.targets),
-                count(target.calls),
-                time(target.mean()),
-                time(target.longest),
-                count(target.retakes),
             ]);
         }
         table
@@ -103,47 +78,7 @@ impl fmt::Display for Report {
         let goals = self.rows.iter().filter_map(Figures::met).count();
         writeln!(f, "goals: {} met, {} missed\n", goals - self.missed(), self.missed())?;
         writeln!(f, "Sortie's calls, as the runtime wrote them down:\n")?;
-        writeln!(f, "{}\n", self.targets_table())?;
-        writeln!(f, "carriers used: {}", self.snapshot.carriers_started)?;
-        writeln!(f, "retakes: {}", count(self.snapshot.retakes))?;
-        write!(f, "hand-offs: {}", count(self.snapshot.hand_offs))
-    }
-}
-
-/// The ledger's rows of one name.
-#[derive(Default)]
-struct Targets {
-    name: String,
-    targets: u64,
-    calls: u64,
-    total: Duration,
-    longest: Duration,
-    retakes: u64,
-}
-
-impl Targets {
-    fn add(&mut self, name: &str, row: &TargetRow) {
-        name.clone_into(&mut self.name);
-        self.targets += 1;
-        self.calls += row.calls;
-        self.total += row.total;
-        self.longest = self.longest.max(row.longest);
-        self.retakes += row.retakes;
-    }
-
-    fn mean(&self) -> Duration {
-        Duration::from_nanos((self.total.as_nanos() / u128::from(self.calls.max(1))) as u64)
-    }
-
-    fn json(&self) -> Value {
-        json!({
-            "name": self.name,
-            "targets": self.targets,
-            "calls": self.calls,
-            "mean_ns": ns(self.mean()),
-            "longest_ns": ns(self.longest),
-            "retakes": self.retakes,
-        })
+        write!(f, "{}", Ledger(&self.snapshot))
     }
 }
 

@@ -11,8 +11,8 @@
 //!    between a look at the word and an exchange that only one side can win
 //!    ([`crate::crossing::retake`]): if theirs wins, nothing has changed since the look, and what they
 //!    read is theirs. The carrier then finds its worker lost and forgets the pointer.
-//! 3. `current`: written by the carrier's own thread; others look, and follow it only as the census
-//!    of the shutdown says.
+//! 3. `current`: written by the carrier's own thread; others look, and follow it only as
+//!    [`crate::census`] says.
 //! 4. All other cells: the carrier's own thread.
 //!
 //! Carriers live in the runtime's arena until the runtime's memory is freed, so that a pointer to
@@ -58,8 +58,11 @@ pub(crate) struct Carrier {
     pub(crate) vitals: Vitals,
     /// Its task computes in native code, and its worker was taken. See [`crate::crossing::Burning`].
     pub(crate) burning: AtomicBool,
-    /// The monitor asks the task on this carrier to let others run.
+    /// The monitor asks the task on this carrier to let others run. Down again at the next pick.
     pub(crate) yield_flag: AtomicBool,
+    /// The task on this carrier came by a checkpoint while others that are pinned here were ready. Set by
+    /// the carrier, cleared by the monitor.
+    pub(crate) keeps_pinned: AtomicBool,
     /// Ready tasks that are pinned here.
     ring: UnsafeCell<VecDeque<TaskRef>>,
     /// Live tasks that are pinned here.
@@ -119,6 +122,7 @@ impl Carrier {
             vitals: Vitals::default(),
             burning: AtomicBool::new(false),
             yield_flag: AtomicBool::new(false),
+            keeps_pinned: AtomicBool::new(false),
             ring: UnsafeCell::new(VecDeque::new()),
             pinned: AtomicUsize::new(0),
             index,
@@ -285,7 +289,8 @@ impl Carrier {
     pub(crate) unsafe fn is_alone(&self) -> bool {
         let shared = self.shared();
         // SAFETY: by contract, and the closure stays here.
-        unsafe { self.with_worker(|worker| worker.queues.is_empty()) }.unwrap_or(true)
+        unsafe { self.with_worker(|worker| worker.queues.is_empty() && !worker.is_recalled()) }
+            .unwrap_or(true)
             // SAFETY: as above.
             && unsafe { self.with_ring(|ring| ring.is_empty()) }
             && shared.injector.is_empty()

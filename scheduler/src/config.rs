@@ -133,9 +133,14 @@ impl Config {
         self
     }
 
-    /// The most carriers, burst aside.
+    /// The most carriers, bursts aside.
     pub(crate) fn carrier_cap(&self) -> usize {
         self.max_carriers.unwrap_or_else(|| 512.max(4 * self.workers) + self.workers)
+    }
+
+    /// The most carriers, burst included.
+    pub(crate) fn burst_cap(&self) -> usize {
+        self.carrier_cap() + 4.max(self.carrier_cap() / 8)
     }
 
     pub(crate) fn check(&self) -> Result<(), StartError> {

@@ -162,7 +162,7 @@ impl Drop for Attachment {
         carrier.vitals.end();
         current::set_carrier(ptr::null());
         // ORDERING: Relaxed, the census lock orders it where it matters.
-        let _lock = self.shared.census.lock();
+        let _lock = self.shared.census.lock.lock();
         carrier.current.store(ptr::null_mut(), Ordering::Relaxed);
         self.shared.living.remove(&self.task);
         refuse(self.task.clone(), Refusal::ShutDown);

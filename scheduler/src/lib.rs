@@ -25,6 +25,7 @@ compile_error!(
 );
 
 mod carrier;
+mod census;
 mod config;
 pub mod crossing;
 mod fiber;

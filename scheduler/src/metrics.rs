@@ -28,6 +28,12 @@ pub(crate) enum Counter {
     Visits,
     /// Times that it left, or was not let in.
     VisitsEnded,
+    /// Times that the monitor asked a task to let others run.
+    YieldRequests,
+    /// Times that an extra worker was sent out.
+    Compensations,
+    /// Carriers started beyond the cap.
+    Bursts,
     /// Times that the monitor woke.
     MonitorTicks,
 }

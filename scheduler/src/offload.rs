@@ -18,7 +18,8 @@
 //! that every carrier looks at before it becomes a spare. INVARIANT(offload.matched): no job is in
 //! the queue while a spare sleeps that may serve it: the giver looks for a spare once more after it has queued the job,
 //! and the spare looks at the queue once more after it has become one; the lobby's lock orders the
-//! two. A carrier with live pinned tasks does not serve: they would wait behind the call.
+//! two. A carrier with live pinned tasks does not serve: they would wait behind the call. Only where no
+//! thread can be had at all the monitor makes it ([`Shared::press_spares`]).
 
 use crate::carrier::{Carrier, CarrierRef};
 use crate::fiber::Reason;
@@ -105,6 +106,28 @@ impl Shared {
     }
 }
 
+impl Shared {
+    /// No thread can be had for calls that wait for one: the spares make them, though they hold tasks.
+    #[cold]
+    pub(crate) fn press_spares(&self) {
+        while !self.offloaded.is_empty()
+            && let Some(spare) = self.lobby.take_spare(|_| true)
+        {
+            match self.offloaded.pop() {
+                Some(task) => spare.give_job(task),
+                None => {
+                    self.lobby.add_spare(spare);
+                    // Who sent it mail meanwhile has not found it there; the lobby's lock orders the two.
+                    if !spare.mailbox.is_empty() {
+                        self.summon(&spare);
+                    }
+                    self.look_again();
+                }
+            }
+        }
+    }
+}
+
 /// May this carrier make calls for others?
 fn may_serve(carrier: &CarrierRef) -> bool {
     carrier.pinned() == 0
@@ -112,9 +135,12 @@ fn may_serve(carrier: &CarrierRef) -> bool {
 
 /// Makes the calls that wait, on a carrier that is in its loop without a worker.
 pub(crate) fn serve(carrier: &Carrier) {
+    let queued = || {
+        let may = may_serve(&carrier.as_ref());
+        may.then(|| carrier.shared().offloaded.pop()).flatten()
+    };
     while !carrier.word.is_run()
-        && may_serve(&carrier.as_ref())
-        && let Some(task) = carrier.take_job().or_else(|| carrier.shared().offloaded.pop())
+        && let Some(task) = carrier.take_job().or_else(queued)
     {
         make_call(carrier, task);
     }

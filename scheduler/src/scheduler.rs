@@ -220,6 +220,10 @@ impl Scheduler {
             carriers_started: sum(Counter::CarriersStarted),
             carriers_ended: sum(Counter::CarriersEnded),
             saturations: sum(Counter::Saturations),
+            yield_requests: sum(Counter::YieldRequests),
+            compensations: sum(Counter::Compensations),
+            compensating: shared.extras.out(),
+            bursts: sum(Counter::Bursts),
             monitor_wakeups: sum(Counter::MonitorTicks),
             queued: shared.injector.len()
                 + shared.shown.iter().map(|shown| shown.queues.len()).sum::<usize>(),
@@ -344,11 +348,11 @@ pub fn sleep(duration: Duration) {
     wait::sleep(duration);
 }
 
-/// Takes an abort that somebody asked for.
+/// Takes an abort that somebody asked for, and lets others run if the monitor has asked for that.
+///
+/// A suspension point of a task. Keeps `errno`.
 pub fn checkpoint() {
-    if let Some((_, task)) = wait::managed() {
-        wait::raise_if_aborted(task);
-    }
+    wait::checkpoint();
 }
 
 /// The task that this thread's code belongs to, in managed or native code.
@@ -478,6 +482,14 @@ pub struct Stats {
     pub carriers_ended: u64,
     /// Times that work waited and no carrier could be had.
     pub saturations: u64,
+    /// Tasks that were asked to let others run: they had not switched for 10 ms while others waited.
+    pub yield_requests: u64,
+    /// Extra workers sent out so far, to stand in for one whose task does not switch.
+    pub compensations: u64,
+    /// Extra workers that are out now: so many more tasks than workers may be in managed code.
+    pub compensating: usize,
+    /// Carriers started beyond the cap, because everything stood still at it.
+    pub bursts: u64,
     /// Times that the monitor woke.
     pub monitor_wakeups: u64,
     /// Ready tasks on queues that any worker serves.

@@ -1,6 +1,7 @@
 //! What all threads of one runtime share, and the decisions that need more than one room.
 
 use crate::carrier::{Arena, Carrier, CarrierRef};
+use crate::census::Census;
 use crate::config::{Config, Observed, StartError};
 use crate::crossing::retake::Retaking;
 use crate::crossing::{Burning, Unproven};
@@ -8,6 +9,7 @@ use crate::fiber::Depot;
 use crate::gate::Gate;
 use crate::idle::{Lobby, Placed};
 use crate::metrics::{Counter, Counts};
+use crate::monitor::standstill::Crowds;
 use crate::park::Parker;
 use crate::queue::Injector;
 use crate::shutdown::{self, Report};
@@ -17,6 +19,7 @@ use crate::sync::{Arc, Mutex};
 use crate::task::TaskRef;
 use crate::task::living::Living;
 use crate::timer::Timers;
+use crate::worker::extra::Extras;
 use crate::worker::run::carrier_main;
 use crate::worker::{Shown, Worker, current};
 use crossbeam_utils::CachePadded;
@@ -56,8 +59,9 @@ pub(crate) struct Shared {
     /// Tasks whose native call is to be made by another thread, and no thread was there.
     pub(crate) offloaded: Injector,
     pub(crate) gate: CachePadded<Gate>,
-    /// What is to be seen of each worker, by its index.
+    /// What is to be seen of each worker, by its index; the extra ones come last.
     pub(crate) shown: Box<[Arc<CachePadded<Shown>>]>,
+    pub(crate) extras: Extras,
     pub(crate) timers: Timers,
     pub(crate) living: Living,
     pub(crate) fibers: Depot,
@@ -67,6 +71,8 @@ pub(crate) struct Shared {
     pub(crate) burning: Burning,
     /// Carriers that have a thread, foreign ones aside.
     pub(crate) threads: AtomicUsize,
+    /// How many there may be now: the cap, and more while everything stands still.
+    pub(crate) thread_limit: AtomicUsize,
     /// What is not counted by a worker.
     pub(crate) metrics: Counts,
     /// Threads that have left their loops and were not joined.
@@ -76,8 +82,8 @@ pub(crate) struct Shared {
     pub(crate) ending: Mutex<Option<Report>>,
     /// The thread that ends the runtime when one of its own tasks has asked for that.
     pub(crate) reaper: Mutex<Option<thread::JoinHandle<()>>>,
-    /// Held while a task is freed at the end, and by whoever reads of tasks on carriers then.
-    pub(crate) census: Mutex<()>,
+    /// Who asks which task is on which carrier.
+    pub(crate) census: Census,
     /// The last time that a carrier was wanted, none could be had.
     saturated: AtomicBool,
     /// Who waits for the runtime's tasks to end.
@@ -91,16 +97,23 @@ impl Shared {
         config.check()?;
         let shape = StackShape::fiber(config.stack_bytes).map_err(StartError::Stack)?;
         let lobby = Lobby::new();
-        let shown = (0..config.workers)
+        let mut extras = Vec::new();
+        let shown = (0..2 * config.workers)
             .map(|index| {
-                let worker = Worker::new(index);
+                let worker = Box::new(Worker::new(index));
                 let shown = worker.shown.clone();
-                // Nobody is in line yet, so the worker is idle.
-                let _ = lobby.put_idle(Box::new(worker));
+                if index < config.workers {
+                    // Nobody is in line yet, so the worker is idle.
+                    let _ = lobby.put_idle(worker);
+                } else {
+                    extras.push(worker);
+                }
                 shown
             })
             .collect();
         Ok(Shared {
+            extras: Extras::new(extras, config.workers),
+            thread_limit: AtomicUsize::new(config.carrier_cap()),
             config,
             start: Instant::now(),
             processors: thread::available_parallelism().map_or(1, usize::from),
@@ -124,7 +137,7 @@ impl Shared {
             monitor: Mutex::new(None),
             ending: Mutex::new(None),
             reaper: Mutex::new(None),
-            census: Mutex::new(()),
+            census: Census::default(),
             saturated: AtomicBool::new(false),
             closer: Parker::new(),
             stage: AtomicUsize::new(Stage::Open as usize),
@@ -280,10 +293,10 @@ impl Shared {
     }
 
     /// Is any task on a queue that any worker serves?
-    fn work_is_queued(&self) -> bool {
+    pub(crate) fn work_is_queued(&self) -> bool {
         !self.injector.is_empty()
             || !self.reentry.is_empty()
-            || self.shown.iter().any(|shown| !shown.queues.is_empty())
+            || self.queues().iter().any(|shown| !shown.queues.is_empty())
     }
 
     // ---- workers and carriers ----
@@ -291,8 +304,8 @@ impl Shared {
     /// Are so many workers at work that one more thread only waits for a processor?
     #[inline]
     pub(crate) fn is_crowded(&self) -> bool {
-        self.shown.len() > 2 * self.processors
-            && self.shown.len() - self.lobby.idle() > 2 * self.processors
+        self.config.workers > 2 * self.processors
+            && self.config.workers.saturating_sub(self.lobby.idle()) > 2 * self.processors
     }
 
     /// A worker is free and its carrier will not run it: it goes to whoever can use it.
@@ -300,24 +313,29 @@ impl Shared {
         if std::mem::take(&mut worker.searching) {
             self.lobby.stop_searching();
         }
+        if worker.is_extra() {
+            self.hand_on_extra(worker);
+            return;
+        }
         match self.lobby.place(worker, self.work_is_queued()) {
             Placed::Given(worker, carrier) => carrier.give(worker),
-            Placed::NoSpare(worker) => self.start_carrier_for(worker),
+            Placed::NoSpare(worker) => drop(self.start_carrier_for(worker)),
             Placed::Idle => self.look_again(),
         }
     }
 
     /// Starts a thread for a worker; if none can be had the worker goes to the idle ones, where a
-    /// carrier that comes back will find it, and its queued work stays stealable.
-    fn start_carrier_for(&self, worker: Box<Worker>) {
+    /// carrier that comes back will find it, and its queued work stays stealable. An extra one goes back.
+    /// True if there was one.
+    pub(crate) fn start_carrier_for(&self, worker: Box<Worker>) -> bool {
         let Err((worker, why)) = self.start_carrier(Some(worker)) else {
-            // ORDERING: Relaxed, it only keeps the event from being repeated.
-            self.saturated.store(false, Ordering::Relaxed);
-            return;
+            return true;
         };
         let mut worker = worker.expect("given back with the error");
         let was_searching = std::mem::take(&mut worker.searching);
-        if let Placed::Given(worker, carrier) = self.lobby.put_idle(worker) {
+        if worker.is_extra() {
+            self.take_back(worker);
+        } else if let Placed::Given(worker, carrier) = self.lobby.put_idle(worker) {
             carrier.give(worker);
         }
         if was_searching {
@@ -327,7 +345,17 @@ impl Shared {
         if self.lobby.spares() > 0 {
             self.look_again();
         }
-        // ORDERING: Relaxed, as above.
+        self.say_saturated(&why);
+        false
+    }
+
+    /// Work waits, and a carrier for it was refused: once until the next that was not.
+    fn say_saturated(&self, why: &std::io::Error) {
+        // Whoever asks in vain is not the last to do so: the monitor asks again.
+        if self.gate.is_closed() {
+            self.gate.kick();
+        }
+        // ORDERING: Relaxed, it only keeps the event from being repeated.
         if self.saturated.swap(true, Ordering::Relaxed) {
             return;
         }
@@ -338,15 +366,41 @@ impl Shared {
             target: "sortie::carrier",
             carriers,
             cap = self.config.carrier_cap(),
+            targets = %Crowds::new(self),
             %why,
             "saturated: work waits and no carrier can be had for it"
         );
     }
 
-    /// Starts a carrier without a worker, so that the next worker that is taken back finds a thread.
-    pub(crate) fn start_spare(&self) {
-        // Refused, there is none: the next one who needs a carrier will say so.
-        let _ = self.start_carrier(None);
+    /// Starts a carrier without a worker, so that the next worker that is taken back, or the next call
+    /// that is to be made elsewhere, finds a thread. False: there is none.
+    pub(crate) fn start_spare(&self) -> bool {
+        let refused = self.start_carrier(None).err();
+        if let Some((_, why)) = &refused
+            && !self.offloaded.is_empty()
+        {
+            self.say_saturated(why);
+        }
+        refused.is_none()
+    }
+
+    /// Was the last carrier that was wanted refused?
+    pub(crate) fn is_saturated(&self) -> bool {
+        // ORDERING: Relaxed, a look.
+        self.saturated.load(Ordering::Relaxed)
+    }
+
+    /// Would a burst not help where no carrier can be had?
+    pub(crate) fn is_beyond_bursts(&self) -> bool {
+        // ORDERING: Relaxed, a look.
+        let threads = self.threads.load(Ordering::Relaxed);
+        threads < self.config.carrier_cap() || threads >= self.config.burst_cap()
+    }
+
+    /// Are there more carriers than there may be in the long run?
+    pub(crate) fn is_beyond_cap(&self) -> bool {
+        // ORDERING: Relaxed, a look.
+        self.threads.load(Ordering::Relaxed) > self.config.carrier_cap()
     }
 
     /// Starts a thread, with a worker or as a spare.
@@ -358,12 +412,14 @@ impl Shared {
         worker: Option<Box<Worker>>,
     ) -> Result<(), (Option<Box<Worker>>, std::io::Error)> {
         // ORDERING: Relaxed, a count with a limit; the thread itself is what matters.
+        let limit = self.thread_limit.load(Ordering::Relaxed);
+        // ORDERING: Relaxed, as above.
         let room = self.threads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |threads| {
-            (threads < self.config.carrier_cap()).then_some(threads + 1)
+            (threads < limit).then_some(threads + 1)
         });
-        if room.is_err() {
+        let Ok(before) = room else {
             return Err((worker, std::io::Error::other("max_carriers is reached")));
-        }
+        };
         let carrier = self.arena.acquire(self, false);
         // SAFETY: `self` is inside an `Arc`: a `Shared` is made by `start` only.
         unsafe { Arc::increment_strong_count(self) };
@@ -387,8 +443,19 @@ impl Shared {
             Ok(thread) => {
                 *handle = Some(thread);
                 drop(handle);
+                // ORDERING: Relaxed, it publishes nothing.
+                self.saturated.store(false, Ordering::Relaxed);
                 self.metrics.add(Counter::CarriersStarted);
                 tracing::debug!(target: "sortie::carrier", carrier = carrier.index, "start");
+                if before >= self.config.carrier_cap() {
+                    self.metrics.add(Counter::Bursts);
+                    tracing::info!(
+                        target: "sortie::carrier",
+                        carriers = before + 1,
+                        cap = self.config.carrier_cap(),
+                        "burst: everything stands still at the cap, so one more carrier starts"
+                    );
+                }
                 Ok(())
             }
             Err(error) => {
@@ -409,9 +476,12 @@ impl Shared {
         if had_worker
             // SAFETY: this is the carrier's own thread, out of its loop.
             && let Some(worker) = unsafe { carrier.take_worker() }
-            && let Placed::Given(worker, first) = self.lobby.put_idle(worker)
         {
-            first.give(worker);
+            if worker.is_extra() {
+                self.take_back(worker);
+            } else if let Placed::Given(worker, first) = self.lobby.put_idle(worker) {
+                first.give(worker);
+            }
         }
         // SAFETY: as above.
         while let Some(task) = unsafe { carrier.with_ring(|ring| ring.pop_front()) } {
@@ -441,8 +511,8 @@ impl Shared {
     /// given to a carrier that ended before it took them in.
     pub(crate) fn recover(&self) {
         let gifts = self.arena.all().into_iter().filter_map(|carrier| carrier.take_gift());
-        for mut worker in self.lobby.close().into_iter().chain(gifts) {
-            self.fibers.give(worker.take_fibers());
+        for worker in self.lobby.close().into_iter().chain(gifts) {
+            self.dispose(worker);
         }
     }
 

@@ -210,7 +210,7 @@ fn terminate(shared: &Shared) -> Vec<Straggler> {
     // Who is in native code now must not come back to a worker.
     let away: Vec<_> =
         shared.arena.all().into_iter().map(|carrier| (carrier, carrier.word.load())).collect();
-    shared.retaking.take(&away, |_, mut worker| shared.fibers.give(worker.take_fibers()));
+    shared.retaking.take(&away, |_, worker| shared.dispose(worker));
     shared.recover();
     drain(shared);
     let grace = Instant::now() + GRACE;
@@ -281,7 +281,7 @@ fn call_all(shared: &Shared) {
 /// with the stage set, and a heavy fence behind that, a task that is still seen as `current` under
 /// the lock is not freed before the lock is left.
 fn census(shared: &Shared) -> Vec<Straggler> {
-    let _lock = shared.census.lock();
+    let _lock = shared.census.lock.lock();
     let mut stragglers: Vec<Straggler> = Vec::new();
     for carrier in shared.arena.all() {
         // ORDERING: Relaxed, after the heavy fence in `terminate`; pairs with the light fence in the

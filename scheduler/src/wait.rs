@@ -210,6 +210,46 @@ pub(crate) fn yield_now() -> bool {
     true
 }
 
+/// Takes an abort, and lets others run if the monitor has asked for that.
+#[inline]
+pub(crate) fn checkpoint() {
+    let Some((carrier, task)) = managed() else { return };
+    raise_if_aborted(task);
+    // ORDERING: Relaxed, the flag publishes nothing.
+    if carrier.yield_flag.load(Ordering::Relaxed) {
+        yield_as_asked();
+    } else if carrier.shared().gate.is_closed() {
+        keep_pinned(carrier);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn yield_as_asked() {
+    let errno = crossing::Errno::save();
+    if let Some((carrier, _)) = managed() {
+        // Also if nobody is there to run any more.
+        // ORDERING: Relaxed, as above.
+        carrier.yield_flag.store(false, Ordering::Relaxed);
+    }
+    yield_now();
+    errno.restore();
+}
+
+/// The monitor sleeps. It does not see the tasks that are pinned here, and would not ask for a yield.
+#[cold]
+#[inline(never)]
+fn keep_pinned(carrier: &Carrier) {
+    // SAFETY: this is the carrier's thread, in its task, and the closure stays in the ring.
+    if unsafe { carrier.with_ring(|ring| !ring.is_empty()) } {
+        let errno = crossing::Errno::save();
+        // ORDERING: Relaxed, the gate's word and its parker's token order what follows.
+        carrier.keeps_pinned.store(true, Ordering::Relaxed);
+        carrier.shared().gate.kick();
+        errno.restore();
+    }
+}
+
 /// Waits until `duration` has passed.
 pub(crate) fn sleep(duration: Duration) {
     let waiter = Waiter::new();

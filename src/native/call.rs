@@ -69,3 +69,17 @@ pub fn call_here<R>(target: &Target, f: impl FnOnce() -> R) -> R {
         None => general::call_here(target, profile, f),
     }
 }
+
+/// A call of a function that `pinvoke!` has declared: as [`call_here`], but for what its own
+/// declaration allows ([`Policy::offload`](super::Policy::offload)).
+///
+/// # Safety
+/// `f` may run, and end, on another thread if the target declares that.
+#[inline(always)]
+pub(super) unsafe fn call_declared<R>(target: &Target, f: impl FnOnce() -> R) -> R {
+    let profile = target.profile();
+    match Fast::<false>::prepare(profile) {
+        Some(fast) => fast.run(f),
+        None => general::call_declared(target, profile, f),
+    }
+}

@@ -4,6 +4,7 @@ use crate::target::Profile;
 use crate::target::{fp_env, ledger};
 use crate::task::local::{self, Local};
 use crate::transition::{self, TransitionError};
+use std::time::Instant;
 
 /// Runs `f` in managed code, called by native code that the current task has called.
 ///
@@ -84,6 +85,8 @@ fn enter<R>(local: &Local, f: impl FnOnce() -> R) -> Result<Option<R>, Transitio
     let profile = unsafe { Profile::of_word(sortie_scheduler::crossing::target()) };
     let page = ledger::page();
     let outer = page.map(|page| page.set_since(0));
+    // Of a timed call: what managed code takes, and the wait for a worker, are not the call's.
+    let start = outer.filter(|since| *since > 0).map(|_| Instant::now());
     let raw = local.set_raw(None);
     let _ = transition::call_in(local)?;
     if let Some((page, profile)) = page.zip(profile) {
@@ -103,6 +106,9 @@ fn enter<R>(local: &Local, f: impl FnOnce() -> R) -> Result<Option<R>, Transitio
         page.set_since(outer);
     }
     local.set_raw(raw);
+    if let Some(start) = start {
+        local.add_called_back(start.elapsed());
+    }
     let left = transition::back_in(local, profile);
     match result {
         Ok(value) => {

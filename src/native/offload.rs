@@ -6,8 +6,9 @@ use crate::target::ledger;
 use crate::target::row::Timing;
 use crate::task::local;
 use crate::transition;
-use sortie_scheduler::crossing::{Back, Errno};
+use sortie_scheduler::crossing::Errno;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
+use std::time::Duration;
 
 /// Runs `f`, which calls native code, on a thread that is there for such calls; the task is suspended
 /// until it has returned.
@@ -89,7 +90,7 @@ pub(super) unsafe fn call_unsend<R>(
         let result = catch_unwind(AssertUnwindSafe(f));
         let errno = Errno::save();
         if let Some(timing) = timing {
-            timing.end().record(Back::HandedOver);
+            timing.end(Duration::ZERO).record_offloaded();
         }
         *outcome = Some((result, errno));
     };

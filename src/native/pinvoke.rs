@@ -13,6 +13,17 @@ mod symbol;
 
 pub use self::symbol::{Origin, Symbol, TargetList, collect, load};
 
+/// A call of a function that the macro has declared.
+///
+/// # Safety
+/// `f` may run, and end, on another thread if the target's declaration says so.
+#[doc(hidden)]
+#[inline(always)]
+pub unsafe fn call<R>(target: &crate::native::Target, f: impl FnOnce() -> R) -> R {
+    // SAFETY: passed on.
+    unsafe { super::call::call_declared(target, f) }
+}
+
 /// Declares functions of native libraries, to be called like Rust functions and known to the runtime as native calls.
 ///
 /// ```

@@ -44,6 +44,14 @@ pub struct Snapshot {
     pub reentries: u64,
     /// Times that work began to wait because no carrier could be had.
     pub saturations: u64,
+    /// Tasks that were asked to let others run: they had not switched for 10 ms while others waited.
+    pub yield_requests: u64,
+    /// Extra workers sent out so far, to stand in for one whose task does not switch.
+    pub compensations: u64,
+    /// Extra workers that are out now: so many more tasks than workers may be in managed code.
+    pub compensating: usize,
+    /// Carriers started beyond the cap, because everything stood still at it.
+    pub bursts: u64,
     /// Times that the monitor woke.
     pub monitor_wakeups: u64,
     /// Usable bytes of a task's stack.
@@ -76,6 +84,10 @@ impl Snapshot {
             hand_offs: stats.hand_offs,
             reentries: stats.reentries,
             saturations: stats.saturations,
+            yield_requests: stats.yield_requests,
+            compensations: stats.compensations,
+            compensating: stats.compensating,
+            bursts: stats.bursts,
             monitor_wakeups: stats.monitor_wakeups,
             stack_bytes: stats.stack_bytes,
             stacks_out: stats.stacks.stacks_out,

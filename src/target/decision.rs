@@ -131,9 +131,9 @@ impl Decision {
         self.action() == Action::Denied
     }
 
-    /// Is it likely enough that the call blocks?
-    pub(crate) fn may_block(self) -> bool {
-        matches!(self.action(), Action::HandOver | Action::Unproven)
+    /// Is it likely enough that the call takes long, waiting or computing?
+    pub(crate) fn may_last(self) -> bool {
+        self.is_timed()
     }
 
     /// May the call be made by another thread, if the user asks for that?

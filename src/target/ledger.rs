@@ -172,7 +172,8 @@ pub struct TargetRow {
     pub calls: u64,
     /// Calls whose time is known.
     pub timed: u64,
-    /// Half of the calls took no longer, from the leave to the return, waiting for a worker aside.
+    /// Half of the calls took no longer, from the leave to the return, callbacks and waits for a worker
+    /// aside; a quarter too much at most.
     pub p50: Duration,
     /// 99 of 100 calls took no longer.
     pub p99: Duration,
@@ -188,6 +189,8 @@ pub struct TargetRow {
     pub retakes: u64,
     /// Calls before which the worker was handed over.
     pub hand_offs: u64,
+    /// Calls that another thread made for their task, which was suspended.
+    pub offloads: u64,
     /// Times that managed code was called back.
     pub callbacks: u64,
     /// Calls under way.
@@ -217,6 +220,7 @@ impl TargetRow {
             burned: 0,
             retakes: 0,
             hand_offs: 0,
+            offloads: 0,
             callbacks: 0,
             running: 0,
             longest_running: None,
@@ -232,6 +236,7 @@ impl TargetRow {
         self.burned += get(&row.burned);
         self.retakes += get(&row.retakes);
         self.hand_offs += get(&row.hand_offs);
+        self.offloads += get(&row.offloads);
         self.callbacks += get(&row.callbacks);
     }
 

@@ -214,6 +214,11 @@ impl Target {
         profile
     }
 
+    /// Does the declaration itself say that calls may be made by other threads?
+    pub(crate) fn declares_offload(&self) -> bool {
+        self.policy.is_some_and(|policy| policy.offload)
+    }
+
     /// The function's class: the one that is pinned by a policy, or what was learned from calls so far, in
     /// all runtimes of the process.
     ///

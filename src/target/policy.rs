@@ -161,9 +161,12 @@ impl Policy {
         self
     }
 
-    /// Calls may run on another thread than the task's, where the way of calling allows that
-    /// ([`native::call`](crate::native::call()), whose closure is `Send`; never
-    /// [`call_here`](crate::native::call_here)).
+    /// Calls of a function that [`pinvoke!`](crate::pinvoke) declares may run on another thread than the
+    /// task's, if others would wait for it: as by [`native::offload`](crate::native::offload()).
+    ///
+    /// It counts where it stands in the declaration, by whose `unsafe` the author answers for it; set
+    /// anywhere else it changes nothing. Closures that are `Send` ([`native::call`](crate::native::call()))
+    /// need no policy for this, and others ([`call_here`](crate::native::call_here)) stay in any case.
     ///
     /// ```
     /// use sortie::native::Policy;

@@ -41,6 +41,7 @@ pub(crate) struct Row {
     pub(super) burned: AtomicU64,
     pub(super) retakes: AtomicU64,
     pub(super) hand_offs: AtomicU64,
+    pub(super) offloads: AtomicU64,
     pub(super) callbacks: AtomicU64,
 }
 
@@ -110,13 +111,18 @@ impl Timing {
     }
 
     /// The call has returned, and its task is still on the same carrier: what is known of it.
-    pub(crate) fn end(self) -> Ended {
+    ///
+    /// `called_back`: how long managed code ran in between.
+    pub(crate) fn end(self, called_back: Duration) -> Ended {
         if let Some(page) = ledger::page() {
             page.set_since(self.outer);
         }
-        let took = self.start.map(|start| start.wall.elapsed());
+        let took = self.start.map(|start| start.wall.elapsed().saturating_sub(called_back));
         let kind = match (took, self.start.and_then(|start| start.usage)) {
-            (Some(took), Some(before)) if took >= LONG => before.since(took),
+            // With callbacks in between the thread's figures are not the call's.
+            (Some(took), Some(before)) if took >= LONG && called_back.is_zero() => {
+                before.since(took)
+            }
             _ => Kind::Timed,
         };
         Ended { profile: self.profile, took, kind }
@@ -135,6 +141,14 @@ impl Ended {
     /// A call that nobody timed.
     pub(crate) fn untimed(profile: &'static Profile) -> Ended {
         Ended { profile, took: None, kind: Kind::Timed }
+    }
+
+    /// Writes a call down that another thread has made for its task.
+    pub(crate) fn record_offloaded(self) {
+        if let Some(page) = ledger::page() {
+            add(&page.row(self.profile).offloads, 1);
+        }
+        self.record(Back::Kept);
     }
 
     /// Managed code was called back from a raw call.
@@ -194,6 +208,7 @@ impl Row {
             burned: zero(),
             retakes: zero(),
             hand_offs: zero(),
+            offloads: zero(),
             callbacks: zero(),
         }
     }

@@ -10,6 +10,7 @@ use crate::target::row::Timing;
 use crate::transition::Layers;
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
+use std::time::Duration;
 
 /// See the module.
 pub(crate) struct Local {
@@ -20,6 +21,8 @@ pub(crate) struct Local {
     raw: Cell<Option<Timing>>,
     /// The task's floating-point environment, while it is in native code that may change it.
     fp_env: Cell<Option<Environment>>,
+    /// How long callbacks of the native call on top took so far, if it is timed.
+    called_back: Cell<Duration>,
     /// What a callback caught and the matching `enter` raises again.
     pending: Cell<Option<Box<dyn Any + Send>>>,
 }
@@ -31,6 +34,7 @@ impl Local {
             direct: Cell::new(None),
             raw: Cell::new(None),
             fp_env: Cell::new(None),
+            called_back: Cell::new(Duration::ZERO),
             pending: Cell::new(None),
         }
     }
@@ -77,6 +81,16 @@ impl Local {
     /// The environment that a callback is to run in; returns what was said before.
     pub(crate) fn set_fp_env(&self, environment: Option<Environment>) -> Option<Environment> {
         self.fp_env.replace(environment)
+    }
+
+    /// How long callbacks of the call on top took; returns what was said before.
+    pub(crate) fn set_called_back(&self, took: Duration) -> Duration {
+        self.called_back.replace(took)
+    }
+
+    /// A callback of the call on top took so long.
+    pub(crate) fn add_called_back(&self, took: Duration) {
+        self.called_back.set(self.called_back.get() + took);
     }
 
     /// Keeps a panic for the matching `enter`.

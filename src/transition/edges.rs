@@ -14,6 +14,7 @@ use crate::target::row::Timing;
 use crate::task::local::{self, Local};
 use sortie_scheduler::crossing::{self, Back, Exit};
 use std::any::Any;
+use std::time::Duration;
 
 /// The current task is about to call the native function at address `target`.
 ///
@@ -73,7 +74,7 @@ pub fn leave(target: usize) -> Result<(), TransitionError> {
 /// Raises the panic that a [`callback`](crate::native::callback) of this call kept.
 pub fn enter() -> Result<(), TransitionError> {
     let kept = local::with(|local| {
-        let ended = local.set_raw(None).map(Timing::end);
+        let ended = local.set_raw(None).map(|timing| timing.end(Duration::ZERO));
         let back = back(local)?;
         ended.inspect(|ended| ended.record(back));
         Ok(local.take_panic())
@@ -95,7 +96,7 @@ pub fn enter() -> Result<(), TransitionError> {
 pub fn reverse_enter() -> Result<(), TransitionError> {
     local::with(|local| {
         // What a raw call took is not known with callbacks in it.
-        let ended = local.set_raw(None).map(Timing::end);
+        let ended = local.set_raw(None).map(|timing| timing.end(Duration::ZERO));
         call_in(local).map(drop).inspect(|()| {
             ended.inspect(|ended| ended.record_callback());
         })

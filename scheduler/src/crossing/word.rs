@@ -103,6 +103,16 @@ impl Snapshot {
         self.0 / EPOCH
     }
 
+    /// The whole state: it changes with each step of the carrier.
+    pub(crate) fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// Is the carrier in a native call that keeps its worker?
+    pub(crate) fn is_kept(self) -> bool {
+        self.0 & PHASE == KEPT
+    }
+
     pub(crate) fn is_spare(self) -> bool {
         self.0 & PHASE == SPARE
     }

@@ -170,6 +170,23 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
         self.settle(&mut inner, worker)
     }
 
+    /// A worker that is never idle: to the first in line, else, if `queued` work waits, to a spare.
+    ///
+    /// # Errors
+    /// The worker: nobody is there for it.
+    pub(crate) fn lend(&self, worker: W, queued: bool) -> Result<(W, C), W> {
+        let mut inner = self.inner.lock();
+        let carrier = match inner.line.pop_front() {
+            None if queued && !inner.closed => inner.spares.pop(),
+            first => first,
+        };
+        self.count(&inner);
+        match carrier {
+            Some(carrier) => Ok((worker, carrier)),
+            None => Err(worker),
+        }
+    }
+
     /// A worker goes to the first in line or to the idle ones.
     pub(crate) fn put_idle(&self, worker: W) -> Placed<W, C> {
         self.settle(&mut self.inner.lock(), worker)

@@ -180,12 +180,13 @@ fn may_take(shared: &Shared, sight: &Sight, now: Instant) -> bool {
         Use::Waited => return true,
         // With more workers than processors some thread always waits for one: its worker is of more use
         // to those that run.
-        Use::Unclear if shared.shown.len() > shared.processors => return true,
+        Use::Unclear if shared.config.workers > shared.processors => return true,
         Use::Unclear | Use::Computed => {}
     }
     // No worker is idle, so each of them computes, or its carrier does.
     let unproven = usize::from(shared.unproven.carrier().is_some());
-    let computing = shared.shown.len() + shared.burning.count() + unproven;
+    let workers = shared.config.workers + shared.extras.out();
+    let computing = workers + shared.burning.count() + unproven;
     let may = match computing.cmp(&shared.processors) {
         std::cmp::Ordering::Less => true,
         std::cmp::Ordering::Equal => sight.age(now) >= BURN_LIMIT,

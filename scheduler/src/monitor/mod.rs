@@ -14,7 +14,8 @@
 //! | situation | next look |
 //! |---|---|
 //! | a carrier is in native code, and work waits | 20 us later for a credit, else 2.5 ms |
-//! | work waits, but nobody is in native code | 2.5 ms later: a leaver kicks earlier |
+//! | work waits, or a call for a thread to make it, but nobody is in native code | 2.5 ms later: a leaver kicks earlier |
+//! | a task keeps others that are pinned to its carrier | 2.5 ms later |
 //! | no work waits | 2.5 ms later, twice: who queues work behind a native call kicks earlier |
 //! | still none | none, but for the next timer: the gate is closed |
 //!
@@ -23,8 +24,12 @@
 //! Must not: run tasks, hold a lock while it calls others, take what nobody needs.
 
 mod calls;
+mod runaway;
+pub(crate) mod standstill;
 
 use self::calls::Calls;
+use self::runaway::Runaways;
+use self::standstill::Standstill;
 use crate::metrics::Counter;
 use crate::shared::Shared;
 use crate::sync::Arc;
@@ -37,13 +42,18 @@ const QUIET_NAPS: u32 = 2;
 /// The monitor's thread.
 pub(crate) fn main(shared: &Arc<Shared>) {
     sharpen_timers();
-    let mut calls = Calls::new(shared);
+    let mut watch = Watch {
+        calls: Calls::new(shared),
+        runaways: Runaways::new(shared),
+        standstill: Standstill::new(Instant::now()),
+        looked: Instant::now(),
+    };
     let mut purse = Purse::new();
     let mut naps = 0;
     while !shared.is_stopping() {
         let now = Instant::now();
         let due = shared.timers.fire(now);
-        let look = look(shared, &mut calls, now);
+        let look = watch.look(shared, now);
         if !matches!(look, Look::Quiet) {
             naps = 0;
         }
@@ -67,7 +77,11 @@ pub(crate) fn main(shared: &Arc<Shared>) {
             Look::Quiet => {
                 let closed = shared.gate.close();
                 // The second look: see the gate's protocol.
-                if shared.work_waits() || shared.timers.next() != due || shared.is_stopping() {
+                if shared.work_waits()
+                    || !shared.offloaded.is_empty()
+                    || shared.timers.next() != due
+                    || shared.is_stopping()
+                {
                     shared.gate.open();
                     continue;
                 }
@@ -102,20 +116,60 @@ enum Look {
     Quiet,
 }
 
-fn look(shared: &Shared, calls: &mut Calls, now: Instant) -> Look {
-    if !shared.work_waits() {
-        calls.forget();
-        return Look::Quiet;
-    }
-    calls.look_at_unproven(shared, now);
-    if shared.lobby.idle() > 0 {
-        // Nothing needs to be taken, but somebody to run what waits.
-        if shared.lobby.searching() == 0 {
-            shared.rouse();
+/// What the monitor remembers from look to look.
+struct Watch {
+    calls: Calls,
+    runaways: Runaways,
+    standstill: Standstill,
+    /// When the latter two were asked last: they have time.
+    looked: Instant,
+}
+
+impl Watch {
+    fn look(&mut self, shared: &Shared, now: Instant) -> Look {
+        let calls_wait = !shared.offloaded.is_empty();
+        if calls_wait
+            && !shared.give_queued_job()
+            && shared.is_saturated()
+            && !shared.start_spare()
+            && shared.is_beyond_bursts()
+        {
+            shared.press_spares();
         }
-        return Look::Waiting;
+        if !shared.work_waits() {
+            self.calls.forget();
+            if calls_wait {
+                self.standstill.look(shared, now);
+                return Look::Waiting;
+            }
+            self.standstill.forget(shared, now);
+            let is_needed = self.runaways.look_at_pinned(shared, now);
+            return if is_needed { Look::Waiting } else { Look::Quiet };
+        }
+        self.calls.look_at_unproven(shared, now);
+        let is_due = now.saturating_duration_since(self.looked) >= NAP / 2;
+        if is_due {
+            self.looked = now;
+        }
+        let mut look = Look::Waiting;
+        if shared.lobby.idle() > 0 {
+            // Nothing needs to be taken, but somebody to run what waits.
+            if shared.lobby.searching() == 0 {
+                shared.rouse();
+            }
+        } else {
+            if self.calls.look(shared, now) {
+                look = Look::Native;
+            }
+            if is_due {
+                self.runaways.look(shared, now);
+            }
+        }
+        if is_due {
+            self.standstill.look(shared, now);
+        }
+        look
     }
-    if calls.look(shared, now) { Look::Native } else { Look::Waiting }
 }
 
 /// What the monitor may spend: see the module.

@@ -5,15 +5,19 @@
 //! - `current.rs`: which carrier is this thread? The crate's one door to thread-local storage.
 //! - `run.rs`: the loop of a carrier: pick, resume, settle. `pick.rs`: which task is next.
 //!   `without.rs`: how a carrier gives its worker away, and gets one again.
+//! - `extra.rs`: workers that stand in for one whose task does not switch.
 //!
 //! N workers exist, from the start of a runtime to its end. Who owns one may run tasks; who does
-//! not may not: that is how at most N carriers are in managed code.
+//! not may not: that is how at most N carriers are in managed code, and as many more as extra
+//! workers are out, which are counted.
 
 pub(crate) mod current;
+pub(crate) mod extra;
 mod pick;
 pub(crate) mod run;
 pub(crate) mod without;
 
+use self::extra::Run;
 use crate::carrier::{Carrier, CarrierRef};
 use crate::fiber::Fiber;
 use crate::metrics::{Counter, WorkerMetrics};
@@ -37,6 +41,22 @@ pub(crate) struct Shown {
     holder: AtomicPtr<Carrier>,
     /// Picks so far, for who looks whether the worker gets on.
     picks: AtomicU32,
+    /// How often the worker came to a carrier.
+    arrivals: AtomicU32,
+}
+
+/// A moment in a worker's life: another after each pick, and after each change of hands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Turn {
+    picks: u32,
+    arrivals: u32,
+}
+
+impl Turn {
+    /// A number that changes with it.
+    pub(crate) fn sum(self) -> u64 {
+        u64::from(self.picks) + u64::from(self.arrivals)
+    }
 }
 
 impl Shown {
@@ -46,11 +66,18 @@ impl Shown {
             metrics: WorkerMetrics::default(),
             holder: AtomicPtr::new(ptr::null_mut()),
             picks: AtomicU32::new(0),
+            arrivals: AtomicU32::new(0),
         }
     }
 
     /// By the worker's owner.
     pub(crate) fn set_holder(&self, carrier: *const Carrier) {
+        if !carrier.is_null() {
+            // ORDERING: Relaxed, for those who look; the owner alone writes.
+            let arrivals = self.arrivals.load(Ordering::Relaxed).wrapping_add(1);
+            // ORDERING: Relaxed, as above.
+            self.arrivals.store(arrivals, Ordering::Relaxed);
+        }
         // ORDERING(worker.holder): Release, pairs with the Acquire in `holder`.
         self.holder.store(carrier.cast_mut(), Ordering::Release);
     }
@@ -63,10 +90,12 @@ impl Shown {
         Some(unsafe { holder.as_ref() }.as_ref())
     }
 
-    /// How often a task was picked.
-    pub(crate) fn picks(&self) -> u32 {
+    /// Whether it changes tells if the worker gets on.
+    pub(crate) fn turn(&self) -> Turn {
         // ORDERING: Relaxed, a look.
-        self.picks.load(Ordering::Relaxed)
+        let picks = self.picks.load(Ordering::Relaxed);
+        // ORDERING: Relaxed, a look.
+        Turn { picks, arrivals: self.arrivals.load(Ordering::Relaxed) }
     }
 }
 
@@ -84,6 +113,8 @@ pub(crate) struct Worker {
     pub(crate) searching: bool,
     /// It was given away for the time of a native call, and its carrier has not been idle since.
     pub(crate) handed_off: bool,
+    /// Of an extra worker, the runs that it is bound to. See `extra.rs`.
+    stands_in_for: Vec<Run>,
     #[expect(clippy::vec_box, reason = "a fiber is handed on as the box it is")]
     fibers: Vec<Box<Fiber>>,
     ids: Range<u64>,
@@ -102,6 +133,7 @@ impl Worker {
             tenure: 0,
             searching: false,
             handed_off: false,
+            stands_in_for: Vec::new(),
             fibers: Vec::with_capacity(WARM_FIBERS),
             ids: 0..0,
             random: 0x9E37_79B9 ^ (index as u32).wrapping_mul(0x85EB_CA6B) | 1,

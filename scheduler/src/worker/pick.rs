@@ -30,9 +30,10 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
     let (tick, tenure) = unsafe {
         carrier.with_worker(|worker| {
             worker.tenure = worker.tenure.saturating_add(1);
-            (worker.next_tick(), worker.tenure)
+            // An extra worker that is not wanted any more has no next task.
+            (!worker.is_recalled()).then(|| (worker.next_tick(), worker.tenure))
         })
-    }?;
+    }??;
     if tenure == 1
         && let Some(task) = first(carrier, tick)
     {
@@ -121,7 +122,7 @@ fn search(carrier: &Carrier) -> Option<TaskRef> {
         carrier.with_worker(|worker| {
             if !worker.searching {
                 // Half of the workers searching are enough to find what there is.
-                if 2 * shared.lobby.searching() >= shared.shown.len() {
+                if 2 * shared.lobby.searching() >= shared.config.workers {
                     return None;
                 }
                 worker.searching = true;
@@ -141,12 +142,12 @@ fn search(carrier: &Carrier) -> Option<TaskRef> {
 
 /// From each other worker once, beginning anywhere.
 fn steal(shared: &Shared, worker: &mut Worker) -> Option<TaskRef> {
-    let workers = shared.shown.len();
-    let start = worker.random_below(workers);
-    (0..workers)
-        .map(|offset| (start + offset) % workers)
+    let queues = shared.queues();
+    let start = worker.random_below(queues.len());
+    (0..queues.len())
+        .map(|offset| (start + offset) % queues.len())
         .filter(|index| *index != worker.index)
-        .find_map(|index| worker.queues.steal_from(&shared.shown[index].queues))
+        .find_map(|index| worker.queues.steal_from(&queues[index].queues))
 }
 
 /// The carrier's worker has work. If it was the last to search, the search passes on: what was

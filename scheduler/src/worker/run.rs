@@ -70,6 +70,11 @@ fn stays_for_tasks(carrier: &Carrier) -> bool {
 /// Runs a task until it gives the carrier back.
 fn run(carrier: &Carrier, task: TaskRef) {
     found_work(carrier);
+    // ORDERING: Relaxed, the flag publishes nothing; it was meant for the task before.
+    if carrier.yield_flag.load(Ordering::Relaxed) {
+        // ORDERING: Relaxed, as above.
+        carrier.yield_flag.store(false, Ordering::Relaxed);
+    }
     let Some(mut fiber) = task.fiber.get().or_else(|| start(carrier, &task)) else { return };
     // Around `current`: a subscriber that waits in here stands on the loop's stack, not the task's.
     let span = (!task.span.is_none()).then(|| task.span.enter());
@@ -81,7 +86,7 @@ fn run(carrier: &Carrier, task: TaskRef) {
     // is queued where it may run: pinned ones with their carrier, others only if `migrating` was
     // promised.
     let reason = unsafe { fiber.resume() };
-    // ORDERING: Relaxed, before the look at the stage in `finish`; see `shutdown::census`.
+    // ORDERING: Relaxed, before the light fence in `finish`; see `crate::census`.
     carrier.current.store(ptr::null_mut(), Ordering::Relaxed);
     drop(span);
     settle(carrier, task, reason);
@@ -181,7 +186,8 @@ fn finish(carrier: &Carrier, task: TaskRef) {
     let fiber = unsafe { Box::from_raw(fiber.as_ptr()) };
     shared.living.remove(&task);
     light();
-    let census = shared.is_closing().then(|| shared.census.lock());
+    let census =
+        (shared.census.is_asked() || shared.is_closing()).then(|| shared.census.lock.lock());
     drop(task);
     drop(census);
     let surplus = if carrier.word.is_run() {

@@ -25,7 +25,8 @@ const SPARE_LINGER: Duration = Duration::from_secs(10);
 pub(super) fn is_due_to_cede(carrier: &Carrier) -> bool {
     carrier.shared().lobby.in_line() > 0
         // SAFETY: this is the carrier's thread, in its loop: the word says `RUN`.
-        && unsafe { carrier.with_worker(|worker| worker.tenure > TENURE) } == Some(true)
+        && unsafe { carrier.with_worker(|worker| worker.tenure > TENURE && !worker.is_recalled()) }
+            == Some(true)
 }
 
 /// Gives the worker to the first in line. The carrier follows at the end of the line if it has
@@ -58,8 +59,8 @@ pub(super) fn cede(carrier: &Carrier) -> bool {
     true
 }
 
-/// Nothing to do: the worker goes to the line or to the idle ones, the carrier to the spares.
-/// False: it is to end.
+/// Nothing to do: the worker goes to the line or to the idle ones, an extra one back if nobody wants it,
+/// and the carrier to the spares. False: it is to end.
 pub(super) fn retire(carrier: &Carrier) -> bool {
     stop_searching(carrier);
     tracing::trace!(target: "sortie::carrier", carrier = carrier.index, "idle");
@@ -67,7 +68,12 @@ pub(super) fn retire(carrier: &Carrier) -> bool {
     // SAFETY: this is the carrier's thread, in its loop, and the word says `SPARE`.
     let Some(mut worker) = (unsafe { carrier.take_worker() }) else { return true };
     let was_handed_off = std::mem::take(&mut worker.handed_off);
-    if let Placed::Given(worker, first) = carrier.shared().lobby.retire(worker, carrier.as_ref()) {
+    if worker.is_extra() {
+        carrier.shared().lobby.add_spare(carrier.as_ref());
+        carrier.shared().hand_on(worker);
+    } else if let Placed::Given(worker, first) =
+        carrier.shared().lobby.retire(worker, carrier.as_ref())
+    {
         first.give(worker);
     }
     sleep_as_spare(carrier, was_handed_off)
@@ -120,6 +126,12 @@ fn sleep_as_spare(carrier: &Carrier, hot: bool) -> bool {
     {
         return true;
     }
+    if shared.is_beyond_cap()
+        && carrier.pinned() == 0
+        && shared.lobby.leave_spares(carrier.as_ref())
+    {
+        return is_needed_after_all(carrier);
+    }
     if hot {
         stay_hot(carrier);
     }
@@ -148,11 +160,32 @@ fn sleep_as_spare(carrier: &Carrier, hot: bool) -> bool {
     }
 }
 
+/// One carrier more than there may be is none of the spares any more, and about to end. Did anybody
+/// count on it meanwhile?
+#[cold]
+fn is_needed_after_all(carrier: &Carrier) -> bool {
+    let shared = carrier.shared();
+    // ORDERING(idle.counters): SeqCst, between leaving the spares and the look at the queues; pairs
+    // with the fence between push and look in `Shared::after_queueing`.
+    fence(Ordering::SeqCst);
+    if !shared.offloaded.is_empty() {
+        return true;
+    }
+    if !shared.work_waits() {
+        return false;
+    }
+    let Some(worker) = shared.lobby.take_idle() else { return false };
+    // SAFETY: this is the carrier's thread, in its loop, without a worker.
+    unsafe { carrier.put_worker(worker) };
+    true
+}
+
 /// A spare that was at work just now looks out for more before it sleeps: to be woken takes 6 us and
 /// more. One at a time, and only where a processor is free for it.
 fn stay_hot(carrier: &Carrier) {
     let shared = carrier.shared();
-    let active = shared.shown.len().saturating_sub(shared.lobby.idle());
+    let workers = shared.config.workers + shared.extras.out();
+    let active = workers.saturating_sub(shared.lobby.idle());
     // ORDERING: Relaxed, the flag publishes nothing.
     if active >= shared.processors || shared.has_hot_spare.swap(true, Ordering::Relaxed) {
         return;

@@ -11,6 +11,7 @@ use crate::target::{Profile, fp_env};
 use crate::task::local;
 use crate::transition::{self, TransitionError};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 /// [`native::call`](crate::native::call()).
 #[inline(never)]
@@ -24,8 +25,29 @@ pub(super) fn call<R: Send>(
     }
     if is_announced() {
         let decision = profile.decide();
-        if decision.may_block() && sortie_scheduler::blocks_others() {
+        if decision.may_last() && sortie_scheduler::blocks_others() {
             return offload::call(target, profile, f);
+        }
+    }
+    call_on_this_thread(target, profile, f)
+}
+
+/// A call of a function that `pinvoke!` has declared.
+#[inline(never)]
+pub(super) fn call_declared<R>(
+    target: &Target,
+    profile: &'static Profile,
+    f: impl FnOnce() -> R,
+) -> R {
+    if let Some(fast) = Fast::<true>::prepare(profile) {
+        return fast.run(f);
+    }
+    if target.declares_offload() && is_announced() {
+        let decision = profile.decide();
+        if decision.may_last() && sortie_scheduler::blocks_others() {
+            // SAFETY: the closure calls the function with arguments that are plain values of C, and the
+            // author of its `unsafe extern` block has declared that calls may be made by other threads.
+            return unsafe { offload::call_unsend(target, profile, f) };
         }
     }
     call_on_this_thread(target, profile, f)
@@ -36,14 +58,6 @@ pub(super) fn call<R: Send>(
 pub(super) fn call_here<R>(target: &Target, profile: &'static Profile, f: impl FnOnce() -> R) -> R {
     if let Some(fast) = Fast::<true>::prepare(profile) {
         return fast.run(f);
-    }
-    if is_announced() {
-        let decision = profile.decide();
-        if decision.may_block() && decision.may_offload() && sortie_scheduler::blocks_others() {
-            // SAFETY: the policy's author has said that calls of this function, whose closure this is,
-            // may run on another thread.
-            return unsafe { offload::call_unsend(target, profile, f) };
-        }
     }
     call_on_this_thread(target, profile, f)
 }
@@ -81,6 +95,7 @@ fn announced<R>(
     let environment = restores.then(fp_env::save);
     let (result, kept) = local::with(|local| {
         let outer = local.set_fp_env(environment);
+        let called_back = local.set_called_back(Duration::ZERO);
         // Before the call: making a row may allocate, which may touch `errno`.
         let timing = ledger::page().map(|page| Timing::begin(page, profile, decision.is_timed()));
         if let Err(error) = transition::out(local, profile.address(), profile, decision.exit()) {
@@ -94,7 +109,8 @@ fn announced<R>(
             unsafe { sortie_scheduler::on_carrier_stack(call) }
         };
         local.set_fp_env(outer);
-        let ended = timing.map(Timing::end);
+        let called_back = local.set_called_back(called_back);
+        let ended = timing.map(|timing| timing.end(called_back));
         match transition::back(local) {
             Ok(back) => {
                 ended.inspect(|ended| ended.record(back));

@@ -200,11 +200,13 @@ macro_rules! __pinvoke {
                     unsafe extern "C" fn($($type),*) $(-> $return)?,
                 >(address)
             };
-            $crate::native::call_here(targets::$name.target(), move || {
+            // SAFETY: what the closure takes along are arguments of C; whether they may go to another thread
+            // the author of the block says by the function's policy.
+            unsafe { $crate::native::pinvoke::call(targets::$name.target(), move || {
                 // SAFETY: the author of the block has declared the function safe for all arguments, or it is unsafe to
                 // call and the caller keeps its contract. Its library is never unloaded.
-                unsafe { function($($argument),*) }
-            })
+                function($($argument),*)
+            }) }
         }
     };
 

@@ -102,9 +102,7 @@ async fn nap_beside(ops: u64) -> (Duration, u64, f64) {
     let (before, start) = (chunks(), Instant::now());
     let naps: Vec<JoinHandle<u64>> = (0..ops)
         .map(|_| {
-            tokio::spawn(async {
-                spawn_blocking(|| NAP(NAP_NS)).await.expect("the call ends")
-            })
+            tokio::spawn(async { spawn_blocking(|| NAP(NAP_NS)).await.expect("the call ends") })
         })
         .collect();
     let mut slept = 0;

@@ -27,7 +27,10 @@ pub(crate) const WORKLOAD: Workload = Workload {
                  tasks per worker",
     ops: 4_000_000,
     unit: |workers| 2 * workers as u64,
-    contenders: &[Contender { peer: Peer::Sortie, start: |setup| Ok(Box::new(Pairs::new(setup)?)) }],
+    contenders: &[Contender {
+        peer: Peer::Sortie,
+        start: |setup| Ok(Box::new(Pairs::new(setup)?)),
+    }],
 };
 
 struct Pairs {

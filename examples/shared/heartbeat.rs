@@ -59,21 +59,39 @@ fn beat(stop: &AtomicBool, sleep: impl Fn()) -> Vec<Instant> {
 }
 
 impl Beats {
+    /// How it went from one time to another: all gaps of which a part lies in between, so that a
+    /// stall to the end, and past it, counts.
+    pub(crate) fn between(&self, from: Instant, to: Instant) -> Pulse {
+        let pairs = self.0.windows(2).filter(|pair| pair[0] < to && pair[1] >= from);
+        let mut gaps: Vec<_> = pairs.map(|pair| pair[1] - pair[0]).collect();
+        gaps.sort_unstable();
+        let ticks = self.0[1..].iter().filter(|woke| (from..to).contains(woke)).count();
+        Pulse { gaps, ticks }
+    }
+}
+
+/// How a heartbeat went for some time.
+pub(crate) struct Pulse {
+    /// The times between two ticks that follow each other, the shortest first.
+    gaps: Vec<Duration>,
+    ticks: usize,
+}
+
+impl Pulse {
     /// How often it ticked.
     pub(crate) fn ticks(&self) -> usize {
-        self.0.len() - 1
+        self.ticks
     }
 
-    /// How often it ticked in the time that began at `start`.
-    pub(crate) fn ticks_within(&self, start: Instant, time: Duration) -> usize {
-        let woke = &self.0[1..];
-        woke.iter().filter(|woke| (start..start + time).contains(woke)).count()
+    /// The gap that this share of all gaps does not exceed.
+    pub(crate) fn percentile(&self, percent: usize) -> Duration {
+        // The nearest rank: a gap that there was.
+        let rank = (self.gaps.len() * percent).div_ceil(100).max(1);
+        self.gaps.get(rank - 1).copied().unwrap_or_default()
     }
 
-    /// The longest time between two ticks that follow each other, of those that end in this time.
-    pub(crate) fn worst_gap(&self, from: Instant, to: Instant) -> Duration {
-        let pairs = self.0.windows(2);
-        let gaps = pairs.filter(|pair| (from..to).contains(&pair[1])).map(|pair| pair[1] - pair[0]);
-        gaps.max().unwrap_or_default()
+    /// The longest gap.
+    pub(crate) fn worst_gap(&self) -> Duration {
+        self.percentile(100)
     }
 }

@@ -1,0 +1,93 @@
+//! Which task is on which carrier, asked by another thread.
+//!
+//! A carrier's `current` is a pointer that its thread sets and clears, and the task behind it may end,
+//! and be freed, at any moment. Nothing is paid for that by a carrier but one look for each task that
+//! ends:
+//!
+//! 1. Who asks is *counted* first, runs the heavy fence, and takes the census lock.
+//! 2. A carrier clears `current`, runs the light fence, and looks at the count. If somebody asks, it
+//!    gives up its reference to the task under the lock (`finish` in `worker/run.rs`).
+//!
+//! INVARIANT(census): by the two fences, either the carrier sees the count, or who asks sees `current`
+//! cleared. So a task that is seen as current under the lock is not freed before the lock is left: the
+//! loop that runs it still holds its reference. Where a task goes on on another carrier (it was
+//! suspended, or a call of its was made elsewhere), `current` was cleared before the task was queued
+//! there, hence before the fence of the carrier that ends it. A foreign thread clears its own under the
+//! lock.
+//!
+//! The lock keeps carriers from ending tasks: what is asked is read quickly, and said afterwards.
+
+use crate::carrier::Carrier;
+use crate::crossing::fence;
+use crate::shared::Shared;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::task::Id;
+use std::fmt;
+use std::sync::Arc;
+
+/// Who asks, and the lock that keeps tasks from being freed meanwhile.
+#[derive(Debug, Default)]
+pub(crate) struct Census {
+    asking: AtomicUsize,
+    pub(crate) lock: Mutex<()>,
+}
+
+impl Census {
+    /// For a carrier that is about to give up a task, after its light fence.
+    #[inline]
+    pub(crate) fn is_asked(&self) -> bool {
+        // ORDERING(census): Relaxed, after the light fence in `finish`; pairs with the heavy fence in
+        // `Shared::ask`.
+        self.asking.load(Ordering::Relaxed) > 0
+    }
+}
+
+/// A task, to be named.
+#[derive(Clone, Debug)]
+pub(crate) struct Named {
+    pub(crate) id: Id,
+    pub(crate) name: Option<Arc<str>>,
+}
+
+impl fmt::Display for Named {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match &self.name {
+            Some(name) => write!(f, "task {name:?} (id {})", self.id),
+            None => write!(f, "task {}", self.id),
+        }
+    }
+}
+
+impl Shared {
+    /// The tasks on these carriers, in their order. `None` for one that has none, or if it cannot be told.
+    pub(crate) fn tasks_on<'a>(
+        &self,
+        carriers: impl IntoIterator<Item = &'a Carrier>,
+    ) -> Vec<Option<Named>> {
+        // ORDERING(census): Relaxed, the heavy fence orders it before the looks below; pairs with the light
+        // fence in `finish`.
+        self.census.asking.fetch_add(1, Ordering::Relaxed);
+        let can_tell = fence::heavy();
+        let lock = self.census.lock.lock();
+        let tasks = carriers
+            .into_iter()
+            .map(|carrier| {
+                if !can_tell {
+                    return None;
+                }
+                // ORDERING(census): Relaxed, after the heavy fence and under the lock; pairs with the
+                // light fence in `finish`.
+                let task = carrier.current.load(Ordering::Relaxed);
+                // SAFETY: see `census` in the module: under the lock, and with the count fenced, the
+                // task of a carrier is not freed. Its number and name are never written.
+                let task = unsafe { task.as_ref() }?;
+                Some(Named { id: task.id, name: task.name.clone() })
+            })
+            .collect();
+        drop(lock);
+        // ORDERING: Relaxed, a carrier that still sees it only takes the lock for nothing.
+        self.census.asking.fetch_sub(1, Ordering::Relaxed);
+        tasks
+    }
+}
