@@ -427,7 +427,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
     Repeated {
         file: "crossing/mod.rs",
         model: "monitor.rs",
-        text: "let left = self.carrier.word.leave(Native::Asymmetric);
+        text: "let left = self.carrier.word.leave_from(self.word, Native::Asymmetric);
             light_half();
             left
         };

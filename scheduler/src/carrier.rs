@@ -42,7 +42,11 @@ pub(crate) struct Carrier {
     pub(crate) target: AtomicUsize,
     worker: AtomicPtr<Worker>,
     /// The task on this carrier, or null in the loop.
-    pub(crate) current: AtomicPtr<Header>,
+    current: AtomicPtr<Header>,
+    /// The word that the embedder keeps with that task; null in the loop.
+    task_word: AtomicPtr<()>,
+    /// The lowest address of the task's own stack while its code runs on it, 0 otherwise.
+    pub(crate) stack_low: Cell<usize>,
     /// A word of the embedder's, kept as long as the runtime. Null at first.
     pub(crate) embedder: AtomicPtr<()>,
     pub(crate) shared: *const Shared,
@@ -114,6 +118,8 @@ impl Carrier {
             target: AtomicUsize::new(0),
             worker: AtomicPtr::new(ptr::null_mut()),
             current: AtomicPtr::new(ptr::null_mut()),
+            task_word: AtomicPtr::new(ptr::null_mut()),
+            stack_low: Cell::new(0),
             embedder: AtomicPtr::new(ptr::null_mut()),
             shared,
             request: CachePadded::new(Request::new()),
@@ -146,6 +152,45 @@ impl Carrier {
     pub(crate) fn current(&self) -> *const Header {
         // ORDERING: Relaxed, the thread reads what it wrote itself.
         self.current.load(Ordering::Relaxed)
+    }
+
+    /// From here on the thread runs code of this task, on a stack that ends at `stack_low` if it is the
+    /// task's own, else 0. On the carrier's own thread.
+    #[inline]
+    pub(crate) fn begin(&self, task: &TaskRef, stack_low: usize) {
+        self.set_task_word(task.embedder.get());
+        self.stack_low.set(stack_low);
+        // ORDERING: Relaxed, see the carrier's field rules.
+        self.current.store(task.as_raw().as_ptr(), Ordering::Relaxed);
+    }
+
+    /// The thread is out of the task's code. On the carrier's own thread.
+    #[inline]
+    pub(crate) fn end(&self) {
+        self.set_task_word(ptr::null());
+        self.stack_low.set(0);
+        // ORDERING: Relaxed, before the light fence in the loop's `finish`; see `crate::census`.
+        self.current.store(ptr::null_mut(), Ordering::Relaxed);
+    }
+
+    /// The task on this carrier, for those who look. Followed only as the census says.
+    pub(crate) fn seen_current(&self) -> *const Header {
+        // ORDERING: Relaxed, see `crate::census`.
+        self.current.load(Ordering::Relaxed)
+    }
+
+    /// The word that the embedder keeps with the task. On the carrier's own thread.
+    #[inline(always)]
+    pub(crate) fn task_word(&self) -> *const () {
+        // ORDERING: Relaxed, the thread reads what it wrote itself.
+        self.task_word.load(Ordering::Relaxed)
+    }
+
+    /// As the task's header has it. On the carrier's own thread.
+    #[inline]
+    pub(crate) fn set_task_word(&self, word: *const ()) {
+        // ORDERING: Relaxed, as above.
+        self.task_word.store(word.cast_mut(), Ordering::Relaxed);
     }
 
     /// Is there a task on this carrier? By anybody, a look.

@@ -78,7 +78,7 @@ impl Shared {
                 }
                 // ORDERING(census): Relaxed, after the heavy fence and under the lock; pairs with the
                 // light fence in `finish`.
-                let task = carrier.current.load(Ordering::Relaxed);
+                let task = carrier.seen_current();
                 // SAFETY: see `census` in the module: under the lock, and with the count fenced, the
                 // task of a carrier is not freed. Its number and name are never written.
                 let task = unsafe { task.as_ref() }?;

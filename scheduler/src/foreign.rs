@@ -82,8 +82,7 @@ pub(crate) fn attach(
     task.home.store(ptr::from_ref(&*carrier).cast_mut(), Ordering::Relaxed);
     carrier.word.wait();
     carrier.vitals.begin();
-    // ORDERING: Relaxed, as above.
-    carrier.current.store(task.as_raw().as_ptr(), Ordering::Relaxed);
+    carrier.begin(&task, 0);
     let attachment = Attachment { shared: shared.clone(), carrier, task, _embedder: kept };
     let kept = ATTACHED.try_with(|attached| *attached.borrow_mut() = Some(attachment));
     if kept.is_err() {
@@ -163,7 +162,7 @@ impl Drop for Attachment {
         current::set_carrier(ptr::null());
         // ORDERING: Relaxed, the census lock orders it where it matters.
         let _lock = self.shared.census.lock.lock();
-        carrier.current.store(ptr::null_mut(), Ordering::Relaxed);
+        carrier.end();
         self.shared.living.remove(&self.task);
         refuse(self.task.clone(), Refusal::ShutDown);
         self.shared.arena.release(carrier);

@@ -27,7 +27,6 @@ use crate::shared::Shared;
 use crate::sync::atomic::Ordering;
 use crate::task::TaskRef;
 use crate::wait;
-use std::ptr;
 
 /// What the carrier runs for the task: a function and its argument, on the task's stack.
 #[derive(Clone, Copy)]
@@ -154,17 +153,13 @@ fn make_call(carrier: &Carrier, task: TaskRef) {
     carrier.handed_over.set(true);
     carrier.word.away();
     let span = (!task.span.is_none()).then(|| task.span.enter());
-    let low = task.stack_low.replace(0);
-    // ORDERING: Relaxed, see the carrier's field rules.
-    carrier.current.store(task.as_raw().as_ptr(), Ordering::Relaxed);
+    carrier.begin(&task, 0);
     // SAFETY: the task is suspended on its own stack, where the argument lies, until `back` below; and
     // it owes one run.
     unsafe { (job.run)(job.argument) };
     let _kept = carrier.come_back();
     carrier.handed_over.set(false);
-    task.stack_low.set(low);
-    // ORDERING: Relaxed, as in the loop's `run`.
-    carrier.current.store(ptr::null_mut(), Ordering::Relaxed);
+    carrier.end();
     drop(span);
     back(carrier.shared(), task);
 }

@@ -375,6 +375,10 @@ pub fn task_word() -> *const () {
 pub fn set_task_word(word: *const ()) {
     if let Some(task) = wait::task() {
         task.embedder.set(word);
+        // SAFETY: the arena outlives this thread's stay in its runtime.
+        if let Some(carrier) = unsafe { current::carrier().as_ref() } {
+            carrier.set_task_word(word);
+        }
     }
 }
 
@@ -410,21 +414,22 @@ pub fn with_embedder<R>(f: impl FnOnce(&dyn Any) -> R) -> Option<R> {
 /// and comes back after this returns, so that nothing in `f` can switch the fiber.
 #[inline]
 pub unsafe fn on_carrier_stack<R>(f: impl FnOnce() -> R) -> R {
-    let Some(task) = wait::task() else { return f() };
+    let Some((carrier, task)) = wait::kept_task() else { return f() };
     let Some(inside) = task.inside.get() else { return f() };
-    let low = task.stack_low.replace(0);
+    let low = carrier.stack_low.replace(0);
     if low == 0 {
         return f();
     }
     // SAFETY: there was a low end, so this is the fiber's own stack; the rest is the contract.
     let value = unsafe { inside.on_carrier_stack(f) };
-    task.stack_low.set(low);
+    carrier.stack_low.set(low);
     value
 }
 
 /// Bytes left on the current task's own stack; very many for code that is not on one.
 pub fn stack_left() -> usize {
-    wait::task().map_or(usize::MAX, |task| current::stack_pointer() - task.stack_low.get())
+    let carrier = wait::kept_task().map(|(carrier, _)| carrier);
+    carrier.map_or(usize::MAX, |carrier| current::stack_pointer() - carrier.stack_low.get())
 }
 
 /// Runs managed code that native code called back, and catches what unwinds out of it: while `f`

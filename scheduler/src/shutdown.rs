@@ -286,7 +286,7 @@ fn census(shared: &Shared) -> Vec<Straggler> {
     for carrier in shared.arena.all() {
         // ORDERING: Relaxed, after the heavy fence in `terminate`; pairs with the light fence in the
         // loop's `finish`, as above.
-        let task = carrier.current.load(Ordering::Relaxed);
+        let task = carrier.seen_current();
         // SAFETY: as above.
         let Some(task) = (unsafe { task.as_ref() }) else {
             continue;

@@ -29,15 +29,16 @@ use sortie_scheduler::Observed;
 use sortie_scheduler::crossing::MORE_THAN_A_STACK;
 use std::borrow::Cow;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 
 /// What the process knows of one native function.
 #[repr(C, align(64))]
 pub(crate) struct Profile {
     /// A [`Decision`], stale if it is of another epoch than [`FAST`].
     decision: AtomicU32,
-    /// In bytes; 0: not on the task's stack.
-    task_stack: AtomicU32,
+    /// How many bytes of the task's own stack must be left for a call to run there; more than there can be
+    /// if it is to run on the carrier's.
+    stack_wanted: AtomicUsize,
     /// 0: no limit.
     max_concurrent: AtomicU32,
     restores_fp: AtomicBool,
@@ -65,7 +66,7 @@ impl Profile {
     const fn new(address: usize, names: Names) -> Profile {
         Profile {
             decision: AtomicU32::new(0),
-            task_stack: AtomicU32::new(0),
+            stack_wanted: AtomicUsize::new(MORE_THAN_A_STACK),
             max_concurrent: AtomicU32::new(0),
             restores_fp: AtomicBool::new(false),
             learned: Learned::new(),
@@ -123,14 +124,9 @@ impl Profile {
         // ORDERING(decision.epoch): Acquire, as in `is_fast`.
         let fast = FAST.load(Ordering::Acquire);
         // ORDERING(profile.decision): Acquire, as in `decide`.
-        match self.decision.load(Ordering::Acquire) ^ fast ^ wanted {
-            0 => Some(MORE_THAN_A_STACK),
-            // ORDERING: Relaxed, after the Acquire; 0, of a later policy, becomes more than there is.
-            Decision::TASK_STACK => {
-                Some((self.task_stack.load(Ordering::Relaxed) as usize).wrapping_sub(1))
-            }
-            _ => None,
-        }
+        let differs = self.decision.load(Ordering::Acquire) ^ fast ^ wanted;
+        // ORDERING: Relaxed, after the Acquire; each value is some policy's.
+        (differs & !Decision::TASK_STACK == 0).then(|| self.stack_wanted.load(Ordering::Relaxed))
     }
 
     /// What a task leaves with: this profile, as a word that travels through the scheduler.
@@ -199,7 +195,7 @@ impl Profile {
     #[inline]
     pub(crate) fn task_stack(&self) -> Option<NonZeroU32> {
         // ORDERING: Relaxed, each value is some policy's; see `decide`.
-        NonZeroU32::new(self.task_stack.load(Ordering::Relaxed))
+        u32::try_from(self.stack_wanted.load(Ordering::Relaxed)).ok().and_then(NonZeroU32::new)
     }
 
     /// How many calls may be out at once; `None`: any number.
@@ -271,7 +267,9 @@ impl Profile {
     /// Writes what was decided. Under the lock of the policies (profile.decision).
     pub(super) fn put(&self, policy: &Policy, decision: Decision) {
         // ORDERING: Relaxed, the Release below publishes them.
-        self.task_stack.store(policy.task_stack.unwrap_or(0), Ordering::Relaxed);
+        let wanted = policy.task_stack.map_or(MORE_THAN_A_STACK, |bytes| bytes as usize);
+        // ORDERING: Relaxed, as above.
+        self.stack_wanted.store(wanted, Ordering::Relaxed);
         // ORDERING: Relaxed, as above.
         self.max_concurrent.store(policy.max_concurrent.unwrap_or(0), Ordering::Relaxed);
         // ORDERING: Relaxed, as above.

@@ -22,6 +22,7 @@ use crate::wait;
 use crate::worker::current;
 use crate::worker::without::wait_for_gift;
 use std::marker::PhantomData;
+use std::ptr::NonNull;
 use std::time::Duration;
 
 /// The runtime was shut down and no worker will be given any more: the caller must not run managed
@@ -151,7 +152,8 @@ pub fn target() -> usize {
 #[expect(missing_debug_implementations, reason = "it is gone before anybody could print it")]
 pub struct Here {
     carrier: &'static Carrier,
-    task: &'static Header,
+    word: Snapshot,
+    task_word: NonNull<()>,
     thread: PhantomData<*mut ()>,
 }
 
@@ -164,20 +166,27 @@ pub const MORE_THAN_A_STACK: usize = 1 << 32;
 pub struct Left<const COMPARE: bool>(Snapshot);
 
 impl Here {
-    /// The task in managed code on this thread, if there is one.
+    /// The task in managed code on this thread, if there is one with a word of the embedder's.
     ///
     /// # Safety
     /// The value is dropped before the task can be switched.
     #[inline(always)]
     pub unsafe fn get() -> Option<Here> {
-        let (carrier, task) = wait::managed()?;
-        Some(Here { carrier, task, thread: PhantomData })
+        // SAFETY: the arena outlives this thread's stay in the runtime.
+        let carrier = unsafe { current::carrier().as_ref() }?;
+        let word = carrier.word.own();
+        if !word.is_run() {
+            return None;
+        }
+        // Null in the loop, and for a task that the embedder does not know.
+        let task_word = NonNull::new(carrier.task_word().cast_mut())?;
+        Some(Here { carrier, word, task_word, thread: PhantomData })
     }
 
     /// The word that the embedder keeps with the task.
     #[inline(always)]
-    pub fn task_word(self) -> *const () {
-        self.task.embedder.get()
+    pub fn task_word(self) -> NonNull<()> {
+        self.task_word
     }
 
     /// The word that the embedder keeps with the carrier.
@@ -191,7 +200,7 @@ impl Here {
     /// [`MORE_THAN_A_STACK`]: whatever is to run needs no other.
     #[inline(always)]
     pub fn stack_left(self) -> usize {
-        current::stack_pointer() - self.task.stack_low.get()
+        current::stack_pointer() - self.carrier.stack_low.get()
     }
 
     /// [`leave`] with nothing on the way that could be left out: in mode A two stores and a look at the
@@ -201,11 +210,11 @@ impl Here {
         // ORDERING(crossing.word): Relaxed, as in `publish`.
         self.carrier.target.store(target, Ordering::Relaxed);
         let left = if COMPARE {
-            let left = self.carrier.word.leave(Native::Compare);
+            let left = self.carrier.word.leave_from(self.word, Native::Compare);
             light();
             left
         } else {
-            let left = self.carrier.word.leave(Native::Asymmetric);
+            let left = self.carrier.word.leave_from(self.word, Native::Asymmetric);
             light_half();
             left
         };
@@ -234,14 +243,15 @@ impl Here {
     /// not unwind.
     #[inline(always)]
     pub unsafe fn on_carrier_stack<R>(self, f: impl FnOnce() -> R) -> R {
-        let Some(inside) = self.task.inside.get() else {
+        // SAFETY: a carrier with a task's word has the task, and keeps it until it is switched away.
+        let Some(inside) = unsafe { &*self.carrier.current() }.inside.get() else {
             debug_assert!(false, "a task with a stack of its own has a fiber");
             return f();
         };
-        let low = self.task.stack_low.replace(0);
+        let low = self.carrier.stack_low.replace(0);
         // SAFETY: the caller runs on the fiber's own stack, and nothing switches it meanwhile.
         let value = unsafe { inside.on_carrier_stack(f) };
-        self.task.stack_low.set(low);
+        self.carrier.stack_low.set(low);
         value
     }
 }

@@ -113,6 +113,11 @@ impl Snapshot {
         self.0 & PHASE == KEPT
     }
 
+    #[inline(always)]
+    pub(crate) fn is_run(self) -> bool {
+        self.0 & PHASE == RUN
+    }
+
     pub(crate) fn is_spare(self) -> bool {
         self.0 & PHASE == SPARE
     }
@@ -158,11 +163,22 @@ impl Word {
     /// The carrier's task leaves for native code; from here on the worker may be gone.
     #[inline]
     pub(crate) fn leave(&self, native: Native) -> Snapshot {
+        self.leave_from(self.own(), native)
+    }
+
+    /// The word, for the carrier itself.
+    #[inline(always)]
+    pub(crate) fn own(&self) -> Snapshot {
         // ORDERING: Relaxed, only the owner changes the word while it is `RUN`.
-        let now = self.0.load(Ordering::Relaxed);
-        debug_assert!(now & PHASE == RUN, "leave without a worker: {:?}", Snapshot(now).phase());
+        Snapshot(self.0.load(Ordering::Relaxed))
+    }
+
+    /// [`Word::leave`] for a carrier that has looked at its word, and found `RUN`.
+    #[inline(always)]
+    pub(crate) fn leave_from(&self, now: Snapshot, native: Native) -> Snapshot {
+        debug_assert!(now.is_run(), "leave without a worker: {:?}", now.phase());
         // `RUN` is zero, so this sets the phase and counts in one addition.
-        let left = now.wrapping_add(EPOCH | native.phase());
+        let left = now.0.wrapping_add(EPOCH | native.phase());
         // ORDERING(crossing.word): Release, pairs with the Acquire in `load` and in `retake`: who
         // takes the worker sees all that its old carrier did with it.
         self.0.store(left, Ordering::Release);

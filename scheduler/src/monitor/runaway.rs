@@ -133,7 +133,7 @@ fn used(before: Option<u64>, now: Option<u64>) -> Duration {
 /// Is there a task on this carrier, or a foreign thread that runs managed code?
 fn has_task(carrier: &Carrier) -> bool {
     // ORDERING: Relaxed, a look; the pointer is not followed.
-    !carrier.current.load(Ordering::Relaxed).is_null()
+    !carrier.seen_current().is_null()
 }
 
 /// What the monitor remembers of runs from look to look, whether or not work waits meanwhile.

@@ -44,8 +44,7 @@ pub(crate) struct Header {
     pub(crate) home: AtomicPtr<Carrier>,
     /// A word of the embedder's, valid while the task runs. The scheduler only keeps it.
     pub(crate) embedder: Cell<*const ()>,
-    /// The lowest address of the fiber's stack while the task's code runs on it; 0 while the code runs
-    /// on another, its carrier's.
+    /// The lowest address of the fiber's stack; 0 while there is none.
     pub(crate) stack_low: Cell<usize>,
     /// How many callbacks are open, so how many native layers lie below managed code: with one the
     /// task cannot be switched away.

@@ -78,16 +78,14 @@ fn run(carrier: &Carrier, task: TaskRef) {
     let Some(mut fiber) = task.fiber.get().or_else(|| start(carrier, &task)) else { return };
     // Around `current`: a subscriber that waits in here stands on the loop's stack, not the task's.
     let span = (!task.span.is_none()).then(|| task.span.enter());
-    // ORDERING: Relaxed, see the carrier's field rules.
-    carrier.current.store(task.as_raw().as_ptr(), Ordering::Relaxed);
+    carrier.begin(&task, task.stack_low.get());
     // SAFETY: the task came from a queue, so its fiber is this loop's alone.
     let fiber = unsafe { fiber.as_mut() };
     // SAFETY: a new fiber was prepared by `start`, others are suspended in the task. A started task
     // is queued where it may run: pinned ones with their carrier, others only if `migrating` was
     // promised.
     let reason = unsafe { fiber.resume() };
-    // ORDERING: Relaxed, before the light fence in `finish`; see `crate::census`.
-    carrier.current.store(ptr::null_mut(), Ordering::Relaxed);
+    carrier.end();
     drop(span);
     settle(carrier, task, reason);
 }

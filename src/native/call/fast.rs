@@ -32,8 +32,8 @@ impl<const COMPARE: bool> Fast<COMPARE> {
         }
         // SAFETY: used up by `run`, in which the task is not switched before the last use.
         let here = unsafe { Here::get() }?;
-        // SAFETY: as in `local::with`: the word is null, or that of a `Local` which outlives the call.
-        let local = unsafe { here.task_word().cast::<Local>().as_ref() }?;
+        // SAFETY: as in `local::with`: the word is that of a `Local` which outlives the call.
+        let local = unsafe { here.task_word().cast::<Local>().as_ref() };
         // SAFETY: as in `ledger::page`: the word is null, or a page that the ledger keeps.
         let page = unsafe { here.carrier_word().cast::<Page>().as_ref() }?;
         let row = page.near(profile)?;
