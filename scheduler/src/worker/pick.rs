@@ -4,8 +4,9 @@
 //! ring of pinned tasks and the ring of those that yielded; with all empty the re-entry queue, the
 //! injector, and other workers' queues. Newest first would starve the old, so
 //!
-//! - every 61st pick takes the oldest from the injector, the ring of pinned tasks, the deque or the
-//!   ring of the others: each time another of them leads, and the first that has something serves;
+//! - every 61st pick serves the injector, and halfway between the oldest of the ring of pinned tasks,
+//!   the deque or the ring of the others: each time another of them leads, and the first that has
+//!   something serves;
 //! - every 16th pick looks into the re-entry queue first;
 //! - the first pick of a worker that comes to a carrier serves the injector, or the oldest of the
 //!   carrier's ring and the worker's queues, by turns;
@@ -18,6 +19,7 @@ use crate::shared::Shared;
 use crate::task::TaskRef;
 
 const FAIR_EVERY: u32 = 61;
+const FAIR_HALF: u32 = 30;
 const REENTRY_EVERY: u32 = 16;
 
 /// How often an empty worker looks at the others before it goes idle.
@@ -39,10 +41,13 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
     {
         return Some(task);
     }
-    if tick.is_multiple_of(FAIR_EVERY)
-        && let Some(task) = fair(carrier, tick / FAIR_EVERY)
-    {
-        return Some(task);
+    let fair = match tick % FAIR_EVERY {
+        0 => shared.injector.pop(),
+        FAIR_HALF => fair(carrier, tick / FAIR_EVERY),
+        _ => None,
+    };
+    if fair.is_some() {
+        return fair;
     }
     if tick.is_multiple_of(REENTRY_EVERY)
         && let Some(task) = shared.reentry.pop()
@@ -106,10 +111,9 @@ fn local(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
 
 /// The oldest task of one place after the other, beginning with another place each time.
 fn fair(carrier: &Carrier, turn: u32) -> Option<TaskRef> {
-    (0..4).find_map(|place| match (turn + place) % 4 {
-        0 => carrier.shared().injector.pop(),
-        1 => pinned(carrier),
-        2 => oldest(carrier),
+    (0..3).find_map(|place| match (turn + place) % 3 {
+        0 => pinned(carrier),
+        1 => oldest(carrier),
         _ => yielded(carrier),
     })
 }
