@@ -422,7 +422,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
         model: "monitor.rs",
         text: "carrier.word.leave(native);
     light();
-    if !carrier.shared().gate.is_open() {",
+    if carrier.shared().gate.is_ajar() {",
     },
     Repeated {
         file: "crossing/mod.rs",
@@ -431,7 +431,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
             light_half();
             left
         };
-        if !self.carrier.shared().gate.is_open() {",
+        if self.carrier.shared().gate.is_ajar() {",
     },
     Repeated {
         file: "monitor/mod.rs",

@@ -1,20 +1,20 @@
 //! The monitor's gate: it may sleep without limit only while nobody needs it.
 //!
-//! The monitor is needed when a task is in native code and work waits behind it. Those who make
-//! that true (a task that leaves, somebody who queues work while no worker is idle) cannot afford
-//! to wake it each time, and the monitor cannot afford to look for ever. So:
+//! The monitor is needed when a task is in native code and work waits behind it. It stays awake, or
+//! naps, as long as any work waits. Who queues work while no worker is idle cannot afford to wake it
+//! each time, and the monitor cannot afford to look for ever when there is none. So:
 //!
 //! 1. The monitor calls [`Gate::close`]: it publishes "asleep", runs the heavy fence, and
 //! 2. *looks again* at every carrier and queue. Work behind a native call: [`Gate::open`], go on.
 //! 3. Else it sleeps.
-//! 4. Who makes the monitor needed first publishes that (the carrier's word, the queued task), runs
-//!    the light fence, and then looks at the gate. If it is closed, and work waits, it calls
-//!    [`Gate::kick`].
+//! 4. Who queues work first publishes it, runs a fence, and then looks at the gate. If it is closed it
+//!    calls [`Gate::kick`]. A task that yields behind others queues nothing that did not wait before.
 //!
-//! By the fences (see [`crate::crossing::fence`]) one of the two sees the other: either the leaver
-//! finds the gate closed and kicks, or the monitor's second look finds the leaver. Without the
-//! second look, a leave between the first look and the close is noticed by nobody: that is the
-//! mutant of the model.
+//! By the fences (see [`crate::crossing::fence`]) one of the two sees the other: either the one who
+//! queues finds the gate closed and kicks, or the monitor's second look finds the work. So no work
+//! waits while the gate is closed, and a task that leaves need not look for any: a call costs it one
+//! load. Without the second look, work that is queued between the first look and the close is noticed
+//! by nobody: that is the mutant of the model.
 //!
 //! A gate *ajar* stands before a short sleep: work waits, and nobody is in native code. It is worth
 //! a kick to one who leaves, not to one who queues still more work. Before a short sleep because no
@@ -66,6 +66,13 @@ impl Gate {
         self.word.store(CLOSED, Ordering::Relaxed);
     }
 
+    /// For one who leaves, and has found no work behind an ajar gate: the next who leaves need not look.
+    #[cold]
+    pub(crate) fn shut(&self) {
+        // ORDERING: Relaxed, as in `set_ajar`; an exchange, so that a gate that was opened stays open.
+        let _ = self.word.compare_exchange(AJAR, CLOSED, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
     /// The monitor goes on.
     pub(crate) fn open(&self) {
         // ORDERING: Relaxed, an open gate promises nothing; a kick that is too much is harmless.
@@ -82,18 +89,18 @@ impl Gate {
         }
     }
 
-    /// For one who leaves, after its light fence: may the monitor need a kick?
-    #[inline]
-    pub(crate) fn is_open(&self) -> bool {
-        // ORDERING(gate.word): Relaxed, after the caller's light fence; pairs with the heavy
-        // fence in `close`.
-        self.word.load(Ordering::Relaxed) == OPEN
+    /// For one who leaves: does the monitor nap, because nobody was in native code?
+    #[inline(always)]
+    pub(crate) fn is_ajar(&self) -> bool {
+        // ORDERING: Relaxed, who misses it is noticed when the nap ends.
+        self.word.load(Ordering::Relaxed) == AJAR
     }
 
     /// For one who queued work, after its fence: does the monitor sleep without a near end?
     #[inline]
     pub(crate) fn is_closed(&self) -> bool {
-        // ORDERING(gate.word): Relaxed, as in `is_open`.
+        // ORDERING(gate.word): Relaxed, after the caller's fence; pairs with the heavy fence in
+        // `close`.
         self.word.load(Ordering::Relaxed) == CLOSED
     }
 

@@ -4,8 +4,8 @@
 //! its main function needs the whole scheduler, so the loop is repeated here. It ends when it has
 //! taken the worker of a carrier in native code because work waits. The others are
 //!
-//! - a *leaver*, which queues a task behind itself as a yield does, with no look at the gate, and
-//!   leaves, comes back if it can, and leaves for good (`Here::leave`);
+//! - a *leaver*, which queues a task behind itself, and leaves, comes back if it can, and leaves for good
+//!   (`Here::leave`);
 //! - a *pusher*, which queues work while another carrier is in native code
 //!   (`Shared::after_queueing` with no worker idle).
 //!
@@ -36,7 +36,7 @@ trait Gate: 'static {
     fn close_briefly(&self);
     fn open(&self);
     fn sleep(&self, limit: Option<Duration>);
-    fn is_open(&self) -> bool;
+    fn is_ajar(&self) -> bool;
     fn is_closed(&self) -> bool;
     fn kick(&self);
 }
@@ -62,8 +62,8 @@ macro_rules! versions {
             fn sleep(&self, limit: Option<Duration>) {
                 self.sleep(limit);
             }
-            fn is_open(&self) -> bool {
-                self.is_open()
+            fn is_ajar(&self) -> bool {
+                self.is_ajar()
             }
             fn is_closed(&self) -> bool {
                 self.is_closed()
@@ -85,11 +85,10 @@ versions!(
 #[derive(Clone, Copy)]
 struct Steps {
     second_look: bool,
-    light_fence: bool,
     push_fence: bool,
 }
 
-const TRUE_STEPS: Steps = Steps { second_look: true, light_fence: true, push_fence: true };
+const TRUE_STEPS: Steps = Steps { second_look: true, push_fence: true };
 
 struct Place<G> {
     gate: G,
@@ -203,13 +202,11 @@ impl<G: Gate> Place<G> {
     /// As `Here::leave`, and in mode C as `crossing::publish`.
     fn leave(&self, native: Native) {
         self.carrier.word.leave(native);
-        if self.steps.light_fence {
-            match native {
-                Native::Asymmetric => light_half(),
-                _ => light(),
-            }
+        match native {
+            Native::Asymmetric => light_half(),
+            _ => light(),
         }
-        if !self.gate.is_open() && self.work_waits() {
+        if self.gate.is_ajar() && self.work_waits() {
             self.gate.kick();
         }
     }
@@ -234,6 +231,7 @@ fn leaver<G: Gate>(steps: Steps) {
             spawn(move || place.monitor())
         };
         place.queue();
+        place.after_queueing();
         place.leave(Native::Asymmetric);
         if place.carrier.come_back() {
             place.leave(Native::Compare);
@@ -242,7 +240,7 @@ fn leaver<G: Gate>(steps: Steps) {
     });
 }
 
-/// The same without a way back, whose fence would stand in for that of the leave.
+/// The same without a way back.
 fn leaver_for_good<G: Gate>(steps: Steps) {
     explore(PROMISE, 3, move || {
         let place = Place::<G>::new(steps);
@@ -251,6 +249,7 @@ fn leaver_for_good<G: Gate>(steps: Steps) {
             spawn(move || place.monitor())
         };
         place.queue();
+        place.after_queueing();
         place.leave(Native::Asymmetric);
         join([monitor]);
     });
@@ -322,8 +321,6 @@ caught! {
         leaver::<crate::gate::Gate>(Steps { second_look: false, ..TRUE_STEPS });
     no_second_look_for_a_pusher:
         pusher::<crate::gate::Gate>(Steps { second_look: false, ..TRUE_STEPS });
-    leave_without_light_fence:
-        leaver_for_good::<crate::gate::Gate>(Steps { light_fence: false, ..TRUE_STEPS });
     push_without_fence:
         pusher::<crate::gate::Gate>(Steps { push_fence: false, ..TRUE_STEPS });
     gate_close_without_fence_for_a_leaver:

@@ -112,7 +112,7 @@ fn publish(carrier: &Carrier, target: usize, exit: Exit) {
     };
     carrier.word.leave(native);
     light();
-    if !carrier.shared().gate.is_open() {
+    if carrier.shared().gate.is_ajar() {
         kick_if_work_waits(carrier);
     }
 }
@@ -127,7 +127,7 @@ fn hand_over(carrier: &Carrier) {
     errno.restore();
 }
 
-/// The monitor sleeps, and the task may leave work behind: see [`crate::gate`].
+/// The monitor naps, and the task may leave work behind: see [`crate::gate`].
 #[cold]
 #[inline(never)]
 fn kick_if_work_waits(carrier: &Carrier) {
@@ -135,6 +135,9 @@ fn kick_if_work_waits(carrier: &Carrier) {
     let shared = carrier.shared();
     if shared.work_waits() {
         shared.gate.kick();
+    } else {
+        // Not to be asked again by each call; who queues work will kick.
+        shared.gate.shut();
     }
     errno.restore();
 }
@@ -218,7 +221,7 @@ impl Here {
             light_half();
             left
         };
-        if !self.carrier.shared().gate.is_open() {
+        if self.carrier.shared().gate.is_ajar() {
             kick_if_work_waits(self.carrier);
         }
         Left(left)

@@ -138,7 +138,7 @@ fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
                 })
             };
             // This worker is about to take one of them itself: no fence for an idle one to see it.
-            if others == Some(true) && shared.lobby.idle() > 0 {
+            if others == Some(true) && (shared.lobby.idle() > 0 || shared.gate.is_closed()) {
                 shared.after_queueing();
             }
         }
