@@ -4,7 +4,21 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const WORKLOADS: [&str; 5] = ["switch", "yield1", "yield1k", "spawnseq", "native_nop"];
+const QUICK: [&str; 10] = [
+    "switch",
+    "yield1",
+    "yield1k",
+    "spawnseq",
+    "native_plain",
+    "native_nop",
+    "native_nop_c",
+    "native_nop_thread_stack",
+    "native_yield",
+    "offload",
+];
+
+/// Those that have many threads.
+const BLOCKING: [&str; 2] = ["blk1000", "blkstress"];
 
 fn sortie(arguments: &[&str]) -> Output {
     Command::new(env!("CARGO_BIN_EXE_sortie")).args(arguments).output().expect("the command runs")
@@ -22,27 +36,28 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// A small run of everything, in one mode; its rows.
-fn small_run(mode: &str, flags: &[&str]) -> Vec<Value> {
+/// A small run of some workloads, in one mode; its rows.
+fn small_run(workloads: &[&str], ops: u64, peer: &str, mode: &str, flags: &[&str]) -> Vec<Value> {
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("figures.json");
     let mut arguments = vec!["bench"];
-    arguments.extend(WORKLOADS);
-    arguments.extend(["--workers", "1,2", "--ops", "1000", "--runs", "3"]);
+    arguments.extend(workloads);
+    let ops_text = ops.to_string();
+    arguments.extend(["--peer", peer, "--workers", "1,2", "--ops", &ops_text, "--runs", "3"]);
     arguments.extend(["--timeout", "60", "--json", file.to_str().unwrap()]);
     arguments.extend(flags);
     let output = sortie(&arguments);
     assert!(output.status.success(), "{output:?}");
     let table = text(&output.stdout);
     let rows = rows(&file);
-    assert_eq!(rows.len(), WORKLOADS.len() * 2);
+    assert_eq!(rows.len(), workloads.len() * 2);
     for (row, n) in rows.iter().zip(0..) {
-        let workload = WORKLOADS[n / 2];
-        assert_eq!(row["peer"], "sortie");
+        let workload = workloads[n / 2];
+        assert_eq!(row["peer"], peer);
         assert_eq!(row["mode"], mode);
         assert_eq!(row["workload"], workload);
         assert_eq!(row["workers"], n % 2 + 1);
-        assert_eq!(row["n"], 1000);
+        assert_eq!(row["n"], ops);
         assert!(row["ns_per_op"].as_f64().unwrap() > 0.0, "{row}");
         assert!(row["spread"].as_f64().unwrap() >= 0.0, "{row}");
         assert!(row["extra"].is_object());
@@ -50,6 +65,12 @@ fn small_run(mode: &str, flags: &[&str]) -> Vec<Value> {
         assert!(table.contains(workload), "{table}");
     }
     rows
+}
+
+/// A small run of everything.
+fn everything(mode: &str, flags: &[&str]) {
+    check_further(&small_run(&QUICK, 1000, "sortie", mode, flags));
+    check_further(&small_run(&BLOCKING, 128, "sortie", mode, flags));
 }
 
 fn check_further(rows: &[Value]) {
@@ -60,10 +81,24 @@ fn check_further(rows: &[Value]) {
                 assert!(extra["corosensei_ns"].as_f64().unwrap() > 0.0, "{row}");
                 assert!(extra["ratio"].as_f64().unwrap() > 0.0, "{row}");
             }
-            "native_nop" => {
+            "native_nop" | "native_nop_c" | "native_nop_thread_stack" => {
                 assert!(extra["plain_ns"].as_f64().unwrap() > 0.0, "{row}");
+                assert!(extra["over_plain_ns"].is_number(), "{row}");
                 // Three runs and the warm-up.
                 assert_eq!(extra["ledger_calls"], 4000, "{row}");
+            }
+            "native_yield" => {
+                let switched = extra["switched_percent"].as_f64().unwrap();
+                assert!(switched > 0.0 && switched <= 100.0, "{row}");
+            }
+            "blk1000" => {
+                assert!(extra["makespan_ms"].as_f64().unwrap() >= 10.0, "{row}");
+                assert!(extra["compute_kept_percent"].as_f64().unwrap() > 0.0, "{row}");
+                assert!(extra["peak_threads"].as_f64().unwrap() > 2.0, "{row}");
+            }
+            "blkstress" => {
+                // 128 calls of 64 tasks: each sleeps 200 us twice.
+                assert!(extra["makespan_ms"].as_f64().unwrap() >= 0.4, "{row}");
             }
             _ => {}
         }
@@ -72,12 +107,24 @@ fn check_further(rows: &[Value]) {
 
 #[test]
 fn all_workloads_write_their_rows_in_pinned_mode() {
-    check_further(&small_run("pinned", &[]));
+    everything("pinned", &[]);
 }
 
 #[test]
 fn all_workloads_write_their_rows_in_migrating_mode() {
-    check_further(&small_run("migrating", &["--migrating", "--no-pin"]));
+    everything("migrating", &["--migrating", "--no-pin"]);
+}
+
+#[test]
+fn a_peer_enters_the_same_workloads() {
+    check_further(&small_run(&["blk1000", "blkstress"], 128, "tokio", "pinned", &[]));
+    small_run(&["offload"], 1000, "tokio", "pinned", &[]);
+}
+
+#[test]
+fn a_peer_that_does_none_of_the_workloads_is_no_row() {
+    let output = sortie(&["bench", "switch", "--peer", "tokio", "--ops", "100"]);
+    assert!(output.status.success(), "{output:?}");
 }
 
 #[test]
@@ -107,8 +154,8 @@ fn an_unknown_workload_is_refused_and_the_known_ones_are_named() {
     assert_eq!(output.status.code(), Some(2));
     let error = text(&output.stderr);
     assert!(error.contains("yield2"), "{error}");
-    for workload in WORKLOADS {
-        assert!(error.contains(workload), "{error}");
+    for workload in QUICK.iter().chain(&BLOCKING) {
+        assert!(error.contains(*workload), "{error}");
     }
 }
 
@@ -117,8 +164,8 @@ fn the_list_says_what_each_workload_is() {
     let output = sortie(&["bench", "--list"]);
     assert!(output.status.success());
     let list = text(&output.stdout);
-    for workload in WORKLOADS {
-        assert!(list.lines().any(|line| line.starts_with(workload)), "{list}");
+    for workload in QUICK.iter().chain(&BLOCKING) {
+        assert!(list.lines().any(|line| line.starts_with(*workload)), "{list}");
     }
 }
 

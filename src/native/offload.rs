@@ -86,7 +86,10 @@ pub(super) unsafe fn call_unsend<R>(
     let carried = Carried((f, &mut outcome));
     let job = move || {
         let (f, outcome) = carried.arrived();
-        let timing = ledger::page().map(|page| Timing::begin(page, profile, true));
+        let mut timing = ledger::page().map(|page| Timing::begin(page, profile, true));
+        if let Some(timing) = &mut timing {
+            timing.start();
+        }
         let result = catch_unwind(AssertUnwindSafe(f));
         let errno = Errno::save();
         if let Some(timing) = timing {

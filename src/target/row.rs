@@ -49,10 +49,20 @@ pub(crate) struct Row {
 #[derive(Clone, Copy)]
 pub(crate) struct Timing {
     profile: &'static Profile,
-    /// When it began; `None` if it is not timed.
+    clock: Clock,
+    /// When it began; `None` if it is not timed, or has not begun.
     start: Option<Start>,
     /// What was said of the page's call before.
     outer: u64,
+}
+
+/// What is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Clock {
+    None,
+    Wall,
+    /// Also what the thread has used.
+    Usage,
 }
 
 #[derive(Clone, Copy)]
@@ -100,14 +110,28 @@ impl Usage {
 const LONG: Duration = Duration::from_micros(20);
 
 impl Timing {
-    /// Counts a call that is about to begin on this page's carrier, and looks at the clock if it is
-    /// `timed` anyhow, or due.
+    /// Counts a call that is about to begin on this page's carrier; it is timed if it is `timed` anyhow,
+    /// or due.
     pub(crate) fn begin(page: &Page, profile: &'static Profile, timed: bool) -> Timing {
         let due = page.row(profile).count();
-        let start = (timed || due)
-            .then(|| Start { wall: Instant::now(), usage: timed.then(Usage::now).flatten() });
-        let since = start.map_or(0, |_| ledger::with(Ledger::now).unwrap_or(0));
-        Timing { profile, start, outer: page.set_since(since) }
+        let clock = match (timed, due) {
+            (true, _) => Clock::Usage,
+            (false, true) => Clock::Wall,
+            (false, false) => Clock::None,
+        };
+        let is_timed = clock != Clock::None;
+        let since = is_timed.then(|| ledger::with(Ledger::now)).flatten().unwrap_or(0);
+        Timing { profile, clock, start: None, outer: page.set_since(since) }
+    }
+
+    /// The native function is called next: looks at the clock if the call is timed. After the way out,
+    /// which is no part of the call: who gives its worker away may be put off by whoever gets it. Keeps
+    /// `errno`.
+    pub(crate) fn start(&mut self) {
+        if self.clock != Clock::None {
+            let usage = (self.clock == Clock::Usage).then(Usage::now).flatten();
+            self.start = Some(Start { wall: Instant::now(), usage });
+        }
     }
 
     /// The call has returned, and its task is still on the same carrier: what is known of it.

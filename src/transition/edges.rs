@@ -53,9 +53,13 @@ pub fn leave(target: usize) -> Result<(), TransitionError> {
         if decision.is_denied() {
             return Err(local.layers(|layers| layers.leave_denied(target))).inspect_err(report);
         }
-        let timing = page.map(|page| Timing::begin(page, profile, decision.is_timed()));
+        let mut timing = page.map(|page| Timing::begin(page, profile, decision.is_timed()));
+        out(local, target, profile, decision.exit())?;
+        if let Some(timing) = &mut timing {
+            timing.start();
+        }
         local.set_raw(timing);
-        out(local, target, profile, decision.exit())
+        Ok(())
     })
     .unwrap_or_else(|| no_task(Event::Leave))
 }

@@ -21,7 +21,7 @@ pub(crate) fn run(case: &Case, mut on_run: impl FnMut()) -> Result<Row, Failure>
     };
 
     let mut trial = start(&Setup::new(case))?;
-    trial.warm_up(case.ops)?;
+    trial.run(case.ops)?;
     let mut samples = Vec::new();
     for _ in 0..case.runs {
         samples.push(trial.run(case.ops)?);

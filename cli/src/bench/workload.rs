@@ -70,11 +70,6 @@ impl Setup {
 
 /// A workload that is set up.
 pub(crate) trait Trial {
-    /// The run before those that count: caches, stacks and threads get warm, native functions known.
-    fn warm_up(&mut self, ops: u64) -> Result<(), Failure> {
-        self.run(ops).map(drop)
-    }
-
     /// Does `ops` operations, checks the values, and says how long they took.
     fn run(&mut self, ops: u64) -> Result<Sample, Failure>;
 

@@ -133,8 +133,15 @@ fn search(carrier: &Carrier) -> Option<TaskRef> {
                 shared.lobby.start_searching();
             }
             let found = (0..SEARCH_ROUNDS).find_map(|round| {
-                (0..(50 << round) - 50).for_each(|_| std::hint::spin_loop());
-                steal(shared, worker).or_else(|| shared.injector.pop())
+                // What comes meanwhile is not to wait for the end of the pause.
+                for _ in 0..(5 << round) - 5 {
+                    if has_come(carrier) {
+                        break;
+                    }
+                    (0..10).for_each(|_| std::hint::spin_loop());
+                }
+                let reentering = shared.reentry.pop();
+                reentering.or_else(|| steal(shared, worker)).or_else(|| shared.injector.pop())
             });
             if found.is_some() {
                 worker.count(Counter::Steals);
@@ -142,6 +149,13 @@ fn search(carrier: &Carrier) -> Option<TaskRef> {
             found
         })
     }?
+    .or_else(|| pinned(carrier))
+}
+
+/// Is there something for this carrier, or for any?
+fn has_come(carrier: &Carrier) -> bool {
+    let shared = carrier.shared();
+    !carrier.mailbox.is_empty() || !shared.reentry.is_empty() || !shared.injector.is_empty()
 }
 
 /// From each other worker once, beginning anywhere.

@@ -97,9 +97,13 @@ fn announced<R>(
         let outer = local.set_fp_env(environment);
         let called_back = local.set_called_back(Duration::ZERO);
         // Before the call: making a row may allocate, which may touch `errno`.
-        let timing = ledger::page().map(|page| Timing::begin(page, profile, decision.is_timed()));
+        let mut timing =
+            ledger::page().map(|page| Timing::begin(page, profile, decision.is_timed()));
         if let Err(error) = transition::out(local, profile.address(), profile, decision.exit()) {
             refused(target, error);
+        }
+        if let Some(timing) = &mut timing {
+            timing.start();
         }
         let call = || catch_unwind(AssertUnwindSafe(f));
         let result = if is_on_task_stack(profile, decision) {

@@ -97,6 +97,9 @@ impl Announced {
     }
 }
 
+/// So many take less than a millisecond.
+const SPINS: u32 = 10_000;
+
 /// Those who have work beside a calling task.
 pub(super) struct Company {
     shared: Arc<Shared>,
@@ -127,7 +130,9 @@ impl Company {
                 // ORDERING: Relaxed, a count that publishes nothing.
                 shared.started.fetch_add(1, Ordering::Relaxed);
                 while !shared.is_over() {
-                    spin_loop();
+                    (0..SPINS).for_each(|_| spin_loop());
+                    // The monitor lets another thread stand in for a task that keeps its worker for 10 ms.
+                    sortie::yield_now();
                 }
                 1
             }));

@@ -1,9 +1,10 @@
 //! `native_yield`: an announced native call, and then a turn of another task.
 //!
 //! What a scheduler saves on the one, it may lose on the other: if the worker were handed off at the
-//! call and stayed away, calls in a loop would look cheap. So each worker has two tasks, and each
-//! yield must really run the other one. Both are counted: yields that let somebody run, and turns of a
-//! pair in which the other task was the one before.
+//! call and stayed away, calls in a loop would look cheap. So each worker has two tasks that take turns
+//! strictly: a task whose yield did not run the other waits for it, at its own expense. It happens where
+//! the kernel keeps a carrier from its processor in the middle of a call, and the monitor takes its
+//! worker: `switched_percent` says how many yields ran somebody at once.
 
 use super::native::{Announced, Function, NOP, Way};
 use super::{end, runtime};
@@ -16,10 +17,6 @@ use std::hint::{black_box, spin_loop};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
 use std::time::Instant;
-
-/// One yield in so many may find nobody: where the kernel keeps a carrier from its processor in the
-/// middle of a call, the monitor takes its worker, and the other task is alone for a while.
-const LOST_AT_MOST: u64 = 20;
 
 pub(crate) const WORKLOAD: Workload = Workload {
     name: "native_yield",
@@ -44,9 +41,7 @@ impl Pairs {
         let nop = Announced::nop(Way::TaskStack);
         Ok(Pairs { runtime: runtime(setup)?, workers: setup.workers, nop })
     }
-}
 
-impl Pairs {
     fn turns(&mut self, ops: u64) -> Result<Turns, Failure> {
         let stage = Arc::new(Stage {
             target: self.nop.target.clone(),
@@ -76,17 +71,10 @@ impl Pairs {
 }
 
 impl Trial for Pairs {
-    /// While the function is new, its calls give their worker away, and turns are no turns.
-    fn warm_up(&mut self, ops: u64) -> Result<(), Failure> {
-        self.turns(ops).map(drop)
-    }
-
     fn run(&mut self, ops: u64) -> Result<Sample, Failure> {
         let retakes_before = self.runtime.snapshot().retakes;
         let all = self.turns(ops)?;
         let retakes = self.runtime.snapshot().retakes - retakes_before;
-        check("yields that ran another task", ops, whole(all.switches, ops))?;
-        check("turns after the other task's", ops, whole(all.alternations, ops))?;
         Ok(Sample {
             took: all.end - all.begin,
             extra: vec![
@@ -101,11 +89,6 @@ impl Trial for Pairs {
         end(self.runtime)?;
         Ok(vec![("class", json!(class.name()))])
     }
-}
-
-/// All, if no more are missing than may be.
-fn whole(found: u64, ops: u64) -> u64 {
-    if ops - found <= (ops / LOST_AT_MOST).max(2) { ops } else { found }
 }
 
 /// What all tasks of a run share.
@@ -136,10 +119,8 @@ struct Turns {
     begin: Instant,
     end: Instant,
     calls: u64,
-    /// Yields that let others run.
+    /// Turns whose yield let others run.
     switches: u64,
-    /// Turns before which it was the other's.
-    alternations: u64,
 }
 
 impl Turns {
@@ -149,7 +130,6 @@ impl Turns {
             end: self.end.max(other.end),
             calls: self.calls + other.calls,
             switches: self.switches + other.switches,
-            alternations: self.alternations + other.alternations,
         }
     }
 }
@@ -180,11 +160,13 @@ fn take_turns(stage: &Stage, pair: &Pair, me: u8) -> Turns {
     stage.meet(&stage.ready);
     let function: Function = black_box(NOP);
     let target = &*stage.target;
-    let (mut calls, mut switches, mut alternations) = (0, 0, 0);
+    let (mut calls, mut switches) = (0, 0);
     let begin = Instant::now();
     for _ in 0..stage.turns {
-        // ORDERING: Relaxed, it publishes nothing; the scheduler orders the two tasks.
-        alternations += u64::from(pair.0.load(Ordering::Relaxed) != me);
+        // ORDERING: Relaxed, it publishes nothing.
+        while pair.0.load(Ordering::Relaxed) == me {
+            sortie::yield_now();
+        }
         // ORDERING: Relaxed, as above.
         pair.0.store(me, Ordering::Relaxed);
         calls = native::call(target, || function(calls));
@@ -193,5 +175,5 @@ fn take_turns(stage: &Stage, pair: &Pair, me: u8) -> Turns {
     let end = Instant::now();
     // Who has no work would steal the others'.
     stage.meet(&stage.done);
-    Turns { begin, end, calls, switches, alternations }
+    Turns { begin, end, calls, switches }
 }
