@@ -59,7 +59,8 @@ struct Names {
 /// Has the process a working barrier for the asymmetric protocol? If the answer changes, the scheduler
 /// calls [`policies::invalidate`].
 fn is_asymmetric() -> bool {
-    sortie_scheduler::crossing::fence::is_asymmetric()
+    // Also before the first runtime is built.
+    sortie_scheduler::crossing::fence::register()
 }
 
 impl Profile {

@@ -78,13 +78,15 @@ fn a_short_function_stays_short_up_to_40_us() {
 }
 
 #[test]
-fn one_long_call_makes_a_short_function_long_until_32_more_say_otherwise() {
+fn one_long_call_ends_the_shortness_of_a_function_until_32_more_say_otherwise() {
     for kind in [Kind::Timed, Kind::Blocked, Kind::Burned] {
         let learned = after(200, US);
         assert_eq!(feed(&learned, 1, 100 * US - 1, kind), []);
         let change = learned.observe(100 * US, kind).expect("a change");
         let burning = kind == Kind::Burned;
-        assert_eq!(change.to, Verdict { class: Class::Long, burning });
+        // Of one that was timed only, nobody knows whether its thread was kept from a processor.
+        let class = if kind == Kind::Timed { Class::Mixed } else { Class::Long };
+        assert_eq!(change.to, Verdict { class, burning });
         assert_eq!(feed(&learned, 31, US, Kind::Timed), []);
         let change = learned.observe(US, Kind::Timed).expect("a change");
         assert_eq!(change.to, Verdict { class: Class::Short, burning: false });

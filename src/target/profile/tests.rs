@@ -80,7 +80,7 @@ fn each_class_has_its_action() {
         profile
     };
     for (profile, action, timed) in [
-        (of(0, 0), Action::HandOver, true),
+        (of(0, 0), Action::Unproven, true),
         (of(US, 32), Action::Asymmetric, false),
         (of(50 * US, 32), Action::Compare, false),
         (of(200 * US, 32), Action::HandOver, true),
@@ -99,12 +99,12 @@ fn each_class_has_its_action() {
 #[test]
 fn another_class_is_another_decision_at_once() {
     let profile = Profile::at(nowhere(1).start);
-    assert_eq!(action(profile), Action::HandOver);
+    assert_eq!(action(profile), Action::Unproven);
     feed(profile, 32, US);
     // Not by `decide`, which decides anew when another test changes a policy.
     let word = profile.decision.load(Ordering::Relaxed);
     assert!(word == 0 || word & 7 == Action::Asymmetric as u32, "{word:#x}");
-    profile.observe(100 * US, Kind::Timed);
+    profile.observe(100 * US, Kind::Blocked);
     let word = profile.decision.load(Ordering::Relaxed);
     assert!(word == 0 || word & 7 == Action::HandOver as u32, "{word:#x}");
 }
@@ -296,7 +296,7 @@ fn what_is_unloaded_is_forgotten() {
     for profile in [profile, learned] {
         assert_eq!((profile.class(), profile.policy()), (Class::Unknown, Policy::new()));
         assert_eq!((profile.name(), profile.library()), (None, None));
-        assert_eq!(action(profile), Action::HandOver);
+        assert_eq!(action(profile), Action::Unproven);
     }
     assert_eq!((beside.learned_class(), beside.class()), (Class::Short, Class::Mixed));
     // A declaration holds again for what the target is resolved to next.
