@@ -521,10 +521,24 @@ pub(crate) const REPEATED: &[Repeated] = &[
     },
     Repeated { file: "worker/without.rs", model: "idle/mod.rs", text: "shared.look_again();" },
     Repeated {
+        file: "worker/without.rs",
+        model: "idle/mod.rs",
+        text: "if carrier.take_call() {
+            let Some(mut worker) = shared.lobby.take_idle() else { return Awake::InVain };
+            worker.searching = true;",
+    },
+    Repeated {
+        file: "worker/without.rs",
+        model: "idle/mod.rs",
+        text: "lobby.add_spare(carrier.as_ref());
+                // What was left to its search it looks for itself, first thing.
+                lobby.stop_searching();",
+    },
+    Repeated {
         file: "worker/pick.rs",
         model: "idle/mod.rs",
         text: "if stop_searching(carrier) {
-        carrier.shared().after_queueing();",
+        carrier.shared().look_again();",
     },
     Repeated {
         file: "worker/without.rs",

@@ -33,7 +33,10 @@ fn is_reported() -> bool {
 fn time_to_report(runtime: &sortie::Runtime) -> Duration {
     let start = Instant::now();
     while !is_reported() {
-        runtime.run(short_and_long);
+        // On all workers at once: an idle one would do what waits, and none be asked for.
+        let callers: Vec<_> =
+            (0..runtime.snapshot().workers).map(|_| runtime.spawn(short_and_long)).collect();
+        callers.into_iter().for_each(|caller| caller.join().unwrap());
         if start.elapsed() > bound(PROMISE) * 2 {
             return Duration::from_secs(86_400);
         }

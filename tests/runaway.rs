@@ -3,6 +3,7 @@
 
 use sortie::native::{self, Class, Policy, Target};
 use sortie_natives::{Gate, with_callback};
+use sortie_test::busy::Busy;
 use sortie_test::figures::{Delays, bound, short_or_soak, within};
 use sortie_test::{MODES, Running, WORKERS, each, each_of, events, until};
 use std::sync::Arc;
@@ -17,42 +18,6 @@ const KEEP: Policy = Policy::new().class(Class::Keep);
 /// How long others may wait behind tasks that do not switch.
 const PROMISE: Duration = Duration::from_millis(30);
 
-/// Tasks that compute without a switch until they are told to stop.
-struct Runaways {
-    stop: Arc<AtomicBool>,
-    tasks: Vec<sortie::JoinHandle<()>>,
-}
-
-impl Runaways {
-    /// One on each worker.
-    fn on_all(runtime: &Running<'_>) -> Runaways {
-        Runaways::start(runtime, runtime.case.workers)
-    }
-
-    fn start(runtime: &Running<'_>, count: usize) -> Runaways {
-        let stop = Arc::new(AtomicBool::new(false));
-        let begun = Arc::new(AtomicUsize::new(0));
-        let tasks = (0..count)
-            .map(|_| {
-                let (stop, begun) = (stop.clone(), begun.clone());
-                runtime.spawn(move || {
-                    begun.fetch_add(1, Ordering::SeqCst);
-                    while !stop.load(Ordering::Relaxed) {
-                        std::hint::spin_loop();
-                    }
-                })
-            })
-            .collect();
-        until("all compute", || begun.load(Ordering::SeqCst) == count);
-        Runaways { stop, tasks }
-    }
-
-    fn end(self) {
-        self.stop.store(true, Ordering::SeqCst);
-        self.tasks.into_iter().for_each(|task| task.join().unwrap());
-    }
-}
-
 /// The extra workers are back.
 fn until_none_compensates(runtime: &Running<'_>) {
     until("the extra workers are back", || runtime.snapshot().compensating == 0);
@@ -65,7 +30,7 @@ fn until_none_compensates(runtime: &Running<'_>) {
 fn others_run_within_thirty_milliseconds() {
     each(|runtime| {
         within("a task behind runaways runs", bound(PROMISE), || {
-            let runaways = Runaways::on_all(runtime);
+            let runaways = Busy::start(runtime, runtime.case.workers);
             let delays: Delays = (0..short_or_soak(5, 200))
                 .map(|_| {
                     let start = Instant::now();
@@ -84,19 +49,8 @@ fn others_run_within_thirty_milliseconds() {
 fn it_sees_at_a_checkpoint_that_it_is_to_yield() {
     each(|runtime| {
         let workers = runtime.case.workers;
-        let (stop, begun) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
-        let computing: Vec<_> = (0..workers)
-            .map(|_| {
-                let (stop, begun) = (stop.clone(), begun.clone());
-                runtime.spawn(move || {
-                    begun.fetch_add(1, Ordering::SeqCst);
-                    while !stop.load(Ordering::Relaxed) {
-                        sortie::task::checkpoint();
-                    }
-                })
-            })
-            .collect();
-        until("all compute", || begun.load(Ordering::SeqCst) == workers);
+        let computing = Busy::start_with(runtime, workers, sortie::task::checkpoint);
+        let stop = computing.stop_flag();
         let before = runtime.snapshot().yield_requests;
         // More than extra workers alone could run: each of them keeps what it runs on.
         let waiting: Vec<_> = (0..4 * workers)
@@ -111,8 +65,8 @@ fn it_sees_at_a_checkpoint_that_it_is_to_yield() {
             .collect();
         let last = runtime.spawn(|| 7);
         assert_eq!(last.join().unwrap(), 7);
-        stop.store(true, Ordering::Relaxed);
-        computing.into_iter().chain(waiting).for_each(|task| task.join().unwrap());
+        computing.end();
+        waiting.into_iter().for_each(|task| task.join().unwrap());
         assert!(runtime.snapshot().yield_requests > before);
         until("the extra workers are back", || runtime.snapshot().compensating == 0);
     });
@@ -170,7 +124,7 @@ fn those_that_are_pinned_beside_it_wait_for_it() {
             waiting.store(2, Ordering::SeqCst);
         });
         until("it has started", || waits.load(Ordering::SeqCst) == 1);
-        let runaways = Runaways::start(runtime, 1);
+        let runaways = Busy::start(runtime, 1);
         asked.store(true, Ordering::SeqCst);
         // Work that is not pinned is done meanwhile, time and again.
         for _ in 0..5 {
@@ -189,7 +143,7 @@ fn those_that_are_pinned_beside_it_wait_for_it() {
 fn tasks_on_an_extra_worker_do_what_tasks_do() {
     each(|runtime| {
         for round in 0..short_or_soak(2, 100) {
-            let runaways = Runaways::on_all(runtime);
+            let runaways = Busy::start(runtime, runtime.case.workers);
             let gate = Arc::new(Gate::new());
             let inside: Vec<_> = (0..3)
                 .map(|_| {
@@ -244,8 +198,8 @@ fn tasks_on_an_extra_worker_do_what_tasks_do() {
 fn runaways_behind_runaways() {
     each(|runtime| {
         let workers = runtime.case.workers;
-        let first = Runaways::on_all(runtime);
-        let more = Runaways::start(runtime, workers.div_ceil(2));
+        let first = Busy::start(runtime, runtime.case.workers);
+        let more = Busy::start(runtime, workers.div_ceil(2));
         if workers > 1 {
             assert_eq!(runtime.spawn(|| 7).join().unwrap(), 7);
         }
@@ -264,7 +218,7 @@ fn runaways_behind_runaways() {
 fn the_extra_worker_goes_back_though_there_is_work() {
     each(|runtime| {
         for count in [1, 8 * runtime.case.workers] {
-            let runaways = Runaways::on_all(runtime);
+            let runaways = Busy::start(runtime, runtime.case.workers);
             let (stop, turns) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
             let spinners: Vec<_> = (0..count)
                 .map(|_| {
@@ -293,7 +247,7 @@ fn the_extra_worker_goes_back_though_there_is_work() {
 #[test]
 fn shutdown_with_extra_workers_out() {
     each(|runtime| {
-        let runaways = Runaways::on_all(runtime);
+        let runaways = Busy::start(runtime, runtime.case.workers);
         let waits = Arc::new(AtomicUsize::new(0));
         for _ in 0..5 {
             let waits = waits.clone();
@@ -303,7 +257,7 @@ fn shutdown_with_extra_workers_out() {
             }));
         }
         until("they wait", || waits.load(Ordering::SeqCst) == 5);
-        runaways.stop.store(true, Ordering::SeqCst);
+        runaways.stop_flag().store(true, Ordering::SeqCst);
         // The fixture ends the runtime.
     });
 }

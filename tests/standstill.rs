@@ -3,9 +3,9 @@
 use sortie::native::{self, Target};
 use sortie::task;
 use sortie_natives::{Gate, with_callback};
+use sortie_test::busy::Busy;
 use sortie_test::{Case, MODES, each_setting, events, exclusively, until};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 static GATE: Target = Target::named("natives_gate_wait");
@@ -66,27 +66,14 @@ fn tasks_that_never_switch_are_named() {
     exclusively(&Case::new(1, MODES[0]), |case| {
         events::record();
         let runtime = case.watched(case.runtime());
-        let (stop, begun) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
         // The worker, and the extra one.
-        let tasks: Vec<_> = (0..2)
-            .map(|_| {
-                let (stop, begun) = (stop.clone(), begun.clone());
-                runtime.spawn(move || {
-                    begun.fetch_add(1, Ordering::SeqCst);
-                    while !stop.load(Ordering::Relaxed) {
-                        std::hint::spin_loop();
-                    }
-                })
-            })
-            .collect();
-        until("both compute", || begun.load(Ordering::SeqCst) == 2);
+        let busy = Busy::start(&runtime, 2);
         let waits = runtime.spawn(|| 7);
         until("a deadlock is suspected", || !suspicions().is_empty());
         let text = &suspicions()[0];
         assert_eq!(text.matches("in managed code, without a switch").count(), 2, "{text}");
-        stop.store(true, Ordering::SeqCst);
+        busy.end();
         assert_eq!(waits.join().unwrap(), 7);
-        tasks.into_iter().for_each(|task| task.join().unwrap());
         assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
     });
 }

@@ -2,6 +2,7 @@
 //! are, and with new ones as soon as there are some.
 
 use sortie::native::{self, Target};
+use sortie::{JoinHandle, Runtime};
 use sortie_natives::Gate;
 use sortie_test::figures::short_or_soak;
 use sortie_test::mixture::Steps;
@@ -33,6 +34,15 @@ fn refuse_threads() -> (Arc<AtomicBool>, Arc<AtomicU64>) {
     (refuse, refused)
 }
 
+/// More calls than there are threads, all of them at the gate.
+fn callers(runtime: &Runtime, case: &Case, gate: &Arc<Gate>) -> Vec<JoinHandle<()>> {
+    let caller = |_| {
+        let gate = gate.clone();
+        runtime.spawn(move || native::call(&GATE, || gate.wait()))
+    };
+    (0..8 * case.workers).map(caller).collect()
+}
+
 #[test]
 fn for_a_while() {
     child::each("for_a_while", &CASES, |case| {
@@ -42,14 +52,8 @@ fn for_a_while() {
             let runtime = case.watched(case.runtime());
             refuse.store(true, Ordering::SeqCst);
 
-            // More calls than there are threads, and work behind them.
             let gate = Arc::new(Gate::new());
-            let callers: Vec<_> = (0..8 * case.workers)
-                .map(|_| {
-                    let gate = gate.clone();
-                    runtime.spawn(move || native::call(&GATE, || gate.wait()))
-                })
-                .collect();
+            let callers = callers(&runtime, case, &gate);
             let tasks = mixture::spawn(&runtime.handle(), 1, 48);
             until("a thread was refused", || refused.load(Ordering::SeqCst) > 0);
             std::thread::sleep(Duration::from_millis(short_or_soak(300, 5_000)));
@@ -122,12 +126,7 @@ fn but_for_two() {
             limits::allow_threads(2);
             for round in 0..short_or_soak(3, 1_000) {
                 let gate = Arc::new(Gate::new());
-                let callers: Vec<_> = (0..8 * case.workers)
-                    .map(|_| {
-                        let gate = gate.clone();
-                        runtime.spawn(move || native::call(&GATE, || gate.wait()))
-                    })
-                    .collect();
+                let callers = callers(&runtime, case, &gate);
                 let handle = runtime.handle();
                 let tasks = mixture::spawn_with(&handle, round, 48, Steps::NoCallbacks);
                 let all = case.workers + 1;

@@ -5,11 +5,10 @@ use sortie::native::{self, Class, Library, NativeFn, Policy, Target, policy};
 use sortie_test::{Case, Mode, each, exclusively};
 use std::ffi::c_int;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 
 type Answer = extern "C" fn() -> c_int;
 
-/// Where test libraries are built. By the C compiler that the Rust toolchain links with.
+/// Where test libraries are built.
 struct Workshop(tempfile::TempDir);
 
 impl Workshop {
@@ -19,17 +18,9 @@ impl Workshop {
 
     /// A library that answers so.
     fn build(&self, name: &str, answer: c_int, options: &[&str]) -> PathBuf {
-        let source = self.0.path().join(format!("{name}.c"));
-        std::fs::write(&source, format!("int {name}(void) {{ return {answer}; }}")).unwrap();
+        let source = format!("int {name}(void) {{ return {answer}; }}");
         let object = self.0.path().join(format!("lib{name}.so"));
-        let status = Command::new("cc")
-            .args(["-shared", "-fPIC", "-o"])
-            .args([&object, &source])
-            .args(options)
-            .status()
-            .expect("the linker's C compiler");
-        assert!(status.success());
-        object
+        sortie_natives::compile(&object, &source, options)
     }
 }
 

@@ -23,7 +23,7 @@ use crate::park::Parker;
 use crate::queue::Mailbox;
 use crate::shared::Shared;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use crate::task::{Header, TaskRef};
 use crate::vitals::Vitals;
 use crate::worker::Worker;
@@ -32,6 +32,13 @@ use std::cell::{Cell, UnsafeCell};
 use std::collections::VecDeque;
 use std::ptr::{self, NonNull};
 use std::thread;
+
+// What a spare may be sent for.
+const IDLE: u8 = 0;
+/// To go through its loop once more.
+const RECALLED: u8 = 1;
+/// To fetch an idle worker, and to search.
+const CALLED: u8 = 2;
 
 /// See the module.
 #[repr(C, align(128))]
@@ -82,8 +89,8 @@ pub(crate) struct Carrier {
     gift: AtomicPtr<Worker>,
     /// A task whose native call this carrier is to make.
     job: AtomicPtr<Header>,
-    /// Taken from the spares for nothing.
-    recalled: AtomicBool,
+    /// What it was taken from the spares for, if for none of the above.
+    errand: AtomicU8,
     pub(crate) mailbox: Mailbox,
     /// The thread, while it runs.
     pub(crate) thread: Mutex<Option<thread::JoinHandle<()>>>,
@@ -137,7 +144,7 @@ impl Carrier {
             parker: Parker::new(),
             gift: AtomicPtr::new(ptr::null_mut()),
             job: AtomicPtr::new(ptr::null_mut()),
-            recalled: AtomicBool::new(false),
+            errand: AtomicU8::new(IDLE),
             mailbox: Mailbox::new(),
             thread: Mutex::new(None),
         }
@@ -361,15 +368,39 @@ impl Carrier {
 
     /// A spare was taken from the lobby for nothing: it goes through its loop once more.
     pub(crate) fn recall(&self) {
+        self.send(RECALLED);
+    }
+
+    /// A spare was taken from the lobby to fetch an idle worker, and to search: it counts as searching
+    /// already.
+    pub(crate) fn call(&self) {
+        self.send(CALLED);
+    }
+
+    fn send(&self, errand: u8) {
         // ORDERING: Relaxed, the parker's token orders it.
-        self.recalled.store(true, Ordering::Relaxed);
+        self.errand.store(errand, Ordering::Relaxed);
         self.parker.unpark();
     }
 
-    /// Was it? On the carrier's own thread.
+    /// Was it recalled? On the carrier's own thread.
     pub(crate) fn take_recall(&self) -> bool {
-        // ORDERING: Relaxed, as above.
-        self.recalled.load(Ordering::Relaxed) && self.recalled.swap(false, Ordering::Relaxed)
+        self.take_errand(RECALLED)
+    }
+
+    /// Was it called? On the carrier's own thread.
+    pub(crate) fn take_call(&self) -> bool {
+        self.take_errand(CALLED)
+    }
+
+    fn take_errand(&self, errand: u8) -> bool {
+        // ORDERING: Relaxed, the parker's token orders it, and a spare is given one thing at a time.
+        let is_sent = self.errand.load(Ordering::Relaxed) == errand;
+        if is_sent {
+            // ORDERING: Relaxed, as above.
+            self.errand.store(IDLE, Ordering::Relaxed);
+        }
+        is_sent
     }
 
     /// Takes in a task whose native call is to be made. On the carrier's own thread.
@@ -386,10 +417,13 @@ impl Carrier {
         !self.job.load(Ordering::Relaxed).is_null()
     }
 
-    /// Was the carrier given a worker, or a call to make?
-    pub(crate) fn has_gift(&self) -> bool {
-        // ORDERING: Relaxed, as above.
-        !self.gift.load(Ordering::Relaxed).is_null() || self.has_job()
+    /// Was the spare given anything: a worker, a native call to make, an errand?
+    pub(crate) fn is_wanted(&self) -> bool {
+        // ORDERING: Relaxed, a look.
+        !self.gift.load(Ordering::Relaxed).is_null()
+            || self.has_job()
+            // ORDERING: Relaxed, a look.
+            || self.errand.load(Ordering::Relaxed) != IDLE
     }
 
     /// Takes in a worker that was given. On the carrier's own thread.

@@ -153,9 +153,7 @@ impl Drop for Attachment {
         if carrier.word.is_run() || carrier.come_back() {
             crossing::give_away(&carrier);
         } else {
-            carrier.forget_worker();
-            self.shared.unproven.end(&carrier);
-            self.shared.burning.end(&carrier);
+            crossing::end_without_worker(&carrier);
         }
         end_visit(&carrier);
         carrier.vitals.end();

@@ -16,10 +16,10 @@
 //!
 //! Jobs go to a spare directly; where there is none, and no thread can be had, they wait in a queue
 //! that every carrier looks at before it becomes a spare. INVARIANT(offload.matched): no job is in
-//! the queue while a spare sleeps that may serve it: the giver looks for a spare once more after it has queued the job,
-//! and the spare looks at the queue once more after it has become one; the lobby's lock orders the
-//! two. A carrier with live pinned tasks does not serve: they would wait behind the call. Only where no
-//! thread can be had at all the monitor makes it ([`Shared::press_spares`]).
+//! the queue while a spare sleeps that may serve it: the giver looks for a spare once more after it has
+//! queued the job, and the spare looks at the queue once more after it has become one; the lobby's lock
+//! orders the two. A carrier with live pinned tasks does not serve: they would wait behind the call.
+//! Only where no thread can be had at all the monitor makes it ([`Shared::press_spares`]).
 
 use crate::carrier::{Carrier, CarrierRef};
 use crate::fiber::Reason;
@@ -103,9 +103,7 @@ impl Shared {
         }
         true
     }
-}
 
-impl Shared {
     /// No thread can be had for calls that wait for one: the spares make them, though they hold tasks.
     #[cold]
     pub(crate) fn press_spares(&self) {
@@ -114,14 +112,8 @@ impl Shared {
         {
             match self.offloaded.pop() {
                 Some(task) => spare.give_job(task),
-                None => {
-                    self.lobby.add_spare(spare);
-                    // Who sent it mail meanwhile has not found it there; the lobby's lock orders the two.
-                    if !spare.mailbox.is_empty() {
-                        self.summon(&spare);
-                    }
-                    self.look_again();
-                }
+                // Somebody was faster.
+                None => spare.recall(),
             }
         }
     }

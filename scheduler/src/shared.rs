@@ -7,7 +7,7 @@ use crate::crossing::retake::Retaking;
 use crate::crossing::{Burning, Unproven};
 use crate::fiber::Depot;
 use crate::gate::Gate;
-use crate::idle::{Lobby, Placed};
+use crate::idle::{Lobby, Placed, Roused};
 use crate::metrics::{Counter, Counts};
 use crate::monitor::standstill::Crowds;
 use crate::park::Parker;
@@ -263,22 +263,19 @@ impl Shared {
         }
     }
 
-    /// Wakes a carrier for an idle worker, to search.
+    /// Calls a carrier for an idle worker, to search.
     #[cold]
     pub(crate) fn rouse(&self) {
         if !self.lobby.start_searching_alone() {
             return;
         }
         match self.lobby.rouse() {
-            Some(Placed::Given(mut worker, spare)) => {
-                worker.searching = true;
-                spare.give(worker);
-            }
-            Some(Placed::NoSpare(mut worker)) => {
+            Some(Roused::Spare(spare)) => spare.call(),
+            Some(Roused::NoSpare(mut worker)) => {
                 worker.searching = true;
                 self.start_carrier_for(worker);
             }
-            Some(Placed::Idle) | None => {
+            None => {
                 // Nobody will search after all, but others may have counted on it meanwhile.
                 if self.lobby.stop_searching() {
                     self.look_again();
@@ -488,6 +485,9 @@ impl Shared {
             shutdown::refuse_or_keep(self, task);
         }
         carrier.take_recall();
+        if carrier.take_call() {
+            self.lobby.stop_searching();
+        }
         if let Some(task) = carrier.take_job() {
             shutdown::refuse_or_keep(self, task);
         }

@@ -88,9 +88,9 @@ fn enter<R>(local: &Local, f: impl FnOnce() -> R) -> Result<Option<R>, Transitio
     // Of a timed call: what managed code takes, and the wait for a worker, are not the call's.
     let start = outer.filter(|since| *since > 0).map(|_| Instant::now());
     let raw = local.set_raw(None);
-    let _ = transition::call_in(local)?;
+    let back = transition::call_in(local)?;
     if let Some((page, profile)) = page.zip(profile) {
-        page.row(profile).record_callback();
+        page.row(profile).record_callback(back);
     }
     let task_env = local.set_fp_env(None);
     let native_env = task_env.map(|environment| {

@@ -86,14 +86,19 @@ pub(super) unsafe fn call_unsend<R>(
     let carried = Carried((f, &mut outcome));
     let job = move || {
         let (f, outcome) = carried.arrived();
-        let mut timing = ledger::page().map(|page| Timing::begin(page, profile, true));
+        let mut timing =
+            ledger::page().map(|page| Timing::begin_offloaded(page, profile, decision));
+        let called_back = local::with(|local| local.set_called_back(Duration::ZERO));
         if let Some(timing) = &mut timing {
             timing.start();
         }
         let result = catch_unwind(AssertUnwindSafe(f));
         let errno = Errno::save();
+        let called_back = called_back
+            .and_then(|outer| local::with(|local| local.set_called_back(outer)))
+            .unwrap_or_default();
         if let Some(timing) = timing {
-            timing.end(Duration::ZERO).record_offloaded();
+            timing.end(called_back).record_offloaded();
         }
         *outcome = Some((result, errno));
     };

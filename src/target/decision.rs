@@ -180,6 +180,12 @@ impl Decision {
         self.0 & TIMED != 0
     }
 
+    /// The worker is given away before the call.
+    #[inline]
+    pub(crate) fn is_handed_over(self) -> bool {
+        self.0 & ACTION == Action::HandOver as u32
+    }
+
     /// The profile's policy asks for more than these bits say: a limit, or the floating-point environment.
     #[inline]
     pub(crate) fn is_special(self) -> bool {

@@ -181,13 +181,15 @@ pub struct TargetRow {
     pub longest: Duration,
     /// All calls together.
     pub total: Duration,
-    /// Long calls that spent their time waiting.
+    /// Long calls that spent their time waiting; of a target known to be long, an estimate by one call
+    /// in eight.
     pub blocked: u64,
-    /// Long calls that spent it computing.
+    /// Long calls that spent it computing; an estimate likewise.
     pub burned: u64,
-    /// Calls during which the worker was taken for others.
+    /// Times that the worker was taken for others: once in a call, and once more after each callback
+    /// of it.
     pub retakes: u64,
-    /// Calls before which the worker was handed over.
+    /// Times that the worker was handed over before native code, as often.
     pub hand_offs: u64,
     /// Calls that another thread made for their task, which was suspended.
     pub offloads: u64,

@@ -11,6 +11,7 @@
 
 use super::Profile;
 use super::class::Kind;
+use super::decision::Decision;
 use super::histogram::Histogram;
 use super::ledger::{self, Ledger};
 use parking_lot::Mutex;
@@ -61,8 +62,19 @@ pub(crate) struct Timing {
 enum Clock {
     None,
     Wall,
-    /// Also what the thread has used.
-    Usage,
+    /// Also what the thread has used, for so many calls.
+    Usage {
+        stands_for: u64,
+    },
+}
+
+impl Clock {
+    fn stands_for(self) -> u64 {
+        match self {
+            Clock::Usage { stands_for } => stands_for,
+            Clock::None | Clock::Wall => 0,
+        }
+    }
 }
 
 #[derive(Clone, Copy)]
@@ -110,15 +122,29 @@ impl Usage {
 const LONG: Duration = Duration::from_micros(20);
 
 impl Timing {
-    /// Counts a call that is about to begin on this page's carrier; it is timed if it is `timed` anyhow,
-    /// or due.
-    pub(crate) fn begin(page: &Page, profile: &'static Profile, timed: bool) -> Timing {
+    /// Counts a call that is about to begin on this page's carrier; it is timed if its target's calls
+    /// all are, or if it is due.
+    pub(crate) fn begin(page: &Page, profile: &'static Profile, decision: Decision) -> Timing {
         let due = page.row(profile).count();
-        let clock = match (timed, due) {
-            (true, _) => Clock::Usage,
+        let clock = match (decision.is_timed(), due) {
+            (true, _) => page.clock(decision),
             (false, true) => Clock::Wall,
             (false, false) => Clock::None,
         };
+        Timing::with_clock(page, profile, clock)
+    }
+
+    /// As [`Timing::begin`], for a call that another thread makes: nobody else sees how long it takes.
+    pub(crate) fn begin_offloaded(
+        page: &Page,
+        profile: &'static Profile,
+        decision: Decision,
+    ) -> Timing {
+        page.row(profile).count();
+        Timing::with_clock(page, profile, page.clock(decision))
+    }
+
+    fn with_clock(page: &Page, profile: &'static Profile, clock: Clock) -> Timing {
         let is_timed = clock != Clock::None;
         let since = is_timed.then(|| ledger::with(Ledger::now)).flatten().unwrap_or(0);
         Timing { profile, clock, start: None, outer: page.set_since(since) }
@@ -129,8 +155,17 @@ impl Timing {
     /// `errno`.
     pub(crate) fn start(&mut self) {
         if self.clock != Clock::None {
-            let usage = (self.clock == Clock::Usage).then(Usage::now).flatten();
+            let usage = (self.clock.stands_for() > 0).then(Usage::now).flatten();
             self.start = Some(Start { wall: Instant::now(), usage });
+        }
+    }
+
+    /// The call is not made.
+    #[cold]
+    pub(crate) fn abandon(&self) {
+        if let Some(page) = ledger::page() {
+            page.set_since(self.outer);
+            page.row(self.profile).uncount();
         }
     }
 
@@ -149,7 +184,7 @@ impl Timing {
             }
             _ => Kind::Timed,
         };
-        Ended { profile: self.profile, took, kind }
+        Ended { profile: self.profile, took, kind, stands_for: self.clock.stands_for() }
     }
 }
 
@@ -159,12 +194,14 @@ pub(crate) struct Ended {
     profile: &'static Profile,
     took: Option<Duration>,
     kind: Kind,
+    /// So many calls are taken to be of that kind.
+    stands_for: u64,
 }
 
 impl Ended {
     /// A call that nobody timed.
     pub(crate) fn untimed(profile: &'static Profile) -> Ended {
-        Ended { profile, took: None, kind: Kind::Timed }
+        Ended { profile, took: None, kind: Kind::Timed, stands_for: 0 }
     }
 
     /// Writes a call down that another thread has made for its task.
@@ -175,10 +212,10 @@ impl Ended {
         self.record(Back::Kept);
     }
 
-    /// Managed code was called back from a raw call.
-    pub(crate) fn record_callback(self) {
+    /// Managed code was called back from a raw call, and has its worker so.
+    pub(crate) fn record_callback(self, back: Back) {
         if let Some(page) = ledger::page() {
-            page.row(self.profile).record_callback();
+            page.row(self.profile).record_callback(back);
         }
     }
 
@@ -205,8 +242,8 @@ impl Ended {
             }
             match self.kind {
                 Kind::Timed => {}
-                Kind::Blocked => add(&row.blocked, 1),
-                Kind::Burned => add(&row.burned, 1),
+                Kind::Blocked => add(&row.blocked, self.stands_for),
+                Kind::Burned => add(&row.burned, self.stands_for),
             }
         }
         if let Some(took) = self.took {
@@ -261,6 +298,12 @@ impl Row {
         next >= get(&self.due)
     }
 
+    /// A call that was counted is not made.
+    fn uncount(&self) {
+        // ORDERING: Relaxed, as in `add`.
+        self.calls.store(get(&self.calls).saturating_sub(1), Ordering::Relaxed);
+    }
+
     /// Writes down how long a call took that was timed.
     fn record(&self, took: Duration, back: Back, page: &Page) {
         let calls = get(&self.calls);
@@ -285,16 +328,21 @@ impl Row {
             // ORDERING: Relaxed, as in `add`.
             self.longest_ns.store(ns, Ordering::Relaxed);
         }
+        self.count_back(back);
+    }
+
+    /// Writes a callback down, and what became of the worker on the way to it.
+    pub(crate) fn record_callback(&self, back: Back) {
+        add(&self.callbacks, 1);
+        self.count_back(back);
+    }
+
+    fn count_back(&self, back: Back) {
         match back {
             Back::Kept => {}
             Back::HandedOver => add(&self.hand_offs, 1),
             Back::Retaken { .. } => add(&self.retakes, 1),
         }
-    }
-
-    /// Writes a callback down.
-    pub(crate) fn record_callback(&self) {
-        add(&self.callbacks, 1);
     }
 }
 
@@ -351,13 +399,31 @@ impl Page {
         }
     }
 
-    /// How many calls are to pass before the next is timed: 32 to 95, or a multiple.
-    fn interval(&self, calls: u64) -> u64 {
+    /// A random number: xorshift.
+    fn random(&self) -> u32 {
         let mut random = self.random.get();
         random ^= random << 13;
         random ^= random >> 17;
         random ^= random << 5;
         self.random.set(random);
+        random
+    }
+
+    /// For a call that is timed anyhow. What the thread has used is asked by system calls, so if the
+    /// target is known, for one call in eight.
+    fn clock(&self, decision: Decision) -> Clock {
+        if decision.is_timed() && !decision.is_handed_over() {
+            Clock::Usage { stands_for: 1 }
+        } else if self.random().is_multiple_of(8) {
+            Clock::Usage { stands_for: 8 }
+        } else {
+            Clock::Wall
+        }
+    }
+
+    /// How many calls are to pass before the next is timed: 32 to 95, or a multiple.
+    fn interval(&self, calls: u64) -> u64 {
+        let random = self.random();
         let often = match calls {
             ..4_096 => 1,
             4_096..65_536 => 4,

@@ -5,7 +5,7 @@
 //! (`enter`, `reverse_enter`): the automaton is asked, the scheduler gives the worker back, the
 //! automaton moves, the event is traced. So all tracing is done while managed.
 
-use super::automaton::{Layers, ReverseEntered};
+use super::automaton::Layers;
 use super::error::TransitionError;
 use super::layer::{Event, Layer};
 use crate::target::Profile;
@@ -53,8 +53,9 @@ pub fn leave(target: usize) -> Result<(), TransitionError> {
         if decision.is_denied() {
             return Err(local.layers(|layers| layers.leave_denied(target))).inspect_err(report);
         }
-        let mut timing = page.map(|page| Timing::begin(page, profile, decision.is_timed()));
-        out(local, target, profile, decision.exit())?;
+        let mut timing = page.map(|page| Timing::begin(page, profile, decision));
+        out(local, target, profile, decision.exit())
+            .inspect_err(|_| timing.iter().for_each(Timing::abandon))?;
         if let Some(timing) = &mut timing {
             timing.start();
         }
@@ -101,9 +102,9 @@ pub fn reverse_enter() -> Result<(), TransitionError> {
     local::with(|local| {
         // What a raw call took is not known with callbacks in it.
         let ended = local.set_raw(None).map(|timing| timing.end(Duration::ZERO));
-        call_in(local).map(drop).inspect(|()| {
-            ended.inspect(|ended| ended.record_callback());
-        })
+        let back = call_in(local)?;
+        ended.inspect(|ended| ended.record_callback(back));
+        Ok(())
     })
     .unwrap_or_else(|| no_task(Event::ReverseEnter))
 }
@@ -234,15 +235,18 @@ pub(crate) fn pop_offloaded(local: &Local) -> Option<Box<dyn Any + Send>> {
 }
 
 /// `reverse_enter`, for a task that is known.
-pub(crate) fn call_in(local: &Local) -> Result<ReverseEntered, TransitionError> {
+pub(crate) fn call_in(local: &Local) -> Result<Back, TransitionError> {
     local.layers(|layers| layers.prepare(Event::ReverseEnter)).inspect_err(report)?;
-    // Managed already: a callback out of a call that was not announced, or a renewal.
-    if local.layers(|layers| layers.top_is_native()) && crossing::call_back().is_err() {
-        return Err(local.layers(|layers| layers.refuse(Event::ReverseEnter)));
-    }
-    let entered = local.layers(Layers::reverse_enter)?;
+    let back = if local.layers(|layers| layers.top_is_native()) {
+        crossing::call_back()
+            .map_err(|_| local.layers(|layers| layers.refuse(Event::ReverseEnter)))?
+    } else {
+        // Managed already: a callback out of a call that was not announced, or a renewal.
+        Back::Kept
+    };
+    let _ = local.layers(Layers::reverse_enter)?;
     trace_edge!(Event::ReverseEnter, None, local);
-    Ok(entered)
+    Ok(back)
 }
 
 /// `reverse_leave`, for a task that is known.

@@ -240,21 +240,6 @@ fn leaver<G: Gate>(steps: Steps) {
     });
 }
 
-/// The same without a way back.
-fn leaver_for_good<G: Gate>(steps: Steps) {
-    explore(PROMISE, 3, move || {
-        let place = Place::<G>::new(steps);
-        let monitor = {
-            let place = place.clone();
-            spawn(move || place.monitor())
-        };
-        place.queue();
-        place.after_queueing();
-        place.leave(Native::Asymmetric);
-        join([monitor]);
-    });
-}
-
 fn pusher<G: Gate>(steps: Steps) {
     explore(PROMISE, 3, move || {
         let place = Place::<G>::new(steps);
@@ -289,11 +274,6 @@ fn both<G: Gate>(steps: Steps) {
 #[test]
 fn work_behind_a_leave_is_noticed() {
     leaver::<crate::gate::Gate>(TRUE_STEPS);
-}
-
-#[test]
-fn work_behind_a_last_leave_is_noticed() {
-    leaver_for_good::<crate::gate::Gate>(TRUE_STEPS);
 }
 
 #[test]

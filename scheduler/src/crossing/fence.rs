@@ -13,7 +13,7 @@
 //! Reference: membarrier(2). Registering costs 0.6 us in a process with one thread and
 //! milliseconds once threads run, so [`register`] is called by the builder, before the first one.
 
-use crate::sync::atomic::{AtomicU32, Ordering, fence};
+use crate::sync::atomic::{AtomicBool, AtomicU32, Ordering, fence};
 use std::sync::OnceLock;
 use std::sync::atomic::compiler_fence;
 use std::time::{Duration, Instant};
@@ -36,6 +36,9 @@ static SLOW_ONES: AtomicU32 = AtomicU32::new(0);
 const LIMIT: Duration = Duration::from_micros(50);
 /// How many of the last 16 must be slow.
 const TOO_MANY: u32 = 8;
+
+/// Mode A has ended, and nobody has said so yet.
+static UNTOLD: AtomicBool = AtomicBool::new(false);
 
 /// Told when mode A ends.
 static ON_LOSS: OnceLock<fn()> = OnceLock::new();
@@ -144,7 +147,7 @@ fn barrier() -> bool {
         libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0)
     };
     if answer != 0 {
-        lose(MISSING, "membarrier fails");
+        lose(MISSING);
         return false;
     }
     if is_asymmetric() {
@@ -172,20 +175,32 @@ fn watch(was_slow: bool) {
     // ORDERING: Relaxed, as above.
     SLOW_ONES.store(ones, Ordering::Relaxed);
     if ones.count_ones() >= TOO_MANY {
-        lose(SLOW, "membarrier is slow");
+        lose(SLOW);
     }
 }
 
 #[cold]
-fn lose(means: u32, why: &str) {
+fn lose(means: u32) {
     // ORDERING: Relaxed, see `register`.
     if MEANS.fetch_max(means, Ordering::Relaxed) < means {
-        if let Some(told) = ON_LOSS.get() {
-            told();
-        }
-        tracing::warn!(
-            target: "sortie::crossing",
-            "{why}: native calls are announced by compare-and-exchange from here on"
-        );
+        // ORDERING: Relaxed, as above.
+        UNTOLD.store(true, Ordering::Relaxed);
     }
+}
+
+/// Says so if mode A has ended: for the monitor, which comes by often. Who runs into it may hold a lock.
+pub(crate) fn tell_loss() {
+    // ORDERING: Relaxed, see `register`.
+    if !UNTOLD.load(Ordering::Relaxed) || !UNTOLD.swap(false, Ordering::Relaxed) {
+        return;
+    }
+    if let Some(told) = ON_LOSS.get() {
+        told();
+    }
+    // ORDERING: Relaxed, see `register`.
+    let why = if MEANS.load(Ordering::Relaxed) == SLOW { "is slow" } else { "fails" };
+    tracing::warn!(
+        target: "sortie::crossing",
+        "membarrier {why}: native calls are announced by compare-and-exchange from here on"
+    );
 }

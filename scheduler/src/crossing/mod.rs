@@ -308,22 +308,28 @@ pub fn call_back() -> Result<Back, Terminated> {
 #[cold]
 #[inline(never)]
 fn enter_without_worker(carrier: &Carrier, task: &Header) -> Result<Back, Terminated> {
-    carrier.forget_worker();
     let errno = Errno::save();
-    let back = if carrier.handed_over.take() {
+    let back = if end_without_worker(carrier) {
         Back::HandedOver
     } else {
         // ORDERING: Relaxed, published by the exchange that took the worker.
         let since = Duration::from_nanos(carrier.seen_since.load(Ordering::Relaxed));
         Back::Retaken { seen: carrier.shared().start.elapsed().saturating_sub(since) }
     };
-    carrier.shared().unproven.end(carrier);
-    carrier.shared().burning.end(carrier);
     carrier.shared().metrics.add(Counter::Reentries);
     let outcome = reenter(carrier, task);
     // On whatever thread this is now.
     errno.restore();
     outcome.map(|()| back)
+}
+
+/// The worker went during a native call that is over: nothing is noted of that call any more. True: it
+/// was handed over before.
+pub(crate) fn end_without_worker(carrier: &Carrier) -> bool {
+    carrier.forget_worker();
+    carrier.shared().unproven.end(carrier);
+    carrier.shared().burning.end(carrier);
+    carrier.handed_over.take()
 }
 
 fn reenter(carrier: &Carrier, task: &Header) -> Result<(), Terminated> {
@@ -390,9 +396,7 @@ pub fn close_all() -> bool {
     }
     if !carrier.come_back() {
         // Without a worker the task still ends: its carrier's loop sees to the rest.
-        carrier.forget_worker();
-        carrier.shared().unproven.end(carrier);
-        carrier.shared().burning.end(carrier);
+        end_without_worker(carrier);
         let _ = regain(carrier);
     }
     true

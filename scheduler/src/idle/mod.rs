@@ -26,6 +26,11 @@
 //! will look again after it. A searcher that finds work and is the last one passes the search on
 //! before it runs what it found ([`Lobby::stop_searching`] says so), so that work which was queued
 //! while it searched is not left to nobody.
+//!
+//! B does not give the worker to the carrier that it wakes: that one is *called*, and counts as
+//! searching, while the worker stays idle until it comes. To be woken takes microseconds, and a task
+//! that comes back from native code meanwhile need not wait: it takes the worker. Who is called and
+//! finds no worker becomes a spare again, and gives the search up as anybody does.
 
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -51,7 +56,7 @@ struct Inner<W, C> {
 }
 
 /// How often a worker goes to the queues although somebody is in line.
-const QUEUE_FIRST_EVERY: u32 = 16;
+pub(crate) const QUEUE_FIRST_EVERY: u32 = 16;
 
 /// Where a worker went.
 #[must_use = "a worker that was given must be delivered, one that came back must find a place"]
@@ -62,6 +67,16 @@ pub(crate) enum Placed<W, C> {
     /// To the idle ones.
     Idle,
     /// Work waits, and there is no spare: start a carrier, or say [`Lobby::put_idle`].
+    NoSpare(W),
+}
+
+/// Who is to search for the work that was queued.
+#[must_use = "a spare that was taken must be called, a worker that came out must find a carrier"]
+#[derive(Debug)]
+pub(crate) enum Roused<W, C> {
+    /// This spare: call it. It finds an idle worker by [`Lobby::take_idle`], unless others were faster.
+    Spare(C),
+    /// There is none: start a carrier with this worker, or say [`Lobby::put_idle`].
     NoSpare(W),
 }
 
@@ -154,14 +169,14 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
         at.map(|at| inner.spares.remove(at)).is_some()
     }
 
-    /// A worker is free: to the first in line, else, if `queued` work waits, to a spare. Every so often
-    /// the other way round: tasks that go in and out of native code without end could else keep the
-    /// line full, and the queues unserved.
+    /// A worker is free: to the first in line, or to the idle ones, whom those that come back take
+    /// from. Every so often, if `queued` work waits, to a spare: tasks that go in and out of native code
+    /// without end could else leave the queues unserved.
     pub(crate) fn place(&self, worker: W, queued: bool) -> Placed<W, C> {
         let mut inner = self.inner.lock();
         inner.placed = inner.placed.wrapping_add(1);
         let queue_first = inner.placed.is_multiple_of(QUEUE_FIRST_EVERY);
-        if (inner.line.is_empty() || queue_first) && queued && !inner.closed {
+        if queue_first && queued && !inner.closed {
             return match inner.spares.pop() {
                 Some(spare) => Placed::Given(worker, spare),
                 None => Placed::NoSpare(worker),
@@ -204,18 +219,18 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
         placed
     }
 
-    /// An idle worker and a spare to run it, for work that was queued.
-    pub(crate) fn rouse(&self) -> Option<Placed<W, C>> {
+    /// A spare for an idle worker, for work that was queued. `None`: no worker is idle.
+    pub(crate) fn rouse(&self) -> Option<Roused<W, C>> {
         let mut inner = self.inner.lock();
-        if inner.closed {
+        if inner.closed || inner.idle.is_empty() {
             return None;
         }
-        let worker = inner.idle.pop()?;
+        if let Some(spare) = inner.spares.pop() {
+            return Some(Roused::Spare(spare));
+        }
+        let worker = inner.idle.pop().map(Roused::NoSpare);
         self.count(&inner);
-        Some(match inner.spares.pop() {
-            Some(spare) => Placed::Given(worker, spare),
-            None => Placed::NoSpare(worker),
-        })
+        worker
     }
 
     /// An idle worker.

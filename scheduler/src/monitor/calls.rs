@@ -4,9 +4,9 @@
 //! between the thread's own clock has moved or not.
 //!
 //! - It stood still, and the thread sleeps: the call *blocks*. Its worker is taken at once.
-//! - It moved, or the thread could run and is not let: the call *burns*. Another thread beside it only shares its processor, so its worker
-//!   is taken if a processor is free, or after 10 ms if that makes one thread more than there are
-//!   processors, or after a second if it makes more.
+//! - It moved, or the thread could run and is not let: the call *burns*. Another thread beside it only
+//!   shares its processor, so its worker is taken if a processor is free, or after 10 ms if that makes
+//!   one thread more than there are processors, or after a second if it makes more.
 //!
 //! The embedder is told what was seen, so that the next call of the same function need not be waited
 //! for; but not of a thread that was kept from a processor.
@@ -125,7 +125,7 @@ impl Calls {
         for sight in &sights {
             let since = sight.since.saturating_duration_since(shared.start).as_nanos() as u64;
             // ORDERING: Relaxed, published by the exchange that takes the worker.
-            sight.carrier.seen_since.store(since.max(1), Ordering::Relaxed);
+            sight.carrier.seen_since.store(since, Ordering::Relaxed);
         }
         let mut taken = Vec::new();
         shared.retaking.take(&self.candidates, |carrier, mut worker| {
@@ -163,7 +163,7 @@ impl Calls {
         match &self.unproven {
             Some(sight) if sight.carrier == carrier && sight.word == word => {
                 if sight.age(now) >= AGE && sight.use_of_time(now) == Use::Waited {
-                    let target = carrier.target.load(Ordering::Relaxed);
+                    let target = target_of(carrier);
                     if carrier.word.load() == word && shared.unproven.end(&carrier) {
                         shared.observed(target, Observed::Blocked(sight.age(now)));
                     }
@@ -198,14 +198,22 @@ fn may_take(shared: &Shared, sight: &Sight, now: Instant) -> bool {
     may
 }
 
+/// What the carrier's call is a call of, if its word is the same afterwards.
+fn target_of(carrier: CarrierRef) -> usize {
+    // ORDERING: Relaxed, the call may be over by now: the word tells.
+    let target = carrier.target.load(Ordering::Relaxed);
+    // ORDERING: Acquire, the target is read before the word; pairs with the store of the target before
+    // the Release store of the next call's word.
+    fence(Ordering::Acquire);
+    target
+}
+
 /// The worker was taken: says so, and tells the embedder what was seen.
 fn report(shared: &Shared, sight: &Sight, now: Instant) {
     let carrier = sight.carrier;
-    // ORDERING: Relaxed, for the record only: the call may be over by now.
-    let target = carrier.target.load(Ordering::Relaxed);
+    let target = target_of(carrier);
+    // ORDERING: Relaxed, for the record only, as the target.
     let burning = carrier.burning.load(Ordering::Relaxed);
-    // ORDERING: Acquire, the target is read before the word.
-    fence(Ordering::Acquire);
     if carrier.word.load().is_same_call(sight.word) {
         match sight.use_of_time(now) {
             Use::Computed => shared.observed(target, Observed::Burned(sight.age(now))),

@@ -30,6 +30,7 @@ pub(crate) mod standstill;
 use self::calls::Calls;
 use self::runaway::Runaways;
 use self::standstill::Standstill;
+use crate::crossing::fence;
 use crate::metrics::Counter;
 use crate::shared::Shared;
 use crate::sync::Arc;
@@ -54,6 +55,7 @@ pub(crate) fn main(shared: &Arc<Shared>) {
         let now = Instant::now();
         let due = shared.timers.fire(now);
         let look = watch.look(shared, now);
+        fence::tell_loss();
         if !matches!(look, Look::Quiet) {
             naps = 0;
         }

@@ -173,7 +173,7 @@ fn steal(shared: &Shared, worker: &mut Worker) -> Option<TaskRef> {
 #[inline]
 pub(super) fn found_work(carrier: &Carrier) {
     if stop_searching(carrier) {
-        carrier.shared().after_queueing();
+        carrier.shared().look_again();
     }
 }
 

@@ -92,11 +92,33 @@ pub(super) fn become_spare(carrier: &Carrier) -> bool {
 
 /// Sleeps among the spares until a worker comes. False: the carrier is to end.
 ///
-/// First looks once more at what it may have missed: pinned tasks, in the ring or come by mail
-/// (carrier.summons), and queued work with an idle worker (idle.counters).
-///
 /// `hot`: it has run on a worker that was handed off, or made a native call.
-fn sleep_as_spare(carrier: &Carrier, hot: bool) -> bool {
+fn sleep_as_spare(carrier: &Carrier, mut hot: bool) -> bool {
+    loop {
+        if let Some(stays) = look_once_more(carrier) {
+            return stays;
+        }
+        if hot {
+            stay_hot(carrier);
+        }
+        match sleep(carrier) {
+            Awake::Stays => return true,
+            Awake::Ends => return false,
+            Awake::InVain => {
+                let lobby = &carrier.shared().lobby;
+                lobby.add_spare(carrier.as_ref());
+                // What was left to its search it looks for itself, first thing.
+                lobby.stop_searching();
+                hot = true;
+            }
+        }
+    }
+}
+
+/// A spare looks at what it may have missed: pinned tasks, in the ring or come by mail
+/// (carrier.summons), queued work with an idle worker (idle.counters), and calls to make. What the
+/// carrier then does is given back, if it is anything else than to sleep: does it stay?
+fn look_once_more(carrier: &Carrier) -> Option<bool> {
     let shared = carrier.shared();
     // ORDERING(carrier.summons): SeqCst, between the store of `SPARE` and the look at the mailbox;
     // pairs with the fence between push and look in `Shared::submit`.
@@ -115,7 +137,7 @@ fn sleep_as_spare(carrier: &Carrier, hot: bool) -> bool {
         shared.lobby.start_searching();
         // SAFETY: this is the carrier's thread, in its loop, without a worker.
         unsafe { carrier.put_worker(worker) };
-        return true;
+        return Some(true);
     }
     // Work that was left to this carrier's search, and that it has no worker for now.
     shared.look_again();
@@ -124,38 +146,54 @@ fn sleep_as_spare(carrier: &Carrier, hot: bool) -> bool {
         && !shared.offloaded.is_empty()
         && shared.lobby.leave_spares(carrier.as_ref())
     {
-        return true;
+        return Some(true);
     }
-    if shared.is_beyond_cap()
+    let is_surplus = shared.is_beyond_cap()
         && carrier.pinned() == 0
-        && shared.lobby.leave_spares(carrier.as_ref())
-    {
-        return is_needed_after_all(carrier);
-    }
-    if hot {
-        stay_hot(carrier);
-    }
+        && shared.lobby.leave_spares(carrier.as_ref());
+    is_surplus.then(|| is_needed_after_all(carrier))
+}
+
+/// Why a spare has woken.
+enum Awake {
+    /// It has a worker, or a call to make or to look for: the loop does.
+    Stays,
+    /// It is to end.
+    Ends,
+    /// It was called, and others were faster: it is none of the spares, and still counts as searching.
+    InVain,
+}
+
+/// A spare sleeps until it is wanted, or not needed any more.
+fn sleep(carrier: &Carrier) -> Awake {
+    let shared = carrier.shared();
     // One limited sleep decides whether this spare is too many: an idle runtime wakes nobody.
     let mut lingers = true;
     loop {
         if let Some(worker) = carrier.take_gift() {
-            // SAFETY: as above.
+            // SAFETY: this is the carrier's thread, in its loop, without a worker.
             unsafe { carrier.put_worker(worker) };
-            return true;
+            return Awake::Stays;
         }
         if carrier.has_job() || carrier.take_recall() {
-            // A call to make, or to look for: the loop does.
-            return true;
+            return Awake::Stays;
+        }
+        if carrier.take_call() {
+            let Some(mut worker) = shared.lobby.take_idle() else { return Awake::InVain };
+            worker.searching = true;
+            // SAFETY: as above.
+            unsafe { carrier.put_worker(worker) };
+            return Awake::Stays;
         }
         if shared.is_stopping() {
-            return false;
+            return Awake::Ends;
         }
         if carrier.pinned() > 0 || !std::mem::take(&mut lingers) {
             carrier.parker.park();
         } else if !carrier.parker.park_timeout(SPARE_LINGER)
             && shared.lobby.dismiss(carrier.as_ref(), shared.config.workers)
         {
-            return false;
+            return Awake::Ends;
         }
     }
 }
@@ -191,7 +229,7 @@ fn stay_hot(carrier: &Carrier) {
         return;
     }
     let start = Instant::now();
-    while !carrier.has_gift() && !shared.is_stopping() && start.elapsed() < HOT {
+    while !carrier.is_wanted() && !shared.is_stopping() && start.elapsed() < HOT {
         for _ in 0..16 {
             std::hint::spin_loop();
         }

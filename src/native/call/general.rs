@@ -97,9 +97,11 @@ fn announced<R>(
         let outer = local.set_fp_env(environment);
         let called_back = local.set_called_back(Duration::ZERO);
         // Before the call: making a row may allocate, which may touch `errno`.
-        let mut timing =
-            ledger::page().map(|page| Timing::begin(page, profile, decision.is_timed()));
+        let mut timing = ledger::page().map(|page| Timing::begin(page, profile, decision));
         if let Err(error) = transition::out(local, profile.address(), profile, decision.exit()) {
+            local.set_fp_env(outer);
+            local.set_called_back(called_back);
+            timing.inspect(Timing::abandon);
             refused(target, error);
         }
         if let Some(timing) = &mut timing {

@@ -1,8 +1,6 @@
 //! The search rule against made-up caches, directories and libraries. Libraries are built by the C compiler that the
 //! Rust toolchain links with, into a directory that is removed afterwards.
 
-use std::process::Command;
-
 use super::cache::tests::{OURS, build as build_cache};
 use super::*;
 
@@ -28,16 +26,7 @@ impl Scratch {
 
     /// Compiles `source` to the shared object `file`.
     pub(in crate::native) fn compile(&self, file: &str, source: &str, options: &[&str]) -> PathBuf {
-        let source = self.write(&format!("{file}.c"), source);
-        let object = self.path.join(file);
-        let status = Command::new("cc")
-            .args(["-shared", "-fPIC", "-o"])
-            .args([&object, &source])
-            .args(options)
-            .status()
-            .expect("the linker's C compiler");
-        assert!(status.success());
-        object
+        sortie_natives::compile(&self.path.join(file), source, options)
     }
 
     /// Nothing but this directory: no cache, no system directories.

@@ -4,6 +4,8 @@
 //! native call open for as long as a test wants, so that no test has to guess how long is enough.
 
 use std::ffi::{c_int, c_void};
+use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// What native code calls back: the pointer it was given, and the number of the turn.
 pub type Callback = unsafe extern "C" fn(*mut c_void, c_int) -> c_int;
@@ -131,4 +133,22 @@ unsafe extern "C" fn trampoline<F: FnMut(i32) -> i32>(user: *mut c_void, turn: c
     // SAFETY: `with_callback` and its like passed a pointer to an `F` that nobody else uses.
     let f = unsafe { &mut *user.cast::<F>() };
     f(turn)
+}
+
+/// Compiles the C file `source` to a shared object at this path, by the C compiler that the Rust
+/// toolchain links with. Returns the path.
+///
+/// # Panics
+/// If it cannot.
+pub fn compile(object: &Path, source: &str, options: &[&str]) -> PathBuf {
+    let file = object.with_extension("c");
+    std::fs::write(&file, source).unwrap();
+    let status = Command::new("cc")
+        .args(["-shared", "-fPIC", "-o"])
+        .args([object, &file])
+        .args(options)
+        .status()
+        .expect("the linker's C compiler");
+    assert!(status.success());
+    object.to_owned()
 }

@@ -12,6 +12,7 @@
 //! Faults are real: [`seccomp`] makes system calls fail or last, [`stop`] lets one thread stand
 //! still, [`limits`] takes threads away. [`threads`] and [`figures`] measure.
 
+pub mod busy;
 mod case;
 pub mod child;
 pub mod drops;

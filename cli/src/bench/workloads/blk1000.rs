@@ -4,14 +4,13 @@
 //! compute pay for it. What is kept of the computing is measured against the same two tasks in the same
 //! run, before the others come.
 
-use super::blocking::{blocking_runtime, how, sample, threads_now};
-use super::end;
-use super::native::{Announced, NAP};
+use super::blocking::Naps;
+use super::native::NAP;
 use crate::bench::case::Peer;
-use crate::bench::workload::{Contender, Failure, Sample, Setup, Trial, Workload, check};
+use crate::bench::workload::{Contender, Failure, Sample, Trial, Workload};
 use serde_json::Value;
+use sortie::JoinHandle;
 use sortie::native::{self, Target};
-use sortie::{JoinHandle, Runtime};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -32,36 +31,28 @@ pub(crate) const WORKLOAD: Workload = Workload {
                  are joined (`makespan_ms`), by the number of calls; what is kept of the computing",
     ops: 1000,
     unit: |_| 1,
-    contenders: &[Contender { peer: Peer::Sortie, start: |setup| Ok(Box::new(Naps::new(setup)?)) }],
+    contenders: &[Contender {
+        peer: Peer::Sortie,
+        start: |setup| Ok(Box::new(Trialled(Naps::new(setup)?))),
+    }],
 };
 
-struct Naps {
-    runtime: Runtime,
-    nap: Announced,
-}
+struct Trialled(Naps);
 
-impl Naps {
-    fn new(setup: &Setup) -> Result<Naps, Failure> {
-        Ok(Naps { runtime: blocking_runtime(setup)?, nap: Announced::nap() })
-    }
-}
-
-impl Trial for Naps {
+impl Trial for Trialled {
     fn run(&mut self, ops: u64) -> Result<Sample, Failure> {
-        let before = self.runtime.snapshot();
-        let target = self.nap.target.clone();
-        let run = self.runtime.run(move || nap_beside(&target, ops));
-        check("nanoseconds slept", ops * NAP_NS, run.slept_ns)?;
-        self.nap.count(ops, &self.runtime)?;
-        let mut extra = how(&before, &self.runtime.snapshot());
-        extra.push(("compute_kept_percent", 100.0 * run.kept));
-        extra.push(("peak_threads", threads_now()? as f64));
-        Ok(sample(run.makespan, extra))
+        let mut kept = 0.0;
+        let mut sample = self.0.run(ops, ops * NAP_NS, |runtime, target| {
+            let run = runtime.run(move || nap_beside(&target, ops));
+            kept = run.kept;
+            (run.makespan, run.slept_ns)
+        })?;
+        sample.extra.push(("compute_kept_percent", 100.0 * kept));
+        Ok(sample)
     }
 
     fn finish(self: Box<Self>) -> Result<Vec<(&'static str, Value)>, Failure> {
-        end(self.runtime)?;
-        Ok(Vec::new())
+        self.0.finish()
     }
 }
 

@@ -15,6 +15,12 @@ pub(super) enum Placed {
     NoSpare(Worker),
 }
 
+/// Who is to search, in one type for all versions.
+pub(super) enum Roused {
+    Spare(Carrier),
+    NoSpare(Worker),
+}
+
 /// A version of the lobby.
 pub(super) trait Lobby: 'static {
     fn new() -> Self;
@@ -28,7 +34,7 @@ pub(super) trait Lobby: 'static {
     fn add_spare(&self, carrier: Carrier);
     fn place(&self, worker: Worker, queued: bool) -> Placed;
     fn put_idle(&self, worker: Worker) -> Placed;
-    fn rouse(&self) -> Option<Placed>;
+    fn rouse(&self) -> Option<Roused>;
     fn take_idle(&self) -> Option<Worker>;
     fn request(&self, carrier: Carrier) -> Option<Worker>;
     fn reclaim(&self, carrier: Carrier) -> Option<Worker>;
@@ -81,8 +87,11 @@ macro_rules! versions {
             fn put_idle(&self, worker: Worker) -> Placed {
                 self.put_idle(worker).into()
             }
-            fn rouse(&self) -> Option<Placed> {
-                self.rouse().map(Placed::from)
+            fn rouse(&self) -> Option<Roused> {
+                self.rouse().map(|roused| match roused {
+                    $($module)::+::Roused::Spare(carrier) => Roused::Spare(carrier),
+                    $($module)::+::Roused::NoSpare(worker) => Roused::NoSpare(worker),
+                })
             }
             fn take_idle(&self) -> Option<Worker> {
                 self.take_idle()

@@ -15,7 +15,7 @@ use crate::explore::{UNTIL_REST, at_rest, explore, join, spawn};
 use crate::gate::Gate;
 use crate::park::Parker;
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
-use lobby::{Carrier, Lobby, Placed, Worker};
+use lobby::{Carrier, Lobby, Placed, Roused, Worker};
 use std::cell::Cell;
 use std::sync::Arc;
 
@@ -43,6 +43,10 @@ struct Steps {
     look_when_refused: bool,
     /// `Shared::hand_on`: a worker that nobody wanted is idle: it looks once more.
     look_when_handed_on: bool,
+    /// `sleep_as_spare`: a spare that was called in vain does not count as searching any more.
+    give_up_in_vain: bool,
+    /// `sleep`: a spare that was called, and finds a worker, goes on as the searcher.
+    search_when_called: bool,
     /// `crossing::hand_over`: the worker is out of the cell before it goes elsewhere.
     hand_over_takes_it_out: bool,
 }
@@ -56,6 +60,8 @@ const TRUE_STEPS: Steps = Steps {
     look_when_rouse_fails: true,
     look_when_refused: true,
     look_when_handed_on: true,
+    give_up_in_vain: true,
+    search_when_called: true,
     hand_over_takes_it_out: true,
 };
 
@@ -74,6 +80,8 @@ const NO_GIFT: usize = 0;
 struct Seat {
     worker: Cell<Option<Worker>>,
     gift: AtomicUsize,
+    /// 1: it was called.
+    called: AtomicUsize,
     parker: Parker,
 }
 
@@ -96,6 +104,7 @@ impl<L: Lobby> Runtime<L> {
             seats: std::array::from_fn(|_| Seat {
                 worker: Cell::new(None),
                 gift: AtomicUsize::new(NO_GIFT),
+                called: AtomicUsize::new(0),
                 parker: Parker::new(),
             }),
             workers: Cell::new(0),
@@ -116,6 +125,15 @@ impl<L: Lobby> Runtime<L> {
     fn with_worker(self: Arc<Self>, carrier: Carrier) -> Arc<Self> {
         self.workers.set(self.workers.get() + 1);
         self.seat(carrier, Worker { searching: false });
+        self
+    }
+
+    /// The next worker that is placed goes to a spare first, if work is queued.
+    fn before_a_queue_first(self: Arc<Self>) -> Arc<Self> {
+        for _ in 1..crate::idle::QUEUE_FIRST_EVERY {
+            let _ = self.lobby.place(Worker { searching: false }, false);
+            let _ = self.lobby.take_idle();
+        }
         self
     }
 
@@ -141,6 +159,18 @@ impl<L: Lobby> Runtime<L> {
             NO_GIFT => None,
             gift => Some(Worker { searching: gift == 2 }),
         }
+    }
+
+    fn call_spare(&self, carrier: Carrier) {
+        // ORDERING: Relaxed, the parker's token orders it.
+        let before = self.seats[carrier].called.swap(1, Ordering::Relaxed);
+        assert_eq!(before, 0, "idle: a spare is called twice");
+        self.seats[carrier].parker.unpark();
+    }
+
+    fn take_call(&self, carrier: Carrier) -> bool {
+        // ORDERING: Relaxed, the parker's token orders it.
+        self.seats[carrier].called.swap(0, Ordering::Relaxed) == 1
     }
 
     // ---- `Shared` ----
@@ -170,15 +200,12 @@ impl<L: Lobby> Runtime<L> {
             return;
         }
         match self.lobby.rouse() {
-            Some(Placed::Given(mut worker, spare)) => {
-                worker.searching = true;
-                self.give(worker, spare);
-            }
-            Some(Placed::NoSpare(mut worker)) => {
+            Some(Roused::Spare(spare)) => self.call_spare(spare),
+            Some(Roused::NoSpare(mut worker)) => {
                 worker.searching = true;
                 self.start_carrier_for(worker);
             }
-            Some(Placed::Idle) | None => {
+            None => {
                 let last = self.lobby.stop_searching();
                 if self.steps.look_when_rouse_fails && last && self.work_waits_after_fence() {
                     self.after_queueing();
@@ -290,7 +317,7 @@ impl<L: Lobby> Runtime<L> {
 
     fn found_work(&self, carrier: Carrier) {
         let last = self.stop_searching(carrier);
-        if last && self.steps.pass_the_search_on {
+        if last && self.steps.pass_the_search_on && self.work_waits_after_fence() {
             self.after_queueing();
         }
     }
@@ -312,19 +339,53 @@ impl<L: Lobby> Runtime<L> {
     }
 
     fn sleep_as_spare(&self, carrier: Carrier) {
+        loop {
+            if self.look_once_more(carrier) || !self.sleep(carrier) {
+                return;
+            }
+            self.lobby.add_spare(carrier);
+            if self.steps.give_up_in_vain {
+                self.lobby.stop_searching();
+            }
+        }
+    }
+
+    /// True: the carrier has a worker.
+    fn look_once_more(&self, carrier: Carrier) -> bool {
         if self.steps.look_when_idle && self.work_waits_after_fence() {
             if let Some(mut worker) = self.lobby.reclaim(carrier) {
                 if self.steps.search_when_reclaimed {
                     worker.searching = true;
                     self.lobby.start_searching();
                 }
-                return self.seat(carrier, worker);
+                self.seat(carrier, worker);
+                return true;
             }
             if self.steps.tell_when_none_is_left {
                 self.after_queueing();
             }
         }
-        self.wait_for_gift(carrier);
+        false
+    }
+
+    /// A spare's sleep. True: it was called in vain.
+    fn sleep(&self, carrier: Carrier) -> bool {
+        loop {
+            if let Some(worker) = self.take_gift(carrier) {
+                self.seat(carrier, worker);
+                return false;
+            }
+            if self.take_call(carrier) {
+                let Some(mut worker) = self.lobby.take_idle() else { return true };
+                worker.searching = self.steps.search_when_called;
+                self.seat(carrier, worker);
+                return false;
+            }
+            if at_rest() {
+                return false;
+            }
+            self.seats[carrier].parker.park_timeout(UNTIL_REST);
+        }
     }
 
     fn wait_for_gift(&self, carrier: Carrier) {
@@ -337,6 +398,18 @@ impl<L: Lobby> Runtime<L> {
             }
             self.seats[carrier].parker.park_timeout(UNTIL_REST);
         }
+    }
+
+    /// A spare that sleeps, and then the loop.
+    fn carry_from_sleep(&self, carrier: Carrier, tasks: Tasks) {
+        if self.sleep(carrier) {
+            self.lobby.add_spare(carrier);
+            if self.steps.give_up_in_vain {
+                self.lobby.stop_searching();
+            }
+            self.sleep_as_spare(carrier);
+        }
+        self.carry(carrier, tasks);
     }
 
     /// `become_spare`, and then the loop.
@@ -388,9 +461,13 @@ impl<L: Lobby> Runtime<L> {
         for seat in &self.seats {
             let given = seat.gift.load(Ordering::Relaxed) != NO_GIFT;
             let worker = seat.worker.take();
-            assert!(!given || worker.is_none(), "idle: a carrier has two workers");
-            workers += usize::from(given || worker.is_some());
-            roused |= given;
+            let has_worker = worker.is_some();
+            assert!(!given || !has_worker, "idle: a carrier has two workers");
+            workers += usize::from(given || has_worker);
+            // ORDERING: Relaxed, everybody rests.
+            let called = seat.called.load(Ordering::Relaxed) == 1;
+            assert!(!called || !has_worker, "idle: a carrier is called that has a worker");
+            roused |= given || called;
         }
         assert_eq!(workers, self.workers.get(), "idle: a worker is lost, or has two owners");
         // A spare without a thread of its own in the model was roused, and will look.
@@ -452,10 +529,7 @@ fn two_pushes<L: Lobby>(steps: Steps) {
             &runtime,
             &[
                 |runtime| runtime.carry(0, Tasks::Long),
-                |runtime| {
-                    runtime.wait_for_gift(1);
-                    runtime.carry(1, Tasks::Long);
-                },
+                |runtime| runtime.carry_from_sleep(1, Tasks::Long),
             ],
             |runtime| {
                 runtime.submit();
@@ -483,6 +557,44 @@ fn borrowed_worker<L: Lobby>(steps: Steps) {
                 Runtime::submit,
             ],
             Runtime::submit,
+        );
+    });
+}
+
+/// Two pushes of long tasks with two workers idle and two spares, one of whom is called.
+fn called<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 2, move || {
+        let runtime = Runtime::<L>::new(steps).with_idle(2);
+        runtime.lobby.add_spare(2);
+        runtime.lobby.add_spare(1);
+        run(&runtime, &[|runtime| runtime.carry_from_sleep(1, Tasks::Long)], |runtime| {
+            runtime.submit();
+            runtime.submit();
+        });
+    });
+}
+
+/// A spare is called for a worker that a task back from native code takes, and gives back; then
+/// another task is queued.
+fn called_in_vain<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 2, move || {
+        let runtime = Runtime::<L>::new(steps).with_idle(1);
+        runtime.lobby.add_spare(1);
+        run(
+            &runtime,
+            &[
+                |runtime| runtime.carry_from_sleep(1, Tasks::Short),
+                |runtime| {
+                    if !runtime.reenter(0) {
+                        runtime.wait_for_gift(0);
+                    }
+                    runtime.carry(0, Tasks::Short);
+                },
+            ],
+            |runtime| {
+                runtime.submit();
+                runtime.submit();
+            },
         );
     });
 }
@@ -551,10 +663,7 @@ fn handed_over<L: Lobby>(steps: Steps) {
                     runtime.call(0);
                     runtime.carry(0, Tasks::Short);
                 },
-                |runtime| {
-                    runtime.wait_for_gift(1);
-                    runtime.carry(1, Tasks::Short);
-                },
+                |runtime| runtime.carry_from_sleep(1, Tasks::Short),
             ],
             Runtime::submit,
         );
@@ -577,7 +686,7 @@ fn handed_over_for_good<L: Lobby>(steps: Steps) {
 /// Two calls whose workers are handed over, with work before them and one spare.
 fn two_handed_over<L: Lobby>(steps: Steps) {
     explore(NOBODY_SLEEPS, 2, move || {
-        let runtime = Runtime::<L>::new(steps).with_worker(0).with_worker(1);
+        let runtime = Runtime::<L>::new(steps).with_worker(0).with_worker(1).before_a_queue_first();
         runtime.lobby.add_spare(2);
         runtime.submit();
         run(
@@ -587,16 +696,29 @@ fn two_handed_over<L: Lobby>(steps: Steps) {
                     runtime.call(0);
                     runtime.carry(0, Tasks::Short);
                 },
-                |runtime| {
-                    runtime.wait_for_gift(2);
-                    runtime.carry(2, Tasks::Short);
-                },
+                |runtime| runtime.carry_from_sleep(2, Tasks::Short),
             ],
             |runtime| {
                 runtime.call(1);
                 runtime.carry(1, Tasks::Short);
             },
         );
+    });
+}
+
+/// Two calls that last, whose workers are handed over with two long tasks before them and one spare.
+fn handed_over_to_a_spare<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 2, move || {
+        let runtime = Runtime::<L>::new(steps).with_worker(0).with_worker(2).before_a_queue_first();
+        runtime.lobby.add_spare(1);
+        runtime.submit();
+        runtime.submit();
+        run(&runtime, &[|runtime| runtime.carry_from_sleep(1, Tasks::Long)], |runtime| {
+            for carrier in [0, 2] {
+                let worker = runtime.take_worker(carrier);
+                runtime.hand_on(worker);
+            }
+        });
     });
 }
 
@@ -634,10 +756,13 @@ kept! {
     a_worker_that_is_gone_is_no_excuse: taken_worker;
     a_searcher_that_gives_up_tells: taken_workers;
     a_refused_carrier_looks_for_a_spare: saturated;
+    who_is_called_searches: called;
+    who_is_called_in_vain_gives_up: called_in_vain;
     idle_and_line_are_matched: line;
     a_worker_is_handed_over: handed_over;
     a_worker_is_handed_over_for_good: handed_over_for_good;
     two_workers_are_handed_over: two_handed_over;
+    a_worker_is_handed_over_to_a_spare: handed_over_to_a_spare;
     a_worker_is_handed_over_beside_an_idle_one: handed_over_beside_idle;
 }
 
@@ -670,14 +795,18 @@ caught! {
         saturated::<TrueLobby>(Steps { look_when_refused: false, ..TRUE_STEPS });
     lobby_settle_overlooks_the_line, "lobby.matched":
         line::<crate::mutants::lobby_settle_overlooks_the_line::Lobby<Worker, Carrier>>(TRUE_STEPS);
-    lobby_reclaim_leaves_a_spare, "idle: a carrier has two workers":
+    lobby_reclaim_leaves_a_spare, "idle: a carrier":
         two_pushes::<crate::mutants::lobby_reclaim_leaves_a_spare::Lobby<Worker, Carrier>>(TRUE_STEPS);
+    who_was_called_does_not_search, "idle: work waits, with a worker idle and a spare asleep":
+        called::<TrueLobby>(Steps { search_when_called: false, ..TRUE_STEPS });
+    who_was_called_in_vain_keeps_the_search, "idle: work waits, with a worker idle and a spare asleep":
+        called_in_vain::<TrueLobby>(Steps { give_up_in_vain: false, ..TRUE_STEPS });
     no_look_when_handed_on, "idle: work waits, with a worker idle and a spare asleep":
         handed_over_for_good::<TrueLobby>(Steps { look_when_handed_on: false, ..TRUE_STEPS });
     hand_over_keeps_the_worker, "idle: a":
         handed_over::<TrueLobby>(Steps { hand_over_takes_it_out: false, ..TRUE_STEPS });
-    lobby_place_leaves_a_spare, "idle: a":
-        two_handed_over::<crate::mutants::lobby_place_leaves_a_spare::Lobby<Worker, Carrier>>(TRUE_STEPS);
+    lobby_place_leaves_a_spare, "idle: a carrier":
+        handed_over_to_a_spare::<crate::mutants::lobby_place_leaves_a_spare::Lobby<Worker, Carrier>>(TRUE_STEPS);
     lobby_settle_overlooks_the_line_for_a_call, "idle: a":
         handed_over::<crate::mutants::lobby_settle_overlooks_the_line::Lobby<Worker, Carrier>>(TRUE_STEPS);
 }
