@@ -93,7 +93,8 @@ const FULL: u32 = 256;
 const SHORT: u64 = 20_000;
 /// A short function stays one while 99 of 100 calls take less.
 const STILL_SHORT: u64 = 40_000;
-/// A long function stays one while half of its calls take so long.
+/// A long function stays one while a quarter of its calls take so long: whose worker went to others before
+/// the call may lose its processor to them, and then finds what it would have waited for.
 const STILL_LONG: u64 = 50_000;
 /// Half of a long function's calls take so long.
 const LONG: u64 = 100_000;
@@ -128,12 +129,14 @@ impl Learned {
     }
 
     /// Counts one call, or what was seen of one that still runs. Answers if the verdict is another now.
-    pub(crate) fn observe(&self, ns: u64, kind: Kind) -> Option<Change> {
+    ///
+    /// `stands_for`: of so many calls one is asked how it has spent its time, and this is it.
+    pub(crate) fn observe(&self, ns: u64, kind: Kind, stands_for: u8) -> Option<Change> {
         let mut change = None;
         // ORDERING: Relaxed, the word stands for itself.
         let _ = self.0.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |word| {
             let before = State::unpack(word);
-            let (after, why) = before.observe(ns, kind);
+            let (after, why) = before.observe(ns, kind, stands_for);
             let (from, to) = (before.verdict(), after.verdict());
             change = (from != to).then_some(Change { from, to, why });
             Some(after.pack())
@@ -201,19 +204,20 @@ impl State {
     }
 
     /// The state after one more observation, and, if the verdict is another, why.
-    fn observe(mut self, ns: u64, kind: Kind) -> (State, &'static str) {
-        // One long call of a function that is thought to be short may stall others in each call to
-        // come: it is long from now on, until enough new calls say otherwise. Of one that was timed
-        // only, it is not known whether its thread was merely kept from a processor.
+    fn observe(mut self, ns: u64, kind: Kind, stands_for: u8) -> (State, &'static str) {
+        // Calls of these are not asked how they spend their time: the monitor has seen this one keep others
+        // waiting, and each call to come may. Long from now on, until enough new calls say otherwise.
+        let is_thought_harmless = matches!(self.class, Class::Short | Class::Mixed);
+        if is_thought_harmless && kind == Kind::Blocked && ns >= SHORT {
+            return (State::anew(Class::Long, false), "a call blocked");
+        }
         if self.class == Class::Short && ns >= LONG {
-            let (class, burning) = match kind {
-                Kind::Timed => (Class::Mixed, false),
-                Kind::Blocked => (Class::Long, false),
-                Kind::Burned => (Class::Long, true),
-            };
+            // Of one that was timed only, it is not known whether its thread was kept from a processor.
+            let burning = kind == Kind::Burned;
+            let class = if burning { Class::Long } else { Class::Mixed };
             return (State::anew(class, burning), "a short one took 100 us or more");
         }
-        self.count(ns, kind);
+        self.count(ns, kind, stands_for);
         // Thousands of tasks may be in its first call.
         if self.class == Class::Unknown && kind == Kind::Blocked && ns >= SHORT {
             self.class = Class::Long;
@@ -241,7 +245,7 @@ impl State {
         State { class, burning, burned: burning.into(), ..State::unpack(0) }
     }
 
-    fn count(&mut self, ns: u64, kind: Kind) {
+    fn count(&mut self, ns: u64, kind: Kind, stands_for: u8) {
         let band = EDGES.iter().position(|edge| ns < *edge).unwrap_or(EDGES.len());
         let blocked = kind == Kind::Blocked && ns >= SHORT;
         let burned = kind == Kind::Burned && ns >= LONG;
@@ -252,8 +256,10 @@ impl State {
         }
         // Less than FULL together, so none of them overflows.
         self.bands[band] += 1;
-        self.blocked = self.blocked.saturating_add(blocked.into());
-        self.burned = self.burned.saturating_add(burned.into());
+        // No more of a kind than there are.
+        let all = self.total() as u8;
+        self.blocked = self.blocked.saturating_add(stands_for * u8::from(blocked)).min(all);
+        self.burned = self.burned.saturating_add(stands_for * u8::from(burned)).min(all);
     }
 
     fn total(&self) -> u32 {
@@ -285,7 +291,7 @@ impl State {
             return (Class::Long, "most calls block");
         }
         if self.class == Class::Long
-            && (self.at_least(STILL_LONG) * 2 >= total || blocked * 3 >= total)
+            && (self.at_least(STILL_LONG) * 4 >= total || blocked * 4 >= total)
         {
             return (Class::Long, "");
         }

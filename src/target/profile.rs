@@ -151,7 +151,7 @@ impl Profile {
             Observed::Blocked(age) => (age, Kind::Blocked),
             Observed::Burned(age) => (age, Kind::Burned),
         };
-        self.observe(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX), kind);
+        self.observe(u64::try_from(age.as_nanos()).unwrap_or(u64::MAX), kind, 1);
     }
 
     /// Waits for a place among those who may call at once, if there is a limit.
@@ -215,8 +215,8 @@ impl Profile {
 
     /// Learns from one call, or from what was seen of one that still runs. May emit an event; keeps `errno`.
     #[inline]
-    pub(crate) fn observe(&self, ns: u64, kind: Kind) {
-        if let Some(change) = self.learned.observe(ns, kind) {
+    pub(crate) fn observe(&self, ns: u64, kind: Kind, stands_for: u8) {
+        if let Some(change) = self.learned.observe(ns, kind, stands_for) {
             self.changed(change);
         }
     }

@@ -64,12 +64,12 @@ enum Clock {
     Wall,
     /// Also what the thread has used, for so many calls.
     Usage {
-        stands_for: u64,
+        stands_for: u8,
     },
 }
 
 impl Clock {
-    fn stands_for(self) -> u64 {
+    fn stands_for(self) -> u8 {
         match self {
             Clock::Usage { stands_for } => stands_for,
             Clock::None | Clock::Wall => 0,
@@ -195,7 +195,7 @@ pub(crate) struct Ended {
     took: Option<Duration>,
     kind: Kind,
     /// So many calls are taken to be of that kind.
-    stands_for: u64,
+    stands_for: u8,
 }
 
 impl Ended {
@@ -242,12 +242,13 @@ impl Ended {
             }
             match self.kind {
                 Kind::Timed => {}
-                Kind::Blocked => add(&row.blocked, self.stands_for),
-                Kind::Burned => add(&row.burned, self.stands_for),
+                Kind::Blocked => add(&row.blocked, self.stands_for.into()),
+                Kind::Burned => add(&row.burned, self.stands_for.into()),
             }
         }
         if let Some(took) = self.took {
-            self.profile.observe(u64::try_from(took.as_nanos()).unwrap_or(u64::MAX), self.kind);
+            let ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+            self.profile.observe(ns, self.kind, self.stands_for);
         }
         errno.restore();
     }

@@ -93,11 +93,6 @@ impl Snapshot {
         }
     }
 
-    /// Is a carrier that looks like this in the native call that looked like `other`?
-    pub(crate) fn is_same_call(self, other: Snapshot) -> bool {
-        self.phase() == Phase::Native && self.0 & !PHASE == other.0 & !PHASE
-    }
-
     /// The number of the carrier's last native call.
     pub(crate) fn epoch(self) -> u64 {
         self.0 / EPOCH

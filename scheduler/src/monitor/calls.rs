@@ -1,7 +1,7 @@
 //! Which native calls stand in the way, and whether they wait or compute.
 //!
-//! A call is seen twice, 15 us apart, before anything is done about it: most are over by then. In
-//! between the thread's own clock has moved or not.
+//! A call is seen twice, 20 us apart, before anything is done about it: most are over by then. In
+//! between the thread's own clock has moved or not, which is asked once more where it has.
 //!
 //! - It stood still, and the thread sleeps: the call *blocks*. Its worker is taken at once.
 //! - It moved, or the thread could run and is not let: the call *burns*. Another thread beside it only
@@ -20,7 +20,9 @@ use crate::sync::atomic::{Ordering, fence};
 use std::time::{Duration, Instant};
 
 /// How long a call was seen before it is taken.
-const AGE: Duration = Duration::from_micros(15);
+const AGE: Duration = Duration::from_micros(20);
+/// The same, if it was not seen to wait: its first microseconds are spent on the way there.
+const AGE_AWAKE: Duration = Duration::from_micros(50);
 /// After what time a call that burns is taken where no processor is free.
 const BURN_LIMIT: Duration = Duration::from_millis(10);
 /// The same, where more threads compute than there are processors already. Not never: they may spin
@@ -44,11 +46,14 @@ struct Sight {
     since: Instant,
     /// The thread's processor time then.
     clock: Option<u64>,
+    /// How the thread was seen to spend its time when the worker was to be taken.
+    spent: Use,
 }
 
 impl Sight {
     fn new(carrier: CarrierRef, word: Snapshot, now: Instant) -> Sight {
-        Sight { carrier, word, since: now, clock: carrier.vitals.processor_time() }
+        let clock = carrier.vitals.processor_time();
+        Sight { carrier, word, since: now, clock, spent: Use::Unclear }
     }
 
     fn age(&self, now: Instant) -> Duration {
@@ -105,8 +110,11 @@ impl Calls {
             natives = true;
             match seen {
                 Some(sight) if sight.carrier == carrier && sight.word == word => {
-                    if sight.age(now) >= AGE && may_take(shared, sight, now) {
-                        self.candidates.push((carrier, word));
+                    if sight.age(now) >= AGE {
+                        sight.spent = sight.use_of_time(now);
+                        if may_take(shared, sight, now) {
+                            self.candidates.push((carrier, word));
+                        }
                     }
                 }
                 _ => *seen = Some(Sight::new(carrier, word, now)),
@@ -121,26 +129,36 @@ impl Calls {
     fn take(&mut self, shared: &Shared, now: Instant) {
         let candidates = &self.candidates;
         let is_candidate = |sight: &&Sight| candidates.contains(&(sight.carrier, sight.word));
-        let sights: Vec<_> = self.seen.iter().flatten().filter(is_candidate).collect();
-        for sight in &sights {
+        let sights = self.seen.iter().flatten().filter(is_candidate);
+        let sights: Vec<_> = sights.map(|sight| (sight, target_of(sight.carrier))).collect();
+        for (sight, _) in &sights {
             let since = sight.since.saturating_duration_since(shared.start).as_nanos() as u64;
             // ORDERING: Relaxed, published by the exchange that takes the worker.
             sight.carrier.seen_since.store(since, Ordering::Relaxed);
         }
         let mut taken = Vec::new();
-        shared.retaking.take(&self.candidates, |carrier, mut worker| {
-            worker.handed_off = true;
-            shared.metrics.add(Counter::Retakes);
-            shared.hand_on(worker);
-            taken.push(carrier);
-        });
-        for sight in sights {
-            if taken.contains(&sight.carrier) {
-                report(shared, sight, now);
+        shared.retaking.take(candidates, |carrier, worker| taken.push((carrier, worker)));
+        for (sight, target) in &sights {
+            if taken.iter().any(|(carrier, _)| *carrier == sight.carrier) {
+                // Before somebody has the worker: whoever is woken for it may take this thread's processor.
+                observe(shared, sight, *target, now);
             } else {
                 // It came back first, or there is no fence to ask it by.
                 shared.burning.end(&sight.carrier);
             }
+        }
+        for (carrier, mut worker) in taken {
+            worker.handed_off = true;
+            shared.metrics.add(Counter::Retakes);
+            shared.hand_on(worker);
+            let target = sights.iter().find(|(sight, _)| sight.carrier == carrier);
+            let target = target.map_or(0, |(_, target)| *target);
+            tracing::debug!(
+                target: "sortie::monitor",
+                carrier = carrier.index,
+                target = %shared.named(target),
+                "retake"
+            );
         }
         // Where one call blocks, others follow: the next worker is not to wait for a thread.
         if shared.lobby.spares() == 0 {
@@ -176,8 +194,9 @@ impl Calls {
 
 /// May the worker be taken, for all that was seen of the call?
 fn may_take(shared: &Shared, sight: &Sight, now: Instant) -> bool {
-    match sight.use_of_time(now) {
+    match sight.spent {
         Use::Waited => return true,
+        Use::Unclear | Use::Computed if sight.age(now) < AGE_AWAKE => return false,
         // With more workers than processors some thread always waits for one: its worker is of more use
         // to those that run.
         Use::Unclear if shared.config.workers > shared.processors => return true,
@@ -208,24 +227,11 @@ fn target_of(carrier: CarrierRef) -> usize {
     target
 }
 
-/// The worker was taken: says so, and tells the embedder what was seen.
-fn report(shared: &Shared, sight: &Sight, now: Instant) {
-    let carrier = sight.carrier;
-    let target = target_of(carrier);
-    // ORDERING: Relaxed, for the record only, as the target.
-    let burning = carrier.burning.load(Ordering::Relaxed);
-    if carrier.word.load().is_same_call(sight.word) {
-        match sight.use_of_time(now) {
-            Use::Computed => shared.observed(target, Observed::Burned(sight.age(now))),
-            Use::Waited if !burning => shared.observed(target, Observed::Blocked(sight.age(now))),
-            _ => {}
-        }
+/// The worker was taken: the embedder is told what was seen of the call.
+fn observe(shared: &Shared, sight: &Sight, target: usize, now: Instant) {
+    match sight.spent {
+        Use::Computed => shared.observed(target, Observed::Burned(sight.age(now))),
+        Use::Waited => shared.observed(target, Observed::Blocked(sight.age(now))),
+        Use::Unclear => {}
     }
-    tracing::debug!(
-        target: "sortie::monitor",
-        carrier = carrier.index,
-        target = %shared.named(target),
-        burning,
-        "retake"
-    );
 }

@@ -103,7 +103,7 @@ fn what_was_learned_of_a_library_goes_with_it() {
         // SAFETY: as declared above.
         let function = unsafe { library.get::<extern "C" fn() -> c_int>("a") }.unwrap();
         let profile = function.target().profile();
-        (0..32).for_each(|_| profile.observe(1_000, Kind::Timed));
+        (0..32).for_each(|_| profile.observe(1_000, Kind::Timed, 1));
         assert_eq!(function.target().class(), Class::Short);
         assert!(profile.decide().is_fast());
         let address = function.address();

@@ -18,7 +18,7 @@ fn nowhere(bytes: usize) -> Range<usize> {
 }
 
 fn feed(profile: &Profile, n: usize, ns: u64) {
-    (0..n).for_each(|_| profile.observe(ns, Kind::Timed));
+    (0..n).for_each(|_| profile.observe(ns, Kind::Timed, 1));
 }
 
 fn action(profile: &Profile) -> Action {
@@ -91,7 +91,7 @@ fn each_class_has_its_action() {
         assert_eq!(decision.is_fast(), action == Action::Asymmetric);
     }
     let burning = of(200 * US, 32);
-    burning.observe(200 * US, Kind::Burned);
+    burning.observe(200 * US, Kind::Burned, 1);
     assert!(burning.is_burning());
     assert_eq!((action(burning), burning.decide().is_timed()), (Action::Compare, true));
 }
@@ -104,7 +104,7 @@ fn another_class_is_another_decision_at_once() {
     // Not by `decide`, which decides anew when another test changes a policy.
     let word = profile.decision.load(Ordering::Relaxed);
     assert!(word == 0 || word & 7 == Action::Asymmetric as u32, "{word:#x}");
-    profile.observe(100 * US, Kind::Blocked);
+    profile.observe(100 * US, Kind::Blocked, 1);
     let word = profile.decision.load(Ordering::Relaxed);
     assert!(word == 0 || word & 7 == Action::HandOver as u32, "{word:#x}");
 }
@@ -311,7 +311,7 @@ fn many_threads_may_learn_decide_and_change_policies_at_once() {
     let profile = Profile::at(at);
     std::thread::scope(|scope| {
         for ns in [US, 200 * US] {
-            scope.spawn(move || (0..2_000).for_each(|_| profile.observe(ns, Kind::Timed)));
+            scope.spawn(move || (0..2_000).for_each(|_| profile.observe(ns, Kind::Timed, 1)));
         }
         scope.spawn(|| {
             for _ in 0..500 {
