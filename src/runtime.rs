@@ -261,6 +261,13 @@ impl Builder {
         Builder { config: self.config.native_stack_bytes(bytes) }
     }
 
+    /// Usable bytes of a stack for native code whose callbacks may suspend their task
+    /// ([`Callbacks`](crate::native::Callbacks)), rounded up to pages; at least 16 KiB, and 256 KiB if
+    /// nothing is said. Memory is taken by touched pages only; a guard of 256 KiB lies below each.
+    pub fn callback_stack_bytes(self, bytes: usize) -> Builder {
+        Builder { config: self.config.callback_stack_bytes(bytes) }
+    }
+
     /// The name of the runtime's threads; the kernel keeps the first 15 bytes.
     pub fn thread_name(self, name: impl Into<String>) -> Builder {
         Builder { config: self.config.thread_name(name) }

@@ -22,6 +22,7 @@ use crate::crossing::word::{Native, Request, Snapshot, Word};
 use crate::park::Parker;
 use crate::queue::Mailbox;
 use crate::shared::Shared;
+use crate::stack::Stack;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize, Ordering};
 use crate::task::{Header, TaskRef};
@@ -91,6 +92,8 @@ pub(crate) struct Carrier {
     job: AtomicPtr<Header>,
     /// What it was taken from the spares for, if for none of the above.
     errand: AtomicU8,
+    /// Stacks for its tasks' next native calls. See [`crate::native_stack`].
+    native_stacks: UnsafeCell<Vec<Stack>>,
     pub(crate) mailbox: Mailbox,
     /// The thread, while it runs.
     pub(crate) thread: Mutex<Option<thread::JoinHandle<()>>>,
@@ -145,6 +148,7 @@ impl Carrier {
             gift: AtomicPtr::new(ptr::null_mut()),
             job: AtomicPtr::new(ptr::null_mut()),
             errand: AtomicU8::new(IDLE),
+            native_stacks: UnsafeCell::new(Vec::new()),
             mailbox: Mailbox::new(),
             thread: Mutex::new(None),
         }
@@ -331,6 +335,16 @@ impl Carrier {
             self.mailbox.take_all(ring);
         }
         f(ring)
+    }
+
+    /// Runs `f` on the stacks that the carrier keeps for native calls.
+    ///
+    /// # Safety
+    /// The caller runs on this carrier's thread, and `f` does not come back here.
+    #[inline]
+    pub(crate) unsafe fn with_native_stacks<R>(&self, f: impl FnOnce(&mut Vec<Stack>) -> R) -> R {
+        // SAFETY: rule 4, by contract.
+        f(unsafe { &mut *self.native_stacks.get() })
     }
 
     /// Is there nothing else that this carrier could run now?

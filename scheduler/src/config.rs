@@ -53,6 +53,7 @@ pub struct Config {
     pub(crate) max_carriers: Option<usize>,
     pub(crate) stack_bytes: usize,
     pub(crate) native_stack_bytes: usize,
+    pub(crate) callback_stack_bytes: usize,
     pub(crate) thread_name: String,
     pub(crate) migrating: bool,
     pub(crate) embedder: Option<Arc<dyn Embedder>>,
@@ -61,6 +62,8 @@ pub struct Config {
 /// 64 KiB, and in debug builds, whose frames are larger, 256 KiB.
 const STACK_BYTES: usize = if cfg!(debug_assertions) { 256 << 10 } else { 64 << 10 };
 const NATIVE_STACK_BYTES: usize = 8 << 20;
+/// Memory is taken by touched pages only.
+const CALLBACK_STACK_BYTES: usize = 256 << 10;
 
 impl Config {
     /// The defaults: a worker for each core that the process may use, 64 KiB of fiber stack
@@ -72,6 +75,7 @@ impl Config {
             max_carriers: None,
             stack_bytes: STACK_BYTES,
             native_stack_bytes: NATIVE_STACK_BYTES,
+            callback_stack_bytes: CALLBACK_STACK_BYTES,
             thread_name: "sortie".to_owned(),
             migrating: false,
             embedder: None,
@@ -106,6 +110,13 @@ impl Config {
     /// Bytes of a carrier's stack, on which native code runs; at least 64 KiB.
     pub fn native_stack_bytes(mut self, bytes: usize) -> Config {
         self.native_stack_bytes = bytes;
+        self
+    }
+
+    /// Usable bytes of a stack for native code whose callbacks may suspend, rounded up to pages; at least
+    /// 16 KiB. A guard of 256 KiB lies below each.
+    pub fn callback_stack_bytes(mut self, bytes: usize) -> Config {
+        self.callback_stack_bytes = bytes;
         self
     }
 

@@ -34,6 +34,7 @@ mod gate;
 mod idle;
 mod metrics;
 mod monitor;
+mod native_stack;
 mod offload;
 mod overflow;
 mod park;
@@ -54,6 +55,7 @@ pub use config::{Config, Embedder, Observed, StartError};
 #[doc(hidden)]
 pub use fiber::bench;
 pub use foreign::AttachError;
+pub use native_stack::NativeStack;
 pub use offload::{blocks_others, is_switchable, offload};
 pub use scheduler::{
     NativeCall, Scheduler, Spawn, Stats, carrier_word, checkpoint, current_task, guard, is_managed,

@@ -40,7 +40,7 @@ pub(crate) struct Job {
 /// to the same carrier, and can it be made elsewhere?
 pub fn blocks_others() -> bool {
     wait::managed().is_some_and(|(carrier, task)| {
-        !task.migrating && carrier.pinned() > 1 && wait::is_switchable(task)
+        task.is_pinned() && carrier.pinned() > 1 && wait::is_switchable(task)
     })
 }
 
@@ -158,7 +158,7 @@ fn make_call(carrier: &Carrier, task: TaskRef) {
 
 /// The call is over: the task goes on where it may.
 fn back(shared: &Shared, task: TaskRef) {
-    if task.migrating {
+    if !task.is_pinned() {
         shared.reentry.push(task);
         shared.after_queueing();
         shared.drain_if_terminated();

@@ -10,10 +10,11 @@ use crate::gate::Gate;
 use crate::idle::{Lobby, Placed, Roused};
 use crate::metrics::{Counter, Counts};
 use crate::monitor::standstill::Crowds;
+use crate::native_stack;
 use crate::park::Parker;
 use crate::queue::Injector;
 use crate::shutdown::{self, Report};
-use crate::stack::StackShape;
+use crate::stack::{StackShape, Stacks};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::{Arc, Mutex};
 use crate::task::TaskRef;
@@ -65,6 +66,8 @@ pub(crate) struct Shared {
     pub(crate) timers: Timers,
     pub(crate) living: Living,
     pub(crate) fibers: Depot,
+    /// For native code whose callbacks may suspend their task.
+    pub(crate) native_stacks: Stacks,
     pub(crate) arena: Arena,
     pub(crate) retaking: Retaking,
     pub(crate) unproven: Unproven,
@@ -96,6 +99,8 @@ impl Shared {
     pub(crate) fn new(config: Config) -> Result<Shared, StartError> {
         config.check()?;
         let shape = StackShape::fiber(config.stack_bytes).map_err(StartError::Stack)?;
+        let native_shape =
+            StackShape::native(config.callback_stack_bytes).map_err(StartError::Stack)?;
         let lobby = Lobby::new();
         let mut extras = Vec::new();
         let shown = (0..2 * config.workers)
@@ -127,6 +132,7 @@ impl Shared {
             timers: Timers::default(),
             living: Living::new(),
             fibers: Depot::new(shape),
+            native_stacks: Stacks::new(native_shape),
             arena: Arena::default(),
             retaking: Retaking::default(),
             unproven: Unproven::default(),
@@ -190,7 +196,7 @@ impl Shared {
         // SAFETY: the arena outlives this thread's stay in its runtime.
         let here = unsafe { current::carrier().as_ref() }
             .filter(|carrier| std::ptr::eq(carrier.shared, self) && carrier.word.is_run());
-        if !task.migrating
+        if task.is_pinned()
             && let Some(home) = task.home().map(Carrier::as_ref)
         {
             if here.is_some_and(|here| here.as_ref() == home) {
@@ -491,6 +497,7 @@ impl Shared {
         if let Some(task) = carrier.take_job() {
             shutdown::refuse_or_keep(self, task);
         }
+        native_stack::give_all(carrier, self);
         self.metrics.add(Counter::CarriersEnded);
         tracing::debug!(target: "sortie::carrier", carrier = carrier.index, "end");
         let mut ended = self.ended.lock();

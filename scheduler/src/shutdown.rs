@@ -145,6 +145,7 @@ pub(crate) fn shutdown(shared: &Arc<Shared>, limit: Duration) -> Report {
             shared.timers.close();
             shared.recover();
             shared.fibers.clear();
+            shared.native_stacks.clear();
             ending.insert(Report { stragglers, elapsed: start.elapsed() }).clone()
         }
     };

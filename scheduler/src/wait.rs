@@ -116,7 +116,7 @@ fn announce(task: &Header) {
 /// May this task's fiber be switched away?
 #[inline]
 pub(crate) fn is_switchable(task: &Header) -> bool {
-    task.callbacks.get() == 0 && task.inside.get().is_some() && !std::thread::panicking()
+    task.blocking.get() == 0 && task.inside.get().is_some() && !std::thread::panicking()
 }
 
 /// May an abort be raised here?
@@ -276,7 +276,7 @@ pub(crate) fn would_deadlock(other: &Header) -> bool {
     // ORDERING: Relaxed, a look. This carrier's own writes, the only ones that matter, are seen.
     managed().is_some_and(|(carrier, task)| {
         !is_switchable(task)
-            && !other.migrating
+            && other.is_pinned()
             && std::ptr::eq(other.home.load(Ordering::Relaxed), carrier)
     })
 }

@@ -4,13 +4,16 @@ use crate::target::Profile;
 use crate::target::{fp_env, ledger};
 use crate::task::local::{self, Local};
 use crate::transition::{self, TransitionError};
+use sortie_scheduler::crossing::{self, Below};
 use std::time::Instant;
 
 /// Runs `f` in managed code, called by native code that the current task has called.
 ///
 /// Call it first thing in an `extern "C"` function that is handed to native code. `f` may do all that
 /// a task may: spawn, join, sleep, call native code. If it waits, its carrier waits with it, because
-/// the native frames below are on its stack; the worker serves others meanwhile.
+/// the native frames below are on its stack, and the worker serves others meanwhile; where
+/// [`Policy::callbacks`](super::Policy::callbacks) promises more of the function, the task is suspended,
+/// native frames and all.
 ///
 /// A panic of `f`, or an abort, does not cross the native frames: it is kept, `fallback` is returned
 /// to the native code, further callbacks of the same native call return theirs without running, and
@@ -82,16 +85,25 @@ fn enter<R>(local: &Local, f: impl FnOnce() -> R) -> Result<Option<R>, Transitio
         return Ok(None);
     }
     // SAFETY: the target words of a runtime of this crate are its profiles'.
-    let profile = unsafe { Profile::of_word(sortie_scheduler::crossing::target()) };
+    let profile = unsafe { Profile::of_word(crossing::target()) };
     let page = ledger::page();
     let outer = page.map(|page| page.set_since(0));
     // Of a timed call: what managed code takes, and the wait for a worker, are not the call's.
     let start = outer.filter(|since| *since > 0).map(|_| Instant::now());
     let raw = local.set_raw(None);
-    let back = transition::call_in(local)?;
-    if let Some((page, profile)) = page.zip(profile) {
+    let below = local.set_below(Below::Thread);
+    let back = match transition::call_in(local, below) {
+        Ok(back) => back,
+        Err(error) => {
+            local.set_below(below);
+            return Err(error);
+        }
+    };
+    // Whoever waited for a worker may be on another carrier.
+    if let Some((page, profile)) = ledger::page().zip(profile) {
         page.row(profile).record_callback(back);
     }
+    let outer_stack = crossing::below::use_stack_of(below);
     let task_env = local.set_fp_env(None);
     let native_env = task_env.map(|environment| {
         let native = fp_env::save();
@@ -101,15 +113,17 @@ fn enter<R>(local: &Local, f: impl FnOnce() -> R) -> Result<Option<R>, Transitio
     let result = sortie_scheduler::guard(f);
     local.set_fp_env(task_env);
     native_env.inspect(|environment| environment.restore());
-    // A task with a native layer below is not moved: the page is the same.
-    if let Some((page, outer)) = page.zip(outer) {
+    crossing::below::resume_outer(outer_stack);
+    // Read anew: the task may be on another carrier.
+    if let Some((page, outer)) = ledger::page().zip(outer) {
         page.set_since(outer);
     }
+    local.set_below(below);
     local.set_raw(raw);
     if let Some(start) = start {
         local.add_called_back(start.elapsed());
     }
-    let left = transition::back_in(local, profile);
+    let left = transition::back_in(local, profile, below);
     match result {
         Ok(value) => {
             left?;

@@ -21,7 +21,7 @@ mod search;
 
 pub use crate::target::Target;
 pub use crate::target::class::Class;
-pub use crate::target::policy::{FpEnv, Policy, PolicyError};
+pub use crate::target::policy::{Callbacks, FpEnv, Policy, PolicyError};
 pub use call::{call, call_here};
 pub use callback::{callback, try_callback};
 pub use error::{NativeError, Tried};

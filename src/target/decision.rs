@@ -16,7 +16,7 @@
 //! (`policies::Policies::next_epoch`), so a word of the current epoch was decided by the current policies.
 
 use super::class::{Class, Verdict};
-use super::policy::{FpEnv, Policy};
+use super::policy::{Callbacks, FpEnv, Policy};
 use sortie_scheduler::crossing::Exit;
 use std::sync::atomic::AtomicU32;
 #[cfg(test)]
@@ -82,6 +82,8 @@ impl Decision {
             Class::Short | Class::Mixed => Action::Compare,
             // It needs a core anyway: another thread for the others would only share it.
             Class::Long if learned.burning && !is_pinned => Action::Compare,
+            // What is declared to call back comes back for its worker at once.
+            Class::Unknown if policy.callbacks != Callbacks::Block => Action::Compare,
             Class::Unknown => Action::Unproven,
             Class::Long => Action::HandOver,
         };
@@ -92,7 +94,10 @@ impl Decision {
         if matches!(class, Class::Unknown | Class::Long) && !policy.deny {
             word |= TIMED;
         }
-        if policy.max_concurrent.is_some() || policy.fp_env == FpEnv::Restore {
+        if policy.max_concurrent.is_some()
+            || policy.fp_env == FpEnv::Restore
+            || policy.callbacks != Callbacks::Block
+        {
             word |= SPECIAL;
         }
         if policy.offload {
@@ -186,7 +191,8 @@ impl Decision {
         self.0 & ACTION == Action::HandOver as u32
     }
 
-    /// The profile's policy asks for more than these bits say: a limit, or the floating-point environment.
+    /// The profile's policy asks for more than these bits say: a limit, the floating-point
+    /// environment, or callbacks that suspend.
     #[inline]
     pub(crate) fn is_special(self) -> bool {
         self.0 & SPECIAL != 0

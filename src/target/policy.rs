@@ -20,6 +20,25 @@ pub enum FpEnv {
     Restore,
 }
 
+/// What a wait means in managed code that a native function calls back: a join, a sleep, a yield, a
+/// native call of its own that blocks.
+///
+/// Native calls nest, and the weakest decides: with one [`Block`](Callbacks::Block) below it, a callback
+/// waits in place; with one [`Suspend`](Callbacks::Suspend) below it, the task stays on its thread.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Callbacks {
+    /// The thread waits, with the native frames on its own stack; its worker serves other tasks
+    /// meanwhile, on another thread. Right for every library.
+    #[default]
+    Block,
+    /// The task is suspended, native frames and all, and its thread runs others; it goes on on the same
+    /// thread. The native code runs on a stack of its own, of
+    /// [`callback_stack_bytes`](crate::Builder::callback_stack_bytes).
+    Suspend,
+    /// As `Suspend`, and a task that may migrate may go on on any thread.
+    Migrate,
+}
+
 /// How calls of a native function are made.
 ///
 /// Everything may be left out: then it is learned, or as for any function. Which functions a policy is for
@@ -47,6 +66,7 @@ pub struct Policy {
     pub(super) task_stack: Option<u32>,
     pub(super) max_concurrent: Option<u32>,
     pub(super) fp_env: FpEnv,
+    pub(super) callbacks: Callbacks,
     pub(super) offload: bool,
     pub(super) deny: bool,
 }
@@ -60,6 +80,7 @@ impl Policy {
             task_stack: None,
             max_concurrent: None,
             fp_env: FpEnv::Inherit,
+            callbacks: Callbacks::Block,
             offload: false,
             deny: false,
         }
@@ -132,6 +153,49 @@ impl Policy {
     /// ```
     pub const unsafe fn task_stack(mut self, max_bytes: u32) -> Policy {
         self.task_stack = Some(max_bytes);
+        self
+    }
+
+    /// What a wait means in a callback. Tasks on foreign threads, and calls that another thread makes
+    /// (offloaded ones), wait in place in any case; so does a callback under raw transitions.
+    ///
+    /// # Safety
+    ///
+    /// While a task is suspended in a callback, other tasks run on its thread, and may call the same
+    /// function, or another of its library. So for [`Callbacks::Suspend`] each function that this policy
+    /// is for, as long as it is, with all that it calls,
+    ///
+    /// 1. holds no lock over a callback: another task on the same thread would wait for it for ever, or,
+    ///    where the lock is recursive, get it too;
+    /// 2. keeps nothing in a thread-local over a callback, nor in a static that a second call would
+    ///    overwrite (what is on its stack or the heap, reached by its arguments, is its own);
+    /// 3. does not ask for the bounds of its thread's stack, and needs no more stack than
+    ///    [`callback_stack_bytes`](crate::Builder::callback_stack_bytes), callbacks included; nor a single
+    ///    frame larger than the guard of 256 KiB without touching its pages in turn;
+    /// 4. may stay in a callback for as long as any task may run.
+    ///
+    /// For [`Callbacks::Migrate`] moreover it
+    ///
+    /// 5. reads no thread-local, thread number or `errno` before a callback that it uses after it, and
+    ///    releases nothing on another thread that belongs to the one it was taken on (locks of the
+    ///    operating system, COM apartments, OpenGL contexts).
+    ///
+    /// What meets 1 to 5: `qsort`, `bsearch` and `twalk` of the C library; a parser with callbacks and a
+    /// context that is passed in (expat, yajl); zlib's `inflateBack`. What meets 1 to 4 only: a library that
+    /// sets a thread-local error after its callbacks. What meets none: SQLite's user functions on a
+    /// connection that others use (its mutex is held; with a connection for each task it is the task's
+    /// own), `dl_iterate_phdr` and `pthread_once` (a lock is held), `printf` with a custom stream (the
+    /// stream is locked), Python, Ruby and JavaScript engines (their thread state).
+    ///
+    /// ```
+    /// use sortie::native::{Callbacks, Policy};
+    ///
+    /// // SAFETY: the C library's qsort keeps everything on its stack or the heap.
+    /// const SORT: Policy = unsafe { Policy::new().callbacks(Callbacks::Migrate) };
+    /// assert!(SORT.check().is_ok());
+    /// ```
+    pub const unsafe fn callbacks(mut self, callbacks: Callbacks) -> Policy {
+        self.callbacks = callbacks;
         self
     }
 

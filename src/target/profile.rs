@@ -22,14 +22,14 @@ use super::bulkhead::{Bulkhead, Place};
 use super::class::{Change, Class, Kind, Learned, Verdict};
 use super::decision::{Decision, FAST};
 use super::policies::{self, Key};
-use super::policy::{FpEnv, Policy};
+use super::policy::{Callbacks, FpEnv, Policy};
 use super::symbol;
 use parking_lot::Mutex;
 use sortie_scheduler::Observed;
 use sortie_scheduler::crossing::MORE_THAN_A_STACK;
 use std::borrow::Cow;
 use std::num::NonZeroU32;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
 /// What the process knows of one native function.
 #[repr(C, align(64))]
@@ -42,6 +42,8 @@ pub(crate) struct Profile {
     /// 0: no limit.
     max_concurrent: AtomicU32,
     restores_fp: AtomicBool,
+    /// [`Callbacks`].
+    callbacks: AtomicU8,
     learned: Learned,
     bulkhead: Bulkhead,
     /// 0: it has none, or is shared.
@@ -70,6 +72,7 @@ impl Profile {
             stack_wanted: AtomicUsize::new(MORE_THAN_A_STACK),
             max_concurrent: AtomicU32::new(0),
             restores_fp: AtomicBool::new(false),
+            callbacks: AtomicU8::new(Callbacks::Block as u8),
             learned: Learned::new(),
             bulkhead: Bulkhead::new(),
             address,
@@ -213,6 +216,17 @@ impl Profile {
         if self.restores_fp.load(Ordering::Relaxed) { FpEnv::Restore } else { FpEnv::Inherit }
     }
 
+    /// What a wait means in a callback.
+    #[inline]
+    pub(crate) fn callbacks(&self) -> Callbacks {
+        // ORDERING: Relaxed, as in `task_stack`.
+        match self.callbacks.load(Ordering::Relaxed) {
+            0 => Callbacks::Block,
+            1 => Callbacks::Suspend,
+            _ => Callbacks::Migrate,
+        }
+    }
+
     /// Learns from one call, or from what was seen of one that still runs. May emit an event; keeps `errno`.
     #[inline]
     pub(crate) fn observe(&self, ns: u64, kind: Kind, stands_for: u8) {
@@ -275,6 +289,8 @@ impl Profile {
         self.max_concurrent.store(policy.max_concurrent.unwrap_or(0), Ordering::Relaxed);
         // ORDERING: Relaxed, as above.
         self.restores_fp.store(policy.fp_env == FpEnv::Restore, Ordering::Relaxed);
+        // ORDERING: Relaxed, as above.
+        self.callbacks.store(policy.callbacks as u8, Ordering::Relaxed);
         // ORDERING(profile.decision): Release, pairs with the Acquire in `decide`.
         self.decision.store(decision.word(), Ordering::Release);
     }

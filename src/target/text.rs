@@ -4,13 +4,13 @@
 //! make promises about native code. Such settings are printed, and refused when read.
 
 use super::class::Class;
-use super::policy::{FpEnv, Policy, PolicyError};
+use super::policy::{Callbacks, FpEnv, Policy, PolicyError};
 use std::fmt;
 use std::str::FromStr;
 
 /// The settings that a text may have.
 const KNOWN: &str = "class=short|mixed|long|keep|learned, stack=carrier, max_concurrent=N, \
-                     fp_env=inherit|restore, offload, deny";
+                     fp_env=inherit|restore, callbacks=block, offload, deny";
 
 /// Names and values apart by `=`, settings by `,`; blanks around them do not count. Each at most once.
 ///
@@ -20,6 +20,7 @@ const KNOWN: &str = "class=short|mixed|long|keep|learned, stack=carrier, max_con
 /// | `stack=carrier`, which changes nothing | [`Policy::task_stack`], which a text cannot ask for |
 /// | `max_concurrent=8` | [`Policy::max_concurrent`] |
 /// | `fp_env=restore`; `fp_env=inherit`, which changes nothing | [`Policy::fp_env`] |
+/// | `callbacks=block`, which changes nothing | [`Policy::callbacks`], whose other kinds a text cannot ask for |
 /// | `offload` | [`Policy::offload`] |
 /// | `deny` | [`Policy::deny`] |
 ///
@@ -87,6 +88,13 @@ fn with_setting(
         ("fp_env", Some("inherit")) => Ok(policy.fp_env(FpEnv::Inherit)),
         ("fp_env", Some("restore")) => Ok(policy.fp_env(FpEnv::Restore)),
         ("fp_env", _) => Err(expected("fp_env=inherit|restore")),
+        ("callbacks", Some("block")) => Ok(policy),
+        ("callbacks", Some("suspend" | "migrate")) => Err(needs_unsafe(
+            setting,
+            "that a function holds no lock and no thread-local over a callback",
+            "Policy::callbacks",
+        )),
+        ("callbacks", _) => Err(expected("callbacks=block")),
         ("offload", None) => Ok(policy.offload(true)),
         ("deny", None) => Ok(policy.deny()),
         ("offload" | "deny", Some(_)) => Err(expected(&format!("`{name}` without a value"))),
@@ -122,6 +130,11 @@ impl fmt::Display for Policy {
             self.task_stack.map(|bytes| format!("stack=task:{bytes}")),
             self.max_concurrent.map(|n| format!("max_concurrent={n}")),
             (self.fp_env == FpEnv::Restore).then(|| "fp_env=restore".to_owned()),
+            match self.callbacks {
+                Callbacks::Block => None,
+                Callbacks::Suspend => Some("callbacks=suspend".to_owned()),
+                Callbacks::Migrate => Some("callbacks=migrate".to_owned()),
+            },
             self.offload.then(|| "offload".to_owned()),
             self.deny.then(|| "deny".to_owned()),
         ];

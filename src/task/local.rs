@@ -8,6 +8,7 @@ use crate::target::Profile;
 use crate::target::fp_env::Environment;
 use crate::target::row::Timing;
 use crate::transition::Layers;
+use sortie_scheduler::crossing::Below;
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
 use std::time::Duration;
@@ -21,6 +22,8 @@ pub(crate) struct Local {
     raw: Cell<Option<Timing>>,
     /// The task's floating-point environment, while it is in native code that may change it.
     fp_env: Cell<Option<Environment>>,
+    /// On what the native code on top runs, as far as its callbacks are concerned.
+    below: Cell<Below>,
     /// How long callbacks of the native call on top took so far, if it is timed.
     called_back: Cell<Duration>,
     /// What a callback caught and the matching `enter` raises again.
@@ -34,6 +37,7 @@ impl Local {
             direct: Cell::new(None),
             raw: Cell::new(None),
             fp_env: Cell::new(None),
+            below: Cell::new(Below::Thread),
             called_back: Cell::new(Duration::ZERO),
             pending: Cell::new(None),
         }
@@ -81,6 +85,11 @@ impl Local {
     /// The environment that a callback is to run in; returns what was said before.
     pub(crate) fn set_fp_env(&self, environment: Option<Environment>) -> Option<Environment> {
         self.fp_env.replace(environment)
+    }
+
+    /// On what the native code on top runs; returns what was said before.
+    pub(crate) fn set_below(&self, below: Below) -> Below {
+        self.below.replace(below)
     }
 
     /// How long callbacks of the call on top took; returns what was said before.

@@ -12,7 +12,7 @@ use crate::target::Profile;
 use crate::target::ledger;
 use crate::target::row::Timing;
 use crate::task::local::{self, Local};
-use sortie_scheduler::crossing::{self, Back, Exit};
+use sortie_scheduler::crossing::{self, Back, Below, Exit};
 use std::any::Any;
 use std::time::Duration;
 
@@ -102,7 +102,7 @@ pub fn reverse_enter() -> Result<(), TransitionError> {
     local::with(|local| {
         // What a raw call took is not known with callbacks in it.
         let ended = local.set_raw(None).map(|timing| timing.end(Duration::ZERO));
-        let back = call_in(local)?;
+        let back = call_in(local, Below::Thread)?;
         ended.inspect(|ended| ended.record_callback(back));
         Ok(())
     })
@@ -117,7 +117,8 @@ pub fn reverse_enter() -> Result<(), TransitionError> {
 /// [`TransitionError`]: the top layer is not one that [`reverse_enter`] made, or no task runs here,
 /// and nothing has changed.
 pub fn reverse_leave() -> Result<(), TransitionError> {
-    local::with(|local| back_in(local, None)).unwrap_or_else(|| no_task(Event::ReverseLeave))
+    local::with(|local| back_in(local, None, Below::Thread))
+        .unwrap_or_else(|| no_task(Event::ReverseLeave))
 }
 
 /// The layers of the current task, from its base to the top; none on a thread that runs no task.
@@ -235,10 +236,12 @@ pub(crate) fn pop_offloaded(local: &Local) -> Option<Box<dyn Any + Send>> {
 }
 
 /// `reverse_enter`, for a task that is known.
-pub(crate) fn call_in(local: &Local) -> Result<Back, TransitionError> {
+///
+/// `below`: on what the native code runs that calls back.
+pub(crate) fn call_in(local: &Local, below: Below) -> Result<Back, TransitionError> {
     local.layers(|layers| layers.prepare(Event::ReverseEnter)).inspect_err(report)?;
     let back = if local.layers(|layers| layers.top_is_native()) {
-        crossing::call_back()
+        crossing::call_back(below)
             .map_err(|_| local.layers(|layers| layers.refuse(Event::ReverseEnter)))?
     } else {
         // Managed already: a callback out of a call that was not announced, or a renewal.
@@ -251,17 +254,18 @@ pub(crate) fn call_in(local: &Local) -> Result<Back, TransitionError> {
 
 /// `reverse_leave`, for a task that is known.
 ///
-/// `profile`: of the native call that goes on, if the caller knows it.
+/// `profile`: of the native call that goes on, if the caller knows it; `below` as in [`call_in`].
 pub(crate) fn back_in(
     local: &Local,
     profile: Option<&'static Profile>,
+    below: Below,
 ) -> Result<(), TransitionError> {
-    let below = local.layers(Layers::reverse_leave).inspect_err(report)?;
-    trace_edge!(Event::ReverseLeave, below.target(), local);
+    let layer = local.layers(Layers::reverse_leave).inspect_err(report)?;
+    trace_edge!(Event::ReverseLeave, layer.target(), local);
     // Back under a call that was not announced: the layer below that is managed, and goes on.
     if local.layers(|layers| layers.top_is_native()) {
-        let profile = profile.unwrap_or_else(|| Profile::at(below.target().unwrap_or(0)));
-        crossing::leave_again(profile.word(), profile.decide().exit_again());
+        let profile = profile.unwrap_or_else(|| Profile::at(layer.target().unwrap_or(0)));
+        crossing::leave_again(profile.word(), profile.decide().exit_again(), below);
     }
     Ok(())
 }

@@ -1,5 +1,6 @@
 #![doc = include_str!("README.md")]
 
+pub mod below;
 pub mod fence;
 mod proof;
 pub(crate) mod retake;
@@ -7,6 +8,7 @@ pub(crate) mod retake;
 mod soak;
 pub(crate) mod word;
 
+pub use self::below::Below;
 pub(crate) use self::proof::{Burning, Unproven};
 
 use self::fence::{light, light_half};
@@ -79,11 +81,11 @@ pub fn leave(target: usize, exit: Exit) -> bool {
 /// The current task, inside a callback, goes back to the native code of `target`.
 ///
 /// A foreign thread at its outermost exit gives its worker away at once.
-pub fn leave_again(target: usize, exit: Exit) -> bool {
+pub fn leave_again(target: usize, exit: Exit, below: Below) -> bool {
     let Some((carrier, task)) = wait::managed() else {
         return false;
     };
-    task.callbacks.set(task.callbacks.get().saturating_sub(1));
+    below::leave(carrier, task, below);
     if carrier.foreign && task.callbacks.get() == 0 {
         let errno = Errno::save();
         give_away(carrier);
@@ -286,22 +288,27 @@ pub fn come_back_late() -> Result<Back, Terminated> {
     enter_without_worker(carrier, task)
 }
 
-/// Native code calls back into managed code. As [`come_back`], but a native layer stays below, so
-/// the task is not switched away while it waits.
+/// Native code calls back into managed code. As [`come_back`], but a native layer stays below, and
+/// how the task waits in the callback, and for its worker now, is for that to say.
 ///
 /// # Errors
 /// As [`come_back`].
-pub fn call_back() -> Result<Back, Terminated> {
+pub fn call_back(below: Below) -> Result<Back, Terminated> {
     let Some((carrier, task)) = wait::kept_task() else {
         return Ok(Back::Kept);
     };
     let kept = carrier.come_back();
-    task.callbacks.set(task.callbacks.get() + 1);
+    below::enter(carrier, task, below);
     if kept {
         return Ok(Back::Kept);
     }
-    enter_without_worker(carrier, task)
-        .inspect_err(|_| task.callbacks.set(task.callbacks.get() - 1))
+    let back = enter_without_worker(carrier, task);
+    if back.is_err()
+        && let Some((carrier, task)) = wait::kept_task()
+    {
+        below::leave(carrier, task, below);
+    }
+    back
 }
 
 /// The worker is gone. Re-entry, in the order of the README.
@@ -390,7 +397,8 @@ pub fn stop_after_return() -> ! {
 pub fn close_all() -> bool {
     let Some((carrier, task)) = wait::kept_task() else { return false };
     task.guarded_layers.set(0);
-    let left_open = task.callbacks.replace(0) > 0;
+    let left_open = task.callbacks.get() > 0;
+    below::forget(carrier, task);
     if carrier.word.is_run() {
         return left_open;
     }

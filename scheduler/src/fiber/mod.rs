@@ -207,5 +207,11 @@ impl Inside {
     }
 }
 
+/// Runs `f` on another stack, from which a fiber that it runs on may be switched away.
+#[inline]
+pub(crate) fn on_stack<R>(stack: &mut Stack, f: impl FnOnce() -> R) -> R {
+    corosensei::on_stack(stack, f)
+}
+
 #[cfg(test)]
 mod tests;

@@ -81,7 +81,7 @@ impl Sleeper {
         let holds =
             kept.filter(|_| in_place).map(|(carrier, _)| std::ptr::from_ref(carrier).addr());
         let home = kept
-            .filter(|(_, task)| !task.migrating)
+            .filter(|(_, task)| task.is_pinned())
             // ORDERING: Relaxed, the owner reads what an owner wrote before it.
             .map(|(_, task)| task.home.load(Ordering::Relaxed).addr());
         Sleeper { waker: waiter.waker(), home: home.unwrap_or(0), holds: holds.unwrap_or(0) }

@@ -127,10 +127,6 @@ impl StackShape {
     /// # Errors
     ///
     /// [`StackError::Size`] for zero bytes and for more than 1 GiB.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "for native code under callbacks that switch")
-    )]
     pub(crate) fn native(usable_bytes: usize) -> Result<Self, StackError> {
         Self::new(StackKind::Native, usable_bytes, NATIVE_GUARD_BYTES)
     }

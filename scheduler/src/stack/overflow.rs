@@ -295,7 +295,7 @@ fn write_report(fault: &Fault, message: &mut Message) -> fmt::Result {
     }
     let raise = match kind {
         StackKind::Fiber => "Builder::stack_bytes(..)",
-        StackKind::Native => "Builder::native_stack_bytes(..)",
+        StackKind::Native => "Builder::callback_stack_bytes(..)",
     };
     write!(
         message,

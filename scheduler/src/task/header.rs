@@ -46,16 +46,19 @@ pub(crate) struct Header {
     pub(crate) embedder: Cell<*const ()>,
     /// The lowest address of the fiber's stack; 0 while there is none.
     pub(crate) stack_low: Cell<usize>,
-    /// How many callbacks are open, so how many native layers lie below managed code: with one the
-    /// task cannot be switched away.
+    /// How many callbacks are open, so how many native layers lie below managed code.
     pub(crate) callbacks: Cell<u32>,
+    /// How many of these layers keep their thread: with one the task cannot be switched away.
+    pub(crate) blocking: Cell<u32>,
+    /// How many of them tie the task to its carrier. See `crate::crossing::below`.
+    pub(crate) ties: AtomicU32,
     /// How many of these layers lie under a callback that catches what unwinds towards them.
     pub(crate) guarded_layers: Cell<u32>,
     /// The native call that another thread is to make for the task.
     pub(crate) job: Cell<Option<Job>>,
     /// Whether the task is on the living list.
     pub(crate) linked: Cell<bool>,
-    /// May the task resume elsewhere once it has started?
+    /// May the task resume elsewhere once it has started? But see [`Header::is_pinned`].
     pub(crate) migrating: bool,
     pub(crate) id: Id,
     /// The next task in a mailbox.
@@ -95,6 +98,8 @@ impl Header {
             embedder: Cell::new(std::ptr::null()),
             stack_low: Cell::new(0),
             callbacks: Cell::new(0),
+            blocking: Cell::new(0),
+            ties: AtomicU32::new(0),
             guarded_layers: Cell::new(0),
             job: Cell::new(None),
             linked: Cell::new(false),
@@ -106,6 +111,13 @@ impl Header {
             name: birth.name,
             span: birth.span,
         }
+    }
+
+    /// May the task, once started, go on on its own carrier only? For good, or for the time of a callback.
+    #[inline]
+    pub(crate) fn is_pinned(&self) -> bool {
+        // ORDERING: Relaxed, as in `home`.
+        !self.migrating || self.ties.load(Ordering::Relaxed) > 0
     }
 
     /// The carrier that the task is bound to, if any.

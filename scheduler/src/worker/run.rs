@@ -128,7 +128,7 @@ fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
         shared.living.add(&task);
     }
     match reason {
-        Reason::Yielded if task.migrating => {
+        Reason::Yielded if !task.is_pinned() => {
             // SAFETY: this is the carrier's thread, in its loop; a task yields with a worker.
             let others = unsafe {
                 carrier.with_worker(|worker| {
@@ -142,7 +142,7 @@ fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
                 shared.after_queueing();
             }
         }
-        Reason::Reentering if task.migrating => {
+        Reason::Reentering if !task.is_pinned() => {
             shared.reentry.push(task);
             shared.after_queueing();
             shared.drain_if_terminated();

@@ -5,11 +5,13 @@ use super::super::{Target, offload};
 use super::fast::Fast;
 use crate::target::decision::{Action, Decision};
 use crate::target::ledger;
-use crate::target::policy::FpEnv;
+use crate::target::policy::{Callbacks, FpEnv};
 use crate::target::row::Timing;
 use crate::target::{Profile, fp_env};
 use crate::task::local;
 use crate::transition::{self, TransitionError};
+use sortie_scheduler::NativeStack;
+use sortie_scheduler::crossing::Below;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -93,13 +95,20 @@ fn announced<R>(
     let _place = decision.is_special().then(|| profile.enter()).flatten();
     let restores = decision.is_special() && profile.fp_env() == FpEnv::Restore;
     let environment = restores.then(fp_env::save);
+    let mut stack = if decision.is_special() { stack_for(profile) } else { None };
     let (result, kept) = local::with(|local| {
         let outer = local.set_fp_env(environment);
+        let below = stack.as_ref().map_or(Below::Thread, |(stack, migrates)| Below::Stack {
+            low: stack.low(),
+            migrates: *migrates,
+        });
+        let outer_below = local.set_below(below);
         let called_back = local.set_called_back(Duration::ZERO);
         // Before the call: making a row may allocate, which may touch `errno`.
         let mut timing = ledger::page().map(|page| Timing::begin(page, profile, decision));
         if let Err(error) = transition::out(local, profile.address(), profile, decision.exit()) {
             local.set_fp_env(outer);
+            local.set_below(outer_below);
             local.set_called_back(called_back);
             timing.inspect(Timing::abandon);
             refused(target, error);
@@ -108,13 +117,17 @@ fn announced<R>(
             timing.start();
         }
         let call = || catch_unwind(AssertUnwindSafe(f));
-        let result = if is_on_task_stack(profile, decision) {
+        let result = if let Some((stack, _)) = &mut stack {
+            // SAFETY: the closure does not unwind, and the task is in native code until `back`.
+            unsafe { stack.run(call) }
+        } else if is_on_task_stack(profile, decision) {
             call()
         } else {
             // SAFETY: the closure does not unwind, and the task is in native code until `back`.
             unsafe { sortie_scheduler::on_carrier_stack(call) }
         };
         local.set_fp_env(outer);
+        local.set_below(outer_below);
         let called_back = local.set_called_back(called_back);
         let ended = timing.map(|timing| timing.end(called_back));
         match transition::back(local) {
@@ -127,6 +140,7 @@ fn announced<R>(
         (result, local.take_panic())
     })
     .expect("this is a task's code");
+    drop(stack);
     if let Some(environment) = environment {
         environment.restore();
     }
@@ -135,6 +149,28 @@ fn announced<R>(
     }
     sortie_scheduler::checkpoint();
     result.unwrap_or_else(|payload| sortie_scheduler::raise(payload))
+}
+
+/// A stack of the task's for native code whose callbacks may suspend it, and whether they may migrate;
+/// `None` if they are to wait in place.
+fn stack_for(profile: &Profile) -> Option<(NativeStack, bool)> {
+    let migrates = match profile.callbacks() {
+        Callbacks::Block => return None,
+        Callbacks::Suspend => false,
+        Callbacks::Migrate => true,
+    };
+    match NativeStack::take() {
+        Ok(stack) => stack.map(|stack| (stack, migrates)),
+        Err(error) => {
+            tracing::warn!(
+                target: "sortie::crossing",
+                function = %profile,
+                %error,
+                "no stack for native code: callbacks of this call wait in place"
+            );
+            None
+        }
+    }
 }
 
 /// Does the policy want the task's own stack, and is there enough of it?

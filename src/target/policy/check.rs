@@ -3,7 +3,7 @@
 //! A fixed list of reasons, so that the compiler can check constants too. Each says why, and what to do.
 
 use super::super::class::Class;
-use super::{FpEnv, Policy};
+use super::{Callbacks, FpEnv, Policy};
 
 /// The most that [`Policy::task_stack`] takes, in bytes.
 pub(super) const MOST_STACK: u32 = 1 << 30;
@@ -14,6 +14,8 @@ impl Policy {
         let restores = matches!(self.fp_env, FpEnv::Restore);
         let more = self.class.is_some() || self.task_stack.is_some() || self.unhooked;
         let more = more || self.max_concurrent.is_some() || restores || self.offload;
+        let suspends = !matches!(self.callbacks, Callbacks::Block);
+        let more = more || suspends;
         if self.deny && more {
             return Some(
                 "deny goes with nothing else, as the function is never called: leave the rest out",
@@ -46,6 +48,17 @@ impl Policy {
                      instead",
                 );
             }
+        }
+        if suspends && (self.unhooked || self.task_stack.is_some()) {
+            return Some(
+                "unhooked functions and those on the task's stack do not call back: leave out callbacks, or \
+                 the other",
+            );
+        }
+        if suspends && self.offload {
+            return Some(
+                "an offloaded call waits in place in its callbacks: leave out offload or callbacks",
+            );
         }
         if self.offload && matches!(self.class, Some(Class::Keep)) {
             return Some(

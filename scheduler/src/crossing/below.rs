@@ -1,0 +1,111 @@
+//! What lies below a callback, and so what a wait in it means.
+//!
+//! | native frames below | a wait |
+//! |---|---|
+//! | on a thread's own stack, or nothing was promised of their library: [`Below::Thread`] | in place: the carrier waits, its worker serves others |
+//! | on a stack of the task's, [`Below::Stack`] | switches the fiber away. Unless `migrates`, the task goes on on the same carrier: it is *tied* to it while the callback is open |
+//!
+//! The weakest of a task's layers decides: with one of the first kind it waits in place, with one that
+//! is tied it is tied. INVARIANT(below.even): each callback that was entered with a [`Below`] is left with
+//! the same one, innermost first, on the carrier that the task is on then; for a tied one that is the
+//! carrier on which it was entered.
+
+use crate::carrier::Carrier;
+use crate::sync::atomic::Ordering;
+use crate::task::Header;
+use std::ptr;
+
+/// See the module.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Below {
+    /// Native frames that keep their thread.
+    #[default]
+    Thread,
+    /// Native frames on a [`NativeStack`](crate::NativeStack).
+    Stack {
+        /// The lowest address of it that code may use.
+        low: usize,
+        /// The task may go on on another thread.
+        migrates: bool,
+    },
+}
+
+/// A callback begins.
+pub(super) fn enter(carrier: &Carrier, task: &Header, below: Below) {
+    task.callbacks.set(task.callbacks.get() + 1);
+    match below {
+        Below::Thread => task.blocking.set(task.blocking.get() + 1),
+        Below::Stack { migrates, .. } => {
+            if !migrates {
+                tie(carrier, task);
+            }
+        }
+    }
+}
+
+/// A callback ends, or did not begin after all.
+pub(super) fn leave(carrier: &Carrier, task: &Header, below: Below) {
+    task.callbacks.set(task.callbacks.get().saturating_sub(1));
+    match below {
+        Below::Thread => task.blocking.set(task.blocking.get().saturating_sub(1)),
+        Below::Stack { migrates, .. } => {
+            if !migrates {
+                untie(carrier, task);
+            }
+        }
+    }
+}
+
+/// The task ends: nothing of it is open any more.
+pub(super) fn forget(carrier: &Carrier, task: &Header) {
+    task.callbacks.set(0);
+    task.blocking.set(0);
+    // ORDERING: Relaxed, the owner reads what an owner wrote before it.
+    while task.ties.load(Ordering::Relaxed) > 0 {
+        untie(carrier, task);
+    }
+}
+
+fn tie(carrier: &Carrier, task: &Header) {
+    // ORDERING: Relaxed, the owner writes; published by the state word (task.state), or a queue.
+    let ties = task.ties.load(Ordering::Relaxed);
+    if ties == 0 && task.migrating {
+        carrier.set_pinned(carrier.pinned() + 1);
+        // ORDERING: Relaxed, as above.
+        task.home.store(ptr::from_ref(carrier).cast_mut(), Ordering::Relaxed);
+    }
+    // ORDERING: Relaxed, as above.
+    task.ties.store(ties + 1, Ordering::Relaxed);
+}
+
+fn untie(carrier: &Carrier, task: &Header) {
+    // ORDERING: Relaxed, as in `tie`.
+    let ties = task.ties.load(Ordering::Relaxed).saturating_sub(1);
+    // ORDERING: Relaxed, as above.
+    task.ties.store(ties, Ordering::Relaxed);
+    if ties == 0 && task.migrating {
+        carrier.set_pinned(carrier.pinned() - 1);
+        // ORDERING: Relaxed, as above.
+        task.home.store(ptr::null_mut(), Ordering::Relaxed);
+    }
+}
+
+/// The code of a callback runs on the stack below it: until [`resume_outer`] that is the task's own.
+///
+/// Returns what was before.
+pub fn use_stack_of(below: Below) -> Option<usize> {
+    let Below::Stack { low, .. } = below else { return None };
+    let (carrier, task) = crate::wait::kept_task()?;
+    carrier.stack_low.set(low);
+    Some(task.stack_low.replace(low))
+}
+
+/// The callback ends, and the native code goes on, on a stack that is no task's.
+pub fn resume_outer(before: Option<usize>) {
+    if let Some(before) = before
+        && let Some((carrier, task)) = crate::wait::kept_task()
+    {
+        carrier.stack_low.set(0);
+        task.stack_low.set(before);
+    }
+}

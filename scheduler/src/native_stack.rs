@@ -1,0 +1,102 @@
+//! Stacks for native code whose callbacks may suspend their task.
+//!
+//! Native frames on the carrier's own stack keep the carrier: its loop, which runs other tasks, lies
+//! below them. Native frames on a stack of their own belong to the task, as its fiber's do: the fiber is
+//! switched away from there as from its own stack, and the carrier is free.
+//!
+//! A carrier keeps a few such stacks for its next calls; the runtime's pool has the others. A stack is
+//! taken on one carrier and may be given back on another.
+
+use crate::carrier::Carrier;
+use crate::fiber;
+use crate::shared::Shared;
+use crate::stack::{Stack, StackError};
+use crate::wait;
+use std::mem::ManuallyDrop;
+
+/// How many a carrier keeps.
+const KEPT: usize = 8;
+
+/// A stack for one native call of the current task. Stays in the task's frames: neither `Send` nor
+/// `Sync`.
+///
+/// One that is forgotten is never unmapped; see `Stack`.
+#[derive(Debug)]
+pub struct NativeStack {
+    stack: ManuallyDrop<Stack>,
+    /// Not to another task.
+    task: std::marker::PhantomData<*mut ()>,
+}
+
+impl NativeStack {
+    /// A stack for the current task, before it leaves.
+    ///
+    /// # Errors
+    /// [`StackError`]: there is no memory, or no mapping, for another stack. `Ok(None)`: the code runs
+    /// on no task that could be switched away, and a stack would be of no use.
+    pub fn take() -> Result<Option<NativeStack>, StackError> {
+        let Some((carrier, task)) = wait::managed() else { return Ok(None) };
+        if !wait::is_switchable(task) {
+            return Ok(None);
+        }
+        // SAFETY: this is the carrier's thread, and the closure stays in the list.
+        let kept = unsafe { carrier.with_native_stacks(Vec::pop) };
+        let stack = kept.map_or_else(|| carrier.shared().native_stacks.take(), Ok)?;
+        Ok(Some(NativeStack { stack: ManuallyDrop::new(stack), task: std::marker::PhantomData }))
+    }
+
+    /// The lowest address that code may use.
+    pub fn low(&self) -> usize {
+        self.stack.usable().start
+    }
+
+    /// Runs `f` on this stack.
+    ///
+    /// # Safety
+    /// `f` does not unwind. The task has left for native code, and comes back after this returns.
+    #[inline]
+    pub unsafe fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
+        let Some((carrier, _)) = wait::kept_task() else { return f() };
+        let low = carrier.stack_low.replace(0);
+        let value = fiber::on_stack(&mut self.stack, f);
+        // Callbacks may have moved the task.
+        if let Some((carrier, _)) = wait::kept_task() {
+            carrier.stack_low.set(low);
+        }
+        value
+    }
+}
+
+impl Drop for NativeStack {
+    fn drop(&mut self) {
+        // SAFETY: the value is gone after this.
+        let stack = unsafe { ManuallyDrop::take(&mut self.stack) };
+        let Some((carrier, task)) = wait::kept_task() else {
+            // A task's frames end on a carrier. Lost, and kept mapped, rather than unmapped under anybody.
+            debug_assert!(false, "a native stack is given back by its task");
+            return;
+        };
+        // SAFETY: this is the carrier's thread, and the closure stays in the list.
+        let surplus = unsafe {
+            carrier.with_native_stacks(|kept| {
+                if kept.len() < KEPT && !task.shared.is_closing() {
+                    kept.push(stack);
+                    return None;
+                }
+                Some(stack)
+            })
+        };
+        if let Some(stack) = surplus {
+            task.shared.native_stacks.give(stack);
+        }
+    }
+}
+
+/// The carrier's thread ends: its stacks go back to the runtime's pool.
+pub(crate) fn give_all(carrier: &Carrier, shared: &Shared) {
+    // SAFETY: this is the carrier's thread, out of its loop, and the closure stays in the list.
+    let mut stacks = unsafe { carrier.with_native_stacks(std::mem::take) };
+    if !stacks.is_empty() {
+        shared.native_stacks.give_batch(&mut stacks);
+    }
+}
