@@ -3,6 +3,7 @@
 fn main() {
     println!("cargo::rerun-if-changed=native");
     cc::Build::new()
+        .file("native/call_back.c")
         .file("native/nap.c")
         .file("native/nop.c")
         .opt_level(2)

@@ -52,6 +52,7 @@ pub mod native;
 mod observe;
 mod runtime;
 mod shutdown;
+pub mod sync;
 mod target;
 pub mod task;
 pub mod transition;

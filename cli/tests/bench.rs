@@ -4,7 +4,7 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const QUICK: [&str; 10] = [
+const QUICK: [&str; 13] = [
     "switch",
     "yield1",
     "yield1k",
@@ -15,6 +15,9 @@ const QUICK: [&str; 10] = [
     "native_nop_thread_stack",
     "native_yield",
     "offload",
+    "callback",
+    "callback_suspend",
+    "foreign_attach",
 ];
 
 /// Those that have many threads.

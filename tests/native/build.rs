@@ -1,7 +1,7 @@
 //! Compiles the C files beside it, with all warnings as errors.
 
 fn main() {
-    let sources = ["block.c", "callback.c", "errno.c", "gate.c", "stack.c"];
+    let sources = ["block.c", "callback.c", "errno.c", "event_loop.c", "gate.c", "stack.c"];
     for source in sources {
         println!("cargo::rerun-if-changed={source}");
     }

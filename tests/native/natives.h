@@ -21,6 +21,13 @@ int natives_set_errno(int value);
 int natives_get_errno(void);
 int natives_sleep_and_set_errno(uint64_t nanoseconds, int value);
 
+/* event_loop.c: a loop that calls a handler back for each event. */
+struct natives_loop;
+struct natives_loop *natives_loop_new(void);
+void natives_loop_free(struct natives_loop *loop);
+int natives_loop_post(struct natives_loop *loop, int event);
+int natives_loop_run(struct natives_loop *loop, natives_callback *handler, void *user);
+
 /* gate.c: a function that blocks until another one lets it go. */
 struct natives_gate;
 struct natives_gate *natives_gate_new(void);

@@ -23,6 +23,9 @@ pub(crate) const ALL: &[Workload] = &[
     workloads::native_nop::ON_THREAD_STACK,
     workloads::native_yield::WORKLOAD,
     workloads::offload::WORKLOAD,
+    workloads::callback::PLAIN,
+    workloads::callback::SUSPENDING,
+    workloads::foreign_attach::WORKLOAD,
     workloads::blk1000::WORKLOAD,
     workloads::blkstress::WORKLOAD,
 ];

@@ -11,6 +11,11 @@ use std::process::Command;
 pub type Callback = unsafe extern "C" fn(*mut c_void, c_int) -> c_int;
 
 #[repr(C)]
+struct RawLoop {
+    _private: [u8; 0],
+}
+
+#[repr(C)]
 struct RawGate {
     _private: [u8; 0],
 }
@@ -46,6 +51,11 @@ unsafe extern "C" {
     /// Uses that much stack, and returns the number of frames.
     #[link_name = "natives_use_stack"]
     pub safe fn use_stack(bytes: usize) -> usize;
+
+    fn natives_loop_new() -> *mut RawLoop;
+    fn natives_loop_free(events: *mut RawLoop);
+    fn natives_loop_post(events: *mut RawLoop, event: c_int) -> c_int;
+    fn natives_loop_run(events: *mut RawLoop, handler: Callback, user: *mut c_void) -> c_int;
 
     fn natives_gate_new() -> *mut RawGate;
     fn natives_gate_free(gate: *mut RawGate);
@@ -108,6 +118,67 @@ impl Drop for Gate {
     fn drop(&mut self) {
         // SAFETY: nobody is inside: they would hold a reference.
         unsafe { natives_gate_free(self.0) };
+    }
+}
+
+/// The event loop in C. Of one thread at a time, as C has it: neither `Sync`, nor shared with a handler but
+/// by reference.
+#[derive(Debug)]
+pub struct EventLoop(*mut RawLoop);
+
+// SAFETY: the loop's memory belongs to no thread.
+unsafe impl Send for EventLoop {}
+
+impl EventLoop {
+    /// A loop without events.
+    ///
+    /// # Panics
+    /// Without memory.
+    #[must_use]
+    pub fn new() -> EventLoop {
+        // SAFETY: no conditions.
+        let events = unsafe { natives_loop_new() };
+        assert!(!events.is_null(), "no memory");
+        EventLoop(events)
+    }
+
+    /// Queues an event; also from a handler.
+    ///
+    /// # Panics
+    /// Without memory.
+    pub fn post(&self, event: i32) {
+        // SAFETY: a live loop, and the type is not `Sync`.
+        assert_eq!(unsafe { natives_loop_post(self.0, event) }, 0, "no memory");
+    }
+
+    /// Calls `handler` for each event until it answers false or none is left; returns how many there were.
+    pub fn run<F: FnMut(i32) -> bool>(&self, mut handler: F) -> i32 {
+        unsafe extern "C" fn call<F: FnMut(i32) -> bool>(user: *mut c_void, event: c_int) -> c_int {
+            // SAFETY: `run` passed a pointer to an `F` that nobody else uses.
+            let handler = unsafe { &mut *user.cast::<F>() };
+            c_int::from(!handler(event))
+        }
+        // SAFETY: a live loop; the function is the one for this `F`, which C uses during the call only.
+        unsafe { natives_loop_run(self.0, call::<F>, (&raw mut handler).cast()) }
+    }
+
+    /// The address of the C function that [`EventLoop::run`] calls.
+    #[must_use]
+    pub fn address() -> usize {
+        natives_loop_run as *const () as usize
+    }
+}
+
+impl Default for EventLoop {
+    fn default() -> EventLoop {
+        EventLoop::new()
+    }
+}
+
+impl Drop for EventLoop {
+    fn drop(&mut self) {
+        // SAFETY: nobody runs it: they would hold a reference.
+        unsafe { natives_loop_free(self.0) };
     }
 }
 

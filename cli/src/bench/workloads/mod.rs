@@ -5,6 +5,8 @@
 
 pub(crate) mod blk1000;
 pub(crate) mod blkstress;
+pub(crate) mod callback;
+pub(crate) mod foreign_attach;
 pub(crate) mod native_nop;
 pub(crate) mod native_plain;
 pub(crate) mod native_yield;

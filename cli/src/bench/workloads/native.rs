@@ -71,16 +71,17 @@ pub(super) struct Announced {
 impl Announced {
     /// The trivial function. One [`Way`] in a process: a policy is the function's, not the target's.
     pub(super) fn nop(way: Way) -> Announced {
-        Announced::new("sortie_cli_nop", NOP, way.policy())
+        Announced::at("sortie_cli_nop", NOP as usize, way.policy())
     }
 
     /// The function that blocks: what is known of it is learned.
     pub(super) fn nap() -> Announced {
-        Announced::new("sortie_cli_nap", NAP, Policy::new())
+        Announced::at("sortie_cli_nap", NAP as usize, Policy::new())
     }
 
-    fn new(name: &str, function: Function, policy: Policy) -> Announced {
-        let target = Target::dynamic(name.to_owned(), "sortie".to_owned(), function as usize);
+    /// The function at this address.
+    pub(super) fn at(name: &str, address: usize, policy: Policy) -> Announced {
+        let target = Target::dynamic(name.to_owned(), "sortie".to_owned(), address);
         Announced { target: Arc::new(target.with_policy(policy)), made: 0 }
     }
 

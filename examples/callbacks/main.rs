@@ -1,0 +1,87 @@
+//! Thousands of tasks suspended inside callbacks, with frames of C below them, on a handful of threads.
+//!
+//! ```text
+//! cargo run --release --example callbacks
+//! ```
+//!
+//! Each task calls a C function: `qsort` of libc, or an event loop. That calls back into managed code, and
+//! there the task waits at a gate which opens only when all tasks are in. Where the policy of the function
+//! lets its callbacks suspend, the task is switched away, with the frames of C on its native stack, and
+//! its thread serves the next. By default it waits in place: each keeps a thread.
+//!
+//! Ends with 1 if a value was wrong, if not all tasks were suspended at once, or if they took more than four
+//! threads.
+
+mod report;
+mod scene;
+#[path = "../shared/table.rs"]
+mod table;
+#[path = "../shared/time.rs"]
+mod time;
+
+use clap::Parser;
+use report::Report;
+use scene::{Function, Scene};
+use sortie::native::Callbacks;
+use std::error::Error;
+use std::io::Write;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+/// Tasks that are suspended inside callbacks of C functions, and what that takes.
+#[derive(Debug, Parser)]
+#[command(name = "callbacks", version)]
+struct Options {
+    /// Tasks whose callbacks suspend
+    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    tasks: u32,
+    /// Tasks whose callbacks wait in place, for comparison
+    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    blocking: u32,
+    /// How many tasks may run managed code at once
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+    workers: u16,
+    /// Bytes of each task's own stack
+    #[arg(long, default_value_t = 16 << 10)]
+    stack_bytes: usize,
+    /// Let started tasks move between threads, and callbacks with them
+    #[arg(long)]
+    migrating: bool,
+    /// Write all figures to this file, as data
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+fn main() -> Result<ExitCode, Box<dyn Error>> {
+    let options = Options::parse();
+    let suspend = if options.migrating { Callbacks::Migrate } else { Callbacks::Suspend };
+    let plan = [
+        (Function::Sort, suspend, options.tasks),
+        (Function::EventLoop, suspend, options.tasks),
+        (Function::Sort, Callbacks::Block, options.blocking),
+        (Function::EventLoop, Callbacks::Block, options.blocking),
+    ];
+    let mut outcomes = Vec::new();
+    for (function, callbacks, tasks) in plan {
+        let scene = Scene {
+            function,
+            callbacks,
+            tasks: tasks as usize,
+            workers: options.workers.into(),
+            stack_bytes: options.stack_bytes,
+            migrating: options.migrating,
+        };
+        outcomes.push(scene.play()?);
+    }
+    let report = Report { outcomes, workers: options.workers.into() };
+    writeln!(std::io::stdout().lock(), "{report}")?;
+    if let Some(path) = &options.json {
+        std::fs::write(path, format!("{:#}\n", report.json()))
+            .map_err(|error| format!("{}: {error}", path.display()))?;
+    }
+    let wrong = report.wrong();
+    for wrong in &wrong {
+        eprintln!("wrong: {wrong}");
+    }
+    Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
