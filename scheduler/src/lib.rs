@@ -24,6 +24,7 @@ compile_error!(
      switches are written for those two. Build for one of them, or cfg the dependency out."
 );
 
+pub mod affinity;
 mod carrier;
 mod census;
 mod config;

@@ -2,11 +2,13 @@
 //!
 //! [`spawn`](crate::spawn) is enough for most; a [`Builder`] gives a task a name, a span, or the right to migrate.
 
+mod affinity;
 pub(crate) mod local;
 
 use crate::runtime::outside;
 use std::sync::Arc;
 
+pub use affinity::{AffinityError, ThreadAffinity, begin_thread_affinity, end_thread_affinity};
 pub use sortie_scheduler::Id;
 
 use crate::JoinHandle;

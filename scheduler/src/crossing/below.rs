@@ -3,17 +3,16 @@
 //! | native frames below | a wait |
 //! |---|---|
 //! | on a thread's own stack, or nothing was promised of their library: [`Below::Thread`] | in place: the carrier waits, its worker serves others |
-//! | on a stack of the task's, [`Below::Stack`] | switches the fiber away. Unless `migrates`, the task goes on on the same carrier: it is *tied* to it while the callback is open |
+//! | on a stack of the task's, [`Below::Stack`] | switches the fiber away. Unless `migrates`, the task is tied to its carrier ([`crate::affinity`]) while the callback is open |
 //!
 //! The weakest of a task's layers decides: with one of the first kind it waits in place, with one that
 //! is tied it is tied. INVARIANT(below.even): each callback that was entered with a [`Below`] is left with
 //! the same one, innermost first, on the carrier that the task is on then; for a tied one that is the
 //! carrier on which it was entered.
 
+use crate::affinity;
 use crate::carrier::Carrier;
-use crate::sync::atomic::Ordering;
 use crate::task::Header;
-use std::ptr;
 
 /// See the module.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -37,7 +36,7 @@ pub(super) fn enter(carrier: &Carrier, task: &Header, below: Below) {
         Below::Thread => task.blocking.set(task.blocking.get() + 1),
         Below::Stack { migrates, .. } => {
             if !migrates {
-                tie(carrier, task);
+                affinity::tie(carrier, task);
             }
         }
     }
@@ -50,7 +49,7 @@ pub(super) fn leave(carrier: &Carrier, task: &Header, below: Below) {
         Below::Thread => task.blocking.set(task.blocking.get().saturating_sub(1)),
         Below::Stack { migrates, .. } => {
             if !migrates {
-                untie(carrier, task);
+                affinity::untie(carrier, task);
             }
         }
     }
@@ -60,34 +59,7 @@ pub(super) fn leave(carrier: &Carrier, task: &Header, below: Below) {
 pub(super) fn forget(carrier: &Carrier, task: &Header) {
     task.callbacks.set(0);
     task.blocking.set(0);
-    // ORDERING: Relaxed, the owner reads what an owner wrote before it.
-    while task.ties.load(Ordering::Relaxed) > 0 {
-        untie(carrier, task);
-    }
-}
-
-fn tie(carrier: &Carrier, task: &Header) {
-    // ORDERING: Relaxed, the owner writes; published by the state word (task.state), or a queue.
-    let ties = task.ties.load(Ordering::Relaxed);
-    if ties == 0 && task.migrating {
-        carrier.set_pinned(carrier.pinned() + 1);
-        // ORDERING: Relaxed, as above.
-        task.home.store(ptr::from_ref(carrier).cast_mut(), Ordering::Relaxed);
-    }
-    // ORDERING: Relaxed, as above.
-    task.ties.store(ties + 1, Ordering::Relaxed);
-}
-
-fn untie(carrier: &Carrier, task: &Header) {
-    // ORDERING: Relaxed, as in `tie`.
-    let ties = task.ties.load(Ordering::Relaxed).saturating_sub(1);
-    // ORDERING: Relaxed, as above.
-    task.ties.store(ties, Ordering::Relaxed);
-    if ties == 0 && task.migrating {
-        carrier.set_pinned(carrier.pinned() - 1);
-        // ORDERING: Relaxed, as above.
-        task.home.store(ptr::null_mut(), Ordering::Relaxed);
-    }
+    affinity::forget(carrier, task);
 }
 
 /// The code of a callback runs on the stack below it: until [`resume_outer`] that is the task's own.

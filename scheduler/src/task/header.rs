@@ -50,8 +50,10 @@ pub(crate) struct Header {
     pub(crate) callbacks: Cell<u32>,
     /// How many of these layers keep their thread: with one the task cannot be switched away.
     pub(crate) blocking: Cell<u32>,
-    /// How many of them tie the task to its carrier. See `crate::crossing::below`.
+    /// What keeps the task on its carrier, counted. See `crate::affinity`.
     pub(crate) ties: AtomicU32,
+    /// Brackets of thread affinity that are open.
+    pub(crate) brackets: Cell<u32>,
     /// How many of these layers lie under a callback that catches what unwinds towards them.
     pub(crate) guarded_layers: Cell<u32>,
     /// The native call that another thread is to make for the task.
@@ -100,6 +102,7 @@ impl Header {
             callbacks: Cell::new(0),
             blocking: Cell::new(0),
             ties: AtomicU32::new(0),
+            brackets: Cell::new(0),
             guarded_layers: Cell::new(0),
             job: Cell::new(None),
             linked: Cell::new(false),

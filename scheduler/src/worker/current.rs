@@ -18,6 +18,7 @@ use crate::carrier::Carrier;
 use crate::park::Parker;
 use crate::sync::Arc;
 use std::arch::{asm, global_asm};
+use std::cell::Cell;
 
 global_asm!(
     ".pushsection .tbss.sortie_scheduler_0_1_carrier,\"awT\",%nobits",
@@ -119,4 +120,14 @@ pub(crate) fn thread_parker() -> Arc<Parker> {
     // After the thread-local's end, in another thread-local's destructor, a fresh one serves: it
     // is handed to the waker before the wait.
     PARKER.try_with(Arc::clone).unwrap_or_else(|_| Arc::new(Parker::new()))
+}
+
+/// Runs `f` on the count of brackets of thread affinity of a thread that runs no task. Never inlined, as
+/// [`thread_parker`].
+#[inline(never)]
+pub(crate) fn with_thread_brackets<R>(f: impl FnOnce(&Cell<u32>) -> R) -> R {
+    thread_local! {
+        static BRACKETS: Cell<u32> = const { Cell::new(0) };
+    }
+    BRACKETS.with(f)
 }

@@ -1,0 +1,116 @@
+//! A task stays on its thread while it has a bracket of thread affinity open, and is free afterwards.
+
+use sortie::native::{self, Target};
+use sortie::task::{ThreadAffinity, begin_thread_affinity, end_thread_affinity};
+use sortie_test::{Mode, each, each_of, events, until};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::current;
+use std::time::Duration;
+
+static NANOSLEEP: Target = Target::named("natives_nanosleep");
+
+/// Is the task on this thread after each of many waits?
+fn stays(rounds: u32) -> bool {
+    let thread = current().id();
+    (0..rounds).all(|round| {
+        match round % 3 {
+            0 => sortie::yield_now(),
+            1 => sortie::sleep(Duration::from_micros(30)),
+            _ => native::call_here(&NANOSLEEP, || sortie_natives::nanosleep(100_000)),
+        }
+        thread == current().id()
+    })
+}
+
+#[test]
+fn brackets_nest_and_each_needs_its_end() {
+    each_of(&[2, 4], &[Mode::Migrating], |runtime| {
+        let (stop, moved) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let tasks: Vec<_> = (0..12)
+            .map(|_| {
+                let (stop, moved) = (stop.clone(), moved.clone());
+                runtime.spawn(move || {
+                    while !stop.load(Ordering::SeqCst) {
+                        begin_thread_affinity();
+                        begin_thread_affinity();
+                        assert!(stays(9));
+                        end_thread_affinity().unwrap();
+                        assert!(stays(9), "one is still open");
+                        end_thread_affinity().unwrap();
+                        if !stays(30) {
+                            moved.fetch_add(1, Ordering::SeqCst);
+                        }
+                        assert!(end_thread_affinity().is_err());
+                    }
+                })
+            })
+            .collect();
+        until("some have moved, once they were free", || moved.load(Ordering::SeqCst) > 5);
+        stop.store(true, Ordering::SeqCst);
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    });
+}
+
+#[test]
+fn a_scope_ends_with_its_value() {
+    each(|runtime| {
+        runtime.run(|| {
+            {
+                let _outer = ThreadAffinity::begin();
+                let _inner = ThreadAffinity::begin();
+                assert!(stays(6));
+            }
+            assert!(end_thread_affinity().is_err());
+        });
+    });
+}
+
+/// Native code may say so too, and what it has begun holds after its return.
+#[test]
+fn brackets_may_be_opened_and_closed_in_native_code() {
+    each(|runtime| {
+        runtime.run(|| {
+            native::call_here(&NANOSLEEP, begin_thread_affinity);
+            assert!(stays(9));
+            native::call_here(&NANOSLEEP, end_thread_affinity).unwrap();
+            assert!(native::call_here(&NANOSLEEP, end_thread_affinity).is_err());
+        });
+    });
+}
+
+#[test]
+fn a_thread_without_a_task_counts() {
+    std::thread::spawn(|| {
+        let text = end_thread_affinity().unwrap_err().to_string();
+        assert!(text.contains("begin_thread_affinity"), "{text}");
+        begin_thread_affinity();
+        begin_thread_affinity();
+        end_thread_affinity().unwrap();
+        end_thread_affinity().unwrap();
+        assert!(end_thread_affinity().is_err());
+    })
+    .join()
+    .unwrap();
+}
+
+#[test]
+fn what_is_open_at_the_end_is_closed_and_named() {
+    each(|runtime| {
+        events::record();
+        for _ in 0..8 {
+            runtime
+                .spawn(|| {
+                    begin_thread_affinity();
+                    sortie::yield_now();
+                })
+                .join()
+                .unwrap();
+        }
+        let named =
+            events::seen().into_iter().filter(|seen| seen.text.contains("brackets")).count();
+        assert_eq!(named, 8);
+        // Nobody is pinned any more: the carriers serve on, and the runtime ends cleanly.
+        assert!(runtime.run(|| stays(3)) || runtime.case.is_migrating());
+    });
+}
