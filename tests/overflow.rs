@@ -1,6 +1,6 @@
 //! A stack overflow ends the process with one message, which names the task, its stack and the option.
 
-use sortie::native::{self, Target};
+use sortie::native::{self, Callbacks, Policy, Target};
 use sortie::task::Builder;
 use sortie_test::child;
 use std::os::unix::process::ExitStatusExt;
@@ -102,6 +102,54 @@ fn in_native_code() {
     let stdout = String::from_utf8_lossy(&output.stdout);
     assert!(stdout.contains("frames fit"), "{output:?}");
     assert!(messages(&output.stderr).len() <= 1, "{output:?}");
+}
+
+// SAFETY: `stack.c` keeps nothing but its frames.
+static SUSPENDING: Target = Target::named("on a stack of its own")
+    .with_policy(unsafe { Policy::new().callbacks(Callbacks::Suspend) });
+
+/// On a stack for native code whose callbacks may suspend: in the callback, in the native code, and in a
+/// callback that is left next to nothing.
+#[test]
+fn under_callbacks_that_suspend() {
+    const ROOM: usize = 128 << 10;
+    for case in ["callback", "native", "little is left", "a large frame"] {
+        let Some(output) = child::run("under_callbacks_that_suspend", case) else {
+            let runtime =
+                sortie::Runtime::builder().workers(2).callback_stack_bytes(ROOM).build().unwrap();
+            let others: Vec<_> = (0..20).map(|_| runtime.spawn(sortie::yield_now)).collect();
+            let case = child::case().unwrap();
+            let deep = Builder::new().name("deep one").spawn_on(&runtime.handle(), move || {
+                native::call_here(&SUSPENDING, || match &*case {
+                    "callback" => sortie_natives::with_callback(1, |_| {
+                        native::callback(0, || {
+                            sortie::yield_now();
+                            recurse(0) as i32
+                        })
+                    }),
+                    "native" => sortie_natives::use_stack(2 * ROOM) as i32,
+                    "a large frame" => sortie_natives::use_frame(ROOM + (200 << 10)),
+                    _ => {
+                        let left = 2 << 10;
+                        sortie_natives::with_callback_below(ROOM - left, |_| {
+                            native::callback(0, || {
+                                format!("{:?}", std::time::Instant::now()).len() as i32
+                            })
+                        })
+                    }
+                })
+            });
+            let _ = deep.join();
+            drop(others);
+            return;
+        };
+        assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{case}: {output:?}");
+        let lines = messages(&output.stderr);
+        assert_eq!(lines.len(), 1, "{case}: {lines:?}");
+        for part in ["task \"deep one\"", "callback_stack_bytes(", "131072-byte"] {
+            assert!(lines[0].contains(part), "{case}: {part:?} is missing in {:?}", lines[0]);
+        }
+    }
 }
 
 /// A fault that is no overflow is none of ours.

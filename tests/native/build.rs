@@ -1,4 +1,4 @@
-//! Compiles the C files beside it, with all warnings as errors.
+//! Compiles the C and C++ files beside it, with all warnings as errors.
 
 fn main() {
     let sources = ["block.c", "callback.c", "errno.c", "event_loop.c", "gate.c", "stack.c"];
@@ -15,5 +15,14 @@ fn main() {
         .extra_warnings(true)
         .warnings_into_errors(true)
         .compile("sortie_natives");
+    println!("cargo::rerun-if-changed=throw.cpp");
+    cc::Build::new()
+        .cpp(true)
+        .file("throw.cpp")
+        .std("c++17")
+        .warnings(true)
+        .extra_warnings(true)
+        .warnings_into_errors(true)
+        .compile("sortie_natives_cpp");
     println!("cargo::rustc-link-lib=pthread");
 }

@@ -36,7 +36,14 @@ void natives_gate_wait(struct natives_gate *gate);
 void natives_gate_open(struct natives_gate *gate);
 int natives_gate_inside(struct natives_gate *gate);
 
-/* stack.c: a function that uses as much stack as it is told. */
+/* stack.c: functions that use as much stack as they are told. */
 size_t natives_use_stack(size_t bytes);
+int natives_call_back_below(size_t bytes, natives_callback *callback, void *user);
+int natives_use_frame(size_t bytes);
+
+/* throw.cpp: functions that throw C++ exceptions. */
+int natives_throw(int value);
+int natives_throw_and_catch(int times, natives_callback *callback, void *user);
+int natives_catch(natives_callback *callback, void *user);
 
 #endif

@@ -51,6 +51,18 @@ unsafe extern "C" {
     /// Uses that much stack, and returns the number of frames.
     #[link_name = "natives_use_stack"]
     pub safe fn use_stack(bytes: usize) -> usize;
+    /// Takes one frame of so many bytes, and writes to its lowest page only.
+    #[link_name = "natives_use_frame"]
+    pub safe fn use_frame(bytes: usize) -> c_int;
+    /// Uses that much stack, and calls back from there.
+    #[link_name = "natives_call_back_below"]
+    pub fn call_back_below(bytes: usize, callback: Callback, user: *mut c_void) -> c_int;
+    /// Calls back, throws a C++ exception and catches it, so many times.
+    #[link_name = "natives_throw_and_catch"]
+    pub fn throw_and_catch(times: c_int, callback: Callback, user: *mut c_void) -> c_int;
+    /// Calls back, and catches what C++ exception comes out of it.
+    #[link_name = "natives_catch"]
+    pub fn catch(callback: Callback, user: *mut c_void) -> c_int;
 
     fn natives_loop_new() -> *mut RawLoop;
     fn natives_loop_free(events: *mut RawLoop);
@@ -62,6 +74,12 @@ unsafe extern "C" {
     fn natives_gate_wait(gate: *mut RawGate);
     fn natives_gate_open(gate: *mut RawGate);
     fn natives_gate_inside(gate: *mut RawGate) -> c_int;
+}
+
+unsafe extern "C-unwind" {
+    /// Throws a C++ exception.
+    #[link_name = "natives_throw"]
+    pub safe fn throw(value: c_int) -> c_int;
 }
 
 /// A gate in C: who waits at it blocks in native code until somebody opens it, for good.
@@ -186,6 +204,24 @@ impl Drop for EventLoop {
 pub fn with_callback<F: FnMut(i32) -> i32>(times: i32, mut f: F) -> i32 {
     // SAFETY: the function is the one for this `F`, and C uses both during the call only.
     unsafe { call_back(times, trampoline::<F>, (&raw mut f).cast()) }
+}
+
+/// As [`with_callback`], with a C++ exception thrown and caught after each callback; each adds 1 to the sum.
+pub fn with_exceptions<F: FnMut(i32) -> i32>(times: i32, mut f: F) -> i32 {
+    // SAFETY: as in `with_callback`.
+    unsafe { throw_and_catch(times, trampoline::<F>, (&raw mut f).cast()) }
+}
+
+/// As [`with_callback`], once, in C++ that would catch an exception which came out of `f`.
+pub fn with_catch<F: FnMut(i32) -> i32>(mut f: F) -> i32 {
+    // SAFETY: as in `with_callback`.
+    unsafe { catch(trampoline::<F>, (&raw mut f).cast()) }
+}
+
+/// As [`with_callback`], once, so many bytes down the stack.
+pub fn with_callback_below<F: FnMut(i32) -> i32>(bytes: usize, mut f: F) -> i32 {
+    // SAFETY: as in `with_callback`.
+    unsafe { call_back_below(bytes, trampoline::<F>, (&raw mut f).cast()) }
 }
 
 /// As [`with_callback`], once, between two sleeps of that length.
