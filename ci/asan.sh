@@ -16,4 +16,4 @@ if [ ${#tests[@]} -eq 0 ]; then
     tests=(affinity callbacks calls foreign join libraries mixture nesting offload outside panics retake
         suspending_callbacks thread_affinity two_runtimes unwinding yielding)
 fi
-cargo test --features sanitizer --target "$target" --target-dir target/asan "${tests[@]/#/--test=}"
+cargo test --no-fail-fast --features sanitizer --target "$target" --target-dir target/asan "${tests[@]/#/--test=}"

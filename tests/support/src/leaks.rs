@@ -3,7 +3,8 @@
 //! - Threads by name: all of a runtime's begin with the name it was given.
 //! - Descriptors: every one that was not there before.
 //! - Slabs of stacks: mappings that the kernel lists with both `nr` (`MAP_NORESERVE`) and `nh`
-//!   (`MADV_NOHUGEPAGE`), which slabs ask for and nobody else in these processes does.
+//!   (`MADV_NOHUGEPAGE`), which slabs ask for and nobody else in these processes does; but
+//!   AddressSanitizer does, under which they are not counted.
 //!
 //! Thread stacks and malloc arenas are glibc's to keep, and not looked at.
 
@@ -76,6 +77,9 @@ fn descriptors() -> BTreeSet<String> {
 /// How many KiB of address space are slabs of stacks.
 #[must_use]
 pub fn slabs() -> u64 {
+    if std::env::var_os("ASAN_OPTIONS").is_some() {
+        return 0;
+    }
     let maps = fs::read_to_string("/proc/self/smaps").unwrap_or_default();
     let mut size = 0;
     let mut sum = 0;
