@@ -1,5 +1,7 @@
 //! A callback: managed code that native code of the same task calls.
 
+mod fast;
+
 use crate::target::Profile;
 use crate::target::{fp_env, ledger};
 use crate::task::local::{self, Local};
@@ -80,10 +82,19 @@ fn attempt<R>(f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
         .unwrap_or_else(|| transition::reverse_enter().map(|()| None))
 }
 
+#[inline]
 fn enter<R>(local: &Local, f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
     if local.keeps_panic() {
         return Ok(None);
     }
+    match fast::enter(local, f) {
+        Ok(outcome) => outcome,
+        Err(f) => enter_generally(local, f),
+    }
+}
+
+#[inline(never)]
+fn enter_generally<R>(local: &Local, f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
     // SAFETY: the target words of a runtime of this crate are its profiles'.
     let profile = unsafe { Profile::of_word(crossing::target()) };
     let page = ledger::page();

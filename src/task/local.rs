@@ -57,11 +57,18 @@ impl Local {
         f(layers)
     }
 
-    /// Is there room for one more layer without memory of its own?
+    /// Is there room for so many more layers without memory of their own, that of a direct call not yet among
+    /// them?
     #[inline(always)]
-    pub(crate) fn has_room(&self) -> bool {
+    pub(crate) fn has_room(&self, layers: usize) -> bool {
         // SAFETY: as in `layers`.
-        unsafe { &*self.layers.get() }.has_room()
+        unsafe { &*self.layers.get() }.has_room(layers)
+    }
+
+    /// The function of the direct call on top, if its layer is not pushed yet.
+    #[inline(always)]
+    pub(crate) fn direct(&self) -> Option<&'static Profile> {
+        self.direct.get()
     }
 
     /// The task leaves for a call whose layer has room. It is pushed when somebody looks at the layers,

@@ -135,10 +135,10 @@ impl Layers {
         self.push(Slot::native(target))
     }
 
-    /// Is there room for one more layer without memory of its own?
+    /// Is there room for so many more layers without memory of their own?
     #[inline(always)]
-    pub(crate) const fn has_room(&self) -> bool {
-        self.slots.len() < INLINE
+    pub(crate) const fn has_room(&self, layers: usize) -> bool {
+        self.slots.len() + layers <= INLINE
     }
 
     /// The native call has returned: pops its `U(t)`, and returns it.

@@ -1,6 +1,7 @@
 #![doc = include_str!("README.md")]
 
 pub mod below;
+mod called;
 pub mod fence;
 mod proof;
 pub(crate) mod retake;
@@ -9,6 +10,7 @@ mod soak;
 pub(crate) mod word;
 
 pub use self::below::Below;
+pub use self::called::Called;
 pub(crate) use self::proof::{Burning, Unproven};
 
 use self::fence::{light, light_half};

@@ -38,7 +38,7 @@ impl<const COMPARE: bool> Fast<COMPARE> {
         let page = unsafe { here.carrier_word().cast::<Page>().as_ref() }?;
         let row = page.near(profile)?;
         let stays = here.stack_left() >= stack_wanted;
-        if !local.has_room() || !row.count_untimed() {
+        if !local.has_room(1) || !row.count_untimed() {
             return None;
         }
         Some(Fast { here, local, profile, stays })
