@@ -1,4 +1,4 @@
-//! The way of a callback with nothing special to it: out of a call that left by [`Here::leave`], on the
+//! The way of a callback with nothing special to it: out of a call that left by [`Here::leave`](super::Here::leave), on the
 //! thread's own stack, with the worker still there when it begins, or taken meanwhile.
 //!
 //! As [`Here`](super::Here) for calls: everything is read once, and the steps are those of
