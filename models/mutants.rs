@@ -4,7 +4,7 @@
 pub(crate) struct Mutant {
     /// The module's name.
     pub(crate) name: &'static str,
-    /// The file, from the scheduler's `src`.
+    /// The file, from the scheduler's `src` (`..` and on for one of the package `sortie`).
     pub(crate) file: &'static str,
     /// The text that holds the promise, as it stands in the file once; spaces and line ends do not
     /// count.
@@ -28,6 +28,7 @@ const RETAKE: &str = "crossing/retake.rs";
 const PROOF: &str = "crossing/proof.rs";
 const GATE: &str = "gate.rs";
 const LOBBY: &str = "idle/mod.rs";
+const CALLBACK: &str = "../../src/native/closure/word.rs";
 
 pub(crate) const MUTANTS: &[Mutant] = &[
     // ---- parking ----
@@ -336,6 +337,57 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         file: PROOF,
         from: "&& carrier.burning.swap(false, Ordering::Relaxed)",
         to: "&& { carrier.burning.store(false, Ordering::Relaxed); true }",
+    },
+    // ---- the places of callbacks ----
+    Mutant {
+        name: "callback_opens_relaxed",
+        file: CALLBACK,
+        from: "self.0.swap(u64::from(next) << 32 | LIVE, Ordering::Release);",
+        to: "self.0.swap(u64::from(next) << 32 | LIVE, Ordering::Relaxed);",
+    },
+    Mutant {
+        name: "callback_enters_relaxed",
+        file: CALLBACK,
+        from: "self.0.fetch_add(1, Ordering::Acquire)",
+        to: "self.0.fetch_add(1, Ordering::Relaxed)",
+    },
+    Mutant {
+        name: "callback_enters_by_load_and_add",
+        file: CALLBACK,
+        from: "self.0.fetch_add(1, Ordering::Acquire)",
+        to: "self.0.load(Ordering::Acquire); self.0.fetch_add(1, Ordering::Acquire)",
+    },
+    Mutant {
+        name: "callback_exits_relaxed",
+        file: CALLBACK,
+        from: "self.0.fetch_sub(1, Ordering::AcqRel)",
+        to: "self.0.fetch_sub(1, Ordering::Relaxed)",
+    },
+    Mutant {
+        name: "callback_exits_by_sub_and_load",
+        file: CALLBACK,
+        from: "self.0.fetch_sub(1, Ordering::AcqRel)",
+        to: "{ self.0.fetch_sub(1, Ordering::AcqRel); self.0.load(Ordering::Acquire) + 1 }",
+    },
+    Mutant {
+        name: "callback_exits_and_overlooks_the_owner",
+        file: CALLBACK,
+        from: "before & (LIVE | CALLS) == 1",
+        to: "before & CALLS == 1",
+    },
+    Mutant {
+        name: "callback_closes_relaxed",
+        file: CALLBACK,
+        from: "self.0.fetch_and(!LIVE, Ordering::AcqRel)",
+        to: "self.0.fetch_and(!LIVE, Ordering::Relaxed)",
+    },
+    Mutant {
+        name: "callback_closes_by_load_and_and",
+        file: CALLBACK,
+        from: "self.0.fetch_and(!LIVE, Ordering::AcqRel)",
+        to: "{ let before = self.0.load(Ordering::Acquire);
+        self.0.fetch_and(!LIVE, Ordering::AcqRel);
+        before }",
     },
     // ---- the monitor's gate ----
     Mutant { name: "gate_close_without_fence", file: GATE, from: "fence::heavy()", to: "true" },

@@ -20,6 +20,8 @@ mod explore;
 mod sync;
 mod worker;
 
+#[path = "../../src/native/closure/word.rs"]
+mod callback;
 #[path = "../../scheduler/src/gate.rs"]
 mod gate;
 #[path = "../../scheduler/src/idle/mod.rs"]
@@ -30,9 +32,12 @@ mod park;
 mod state;
 
 use crossing::carrier;
+// The callbacks' word takes its atomics from its parent.
+use sync::atomic;
 
 #[allow(warnings, clippy::all, reason = "broken on purpose")]
 mod mutants {
+    use crate::sync::atomic;
     include!(concat!(env!("OUT_DIR"), "/mutants.rs"));
 }
 

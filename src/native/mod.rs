@@ -2,6 +2,7 @@
 //!
 //! - [`call()`], [`call_here`]: run a closure that calls native code, announced.
 //! - [`callback()`], [`try_callback`]: managed code that native code calls back.
+//! - [`Callback`]: closures as the C functions that native code calls back.
 //! - [`Library`], [`NativeFn`]: functions of shared libraries, found at run time.
 //! - [`pinvoke!`](crate::pinvoke): blocks of foreign functions, found on first use.
 //! - [`Target`], [`Class`]: what is known of a native function; [`Policy`], [`policy`]: how its calls are made.
@@ -11,6 +12,7 @@
 
 mod call;
 mod callback;
+mod closure;
 mod error;
 mod library;
 mod offload;
@@ -24,6 +26,7 @@ pub use crate::target::class::Class;
 pub use crate::target::policy::{Callbacks, FpEnv, Policy, PolicyError};
 pub use call::{call, call_here};
 pub use callback::{callback, try_callback};
+pub use closure::{CReturn, CType, Callback, CallbackSignature, CodeError};
 pub use error::{NativeError, Tried};
 pub use library::{Library, NativeFn, NativeSignature};
 pub use offload::offload;

@@ -16,6 +16,21 @@ int natives_call_back(int times, natives_callback *callback, void *user);
 int natives_call_back_between(uint64_t nanoseconds, natives_callback *callback, void *user);
 int natives_thread_call_back(natives_callback *callback, void *user);
 
+/* closure.c: functions that call back without a user pointer, and with one that comes last. */
+typedef int natives_visit(int turn);
+int natives_visit_each(int times, natives_visit *visit);
+int natives_visit_on_thread(natives_visit *visit);
+typedef int natives_visit_last(int turn, void *user);
+int natives_visit_each_last(int times, natives_visit_last *visit, void *user);
+typedef double natives_mixed(int8_t a, uint16_t b, float c, const char *d, int64_t e, double f);
+double natives_call_mixed(natives_mixed *mixed, const char *text);
+typedef int8_t natives_negate(uint8_t value);
+int natives_call_negate(natives_negate *negate, int value);
+typedef float natives_half(float value);
+float natives_call_half(natives_half *half, float value);
+typedef void natives_nothing(void);
+void natives_call_nothing(natives_nothing *nothing);
+
 /* errno.c: functions that set and read it. */
 int natives_set_errno(int value);
 int natives_get_errno(void);

@@ -3,12 +3,18 @@
 //! What each does stands beside it in the C files. [`Gate`] is the safe face of `gate.c`: it holds a
 //! native call open for as long as a test wants, so that no test has to guess how long is enough.
 
-use std::ffi::{c_int, c_void};
+use std::ffi::{c_char, c_int, c_void};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// What native code calls back: the pointer it was given, and the number of the turn.
 pub type Callback = unsafe extern "C" fn(*mut c_void, c_int) -> c_int;
+
+/// What native code calls back with the user pointer last.
+pub type VisitLast = extern "C" fn(c_int, *mut c_void) -> c_int;
+
+/// What native code calls back with arguments of many types.
+pub type Mixed = extern "C" fn(i8, u16, f32, *const c_char, i64, f64) -> f64;
 
 #[repr(C)]
 struct RawLoop {
@@ -39,6 +45,27 @@ unsafe extern "C" {
     /// Calls back on a thread of its own and waits for that.
     #[link_name = "natives_thread_call_back"]
     pub fn thread_call_back(callback: Callback, user: *mut c_void) -> c_int;
+    /// Calls back so many times, without a user pointer, and returns the sum of the answers.
+    #[link_name = "natives_visit_each"]
+    pub fn visit_each(times: c_int, visit: extern "C" fn(c_int) -> c_int) -> c_int;
+    /// As [`visit_each`], once, on a thread of its own.
+    #[link_name = "natives_visit_on_thread"]
+    pub fn visit_on_thread(visit: extern "C" fn(c_int) -> c_int) -> c_int;
+    /// As [`visit_each`], with a user pointer that comes last.
+    #[link_name = "natives_visit_each_last"]
+    pub fn visit_each_last(times: c_int, visit: VisitLast, user: *mut c_void) -> c_int;
+    /// Calls back with -1, 65535, 0.5, the text, the least `int64_t` and -2.5, and returns the answer.
+    #[link_name = "natives_call_mixed"]
+    pub fn call_mixed(mixed: Mixed, text: *const c_char) -> f64;
+    /// Calls back with the value, and returns the answer, which is an `int8_t`, as an `int`.
+    #[link_name = "natives_call_negate"]
+    pub fn call_negate(negate: extern "C" fn(u8) -> i8, value: c_int) -> c_int;
+    /// Calls back with the value and returns the answer.
+    #[link_name = "natives_call_half"]
+    pub fn call_half(half: extern "C" fn(f32) -> f32, value: f32) -> f32;
+    /// Calls back, once.
+    #[link_name = "natives_call_nothing"]
+    pub fn call_nothing(nothing: extern "C" fn());
     /// Sets `errno` and returns -1.
     #[link_name = "natives_set_errno"]
     pub safe fn set_errno(value: c_int) -> c_int;
