@@ -30,6 +30,7 @@
 //! |---|---|
 //! | making a runtime, ending it | [`Runtime`], [`Builder`], [`ShutdownReport`] |
 //! | tasks | [`spawn`], [`JoinHandle`], [`yield_now`], [`sleep`], [`task`] |
+//! | what must not be suspended | [`task::NoSuspend`] |
 //! | native calls, callbacks, libraries | [`native`], [`pinvoke!`] |
 //! | how native functions are called | [`native::Policy`], [`native::policy`], [`native::Class`] |
 //! | raw transitions, for hosts and stubs | [`transition`] |
@@ -96,6 +97,9 @@ where
 /// A suspension point. Returns at once if nobody else could run here, outside of a task, and in native
 /// code. Inside a callback the worker goes to others, and the carrier waits for its turn.
 ///
+/// # Panics
+/// In debug builds, under a [`task::NoSuspend`] guard.
+///
 /// ```
 /// let runtime = sortie::Runtime::builder().workers(1).build()?;
 /// let log = runtime.run(|| {
@@ -118,6 +122,9 @@ pub fn yield_now() {
 ///
 /// A suspension point. [`Duration::MAX`] is for ever, or until an abort. Outside of a task, and in
 /// native code, the thread sleeps.
+///
+/// # Panics
+/// In debug builds, under a [`task::NoSuspend`] guard.
 ///
 /// ```
 /// use std::time::{Duration, Instant};

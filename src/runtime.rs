@@ -289,7 +289,9 @@ impl Builder {
     /// - a lock or another thing that native code has tied to the thread.
     ///
     /// Suspension points are `join`, `sleep`, `yield_now`, `checkpoint`, and the return from a native
-    /// call. [`spawn`](crate::spawn) stays a safe function: the promise is made here, once, for all
+    /// call. [`task::NoSuspend`](crate::task::NoSuspend) finds those that a stretch of code must not have. What
+    /// the compiler does with thread-locals, and which flags help, is in the README, *Thread-locals and
+    /// migration*. [`spawn`](crate::spawn) stays a safe function: the promise is made here, once, for all
     /// tasks.
     pub unsafe fn migrating(self) -> Builder {
         // SAFETY: the promise is passed on.

@@ -54,6 +54,9 @@ pub fn is_switchable() -> bool {
 ///
 /// The job acts as native code does. It is not given up: an abort is raised after it.
 ///
+/// # Panics
+/// In debug builds, if a [`NoSuspend`](crate::NoSuspend) of the task is alive.
+///
 /// # Safety
 /// `job` does not unwind.
 pub unsafe fn offload(target: usize, job: impl FnOnce() + Send) -> bool {
@@ -71,6 +74,7 @@ pub unsafe fn offload(target: usize, job: impl FnOnce() + Send) -> bool {
     if !wait::is_switchable(task) {
         return false;
     }
+    task.no_suspend.check("an offloaded native call");
     let mut job = Some(job);
     task.job.set(Some(Job { run: with(&job), argument: (&raw mut job).cast(), target }));
     wait::switch_away(task, Reason::Offloading);

@@ -76,9 +76,12 @@ pub(crate) fn reference(task: &Header) -> TaskRef {
 }
 
 impl Waiter {
-    pub(crate) fn new() -> Waiter {
+    /// The beginning of a wait that `what` names. Panics if a `NoSuspend` of the task is alive: before the
+    /// waker is out.
+    pub(crate) fn new(what: &'static str) -> Waiter {
         match managed() {
             Some((_, task)) => {
+                task.no_suspend.check(what);
                 announce(task);
                 Waiter::Task(NonNull::from(task))
             }
@@ -190,6 +193,7 @@ pub(crate) fn yield_now() -> bool {
         return false;
     };
     raise_if_aborted(task);
+    task.no_suspend.check("a yield");
     if is_switchable(task) {
         // SAFETY: this is the carrier's thread, and the word says `RUN`.
         let alone = unsafe { carrier.is_alone() };
@@ -215,8 +219,11 @@ pub(crate) fn yield_now() -> bool {
 pub(crate) fn checkpoint() {
     let Some((carrier, task)) = managed() else { return };
     raise_if_aborted(task);
+    task.no_suspend.raise_postponed();
     // ORDERING: Relaxed, the flag publishes nothing.
     if carrier.yield_flag.load(Ordering::Relaxed) {
+        task.no_suspend
+            .check("a request to let others run, at a checkpoint or at the end of a native call,");
         yield_as_asked();
     } else if carrier.shared().gate.is_closed() {
         keep_pinned(carrier);
@@ -252,7 +259,7 @@ fn keep_pinned(carrier: &Carrier) {
 
 /// Waits until `duration` has passed.
 pub(crate) fn sleep(duration: Duration) {
-    let waiter = Waiter::new();
+    let waiter = Waiter::new("a sleep");
     let Waiter::Task(task) = &waiter else { return std::thread::sleep(duration) };
     // SAFETY: a waiter stays in the frames of the task that made it.
     let shared = &unsafe { task.as_ref() }.shared;

@@ -121,7 +121,11 @@ fn enter_generally<R>(local: &Local, f: impl FnOnce() -> R) -> Result<Option<R>,
         environment.restore();
         native
     });
-    let result = sortie_scheduler::guard(f);
+    let result = sortie_scheduler::guard(|| {
+        // The wait for a worker just now was one that a guard forbids.
+        sortie_scheduler::raise_postponed();
+        f()
+    });
     local.set_fp_env(task_env);
     native_env.inspect(|environment| environment.restore());
     crossing::below::resume_outer(outer_stack);

@@ -81,6 +81,8 @@ pub(super) unsafe fn call_unsend<R>(
     {
         return super::call_here(target, f);
     }
+    // Before there is a place to give back, or a layer to pop.
+    sortie_scheduler::check_suspension("an offloaded native call");
     let _place = decision.is_special().then(|| profile.enter()).flatten();
     let mut outcome = None;
     let carried = Carried((f, &mut outcome));

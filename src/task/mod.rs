@@ -4,11 +4,13 @@
 
 mod affinity;
 pub(crate) mod local;
+mod no_suspend;
 
 use crate::runtime::outside;
 use std::sync::Arc;
 
 pub use affinity::{AffinityError, ThreadAffinity, begin_thread_affinity, end_thread_affinity};
+pub use no_suspend::NoSuspend;
 pub use sortie_scheduler::Id;
 
 use crate::JoinHandle;
@@ -70,6 +72,9 @@ impl std::fmt::Display for Current {
 ///
 /// A suspension point. Outside of a task, and in native code, it does nothing. Keeps `errno`.
 ///
+/// # Panics
+/// In debug builds, under a [`NoSuspend`] guard.
+///
 /// ```
 /// let runtime = sortie::Runtime::new()?;
 /// let sum = runtime.run(|| {
@@ -79,6 +84,7 @@ impl std::fmt::Display for Current {
 /// # Ok::<(), sortie::BuildError>(())
 /// ```
 pub fn checkpoint() {
+    sortie_scheduler::check_suspension("a checkpoint");
     sortie_scheduler::checkpoint();
 }
 

@@ -76,7 +76,9 @@ pub fn leave(target: usize) -> Result<(), TransitionError> {
 /// managed code any more.
 ///
 /// # Panics
-/// Raises the panic that a [`callback`](crate::native::callback) of this call kept.
+/// Raises the panic that a [`callback`](crate::native::callback) of this call kept. In debug builds, if it
+/// would have suspended the task under a [`NoSuspend`](crate::task::NoSuspend) guard; the layer is popped
+/// then.
 pub fn enter() -> Result<(), TransitionError> {
     let kept = local::with(|local| {
         let ended = local.set_raw(None).map(|timing| timing.end(Duration::ZERO));
@@ -86,7 +88,10 @@ pub fn enter() -> Result<(), TransitionError> {
     });
     match kept.unwrap_or_else(|| Err(misuse(Event::Enter)))? {
         Some(payload) => sortie_scheduler::raise(payload),
-        None => Ok(()),
+        None => {
+            sortie_scheduler::raise_postponed();
+            Ok(())
+        }
     }
 }
 

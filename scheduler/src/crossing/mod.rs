@@ -353,7 +353,9 @@ fn reenter(carrier: &Carrier, task: &Header) -> Result<(), Terminated> {
         unsafe { carrier.put_worker(worker) };
         return Ok(());
     }
-    if wait::is_switchable(task) {
+    if wait::is_switchable(task)
+        && !task.no_suspend.postpone("the return from a native call, which has lost its worker,")
+    {
         wait::switch_away(task, Reason::Reentering);
         return Ok(());
     }

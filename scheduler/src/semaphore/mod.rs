@@ -149,6 +149,10 @@ impl Semaphore {
     ///
     /// Keeps `errno`, on the thread that it returns on.
     ///
+    /// # Panics
+    /// In debug builds, if it would wait while a [`NoSuspend`](crate::NoSuspend) of the task is alive. No
+    /// permit is taken then.
+    ///
     /// ```
     /// let semaphore = sortie_scheduler::Semaphore::new(1);
     /// semaphore.acquire();
@@ -166,7 +170,7 @@ impl Semaphore {
     #[inline(never)]
     fn wait(&self) {
         let errno = Errno::save();
-        let waiter = Waiter::new();
+        let waiter = Waiter::new("a wait for a permit");
         if let Some(ticket) = self.permits.enter(Sleeper::new(&waiter)) {
             let place = Place { permits: &self.permits, ticket };
             while !self.permits.take_up(ticket) {

@@ -2,6 +2,7 @@
 
 use super::Id;
 use super::living::Links;
+use super::no_suspend::Guards;
 use super::state::{State, Wake};
 use crate::carrier::Carrier;
 use crate::fiber::{Fiber, Inside};
@@ -60,6 +61,8 @@ pub(crate) struct Header {
     pub(crate) job: Cell<Option<Job>>,
     /// Whether the task is on the living list.
     pub(crate) linked: Cell<bool>,
+    /// What forbids that the task is suspended. Nothing in release builds.
+    pub(crate) no_suspend: Guards,
     /// May the task resume elsewhere once it has started? But see [`Header::is_pinned`].
     pub(crate) migrating: bool,
     pub(crate) id: Id,
@@ -106,6 +109,7 @@ impl Header {
             guarded_layers: Cell::new(0),
             job: Cell::new(None),
             linked: Cell::new(false),
+            no_suspend: Guards::default(),
             migrating: birth.migrating,
             id: birth.id,
             next: Cell::new(std::ptr::null()),

@@ -93,6 +93,10 @@ impl<T> JoinHandle<T> {
     /// sleeps. If the waiting task is aborted, the wait ends by unwinding and the task that was
     /// waited for is detached.
     ///
+    /// # Panics
+    /// In debug builds, if it would wait while a `NoSuspend` of the waiting task is alive; the task that
+    /// was to be waited for is detached.
+    ///
     /// # Errors
     /// [`JoinError`] if the task panicked, was aborted, was refused by a shutdown or for want of a
     /// stack, or if the wait could never end.
@@ -126,7 +130,7 @@ fn wait_for(task: &TaskRef) -> Result<(), JoinError> {
             }
         }
     }
-    let waiter = wait::Waiter::new();
+    let waiter = wait::Waiter::new("a join");
     // SAFETY: a task has one handle, and `JOINER` is not set: the field is the joiner's.
     unsafe { *task.joiner.get() = Some(waiter.waker()) };
     if !task.state.transition_to_joined() {

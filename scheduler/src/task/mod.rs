@@ -4,6 +4,7 @@
 //! - `header.rs`: the part of a task that does not know its types, and references to it.
 //! - `cell.rs`: the typed rest: closure, then output.
 //! - `join.rs`: the right to the output; what went wrong with a task.
+//! - `no_suspend.rs`: stretches in which a task must not be suspended, checked in debug builds.
 //! - `living.rs`: the list of tasks that have been suspended, for shutdown and dumps.
 //!
 //! # Who may touch which field of a header
@@ -11,7 +12,7 @@
 //! 1. `state` and `refs`: anybody with a reference.
 //! 2. `id`, `name`, `span`, `migrating`, `vtable`, `shared`: constant.
 //! 3. `fiber`, `inside`, `embedder`, `stack_low`, `callbacks`, `guarded_layers`, `job`,
-//!    `linked`: the *owner*. While a task is `ACTIVE` that is whoever took it from a queue, or runs it; while `BLOCKED` the carrier that it waits on;
+//!    `linked`, `no_suspend`: the *owner*. While a task is `ACTIVE` that is whoever took it from a queue, or runs it; while `BLOCKED` the carrier that it waits on;
 //!    while `SUSPENDED` nobody.
 //! 4. `home`: written by the owner, read by the winner of a wake.
 //! 5. `joiner`: the joiner until it has set `JOINER`, then the completer.
@@ -24,10 +25,12 @@ pub(crate) mod cell;
 pub(crate) mod header;
 pub(crate) mod join;
 pub(crate) mod living;
+pub(crate) mod no_suspend;
 pub(crate) mod state;
 
 pub(crate) use header::{Header, TaskRef, Waker};
 pub use join::{JoinError, JoinHandle};
+pub use no_suspend::{NoSuspend, check_suspension, raise_postponed};
 
 /// A task's number, unique in its runtime. Tasks get them in about the order of their spawns.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
