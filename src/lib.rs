@@ -44,6 +44,7 @@
 //! | [`Runtime::spawn`], [`Handle::spawn`] | spawn | spawn | spawn |
 //! | [`Runtime::run`] | panics, and names `spawn` | blocks the thread | blocks the thread |
 //! | [`JoinHandle::join`], [`sleep`] | suspend the task | block the thread | block the thread |
+//! | [`JoinHandle::abort`] | does not wait | the same | the same |
 //! | [`yield_now`] | lets others run | returns | returns |
 //! | [`task::current`], [`transition::layers`] | answer | answer | `None`, none |
 //! | dropping a [`Runtime`], [`Runtime::shutdown`] | another's: waits; its own: asks and goes on | the same | waits |

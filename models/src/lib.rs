@@ -24,6 +24,8 @@ mod worker;
 mod callback;
 #[path = "../../scheduler/src/gate.rs"]
 mod gate;
+#[path = "../../scheduler/src/task/hook.rs"]
+mod hook;
 #[path = "../../scheduler/src/idle/mod.rs"]
 mod idle;
 #[path = "../../scheduler/src/park.rs"]

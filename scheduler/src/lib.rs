@@ -66,4 +66,7 @@ pub use scheduler::{
 pub use semaphore::Semaphore;
 pub use shutdown::{Place, Report, Straggler};
 pub use stack::{GuardKind, StackError, StackStats, probe_guard};
-pub use task::{Id, JoinError, JoinHandle, NoSuspend, check_suspension, raise_postponed};
+pub use task::{
+    Cancelled, Hook, Id, JoinError, JoinHandle, NoSuspend, cancellable, check_suspension,
+    raise_postponed,
+};

@@ -133,10 +133,15 @@ pub(crate) fn may_unwind(task: &Header) -> bool {
 /// raised.
 #[inline]
 pub(crate) fn raise_if_aborted(task: &Header) {
-    let wanted = task.state.load().is_abort_requested() || task.shared.is_closing();
-    if wanted && may_unwind(task) {
+    if is_abort_wanted(task) && may_unwind(task) {
         raise_abort();
     }
+}
+
+/// Did somebody ask for an abort, or does the end of the runtime bring one?
+#[inline]
+pub(crate) fn is_abort_wanted(task: &Header) -> bool {
+    task.state.load().is_abort_requested() || task.shared.is_closing()
 }
 
 /// A pause of the current task.

@@ -5,7 +5,7 @@
 //! others take that of `call/general.rs`: it times calls, hands workers over, limits, traces.
 
 mod fast;
-mod general;
+pub(super) mod general;
 
 use self::fast::Fast;
 use super::Target;

@@ -1,6 +1,7 @@
 //! Native code: how tasks call it, and how it calls back.
 //!
 //! - [`call()`], [`call_here`]: run a closure that calls native code, announced.
+//! - [`call_cancellable`], [`on_cancel`]: calls that an abort or a shutdown cuts short.
 //! - [`callback()`], [`try_callback`]: managed code that native code calls back.
 //! - [`Callback`]: closures as the C functions that native code calls back.
 //! - [`Library`], [`NativeFn`]: functions of shared libraries, found at run time.
@@ -12,6 +13,7 @@
 
 mod call;
 mod callback;
+mod cancel;
 mod closure;
 mod error;
 mod library;
@@ -26,6 +28,7 @@ pub use crate::target::class::Class;
 pub use crate::target::policy::{Callbacks, FpEnv, Policy, PolicyError};
 pub use call::{call, call_here};
 pub use callback::{callback, try_callback};
+pub use cancel::{Cancelled, call_cancellable, clear_on_cancel, on_cancel};
 pub use closure::{CReturn, CType, Callback, CallbackSignature, CodeError};
 pub use error::{NativeError, Tried};
 pub use library::{Library, NativeFn, NativeSignature};

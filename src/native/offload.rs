@@ -94,7 +94,8 @@ pub(super) unsafe fn call_unsend<R>(
         if let Some(timing) = &mut timing {
             timing.start();
         }
-        let result = catch_unwind(AssertUnwindSafe(f));
+        let call = || super::call::general::run(profile, decision, None, f);
+        let result = catch_unwind(AssertUnwindSafe(call));
         let errno = Errno::save();
         let called_back = called_back
             .and_then(|outer| local::with(|local| local.set_called_back(outer)))
@@ -118,5 +119,8 @@ pub(super) unsafe fn call_unsend<R>(
         sortie_scheduler::raise(payload);
     }
     sortie_scheduler::checkpoint();
-    result.unwrap_or_else(|payload| sortie_scheduler::raise(payload))
+    match result {
+        Ok(value) => value.expect("an abort that kept the call from being made is raised"),
+        Err(payload) => sortie_scheduler::raise(payload),
+    }
 }

@@ -6,6 +6,7 @@
 //! bit  4      every call is timed
 //! bit  5      the policy asks for more: the general path looks at the profile
 //! bit  6      the call may be offloaded
+//! bit  7      the function has a cancel hook: the general path looks for it
 //! bits 8..32  the epoch: which state of the policies this was decided by; 0 in no decision
 //! ```
 //!
@@ -46,6 +47,7 @@ const ACTION: u32 = 0b111;
 const TIMED: u32 = 1 << 4;
 const SPECIAL: u32 = 1 << 5;
 const OFFLOAD: u32 = 1 << 6;
+const CANCELLABLE: u32 = 1 << 7;
 const EPOCH_SHIFT: u32 = 8;
 /// The last epoch; then 1 comes again.
 pub(super) const LAST_EPOCH: u32 = u32::MAX >> EPOCH_SHIFT;
@@ -104,6 +106,11 @@ impl Decision {
             word |= OFFLOAD;
         }
         Decision(word)
+    }
+
+    /// This decision, for a function that has a cancel hook.
+    pub(super) fn cancellable(self) -> Decision {
+        Decision(self.0 | CANCELLABLE)
     }
 
     /// The word of a profile, if it is of this epoch.
@@ -198,6 +205,12 @@ impl Decision {
         self.0 & SPECIAL != 0
     }
 
+    /// The function has a cancel hook.
+    #[inline]
+    pub(crate) fn is_cancellable(self) -> bool {
+        self.0 & CANCELLABLE != 0
+    }
+
     /// The call may run on another thread than the task's.
     #[inline]
     pub(crate) fn may_offload(self) -> bool {
@@ -213,6 +226,7 @@ impl std::fmt::Debug for Decision {
             (self.is_timed(), "timed"),
             (self.is_special(), "special"),
             (self.may_offload(), "offload"),
+            (self.is_cancellable(), "cancellable"),
         ];
         flags.iter().filter(|(set, _)| *set).try_for_each(|(_, name)| write!(f, " | {name}"))
     }

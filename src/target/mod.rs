@@ -277,6 +277,16 @@ impl Target {
         policies::set_exact(self.policy_key(), None).is_some()
     }
 
+    /// Sets what cancels calls of the function, or takes it back. True: something was set before.
+    pub(crate) fn set_cancel_hook(&self, hook: Option<policies::CancelHook>) -> bool {
+        self.profile();
+        let before = policies::set_cancel_hook(self.policy_key(), hook);
+        // It may have shared a profile so far.
+        // ORDERING(target.profile): SeqCst, as in `resolve`.
+        self.profile.store(std::ptr::null_mut(), Ordering::SeqCst);
+        before.is_some()
+    }
+
     /// What policies know the function by.
     fn policy_key(&self) -> Key {
         match self.address() {

@@ -1,4 +1,4 @@
-//! The registry of policies: which one is in force for which native function.
+//! The registry of policies: which one is in force for which native function; and of cancel hooks.
 //!
 //! The first match counts: what the user set for exactly this function; what its [`Target`](super::Target)
 //! was declared with; a range of addresses, the one that was set last; the default. Policies are not merged.
@@ -10,8 +10,10 @@ use super::decision::{self, Decision, FAST};
 use super::policy::Policy;
 use super::profile::{self, Profile};
 use parking_lot::RwLock;
+use sortie_scheduler::Cancelled;
 use std::collections::BTreeMap;
 use std::ops::Range;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What one function is known by.
@@ -32,16 +34,26 @@ struct Exact {
     declared: Option<Policy>,
 }
 
+/// What cancels calls of a function.
+pub(crate) type CancelHook = Arc<dyn Fn(&Cancelled) + Send + Sync>;
+
 struct Policies {
     exact: BTreeMap<Key, Exact>,
+    /// What is taken out is dropped without the lock: it is foreign code.
+    cancel: BTreeMap<Key, CancelHook>,
     /// The last one that matches counts.
     ranges: Vec<(Range<usize>, Policy)>,
     default: Option<Policy>,
     epoch: u32,
 }
 
-static POLICIES: RwLock<Policies> =
-    RwLock::new(Policies { exact: BTreeMap::new(), ranges: Vec::new(), default: None, epoch: 1 });
+static POLICIES: RwLock<Policies> = RwLock::new(Policies {
+    exact: BTreeMap::new(),
+    cancel: BTreeMap::new(),
+    ranges: Vec::new(),
+    default: None,
+    epoch: 1,
+});
 
 /// Is any policy unhooked? Written under the lock.
 static ANY_UNHOOKED: AtomicBool = AtomicBool::new(false);
@@ -86,7 +98,10 @@ pub(super) fn settle(profile: &Profile, asymmetric: bool) -> Decision {
     // Exclusive: decisions are written in the order of the locks.
     let policies = POLICIES.write();
     let policy = policies.find(profile.key());
-    let decision = Decision::new(&policy, profile.verdict(), asymmetric, policies.epoch);
+    let mut decision = Decision::new(&policy, profile.verdict(), asymmetric, policies.epoch);
+    if policies.cancel.contains_key(&profile.key()) {
+        decision = decision.cancellable();
+    }
     profile.put(&policy, decision);
     decision
 }
@@ -112,7 +127,28 @@ pub(crate) fn policy_of(key: Key) -> Policy {
 
 /// Does anybody say anything of this address?
 pub(super) fn concern(address: usize) -> bool {
-    policy_of(Key::Address(address)) != Policy::new()
+    let policies = POLICIES.read();
+    let key = Key::Address(address);
+    policies.find(key) != Policy::new() || policies.cancel.contains_key(&key)
+}
+
+/// The cancel hook of one function.
+pub(crate) fn cancel_hook(key: Key) -> Option<CancelHook> {
+    POLICIES.read().cancel.get(&key).cloned()
+}
+
+/// Sets the cancel hook of one function; the one before.
+pub(crate) fn set_cancel_hook(key: Key, hook: Option<CancelHook>) -> Option<CancelHook> {
+    let mut policies = POLICIES.write();
+    let changes = hook.is_some() != policies.cancel.contains_key(&key);
+    let before = match hook {
+        Some(hook) => policies.cancel.insert(key, hook),
+        None => policies.cancel.remove(&key),
+    };
+    if changes {
+        policies.next_epoch();
+    }
+    before
 }
 
 /// Must a call of this address be announced?
@@ -155,20 +191,30 @@ fn change_exact(key: Key, change: impl FnOnce(&mut Exact) -> Option<Policy>) -> 
 /// A function that had no address has one now: what the user asked for goes with it, unless something was
 /// asked for the address.
 pub(super) fn carry_over(from: Key, to: Key) {
-    let Some(policy) = set_exact(from, None) else { return };
-    change_exact(to, |exact| {
-        exact.set.get_or_insert(policy);
-        None
-    });
+    if let Some(policy) = set_exact(from, None) {
+        change_exact(to, |exact| {
+            exact.set.get_or_insert(policy);
+            None
+        });
+    }
+    if let Some(hook) = set_cancel_hook(from, None)
+        && cancel_hook(to).is_none()
+    {
+        set_cancel_hook(to, Some(hook));
+    }
 }
 
 /// Forgets all about one function.
 pub(super) fn remove_all(profile: &Profile) {
     let mut policies = POLICIES.write();
-    if policies.exact.remove(&profile.key()).is_some() {
+    let policy = policies.exact.remove(&profile.key());
+    let hook = policies.cancel.remove(&profile.key());
+    if policy.is_some() || hook.is_some() {
         policies.next_epoch();
     }
     profile.reset();
+    drop(policies);
+    drop(hook);
 }
 
 /// What the user asks for at these addresses; what was asked for at exactly these before.
@@ -231,9 +277,12 @@ pub(crate) fn unload(range: &Range<usize>) -> Forgotten {
     policies.exact.retain(|key, _| !inside(key));
     policies.ranges.retain(|(its, _)| its.start < range.start || its.end > range.end);
     let removed = all.0 - policies.exact.len() + all.1 - policies.ranges.len();
+    let hooks: Vec<_> = policies.cancel.extract_if(.., |key, _| inside(key)).collect();
     let functions = if range.is_empty() { 0 } else { profile::forget(range) };
-    if removed + functions > 0 {
+    if removed + functions + hooks.len() > 0 {
         policies.next_epoch();
     }
+    drop(policies);
+    drop(hooks);
     Forgotten { policies: removed, functions }
 }

@@ -275,6 +275,11 @@ impl Profile {
         policies::policy_of(self.key())
     }
 
+    /// What cancels its calls.
+    pub(crate) fn cancel_hook(&self) -> Option<policies::CancelHook> {
+        policies::cancel_hook(self.key())
+    }
+
     pub(super) fn verdict(&self) -> Verdict {
         self.learned.verdict()
     }

@@ -20,8 +20,8 @@ use crate::fiber::Reason;
 use crate::foreign;
 use crate::metrics::Counter;
 use crate::sync::atomic::Ordering;
-use crate::task::Header;
 use crate::task::join::raise_abort;
+use crate::task::{Header, cancel};
 use crate::wait;
 use crate::worker::current;
 use crate::worker::without::wait_for_gift;
@@ -95,6 +95,7 @@ pub fn leave_again(target: usize, exit: Exit, below: Below) -> bool {
         errno.restore();
     } else {
         publish(carrier, target, exit);
+        cancel::resume(task);
     }
     true
 }
@@ -299,6 +300,7 @@ pub fn call_back(below: Below) -> Result<Back, Terminated> {
     let Some((carrier, task)) = wait::kept_task() else {
         return Ok(Back::Kept);
     };
+    cancel::pause(task);
     let kept = carrier.come_back();
     below::enter(carrier, task, below);
     if kept {
@@ -309,6 +311,7 @@ pub fn call_back(below: Below) -> Result<Back, Terminated> {
         && let Some((carrier, task)) = wait::kept_task()
     {
         below::leave(carrier, task, below);
+        cancel::resume(task);
     }
     back
 }

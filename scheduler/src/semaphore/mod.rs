@@ -98,7 +98,7 @@ impl Waiting for Sleeper {
 
     fn is_lost(&self) -> bool {
         match &self.waker {
-            Waker::Task(task) => task.shared.is_terminated(),
+            Waker::Task(task) | Waker::Hook(task) => task.shared.is_terminated(),
             // A thread that sleeps as a thread outlives every runtime.
             Waker::Thread(_) => false,
         }

@@ -41,13 +41,16 @@ where
     (task, handle)
 }
 
-/// A body begins. True: its runtime is closing, and it is not to run. Never inlined, as [`end`].
+/// A body begins, or is not to run. Never inlined, as [`end`].
 #[inline(never)]
-fn begin(header: NonNull<Header>) -> bool {
+fn begin(header: NonNull<Header>) -> Option<Refusal> {
     // SAFETY: the header outlives its body: the scheduler's reference is out.
     let task = unsafe { header.as_ref() };
     tracing::trace!(target: "sortie::task", task = task.id.get(), "start");
-    task.shared.is_closing()
+    if task.shared.is_closing() {
+        return Some(Refusal::ShutDown);
+    }
+    task.state.load().is_abort_requested().then_some(Refusal::Aborted)
 }
 
 /// A body has ended. Never inlined: what a subscriber does with thread-locals stays out of the
@@ -79,9 +82,9 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
 
     unsafe fn run(header: *const ()) {
         let header = NonNull::new(header.cast::<Header>().cast_mut()).expect("a task's body");
-        if begin(header) {
+        if let Some(refusal) = begin(header) {
             // SAFETY: the task never ran; its body owns it.
-            return unsafe { Self::refuse(header, Refusal::ShutDown) };
+            return unsafe { Self::refuse(header, refusal) };
         }
         // SAFETY: the body runs once, on the task's fiber, and owns the stage while it does.
         let stage = unsafe { Self::stage(header) };

@@ -1,9 +1,10 @@
 //! The part of a task that does not know its types, and counted references to it.
 
-use super::Id;
+use super::hook::HookWord;
 use super::living::Links;
 use super::no_suspend::Guards;
 use super::state::{State, Wake};
+use super::{Id, cancel};
 use crate::carrier::Carrier;
 use crate::fiber::{Fiber, Inside};
 use crate::offload::Job;
@@ -59,6 +60,10 @@ pub(crate) struct Header {
     pub(crate) guarded_layers: Cell<u32>,
     /// The native call that another thread is to make for the task.
     pub(crate) job: Cell<Option<Job>>,
+    /// Who may run the hook of the native call that the task is in. See `cancel.rs`.
+    pub(crate) hook: HookWord,
+    /// The record of the innermost native call that can be cancelled; null: there is none.
+    pub(crate) cancellable: Cell<*const ()>,
     /// Whether the task is on the living list.
     pub(crate) linked: Cell<bool>,
     /// What forbids that the task is suspended. Nothing in release builds.
@@ -108,6 +113,8 @@ impl Header {
             brackets: Cell::new(0),
             guarded_layers: Cell::new(0),
             job: Cell::new(None),
+            hook: HookWord::new(),
+            cancellable: Cell::new(std::ptr::null()),
             linked: Cell::new(false),
             no_suspend: Guards::default(),
             migrating: birth.migrating,
@@ -183,9 +190,11 @@ impl TaskRef {
         self.settle(self.state.transition_to_woken());
     }
 
-    /// Asks the task to unwind at its next suspension point.
+    /// Asks the task to unwind at its next suspension point, and runs the hook of the native call that it
+    /// is in, if that has one.
     pub(crate) fn abort(&self) {
         self.settle(self.state.transition_to_aborting());
+        cancel::interrupt(self);
     }
 
     /// Does what a won wake owes.
@@ -259,6 +268,8 @@ impl std::fmt::Debug for TaskRef {
 pub(crate) enum Waker {
     Task(TaskRef),
     Thread(Arc<Parker>),
+    /// Nobody: the hook of the native call that the task is in is to be run once more.
+    Hook(TaskRef),
 }
 
 impl Waker {
@@ -267,6 +278,7 @@ impl Waker {
         match self {
             Waker::Task(task) => task.wake(),
             Waker::Thread(parker) => parker.unpark(),
+            Waker::Hook(task) => cancel::interrupt(task),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use super::header::{Header, TaskRef};
 use super::{Id, state::Completion};
+use crate::crossing::Errno;
 use crate::stack::StackError;
 use crate::sync::Arc;
 use crate::sync::Mutex;
@@ -24,6 +25,8 @@ pub(crate) fn raise_abort() -> ! {
 pub(crate) enum Refusal {
     /// The runtime was shut down.
     ShutDown,
+    /// It was aborted.
+    Aborted,
     /// No stack could be had for it.
     Stack(StackError),
 }
@@ -84,6 +87,30 @@ impl<T> JoinHandle<T> {
     /// True once the task has ended, and [`JoinHandle::join`] would not wait.
     pub fn is_finished(&self) -> bool {
         self.task().state.load().is_done()
+    }
+
+    /// Asks the task to end: it unwinds at its next suspension point, and its join says that it was aborted.
+    ///
+    /// Its frames are unwound as by a panic, without the panic hook's message; a task that catches that
+    /// is asked again at each further suspension point. One that has not started does not run. In managed code
+    /// that never suspends, and in a native call, it goes on until that is over; a native call that can
+    /// be cancelled is told to come to an end, by its hook, which runs on this thread before this returns.
+    /// Frames of native code that has called back are not unwound: the abort ends the callback, and is
+    /// raised again when the native code returns.
+    ///
+    /// Does not wait for the task. From any thread; on a task that has ended nothing happens.
+    ///
+    /// ```
+    /// let runtime = sortie_scheduler::Config::new().start()?;
+    /// let task = runtime.spawn(|| sortie_scheduler::sleep(std::time::Duration::MAX));
+    /// task.abort();
+    /// assert!(task.join().unwrap_err().is_aborted());
+    /// # Ok::<(), sortie_scheduler::StartError>(())
+    /// ```
+    pub fn abort(&self) {
+        let errno = Errno::save();
+        self.task().abort();
+        errno.restore();
     }
 
     /// Waits for the task to end and returns its output.
@@ -174,7 +201,9 @@ pub struct JoinError {
 enum Kind {
     /// In a mutex only so that the error is `Sync`.
     Panicked(Mutex<Box<dyn Any + Send>>),
-    Aborted,
+    Aborted {
+        by_shutdown: bool,
+    },
     Refused(Refusal),
     Deadlock,
 }
@@ -186,7 +215,7 @@ impl JoinError {
 
     pub(super) fn from_panic(task: &Header, payload: Box<dyn Any + Send>) -> JoinError {
         let kind = match payload.downcast::<Abort>() {
-            Ok(_) => Kind::Aborted,
+            Ok(_) => Kind::Aborted { by_shutdown: task.shared.is_closing() },
             Err(payload) => Kind::Panicked(Mutex::new(payload)),
         };
         JoinError::new(task, kind)
@@ -206,9 +235,10 @@ impl JoinError {
         matches!(self.kind, Kind::Panicked(_))
     }
 
-    /// True if the task had started and was unwound before its end, by a shutdown.
+    /// True if the task was unwound before its end, by [`JoinHandle::abort`] or a shutdown; or never ran,
+    /// because it was aborted before.
     pub fn is_aborted(&self) -> bool {
-        matches!(self.kind, Kind::Aborted)
+        matches!(self.kind, Kind::Aborted { .. } | Kind::Refused(Refusal::Aborted))
     }
 
     /// True if the task never ran because its runtime was shut down.
@@ -253,7 +283,11 @@ impl std::fmt::Display for JoinError {
                 Some(message) => write!(f, "panicked: {message}"),
                 None => f.write_str("panicked with a payload that is no text"),
             },
-            Kind::Aborted => f.write_str("was aborted by the shutdown of its runtime"),
+            Kind::Aborted { by_shutdown: true } => {
+                f.write_str("was aborted by the shutdown of its runtime")
+            }
+            Kind::Aborted { by_shutdown: false } => f.write_str("was aborted"),
+            Kind::Refused(Refusal::Aborted) => f.write_str("never ran: it was aborted before"),
             Kind::Refused(Refusal::ShutDown) => f.write_str(
                 "never ran: its runtime was shut down; spawn before the shutdown, or on another",
             ),

@@ -5,14 +5,15 @@
 //! - `cell.rs`: the typed rest: closure, then output.
 //! - `join.rs`: the right to the output; what went wrong with a task.
 //! - `no_suspend.rs`: stretches in which a task must not be suspended, checked in debug builds.
+//! - `hook.rs`, `cancel.rs`: native calls that an abort cuts short.
 //! - `living.rs`: the list of tasks that have been suspended, for shutdown and dumps.
 //!
 //! # Who may touch which field of a header
 //!
-//! 1. `state` and `refs`: anybody with a reference.
+//! 1. `state`, `refs` and `hook`: anybody with a reference.
 //! 2. `id`, `name`, `span`, `migrating`, `vtable`, `shared`: constant.
 //! 3. `fiber`, `inside`, `embedder`, `stack_low`, `callbacks`, `guarded_layers`, `job`,
-//!    `linked`, `no_suspend`: the *owner*. While a task is `ACTIVE` that is whoever took it from a queue, or runs it; while `BLOCKED` the carrier that it waits on;
+//!    `cancellable`, `linked`, `no_suspend`: the *owner*. While a task is `ACTIVE` that is whoever took it from a queue, or runs it; while `BLOCKED` the carrier that it waits on;
 //!    while `SUSPENDED` nobody.
 //! 4. `home`: written by the owner, read by the winner of a wake.
 //! 5. `joiner`: the joiner until it has set `JOINER`, then the completer.
@@ -21,13 +22,16 @@
 //! 8. The stage in the cell: the body while it runs; from `DONE` on the join handle, or the
 //!    completer if the handle is gone.
 
+pub(crate) mod cancel;
 pub(crate) mod cell;
 pub(crate) mod header;
+pub(crate) mod hook;
 pub(crate) mod join;
 pub(crate) mod living;
 pub(crate) mod no_suspend;
 pub(crate) mod state;
 
+pub use cancel::{Cancelled, Hook, cancellable};
 pub(crate) use header::{Header, TaskRef, Waker};
 pub use join::{JoinError, JoinHandle};
 pub use no_suspend::{NoSuspend, check_suspension, raise_postponed};

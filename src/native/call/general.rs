@@ -10,8 +10,8 @@ use crate::target::row::Timing;
 use crate::target::{Profile, fp_env};
 use crate::task::local;
 use crate::transition::{self, TransitionError};
-use sortie_scheduler::NativeStack;
 use sortie_scheduler::crossing::Below;
+use sortie_scheduler::{Hook, NativeStack};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
@@ -31,7 +31,7 @@ pub(super) fn call<R: Send>(
             return offload::call(target, profile, f);
         }
     }
-    call_on_this_thread(target, profile, f)
+    call_on_this_thread(target, profile, None, f)
 }
 
 /// A call of a function that `pinvoke!` has declared.
@@ -52,7 +52,7 @@ pub(super) fn call_declared<R>(
             return unsafe { offload::call_unsend(target, profile, f) };
         }
     }
-    call_on_this_thread(target, profile, f)
+    call_on_this_thread(target, profile, None, f)
 }
 
 /// [`native::call_here`](crate::native::call_here()).
@@ -61,7 +61,7 @@ pub(super) fn call_here<R>(target: &Target, profile: &'static Profile, f: impl F
     if let Some(fast) = Fast::<true>::prepare(profile) {
         return fast.run(f);
     }
-    call_on_this_thread(target, profile, f)
+    call_on_this_thread(target, profile, None, f)
 }
 
 /// Does this thread run managed code of a task of ours?
@@ -69,7 +69,22 @@ fn is_announced() -> bool {
     sortie_scheduler::is_managed() && !sortie_scheduler::task_word().is_null()
 }
 
-fn call_on_this_thread<R>(target: &Target, profile: &'static Profile, f: impl FnOnce() -> R) -> R {
+/// [`native::call_cancellable`](crate::native::call_cancellable()).
+pub(in super::super) fn call_cancellable<R>(
+    target: &Target,
+    hook: &mut Hook<'_>,
+    f: impl FnOnce() -> R,
+) -> R {
+    call_on_this_thread(target, target.profile(), Some(hook), f)
+}
+
+/// `hook`: what cancels this call, if it has one of its own.
+fn call_on_this_thread<R>(
+    target: &Target,
+    profile: &'static Profile,
+    hook: Option<&mut Hook<'_>>,
+    f: impl FnOnce() -> R,
+) -> R {
     if !is_announced() {
         return f();
     }
@@ -81,7 +96,7 @@ fn call_on_this_thread<R>(target: &Target, profile: &'static Profile, f: impl Fn
             refused(target, denied.expect("this is a task's code"));
         }
         Action::Unhooked => unhooked(profile, f),
-        _ => announced(target, profile, decision, f),
+        _ => announced(target, profile, decision, hook, f),
     }
 }
 
@@ -89,6 +104,7 @@ fn announced<R>(
     target: &Target,
     profile: &'static Profile,
     decision: Decision,
+    hook: Option<&mut Hook<'_>>,
     f: impl FnOnce() -> R,
 ) -> R {
     // Waits where a limit is reached: nothing of the carrier is known before.
@@ -116,7 +132,7 @@ fn announced<R>(
         if let Some(timing) = &mut timing {
             timing.start();
         }
-        let call = || catch_unwind(AssertUnwindSafe(f));
+        let call = || catch_unwind(AssertUnwindSafe(|| run(profile, decision, hook, f)));
         let result = if let Some((stack, _)) = &mut stack {
             // SAFETY: the closure does not unwind, and the task is in native code until `back`.
             unsafe { stack.run(call) }
@@ -148,7 +164,27 @@ fn announced<R>(
         sortie_scheduler::raise(payload);
     }
     sortie_scheduler::checkpoint();
-    result.unwrap_or_else(|payload| sortie_scheduler::raise(payload))
+    match result {
+        Ok(value) => value.expect("an abort that kept the call from being made is raised"),
+        Err(payload) => sortie_scheduler::raise(payload),
+    }
+}
+
+/// Runs the native code, with what cancels it: the hook of the call, else that of the function. `None`: the
+/// task was aborted before, and the next checkpoint raises that.
+pub(in super::super) fn run<R>(
+    profile: &Profile,
+    decision: Decision,
+    hook: Option<&mut Hook<'_>>,
+    f: impl FnOnce() -> R,
+) -> Option<R> {
+    if let Some(hook) = hook {
+        return sortie_scheduler::cancellable(hook, f);
+    }
+    match decision.is_cancellable().then(|| profile.cancel_hook()).flatten() {
+        Some(hook) => sortie_scheduler::cancellable(&mut |cancelled| hook(cancelled), f),
+        None => Some(f()),
+    }
 }
 
 /// A stack of the task's for native code whose callbacks may suspend it, and whether they may migrate;
