@@ -420,7 +420,8 @@ pub unsafe fn on_carrier_stack<R>(f: impl FnOnce() -> R) -> R {
     if low == 0 {
         return f();
     }
-    // SAFETY: there was a low end, so this is the fiber's own stack; the rest is the contract.
+    // SAFETY: there was a low end, so this is the fiber's own stack, or one of its native stacks, and no frame
+    // is on the carrier's; the rest is the contract.
     let value = unsafe { inside.on_carrier_stack(f) };
     carrier.stack_low.set(low);
     value

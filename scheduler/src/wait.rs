@@ -164,8 +164,9 @@ fn pause() {
 #[inline(never)]
 pub(crate) fn switch_away(task: &Header, reason: Reason) {
     let inside = task.inside.get().expect("a task that is switched has a fiber");
-    // SAFETY: this is the task's own fiber, on its own stack: it has no native layer, so nothing
-    // borrowed the carrier's. Where it may go on is for the loop to honour.
+    // SAFETY: this is the task's own fiber, and no frame of it is on the carrier's stack: native layers there
+    // are counted as blocking, and every caller has asked `is_switchable`. Where it may go on is for the loop
+    // to honour.
     unsafe { inside.suspend(reason) };
 }
 

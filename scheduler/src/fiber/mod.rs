@@ -174,8 +174,8 @@ impl Inside {
     /// Leaves the fiber; returns when it is resumed, perhaps on another thread.
     ///
     /// # Safety
-    /// The caller runs on this fiber, on the fiber's own stack and not on one borrowed by
-    /// [`Inside::on_carrier_stack`], and its frames may go on wherever the fiber is resumed.
+    /// The caller runs on this fiber, on the fiber's own stack or on one by [`on_stack`], with no frame on
+    /// one borrowed by [`Inside::on_carrier_stack`]; and its frames may go on wherever the fiber is resumed.
     #[inline]
     pub(crate) unsafe fn suspend(self, reason: Reason) {
         // SAFETY: the caller runs on this fiber.
@@ -185,8 +185,8 @@ impl Inside {
     /// Runs `f` on the stack of the thread that resumed this fiber, below that thread's frames.
     ///
     /// # Safety
-    /// - The caller runs on this fiber, on the fiber's own stack: a second call from code that
-    ///   already runs on the thread's stack would overwrite the first one's frames.
+    /// - The caller runs on this fiber, on the fiber's own stack or on one by [`on_stack`], with no frame on
+    ///   the thread's: a second call from code that already runs there would overwrite the first one's.
     /// - `f` does not unwind and does not suspend this fiber.
     #[inline]
     pub(crate) unsafe fn on_carrier_stack<R>(self, f: impl FnOnce() -> R) -> R {
