@@ -93,7 +93,8 @@ fn many_queries_are_suspended_at_once() {
             .collect();
         until("all are in their functions", || inside.load(Ordering::SeqCst) == QUERIES);
         let carriers = runtime.snapshot().carriers;
-        assert!(carriers <= 2 * runtime.case.workers + 2, "{carriers} carriers");
+        // Others may keep a carrier from its processor, and then another stands in for it.
+        assert!(carriers <= 2 * runtime.case.workers + 16, "{carriers} carriers");
         open.store(true, Ordering::SeqCst);
         tasks.into_iter().for_each(|task| assert_eq!(task.join().unwrap(), 1));
     });
