@@ -48,21 +48,23 @@ pub fn cores() -> usize {
 /// Measures until the figure is within the bound, a few times at most, and prints what it was.
 ///
 /// On a machine that others keep busy all the while, where plain threads are late too, ten times
-/// their delay is good enough in the end.
+/// their delay is good enough in the end, for the least of the figures.
 ///
 /// # Panics
 /// If it never is.
 #[track_caller]
 pub fn within(what: &str, bound: Duration, mut measure: impl FnMut() -> Duration) {
+    let mut least = Duration::MAX;
     attempt(
         || {
             let figure = measure();
-            (figure, figure <= bound, format!("{what}: {figure:?} (bound {bound:?})"))
+            least = least.min(figure);
+            (least, figure <= bound, format!("{what}: {figure:?} (bound {bound:?})"))
         },
-        |figure| {
+        |least| {
             let plain = plain_wakeups().percentile(99);
             println!("  plain threads wake within {plain:?}");
-            figure <= plain * 10
+            least <= plain * 10
         },
     );
 }
