@@ -60,8 +60,8 @@ pub use native_stack::NativeStack;
 pub use offload::{blocks_others, is_switchable, offload};
 pub use scheduler::{
     NativeCall, Scheduler, Spawn, Stats, carrier_word, checkpoint, current_task, guard, is_managed,
-    on_carrier_stack, raise, set_carrier_word, set_task_word, sleep, spawn_current, stack_left,
-    task_word, with_embedder, yield_now,
+    on_carrier_stack, raise, set_carrier_word, set_task_word, sleep, sleep_until, spawn_current,
+    stack_left, task_word, with_embedder, yield_now,
 };
 pub use semaphore::Semaphore;
 pub use shutdown::{Place, Report, Straggler};

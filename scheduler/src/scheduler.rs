@@ -18,7 +18,7 @@ use crate::worker::{Worker, current};
 use crate::{monitor, wait};
 use std::any::Any;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 impl Config {
     /// Starts the scheduler's threads.
@@ -346,6 +346,11 @@ pub fn yield_now() -> bool {
 /// Waits until `duration` has passed. A suspension point of a task; any other thread sleeps.
 pub fn sleep(duration: Duration) {
     wait::sleep(duration);
+}
+
+/// Waits until this time has come. A suspension point of a task; any other thread sleeps.
+pub fn sleep_until(until: Instant) {
+    wait::sleep_until(until);
 }
 
 /// Takes an abort that somebody asked for, and lets others run if the monitor has asked for that.

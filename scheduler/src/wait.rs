@@ -9,7 +9,7 @@
 //! | any other thread; a task in native code | the thread sleeps, as a foreign thread does |
 //!
 //! A wait is: make a [`Waiter`], hand its waker to whoever shall end the wait, then
-//! [`Waiter::pause`] until the condition holds. A pause may end for no reason.
+//! [`Waiter::pause`], or [`Waiter::pause_until`], until the condition holds. A pause may end for no reason.
 //!
 //! Pauses are the suspension points: there an abort is raised, if no foreign frame lies between
 //! and the thread is not panicking. Never inside a loop of our own that holds a lock.
@@ -23,16 +23,58 @@ use crate::sync::atomic::Ordering;
 use crate::task::join::raise_abort;
 use crate::task::state::Suspend;
 use crate::task::{Header, TaskRef, Waker};
+use crate::timer::{Set, TimerKey};
 use crate::worker::current;
+use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 /// Somebody about to wait. Stays on the thread or the fiber that made it.
 pub(crate) enum Waiter {
-    /// The current task: its own frames keep it.
-    Task(NonNull<Header>),
+    Task(TaskWaiter),
     Thread(Arc<Parker>),
+}
+
+/// The current task, about to wait.
+pub(crate) struct TaskWaiter {
+    /// Its own frames keep it.
+    task: NonNull<Header>,
+    /// The timer that ends the wait, and when.
+    timer: Cell<Option<(Instant, TimerKey)>>,
+}
+
+impl TaskWaiter {
+    fn task(&self) -> &Header {
+        // SAFETY: a waiter stays in the frames of the task that made it.
+        unsafe { self.task.as_ref() }
+    }
+
+    /// Sees to it that the task is woken at this time.
+    fn set_timer(&self, until: Instant) {
+        match self.timer.get() {
+            Some((at, _)) if at == until => return,
+            _ => self.take_timer_back(),
+        }
+        let task = self.task();
+        let Set { key, is_first } = task.shared.timers.set(until, Waker::Task(reference(task)));
+        self.timer.set(Some((until, key)));
+        if is_first {
+            task.shared.gate.ring();
+        }
+    }
+
+    fn take_timer_back(&self) {
+        if let Some((_, key)) = self.timer.take() {
+            self.task().shared.timers.remove(key);
+        }
+    }
+}
+
+impl Drop for TaskWaiter {
+    fn drop(&mut self) {
+        self.take_timer_back();
+    }
 }
 
 /// The carrier and the task of code that runs managed on a carrier.
@@ -83,7 +125,7 @@ impl Waiter {
             Some((_, task)) => {
                 task.no_suspend.check(what);
                 announce(task);
-                Waiter::Task(NonNull::from(task))
+                Waiter::Task(TaskWaiter { task: NonNull::from(task), timer: Cell::new(None) })
             }
             None => Waiter::Thread(current::thread_parker()),
         }
@@ -92,8 +134,7 @@ impl Waiter {
     /// What ends the wait.
     pub(crate) fn waker(&self) -> Waker {
         match self {
-            // SAFETY: a waiter stays in the frames of the task that made it.
-            Waiter::Task(task) => Waker::Task(reference(unsafe { task.as_ref() })),
+            Waiter::Task(waiter) => Waker::Task(reference(waiter.task())),
             Waiter::Thread(parker) => Waker::Thread(parker.clone()),
         }
     }
@@ -105,6 +146,36 @@ impl Waiter {
             Waiter::Task(_) => pause(),
         }
     }
+
+    /// As [`Waiter::pause`], but for a wait that ends at `until`: false once that time has come.
+    ///
+    /// The timer behind it is set at the first call, and taken back with the waiter.
+    #[must_use = "a wait whose time has come ends"]
+    pub(crate) fn pause_until(&self, until: Instant) -> bool {
+        let left = until.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            // A suspension point all the same.
+            checkpoint();
+            return false;
+        }
+        match self {
+            Waiter::Thread(parker) => {
+                parker.park_timeout(left);
+            }
+            Waiter::Task(waiter) => {
+                waiter.set_timer(until);
+                pause();
+            }
+        }
+        Instant::now() < until
+    }
+}
+
+/// When a wait of this length ends that begins now. Past the end of the clock: so late that nobody sees it.
+pub(crate) fn deadline(duration: Duration) -> Instant {
+    const FAR: Duration = Duration::from_secs(1 << 36);
+    let now = Instant::now();
+    now.checked_add(duration).unwrap_or_else(|| now + FAR)
 }
 
 /// Traces a wait before it begins: once its waker is out, code of a subscriber that waits itself
@@ -265,22 +336,13 @@ fn keep_pinned(carrier: &Carrier) {
 
 /// Waits until `duration` has passed.
 pub(crate) fn sleep(duration: Duration) {
+    sleep_until(deadline(duration));
+}
+
+/// Waits until this time has come.
+pub(crate) fn sleep_until(until: Instant) {
     let waiter = Waiter::new("a sleep");
-    let Waiter::Task(task) = &waiter else { return std::thread::sleep(duration) };
-    // SAFETY: a waiter stays in the frames of the task that made it.
-    let shared = &unsafe { task.as_ref() }.shared;
-    let Some(until) = Instant::now().checked_add(duration) else {
-        // Past the end of the clock: for ever, or until an abort.
-        loop {
-            waiter.pause();
-        }
-    };
-    if shared.timers.set(until, waiter.waker()) {
-        shared.gate.ring();
-    }
-    while Instant::now() < until {
-        waiter.pause();
-    }
+    while waiter.pause_until(until) {}
 }
 
 /// Would waiting for `other` here never end? True if the caller waits in place on the carrier that

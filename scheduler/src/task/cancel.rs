@@ -241,7 +241,7 @@ fn run_hook(task: &TaskRef, record: &Record<'static>) {
         }
     }
     if let Some(at) = again
-        && task.shared.timers.set(at, Waker::Hook(task.clone()))
+        && task.shared.timers.set(at, Waker::Hook(task.clone())).is_first
     {
         task.shared.gate.ring();
     }

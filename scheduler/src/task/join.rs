@@ -11,6 +11,7 @@ use std::any::Any;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
+use std::time::{Duration, Instant};
 
 /// The payload by which an abort unwinds a task. Private, so that nobody else can throw it.
 pub(crate) struct Abort;
@@ -130,24 +131,71 @@ impl<T> JoinHandle<T> {
     pub fn join(mut self) -> Result<T, JoinError> {
         let task = self.task();
         if !task.state.load().is_done() {
-            wait_for(task)?;
+            wait_for(task, None)?;
         }
+        self.take_output()
+    }
+
+    /// As [`JoinHandle::join`], but waits no longer than `timeout`.
+    ///
+    /// # Panics
+    /// As [`JoinHandle::join`].
+    ///
+    /// # Errors
+    /// The handle, if the task has not ended in time. What [`JoinHandle::join`] would return is inside the
+    /// `Ok`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = sortie_scheduler::Config::new().start()?;
+    /// let task = runtime.spawn(|| sortie_scheduler::sleep(Duration::from_millis(20)));
+    /// let task = task.join_timeout(Duration::ZERO).unwrap_err();
+    /// task.join_timeout(Duration::from_secs(60)).expect("in a minute")?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
+        self.join_until(wait::deadline(timeout))
+    }
+
+    /// As [`JoinHandle::join`], but waits no longer than until this time.
+    ///
+    /// # Panics
+    /// As [`JoinHandle::join`].
+    ///
+    /// # Errors
+    /// As [`JoinHandle::join_timeout`].
+    pub fn join_until(mut self, until: Instant) -> Result<Result<T, JoinError>, Self> {
+        let task = self.task();
+        if !task.state.load().is_done() {
+            match wait_for(task, Some(until)) {
+                Ok(true) => {}
+                Ok(false) => return Err(self),
+                Err(error) => return Ok(Err(error)),
+            }
+        }
+        Ok(self.take_output())
+    }
+
+    /// The output of a task that is done.
+    fn take_output(&mut self) -> Result<T, JoinError> {
         let task = self.task.take().expect("present until here");
         let mut output = MaybeUninit::<Result<T, JoinError>>::uninit();
-        // SAFETY: the task is done, and this handle, which is now spent, takes its output once.
+        // SAFETY: the task is done, as the callers saw, and this handle, which is now spent, takes its
+        // output once.
         unsafe { (task.vtable.take_output)(task.as_raw(), output.as_mut_ptr().cast()) };
         // SAFETY: written by the line above.
         unsafe { output.assume_init() }
     }
 }
 
-/// Waits until `task` is done.
+/// Waits until `task` is done. False: the time came first.
 #[inline(never)]
-fn wait_for(task: &TaskRef) -> Result<(), JoinError> {
+fn wait_for(task: &TaskRef, until: Option<Instant>) -> Result<bool, JoinError> {
     if wait::would_deadlock(task) {
         return Err(JoinError::new(task, Kind::Deadlock));
     }
-    /// Takes the waker back if the wait is left by unwinding.
+    /// Takes the waker back if the wait is left by unwinding, or because its time has come.
     struct Registered<'a>(&'a TaskRef);
     impl Drop for Registered<'_> {
         fn drop(&mut self) {
@@ -163,15 +211,22 @@ fn wait_for(task: &TaskRef) -> Result<(), JoinError> {
     if !task.state.transition_to_joined() {
         // SAFETY: the task was done before `JOINER` was set: the field is still the joiner's.
         drop(unsafe { (*task.joiner.get()).take() });
-        return Ok(());
+        return Ok(true);
     }
     let registered = Registered(task);
     while !task.state.load().is_done() {
-        waiter.pause();
+        match until {
+            None => waiter.pause(),
+            Some(until) if waiter.pause_until(until) => {}
+            Some(_) => {
+                drop(registered);
+                return Ok(task.state.load().is_done());
+            }
+        }
     }
     // Done: the waker is the completer's, who may be about to use it.
     std::mem::forget(registered);
-    Ok(())
+    Ok(true)
 }
 
 impl<T> Drop for JoinHandle<T> {
