@@ -49,7 +49,7 @@ mod sync;
 mod task;
 mod timer;
 mod vitals;
-mod wait;
+pub mod wait;
 mod worker;
 
 pub use config::{Config, Embedder, Observed, StartError};

@@ -26,7 +26,7 @@ use crate::crossing::Errno;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::task::Waker;
-use crate::wait::{self, Waiter};
+use crate::wait::{self, Waiter, Who};
 use due::Waiting;
 use permits::{List, Permits, Ticket, Try};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -73,10 +73,10 @@ struct Sleeper {
 impl Sleeper {
     fn new(waiter: &Waiter) -> Sleeper {
         let kept = wait::kept_task();
-        let in_place = match waiter {
-            Waiter::Task(_) => kept.is_some_and(|(_, task)| !wait::is_switchable(task)),
+        let in_place = match &waiter.who {
+            Who::Task(_) => kept.is_some_and(|(_, task)| !wait::is_switchable(task)),
             // A task in native code waits as a thread does, and its carrier with it.
-            Waiter::Thread(_) => true,
+            Who::Thread(_) => true,
         };
         let holds =
             kept.filter(|_| in_place).map(|(carrier, _)| std::ptr::from_ref(carrier).addr());

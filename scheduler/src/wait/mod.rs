@@ -31,7 +31,12 @@ use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
 /// Somebody about to wait. Stays on the thread or the fiber that made it.
-pub(crate) enum Waiter {
+pub struct Waiter {
+    pub(crate) who: Who,
+}
+
+/// Who waits.
+pub(crate) enum Who {
     Task(TaskWaiter),
     Thread(Arc<Parker>),
 }
@@ -118,32 +123,36 @@ pub(crate) fn reference(task: &Header) -> TaskRef {
 }
 
 impl Waiter {
-    /// The beginning of a wait that `what` names. Panics if a `NoSuspend` of the task is alive: before the
-    /// waker is out.
-    pub(crate) fn new(what: &'static str) -> Waiter {
-        match managed() {
+    /// The beginning of a wait of the current task or thread, which `what` names.
+    ///
+    /// # Panics
+    /// In debug builds, if a [`NoSuspend`](crate::NoSuspend) of the task is alive: before anybody knows of
+    /// the wait.
+    pub fn new(what: &'static str) -> Waiter {
+        let who = match managed() {
             Some((_, task)) => {
                 task.no_suspend.check(what);
                 announce(task);
-                Waiter::Task(TaskWaiter { task: NonNull::from(task), timer: Cell::new(None) })
+                Who::Task(TaskWaiter { task: NonNull::from(task), timer: Cell::new(None) })
             }
-            None => Waiter::Thread(current::thread_parker()),
-        }
+            None => Who::Thread(current::thread_parker()),
+        };
+        Waiter { who }
     }
 
     /// What ends the wait.
     pub(crate) fn waker(&self) -> Waker {
-        match self {
-            Waiter::Task(waiter) => Waker::Task(reference(waiter.task())),
-            Waiter::Thread(parker) => Waker::Thread(parker.clone()),
+        match &self.who {
+            Who::Task(waiter) => Waker::Task(reference(waiter.task())),
+            Who::Thread(parker) => Waker::Thread(parker.clone()),
         }
     }
 
-    /// Waits for a wake, or for no reason. Unwinds if the task is aborted.
-    pub(crate) fn pause(&self) {
-        match self {
-            Waiter::Thread(parker) => parker.park(),
-            Waiter::Task(_) => pause(),
+    /// Waits for a wake, or for no reason. Unwinds if the task is aborted. May change `errno`.
+    pub fn pause(&self) {
+        match &self.who {
+            Who::Thread(parker) => parker.park(),
+            Who::Task(_) => pause(),
         }
     }
 
@@ -151,18 +160,18 @@ impl Waiter {
     ///
     /// The timer behind it is set at the first call, and taken back with the waiter.
     #[must_use = "a wait whose time has come ends"]
-    pub(crate) fn pause_until(&self, until: Instant) -> bool {
+    pub fn pause_until(&self, until: Instant) -> bool {
         let left = until.saturating_duration_since(Instant::now());
         if left.is_zero() {
             // A suspension point all the same.
             checkpoint();
             return false;
         }
-        match self {
-            Waiter::Thread(parker) => {
+        match &self.who {
+            Who::Thread(parker) => {
                 parker.park_timeout(left);
             }
-            Waiter::Task(waiter) => {
+            Who::Task(waiter) => {
                 waiter.set_timer(until);
                 pause();
             }
@@ -171,8 +180,18 @@ impl Waiter {
     }
 }
 
+impl std::fmt::Debug for Waiter {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let who = match self.who {
+            Who::Task(_) => "a task",
+            Who::Thread(_) => "a thread",
+        };
+        f.debug_tuple("Waiter").field(&who).finish()
+    }
+}
+
 /// When a wait of this length ends that begins now. Past the end of the clock: so late that nobody sees it.
-pub(crate) fn deadline(duration: Duration) -> Instant {
+pub fn deadline(duration: Duration) -> Instant {
     const FAR: Duration = Duration::from_secs(1 << 36);
     let now = Instant::now();
     now.checked_add(duration).unwrap_or_else(|| now + FAR)
