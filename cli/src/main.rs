@@ -29,6 +29,12 @@ enum Command {
         /// The case, as `bench` wrote it.
         case: String,
     },
+    /// A process whose stack overflows, which a case starts.
+    #[command(hide = true)]
+    BenchGuard {
+        /// The case, as that wrote it.
+        case: String,
+    },
 }
 
 fn main() -> ExitCode {
@@ -36,5 +42,6 @@ fn main() -> ExitCode {
         Command::Bench(options) => bench::main(&options),
         Command::Doctor(options) => doctor::main(&options),
         Command::BenchCase { case } => bench::child_main(&case),
+        Command::BenchGuard { case } => bench::guard_main(&case),
     }
 }

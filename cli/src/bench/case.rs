@@ -5,24 +5,51 @@ use std::fmt;
 
 /// Whose runtime is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, clap::ValueEnum)]
-#[serde(rename_all = "lowercase")]
+#[serde(rename_all = "snake_case")]
+#[value(rename_all = "snake_case")]
 pub(crate) enum Peer {
     /// This project's.
     Sortie,
+    /// The coroutine that this project's fibers are made of, with a loop of a few lines around it: no
+    /// runtime, but what is left when one costs nothing.
+    Corosensei,
+    /// Stackful coroutines in Rust.
+    May,
+    /// tokio's scheduler of one thread.
+    TokioCt,
     /// tokio's, of many threads.
     Tokio,
+    /// The executor of smol, `async-executor`, and what belongs to it.
+    Smol,
+    /// A pool of threads that steal, whose tasks cannot suspend.
+    Rayon,
+    /// The Go language's.
+    Go,
+}
+
+impl Peer {
+    /// What the command line, the file and the tables call it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Peer::Sortie => "sortie",
+            Peer::Corosensei => "corosensei",
+            Peer::May => "may",
+            Peer::TokioCt => "tokio_ct",
+            Peer::Tokio => "tokio",
+            Peer::Smol => "smol",
+            Peer::Rayon => "rayon",
+            Peer::Go => "go",
+        }
+    }
 }
 
 impl fmt::Display for Peer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Peer::Sortie => "sortie",
-            Peer::Tokio => "tokio",
-        })
+        f.pad(self.name())
     }
 }
 
-/// Whether a task that has started may move to another thread. Ours: other peers do as they always do.
+/// Whether a task that has started may move to another thread.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Mode {
@@ -30,12 +57,8 @@ pub(crate) enum Mode {
     Pinned,
     /// It may be stolen.
     Migrating,
-}
-
-impl Mode {
-    pub(crate) fn new(migrating: bool) -> Mode {
-        if migrating { Mode::Migrating } else { Mode::Pinned }
-    }
+    /// As the peer always does: the choice is Sortie's alone.
+    Own,
 }
 
 impl fmt::Display for Mode {
@@ -43,6 +66,7 @@ impl fmt::Display for Mode {
         f.pad(match self {
             Mode::Pinned => "pinned",
             Mode::Migrating => "migrating",
+            Mode::Own => "own",
         })
     }
 }
@@ -54,16 +78,20 @@ pub(crate) struct Case {
     pub(crate) mode: Mode,
     pub(crate) workload: String,
     pub(crate) workers: usize,
-    /// Operations of one run.
+    /// How many tasks are at it, where that can be chosen and was.
+    pub(crate) tasks: Option<u64>,
+    /// Operations of the run that counts; fewer where those would take too long.
     pub(crate) ops: u64,
-    /// Runs that count.
-    pub(crate) runs: u32,
     /// Whether the process is bound to as many CPUs as it has workers.
     pub(crate) pin: bool,
 }
 
 impl fmt::Display for Case {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{} {} {}, workers: {}", self.peer, self.mode, self.workload, self.workers)
+        write!(f, "{} {} {}, workers: {}", self.peer, self.mode, self.workload, self.workers)?;
+        match self.tasks {
+            Some(tasks) => write!(f, ", tasks: {tasks}"),
+            None => Ok(()),
+        }
     }
 }

@@ -1,17 +1,16 @@
 //! The child process of a case: how it is started, heard, and ended; and what it does.
 //!
-//! The child writes one message a line, as JSON, to its standard output: [`Message::Run`] after
-//! each run, at last [`Message::Done`] or [`Message::Failed`]. Whatever else it prints, there or to
-//! its standard error, is kept (the end of it) and becomes part of the row if the case fails.
+//! The child writes one message, a line of JSON, to its standard output: [`Message::Done`] or
+//! [`Message::Failed`]. Whatever else it prints, there or to its standard error, is kept (the end of it)
+//! and becomes part of the row if the case fails.
 //!
 //! A figure counts only if the child then also ends with success: a crash on the way out is a crash.
 
 use super::case::Case;
-use super::report::Row;
-use super::runner;
+use super::runner::{self, Figures};
+use super::series::Broken;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
@@ -26,10 +25,8 @@ const KEPT_LINES: usize = 20;
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Message {
-    /// A run that counts is over.
-    Run,
-    /// All are over.
-    Done(Row),
+    /// The run is over.
+    Done(Figures),
     /// There is no figure, since ..
     Failed(String),
 }
@@ -42,19 +39,22 @@ enum Heard {
 }
 
 /// Measures a case in a child process, which is killed when `limit` has passed.
-pub(crate) fn measure(case: &Case, limit: Duration, on_run: impl FnMut(u32)) -> Row {
+pub(crate) fn measure(case: &Case, limit: Duration) -> Result<Figures, Broken> {
     let deadline = Instant::now() + limit;
     let mut child = match start(case) {
         Ok(child) => child,
-        Err(error) => return Row::failed(case, format!("the child did not start: {error}")),
+        Err(error) => {
+            let error = format!("the child did not start: {error}");
+            return Err(Broken { error, output: String::new() });
+        }
     };
     let heard = listen(&mut child);
     let mut story = Story::default();
-    let in_time = story.follow(&heard, deadline, on_run);
+    let in_time = story.follow(&heard, deadline);
     let status = wait(&mut child, deadline, in_time);
     // The reader of what is left ends with the child's end of the pipes.
-    story.follow(&heard, Instant::now() + Duration::from_millis(200), |_| ());
-    story.end(case, status, limit)
+    story.follow(&heard, Instant::now() + Duration::from_millis(200));
+    story.end(status, limit)
 }
 
 fn start(case: &Case) -> io::Result<Child> {
@@ -118,27 +118,17 @@ fn wait(child: &mut Child, deadline: Instant, in_time: bool) -> Option<ExitStatu
 /// What a child has said so far.
 #[derive(Default)]
 struct Story {
-    runs: u32,
-    outcome: Option<Result<Row, String>>,
+    outcome: Option<Result<Figures, String>>,
     lines: VecDeque<String>,
 }
 
 impl Story {
     /// Listens until the child has closed its pipes; false if `deadline` came first.
-    fn follow(
-        &mut self,
-        heard: &Receiver<Heard>,
-        deadline: Instant,
-        mut on_run: impl FnMut(u32),
-    ) -> bool {
+    fn follow(&mut self, heard: &Receiver<Heard>, deadline: Instant) -> bool {
         loop {
             let left = deadline.saturating_duration_since(Instant::now());
             match heard.recv_timeout(left) {
-                Ok(Heard::Message(Message::Run)) => {
-                    self.runs += 1;
-                    on_run(self.runs);
-                }
-                Ok(Heard::Message(Message::Done(row))) => self.outcome = Some(Ok(row)),
+                Ok(Heard::Message(Message::Done(run))) => self.outcome = Some(Ok(run)),
                 Ok(Heard::Message(Message::Failed(error))) => self.outcome = Some(Err(error)),
                 Ok(Heard::Line(line)) => {
                     self.lines.push_back(line);
@@ -152,21 +142,16 @@ impl Story {
         }
     }
 
-    fn end(self, case: &Case, status: Option<ExitStatus>, limit: Duration) -> Row {
+    fn end(self, status: Option<ExitStatus>, limit: Duration) -> Result<Figures, Broken> {
         let error = match (status, self.outcome) {
-            (Some(status), Some(Ok(row))) if status.success() => return row,
+            (Some(status), Some(Ok(run))) if status.success() => return Ok(run),
             (None, _) => format!("timed out after {} s and was killed", limit.as_secs_f64()),
             (Some(_), Some(Err(error))) => error,
             (Some(status), Some(Ok(_))) => format!("measured, and then ended by {status}"),
             (Some(status), None) => format!("ended by {status}"),
         };
-        let mut row = Row::failed(case, error);
-        row.extra.insert("runs_done".to_owned(), json!(self.runs));
-        if !self.lines.is_empty() {
-            let lines: Vec<String> = self.lines.into();
-            row.extra.insert("output".to_owned(), json!(lines.join("\n")));
-        }
-        row
+        let lines: Vec<String> = self.lines.into();
+        Err(Broken { error, output: lines.join("\n") })
     }
 }
 
@@ -181,8 +166,8 @@ pub(crate) fn main(case: &str) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let (message, code) = match runner::run(&case, || tell(&Message::Run)) {
-        Ok(row) => (Message::Done(row), ExitCode::SUCCESS),
+    let (message, code) = match runner::run(&case) {
+        Ok(run) => (Message::Done(run), ExitCode::SUCCESS),
         Err(failure) => (Message::Failed(failure.to_string()), ExitCode::FAILURE),
     };
     tell(&message);

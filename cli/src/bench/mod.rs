@@ -3,12 +3,14 @@
 //! - `options`: the command line. `case`: what one child process is to measure.
 //! - `workload`: what a workload is, and the list of all. `workloads`: one a file.
 //! - `peers`: how other projects' runtimes do the same, a peer a file.
-//! - `runner`: warm-up, runs, median, spread; in the child. `pin`: which CPUs the child may use.
-//! - `child`: starts the child, listens to it, ends it in time.
+//! - `child`: starts the process of one run, listens to it, ends it in time. `runner`: what that does, warm-up
+//!   and run. `pin`: which CPUs it may use.
+//! - `series`: the runs of a case, and the medians that they come to.
 //! - `report`: the row of a case, the table, the file.
 //!
-//! Each case (workload, peer, workers) has a fresh process, so that none inherits the heap, the
-//! threads or the stacks of another, and one that crashes or hangs is a row that says so.
+//! Each run of a case (workload, peer, workers) has a fresh process, so that none inherits the heap, the
+//! threads or the stacks of another, and one that crashes or hangs is a row that says so. Those who do the
+//! same work take turns, A B A B, so that all meet the same noise.
 
 mod case;
 mod child;
@@ -17,17 +19,19 @@ mod peers;
 mod pin;
 mod report;
 mod runner;
+mod series;
 mod workload;
 mod workloads;
 
 pub(crate) use options::Options;
 
-use case::Case;
+use case::Peer;
 use indicatif::{ProgressBar, ProgressStyle};
+use options::Group;
 use report::Row;
+use series::Series;
 use std::process::ExitCode;
 use std::time::Duration;
-use workload::Workload;
 
 /// Runs the command. Fails if a row failed, or the file could not be written.
 pub(crate) fn main(options: &Options) -> ExitCode {
@@ -38,7 +42,14 @@ pub(crate) fn main(options: &Options) -> ExitCode {
     if cfg!(debug_assertions) {
         eprintln!("note: this is a debug build, its figures mean nothing: build with `--release`");
     }
-    let rows = measure_all(&options.cases(), options.timeout);
+    let groups = match options.groups() {
+        Ok(groups) => groups,
+        Err(error) => {
+            eprintln!("error: {error}");
+            return ExitCode::from(2);
+        }
+    };
+    let rows = measure_all(groups, options.timeout);
     println!("{}", report::table(&rows));
     if let Some(path) = &options.json
         && let Err(error) = report::write(path, &rows)
@@ -46,7 +57,8 @@ pub(crate) fn main(options: &Options) -> ExitCode {
         eprintln!("error: the figures are not in {}: {error}", path.display());
         return ExitCode::FAILURE;
     }
-    let failed = rows.iter().filter(|row| row.has_failed()).count();
+    // That another project's runtime cannot do it is a result.
+    let failed = rows.iter().filter(|row| row.has_failed() && row.peer == Peer::Sortie).count();
     if failed > 0 {
         eprintln!("error: {failed} of {} cases failed", rows.len());
         return ExitCode::FAILURE;
@@ -59,26 +71,36 @@ pub(crate) fn child_main(case: &str) -> ExitCode {
     child::main(case)
 }
 
-fn measure_all(cases: &[Case], limit: Duration) -> Vec<Row> {
-    let steps = cases.iter().map(|case| u64::from(case.runs)).sum();
+/// The same for a child of that child, whose stack is to overflow.
+pub(crate) fn guard_main(case: &str) -> ExitCode {
+    workloads::guards::main(case)
+}
+
+fn measure_all(groups: Vec<Group>, limit: Duration) -> Vec<Row> {
+    let steps = groups.iter().map(|it| u64::from(it.runs) * it.cases.len() as u64).sum();
     // Drawn on standard error, and only if that is a terminal.
     let bar = ProgressBar::new(steps);
     bar.set_style(
-        ProgressStyle::with_template("{bar:30} {pos:>3}/{len} runs  {elapsed}  {msg}")
+        ProgressStyle::with_template("{bar:30} {pos:>4}/{len} runs  {elapsed} (+{eta})  {msg}")
             .expect("the template is well-formed"),
     );
     bar.enable_steady_tick(Duration::from_millis(100));
-    let mut done = 0;
-    let rows = cases
-        .iter()
-        .map(|case| {
-            bar.set_message(case.to_string());
-            let row = child::measure(case, limit, |_| bar.inc(1));
-            done += u64::from(case.runs);
-            bar.set_position(done);
-            row
-        })
-        .collect();
+    let rows = groups.into_iter().flat_map(|group| measure(group, limit, &bar)).collect();
     bar.finish_and_clear();
     rows
+}
+
+/// Measures those who do the same work, in turn.
+fn measure(group: Group, limit: Duration, bar: &ProgressBar) -> Vec<Row> {
+    let mut all: Vec<Series> = group.cases.into_iter().map(Series::new).collect();
+    for _ in 0..group.runs {
+        for series in &mut all {
+            if !series.is_broken() {
+                bar.set_message(series.case().to_string());
+                series.add(child::measure(series.case(), limit));
+            }
+            bar.inc(1);
+        }
+    }
+    all.iter().map(Series::row).collect()
 }

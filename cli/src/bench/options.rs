@@ -1,8 +1,8 @@
 //! The command line of `sortie bench`, and the cases that it asks for.
 
-use super::Workload;
 use super::case::{Case, Mode, Peer};
-use super::workload;
+use super::peers;
+use super::workload::{self, Setup, Workload};
 use clap::builder::PossibleValuesParser;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,10 +10,10 @@ use std::time::Duration;
 const LONG_ABOUT: &str = "\
 Measures workloads and prints nanoseconds per operation.
 
-Each workload runs for each number of workers in a fresh process: one run to warm up, then `--runs` \
-runs, of which the median counts. `spread` is (slowest - fastest) / median of these runs. A process \
-that crashes or exceeds `--timeout` becomes a row without a figure that says why, and the exit code \
-is 1.
+Each workload runs for each number of workers `--runs` times, each time in a fresh process that warms up \
+first; those who do the same work (other projects' runtimes, with `--peers`) take turns. The median \
+counts; `spread` is (slowest - fastest) / median. A process that crashes or exceeds `--timeout` becomes a \
+row without a figure that says why; if it is one of ours, the exit code is 1.
 
 CPUs: unless `--no-pin`, the process of a case is bound to as many CPUs as it has workers, the \
 first ones that this command may use itself: one worker runs on one CPU, together with the \
@@ -35,15 +35,24 @@ pub(crate) struct Options {
           value_parser = clap::value_parser!(u16).range(1..=1024))]
     workers: Vec<u16>,
 
-    /// Whose runtimes are measured; all that can do a workload, if none is named.
-    #[arg(long = "peer", value_name = "PEER,..", value_delimiter = ',')]
-    peers: Vec<Peer>,
+    /// How many tasks are at it, one row for each number; for the workloads where that can be chosen.
+    #[arg(long, value_name = "N,..", value_delimiter = ',',
+          value_parser = clap::value_parser!(u64).range(1..=1 << 24))]
+    tasks: Vec<u64>,
+
+    /// Measures other projects' runtimes beside ours, all that can do a workload.
+    #[arg(long)]
+    peers: bool,
+
+    /// Whose runtimes are measured.
+    #[arg(long = "peer", value_name = "PEER,..", value_delimiter = ',', conflicts_with = "peers")]
+    named: Vec<Peer>,
 
     /// Lets started tasks be stolen.
     #[arg(long)]
     migrating: bool,
 
-    /// How many runs count.
+    /// How many runs, each in a process of its own.
     #[arg(long, value_name = "N", default_value_t = 5,
           value_parser = clap::value_parser!(u32).range(1..=1000))]
     runs: u32,
@@ -52,7 +61,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "F", value_parser = parse_scale, conflicts_with = "ops")]
     scale: Option<f64>,
 
-    /// Operations of a run, rounded up to what the workload can divide.
+    /// Operations of a run, rounded up to what the workload can divide. What would take longer than a second
+    /// is cut short where it is the same again and again: `n` says to what.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     ops: Option<u64>,
 
@@ -64,8 +74,8 @@ pub(crate) struct Options {
     #[arg(long, overrides_with = "pin")]
     no_pin: bool,
 
-    /// Seconds after which a case is ended and counts as failed.
-    #[arg(long, value_name = "SECONDS", default_value = "120", value_parser = parse_seconds)]
+    /// Seconds after which a run is ended and its case counts as failed.
+    #[arg(long, value_name = "SECONDS", default_value = "30", value_parser = parse_seconds)]
     pub(super) timeout: Duration,
 
     /// Writes the rows to a file, as an array of objects.
@@ -77,50 +87,103 @@ pub(crate) struct Options {
     pub(super) list: bool,
 }
 
+/// Those who do the same work, and so take turns.
+#[derive(Debug)]
+pub(super) struct Group {
+    pub(super) cases: Vec<Case>,
+    pub(super) runs: u32,
+}
+
 impl Options {
-    /// What is to be measured, in the order asked for, each case once.
-    pub(super) fn cases(&self) -> Vec<Case> {
-        let mut cases: Vec<Case> = Vec::new();
+    /// What is to be measured, in the order asked for.
+    ///
+    /// # Errors
+    /// What was asked for cannot be had, and how it can.
+    pub(super) fn groups(&self) -> Result<Vec<Group>, String> {
+        if !peers::ARE_BUILT && (self.peers || self.named.iter().any(|it| *it != Peer::Sortie)) {
+            return Err("this build measures Sortie alone: build it with `--features peers`".into());
+        }
+        let mut groups = Vec::new();
         for workload in self.chosen() {
-            for workers in &self.workers {
-                for contender in workload.all_contenders().filter(|it| self.wants(it.peer)) {
-                    let case = Case {
-                        peer: contender.peer,
-                        mode: Mode::new(self.migrating),
-                        workload: workload.name.to_owned(),
-                        workers: usize::from(*workers),
-                        ops: self.ops_of(workload, usize::from(*workers)),
-                        runs: self.runs,
-                        pin: !self.no_pin,
-                    };
-                    if !cases.contains(&case) {
-                        cases.push(case);
-                    }
+            for tasks in self.tasks_of(workload)? {
+                for workers in each_once(&self.workers) {
+                    groups.push(self.group(workload, usize::from(workers), tasks));
                 }
             }
         }
-        cases
+        Ok(groups)
+    }
+
+    fn group(&self, workload: &Workload, workers: usize, tasks: Option<u64>) -> Group {
+        let cases = workload.all_contenders().filter(|it| self.wants(it.peer)).map(|contender| {
+            let mode = match contender.peer {
+                Peer::Sortie if self.migrating => Mode::Migrating,
+                Peer::Sortie => Mode::Pinned,
+                _ => Mode::Own,
+            };
+            Case {
+                peer: contender.peer,
+                mode,
+                workload: workload.name.to_owned(),
+                workers,
+                tasks,
+                ops: self.ops_of(workload, &Setup { workers, mode, tasks }),
+                pin: !self.no_pin,
+            }
+        });
+        Group { cases: cases.collect(), runs: self.runs }
     }
 
     fn wants(&self, peer: Peer) -> bool {
-        self.peers.is_empty() || self.peers.contains(&peer)
+        if self.named.is_empty() {
+            return self.peers || peer == Peer::Sortie;
+        }
+        self.named.contains(&peer)
     }
 
     fn chosen(&self) -> Vec<&'static Workload> {
         if self.workloads.is_empty() {
             return workload::ALL.iter().collect();
         }
-        self.workloads
-            .iter()
-            .map(|name| workload::find(name).expect("clap lets only known names through"))
+        each_once(&self.workloads)
+            .into_iter()
+            .map(|name| workload::find(&name).expect("clap lets only known names through"))
             .collect()
     }
 
-    fn ops_of(&self, workload: &Workload, workers: usize) -> u64 {
+    /// For how many tasks each: one entry for as many as usual.
+    fn tasks_of(&self, workload: &Workload) -> Result<Vec<Option<u64>>, String> {
+        if self.tasks.is_empty() {
+            return Ok(vec![None]);
+        }
+        if workload.tasks.is_none() {
+            let others = workload::ALL.iter().filter(|it| it.tasks.is_some());
+            let names: Vec<_> = others.map(|it| it.name).collect();
+            return Err(format!(
+                "the number of tasks of {} cannot be chosen, but that of {}",
+                workload.name,
+                names.join(", ")
+            ));
+        }
+        Ok(each_once(&self.tasks).into_iter().map(Some).collect())
+    }
+
+    fn ops_of(&self, workload: &Workload, setup: &Setup) -> u64 {
         let scale = self.scale.unwrap_or(1.0);
         let ops = self.ops.unwrap_or_else(|| (workload.ops as f64 * scale).ceil() as u64);
-        ops.max(1).next_multiple_of((workload.unit)(workers))
+        ops.max(1).next_multiple_of((workload.unit)(setup))
     }
+}
+
+/// In the order in which they come first.
+fn each_once<T: Clone + PartialEq>(items: &[T]) -> Vec<T> {
+    let mut once = Vec::new();
+    for item in items {
+        if !once.contains(item) {
+            once.push(item.clone());
+        }
+    }
+    once
 }
 
 fn parse_scale(text: &str) -> Result<f64, String> {

@@ -1,10 +1,11 @@
 //! The row of a case, the table of all rows, and the file of them.
 
 use super::case::{Case, Mode, Peer};
+use super::series;
 use super::workload::Workload;
 use comfy_table::{Cell, CellAlignment, Table, presets};
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value, json};
+use serde_json::{Map, Value};
 use std::io::Write;
 use std::path::Path;
 
@@ -15,6 +16,9 @@ pub(crate) struct Row {
     pub(crate) mode: Mode,
     pub(crate) workload: String,
     pub(crate) workers: usize,
+    /// How many tasks were at it, where that was chosen.
+    #[serde(skip_serializing_if = "Option::is_none", default)]
+    pub(crate) tasks: Option<u64>,
     /// Operations of one run.
     pub(crate) n: u64,
     /// The median over the runs; none if the case failed.
@@ -33,18 +37,12 @@ impl Row {
             mode: case.mode,
             workload: case.workload.clone(),
             workers: case.workers,
+            tasks: case.tasks,
             n: case.ops,
             ns_per_op: None,
             spread: None,
             extra: Map::new(),
         }
-    }
-
-    /// The row of a case that failed.
-    pub(crate) fn failed(case: &Case, error: String) -> Row {
-        let mut row = Row::empty(case);
-        row.extra.insert("error".to_owned(), json!(error));
-        row
     }
 
     pub(crate) fn has_failed(&self) -> bool {
@@ -77,17 +75,18 @@ pub(crate) fn table(rows: &[Row]) -> Table {
 }
 
 fn further(row: &Row) -> String {
-    let shown = row.extra.iter().filter(|(key, _)| !FILE_ONLY.contains(&key.as_str()));
-    let parts: Vec<_> = shown
-        .map(|(key, value)| match value {
-            Value::String(text) => format!("{key}: {}", one_line(text)),
-            Value::Number(number) => match number.as_f64() {
-                Some(figure) if figure.fract() != 0.0 => format!("{key} {figure:.2}"),
-                _ => format!("{key} {:.0}", number.as_f64().unwrap_or_default()),
-            },
-            other => format!("{key} {other}"),
-        })
-        .collect();
+    let is_shown = |key: &str| !FILE_ONLY.contains(&key) && !key.ends_with(series::EACH);
+    let shown = row.extra.iter().filter(|(key, _)| is_shown(key));
+    let tasks = row.tasks.map(|tasks| format!("tasks {tasks}"));
+    let further = shown.map(|(key, value)| match value {
+        Value::String(text) => format!("{key}: {}", one_line(text)),
+        Value::Number(number) => match number.as_f64() {
+            Some(figure) if figure.fract() != 0.0 => format!("{key} {figure:.2}"),
+            _ => format!("{key} {:.0}", number.as_f64().unwrap_or_default()),
+        },
+        other => format!("{key} {other}"),
+    });
+    let parts: Vec<_> = tasks.into_iter().chain(further).collect();
     parts.join(", ")
 }
 

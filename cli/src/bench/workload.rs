@@ -17,6 +17,9 @@ pub(crate) const ALL: &[Workload] = &[
     workloads::yield1::WORKLOAD,
     workloads::yield1k::WORKLOAD,
     workloads::spawnseq::WORKLOAD,
+    workloads::spawnbatch::WORKLOAD,
+    workloads::skynet::WORKLOAD,
+    workloads::fib::WORKLOAD,
     workloads::native_plain::WORKLOAD,
     workloads::native_nop::ON_TASK_STACK,
     workloads::native_nop::COMPARING,
@@ -28,6 +31,7 @@ pub(crate) const ALL: &[Workload] = &[
     workloads::foreign_attach::WORKLOAD,
     workloads::blk1000::WORKLOAD,
     workloads::blkstress::WORKLOAD,
+    workloads::idle1m::WORKLOAD,
 ];
 
 /// One thing that is measured.
@@ -39,7 +43,11 @@ pub(crate) struct Workload {
     /// Operations of a run by default.
     pub(crate) ops: u64,
     /// A run's operations are a multiple of this, for so many workers.
-    pub(crate) unit: fn(usize) -> u64,
+    pub(crate) unit: fn(&Setup) -> u64,
+    /// What is done before the run that counts.
+    pub(crate) warm_up: WarmUp,
+    /// How many tasks are at it by default, where that can be chosen.
+    pub(crate) tasks: Option<u64>,
     /// Who can do it, other projects' runtimes aside.
     pub(crate) contenders: &'static [Contender],
 }
@@ -49,6 +57,18 @@ impl Workload {
     pub(crate) fn all_contenders(&self) -> impl Iterator<Item = &'static Contender> {
         self.contenders.iter().chain(peers::contenders(self.name))
     }
+}
+
+/// What a fresh process does before the run that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum WarmUp {
+    /// The same again. For what is one piece of work, which is done whole or not at all.
+    Whole,
+    /// Short runs that grow, until they have taken a while. For the same thing again and again: where it
+    /// turns out to be slow, the run that counts is shortened too.
+    Growing,
+    /// Nothing. For what memory costs, which is seen once.
+    Nothing,
 }
 
 /// How one peer does a workload.
@@ -63,11 +83,13 @@ pub(crate) struct Contender {
 pub(crate) struct Setup {
     pub(crate) workers: usize,
     pub(crate) mode: Mode,
+    /// How many tasks are at it, where that was chosen.
+    pub(crate) tasks: Option<u64>,
 }
 
 impl Setup {
     pub(crate) fn new(case: &Case) -> Setup {
-        Setup { workers: case.workers, mode: case.mode }
+        Setup { workers: case.workers, mode: case.mode, tasks: case.tasks }
     }
 }
 

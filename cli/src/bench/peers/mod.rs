@@ -3,6 +3,7 @@
 //! A peer is a file, which lists the workloads that it enters. To add one: the file, its name in
 //! [`Peer`](super::case::Peer), a line in [`ALL`].
 
+#[cfg(feature = "peers")]
 mod tokio;
 
 use super::workload::Contender;
@@ -15,7 +16,13 @@ pub(crate) struct Entry {
 }
 
 /// All peers.
-const ALL: &[&[Entry]] = &[tokio::ENTRIES];
+const ALL: &[&[Entry]] = &[
+    #[cfg(feature = "peers")]
+    tokio::ENTRIES,
+];
+
+/// Whether this build has them.
+pub(crate) const ARE_BUILT: bool = cfg!(feature = "peers");
 
 /// Who does this workload.
 pub(crate) fn contenders(workload: &str) -> impl Iterator<Item = &'static Contender> {

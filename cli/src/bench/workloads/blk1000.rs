@@ -7,7 +7,7 @@
 use super::blocking::Naps;
 use super::native::NAP;
 use crate::bench::case::Peer;
-use crate::bench::workload::{Contender, Failure, Sample, Trial, Workload};
+use crate::bench::workload::{Contender, Failure, Sample, Trial, WarmUp, Workload};
 use serde_json::Value;
 use sortie::JoinHandle;
 use sortie::native::{self, Target};
@@ -31,6 +31,8 @@ pub(crate) const WORKLOAD: Workload = Workload {
                  are joined (`makespan_ms`), by the number of calls; what is kept of the computing",
     ops: 1000,
     unit: |_| 1,
+    warm_up: WarmUp::Whole,
+    tasks: None,
     contenders: &[Contender {
         peer: Peer::Sortie,
         start: |setup| Ok(Box::new(Trialled(Naps::new(setup)?))),

@@ -4,7 +4,7 @@ use super::blocking::Naps;
 use super::native::NAP;
 use super::timed;
 use crate::bench::case::Peer;
-use crate::bench::workload::{Contender, Failure, Sample, Trial, Workload};
+use crate::bench::workload::{Contender, Failure, Sample, Trial, WarmUp, Workload};
 use serde_json::Value;
 use sortie::JoinHandle;
 use sortie::native::{self, Target};
@@ -22,6 +22,8 @@ pub(crate) const WORKLOAD: Workload = Workload {
                  (`makespan_ms`), by the number of calls",
     ops: 200 * TASKS,
     unit: |_| TASKS,
+    warm_up: WarmUp::Whole,
+    tasks: None,
     contenders: &[Contender {
         peer: Peer::Sortie,
         start: |setup| Ok(Box::new(Trialled(Naps::new(setup)?))),

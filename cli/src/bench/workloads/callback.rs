@@ -7,7 +7,7 @@
 use super::native::Announced;
 use super::{end, runtime};
 use crate::bench::case::Peer;
-use crate::bench::workload::{Contender, Failure, Sample, Setup, Trial, Workload, check};
+use crate::bench::workload::{Contender, Failure, Sample, Setup, Trial, WarmUp, Workload, check};
 use serde_json::{Value, json};
 use sortie::Runtime;
 use sortie::native::{self, Callbacks, Policy, Target};
@@ -27,6 +27,8 @@ pub(crate) const PLAIN: Workload = Workload {
     definition: "an announced call of a C function that calls back once, on the thread's stack",
     ops: 4_000_000,
     unit: |_| 1,
+    warm_up: WarmUp::Growing,
+    tasks: None,
     contenders: &[Contender {
         peer: Peer::Sortie,
         start: |setup| Ok(Box::new(Calls::new(setup, Callbacks::Block)?)),
@@ -39,6 +41,8 @@ pub(crate) const SUSPENDING: Workload = Workload {
                  yields back",
     ops: 1_000_000,
     unit: |_| 1,
+    warm_up: WarmUp::Growing,
+    tasks: None,
     contenders: &[Contender {
         peer: Peer::Sortie,
         start: |setup| Ok(Box::new(Calls::new(setup, Callbacks::Suspend)?)),

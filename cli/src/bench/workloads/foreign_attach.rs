@@ -2,7 +2,7 @@
 
 use super::{end, runtime};
 use crate::bench::case::Peer;
-use crate::bench::workload::{Contender, Failure, Sample, Trial, Workload, check};
+use crate::bench::workload::{Contender, Failure, Sample, Trial, WarmUp, Workload, check};
 use serde_json::Value;
 use sortie::{Handle, Runtime};
 use std::time::{Duration, Instant};
@@ -12,6 +12,8 @@ pub(crate) const WORKLOAD: Workload = Workload {
     definition: "an attached thread enters managed code and leaves it, again and again, with a worker idle",
     ops: 500_000,
     unit: |_| 1,
+    warm_up: WarmUp::Growing,
+    tasks: None,
     contenders: &[Contender {
         peer: Peer::Sortie,
         start: |setup| Ok(Box::new(Visits { runtime: runtime(setup)? })),

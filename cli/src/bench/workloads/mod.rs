@@ -6,17 +6,22 @@
 pub(crate) mod blk1000;
 pub(crate) mod blkstress;
 pub(crate) mod callback;
+pub(crate) mod fib;
 pub(crate) mod foreign_attach;
+pub(crate) mod idle1m;
 pub(crate) mod native_nop;
 pub(crate) mod native_plain;
 pub(crate) mod native_yield;
 pub(crate) mod offload;
+pub(crate) mod skynet;
+pub(crate) mod spawnbatch;
 pub(crate) mod spawnseq;
 pub(crate) mod switch;
 pub(crate) mod yield1;
 pub(crate) mod yield1k;
 
 pub(crate) mod blocking;
+pub(crate) mod guards;
 pub(crate) mod native;
 
 use super::case::Mode;
@@ -36,7 +41,7 @@ fn runtime(setup: &Setup) -> Result<Runtime, Failure> {
 fn runtime_with(setup: &Setup, options: fn(Builder) -> Builder) -> Result<Runtime, Failure> {
     let builder = options(Runtime::builder().workers(setup.workers));
     let builder = match setup.mode {
-        Mode::Pinned => builder,
+        Mode::Pinned | Mode::Own => builder,
         // SAFETY: the tasks of these workloads touch no thread-local, hold only `Send` values and
         // no lock, and call native code that ties nothing to a thread.
         Mode::Migrating => unsafe { builder.migrating() },
@@ -57,4 +62,15 @@ fn timed(runtime: &Runtime, work: impl FnOnce() -> u64 + Send + 'static) -> (Dur
 fn end(runtime: Runtime) -> Result<(), Failure> {
     let report = runtime.shutdown(END_LIMIT);
     if report.is_clean() { Ok(()) } else { Err(Failure::Left(report.to_string())) }
+}
+
+/// One in so many children yields: a child is a real task, which could suspend.
+pub(crate) const YIELDS_EVERY: u64 = 1000;
+
+/// The child number `n`, whose value that is.
+fn child(n: u64) -> u64 {
+    if n.is_multiple_of(YIELDS_EVERY) {
+        sortie::yield_now();
+    }
+    n
 }

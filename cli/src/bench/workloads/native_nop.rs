@@ -8,7 +8,7 @@ use super::native::{Announced, Company, Function, NOP, Way};
 use super::native_plain::call_bare;
 use super::{end, runtime};
 use crate::bench::case::Peer;
-use crate::bench::workload::{Contender, Failure, Sample, Setup, Trial, Workload, check};
+use crate::bench::workload::{Contender, Failure, Sample, Setup, Trial, WarmUp, Workload, check};
 use serde_json::{Value, json};
 use sortie::Runtime;
 use sortie::native::{self, Target};
@@ -23,6 +23,8 @@ pub(crate) const ON_TASK_STACK: Workload = Workload {
                  second task runnable; beside it the bare call through the pointer (`plain_ns`)",
     ops: OPS,
     unit: |_| 1,
+    warm_up: WarmUp::Growing,
+    tasks: None,
     contenders: &[Contender { peer: Peer::Sortie, start: |setup| start(setup, Way::TaskStack) }],
 };
 
@@ -31,6 +33,8 @@ pub(crate) const COMPARING: Workload = Workload {
     definition: "as native_nop, its class pinned to `mixed`: whoever needs the worker takes it at once",
     ops: OPS,
     unit: |_| 1,
+    warm_up: WarmUp::Growing,
+    tasks: None,
     contenders: &[Contender { peer: Peer::Sortie, start: |setup| start(setup, Way::Compare) }],
 };
 
@@ -39,6 +43,8 @@ pub(crate) const ON_THREAD_STACK: Workload = Workload {
     definition: "as native_nop, on the thread's stack, as functions run of which nothing is declared",
     ops: OPS,
     unit: |_| 1,
+    warm_up: WarmUp::Growing,
+    tasks: None,
     contenders: &[Contender { peer: Peer::Sortie, start: |setup| start(setup, Way::ThreadStack) }],
 };
 

@@ -3,7 +3,7 @@
 use super::native::{Function, NOP};
 use super::{end, runtime, timed};
 use crate::bench::case::Peer;
-use crate::bench::workload::{Contender, Failure, Sample, Trial, Workload, check};
+use crate::bench::workload::{Contender, Failure, Sample, Trial, WarmUp, Workload, check};
 use serde_json::Value;
 use sortie::Runtime;
 use std::hint::black_box;
@@ -13,6 +13,8 @@ pub(crate) const WORKLOAD: Workload = Workload {
     definition: "the bare call of a trivial C function through a pointer, in a task, alone",
     ops: 10_000_000,
     unit: |_| 1,
+    warm_up: WarmUp::Growing,
+    tasks: None,
     contenders: &[Contender {
         peer: Peer::Sortie,
         start: |setup| Ok(Box::new(Bare(runtime(setup)?))),

@@ -9,7 +9,7 @@
 use super::native::{Announced, Function, NOP, Way};
 use super::{end, runtime};
 use crate::bench::case::Peer;
-use crate::bench::workload::{Contender, Failure, Sample, Setup, Trial, Workload, check};
+use crate::bench::workload::{Contender, Failure, Sample, Setup, Trial, WarmUp, Workload, check};
 use serde_json::{Value, json};
 use sortie::Runtime;
 use sortie::native::{self, Target};
@@ -23,7 +23,9 @@ pub(crate) const WORKLOAD: Workload = Workload {
     definition: "an announced call of a trivial C function, then a yield that runs another task; two \
                  tasks per worker",
     ops: 4_000_000,
-    unit: |workers| 2 * workers as u64,
+    unit: |setup| 2 * setup.workers as u64,
+    warm_up: WarmUp::Growing,
+    tasks: None,
     contenders: &[Contender {
         peer: Peer::Sortie,
         start: |setup| Ok(Box::new(Pairs::new(setup)?)),

@@ -3,7 +3,7 @@
 use super::native::{Announced, Function, NOP, Way};
 use super::{end, runtime, timed};
 use crate::bench::case::Peer;
-use crate::bench::workload::{Contender, Failure, Sample, Setup, Trial, Workload, check};
+use crate::bench::workload::{Contender, Failure, Sample, Setup, Trial, WarmUp, Workload, check};
 use serde_json::Value;
 use sortie::Runtime;
 use sortie::native;
@@ -14,6 +14,8 @@ pub(crate) const WORKLOAD: Workload = Workload {
     definition: "a task has a trivial C function called on another thread, again and again",
     ops: 50_000,
     unit: |_| 1,
+    warm_up: WarmUp::Growing,
+    tasks: None,
     contenders: &[Contender { peer: Peer::Sortie, start: |setup| Ok(Box::new(Sent::new(setup)?)) }],
 };
 

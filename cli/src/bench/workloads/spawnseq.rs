@@ -1,19 +1,18 @@
 //! `spawnseq`: the price of a task's whole life, one after the other.
 
-use super::{end, runtime, timed};
+use super::{child, end, runtime, timed};
 use crate::bench::case::Peer;
-use crate::bench::workload::{Contender, Failure, Sample, Trial, Workload, check};
+use crate::bench::workload::{Contender, Failure, Sample, Trial, WarmUp, Workload, check};
 use serde_json::Value;
 use sortie::Runtime;
-
-/// One in so many children yields: a child is a real task, which could suspend.
-const YIELDS_EVERY: u64 = 1000;
 
 pub(crate) const WORKLOAD: Workload = Workload {
     name: "spawnseq",
     definition: "a task spawns a child and joins it, again and again; every 1,000th child yields once",
     ops: 1_000_000,
     unit: |_| 1,
+    warm_up: WarmUp::Growing,
+    tasks: None,
     contenders: &[Contender {
         peer: Peer::Sortie,
         start: |setup| Ok(Box::new(Sequence(runtime(setup)?))),
@@ -27,13 +26,8 @@ impl Trial for Sequence {
         let (took, right) = timed(&self.0, move || {
             let mut right = 0;
             for n in 0..ops {
-                let child = sortie::spawn(move || {
-                    if n % YIELDS_EVERY == 0 {
-                        sortie::yield_now();
-                    }
-                    n
-                });
-                let value = child.join().expect("the child does not fail");
+                let value =
+                    sortie::spawn(move || child(n)).join().expect("the child does not fail");
                 right += u64::from(value == n);
             }
             right

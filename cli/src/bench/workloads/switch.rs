@@ -4,7 +4,7 @@
 //! for the noise. Both loops are cut in slices and run in turn, so that both meet the same noise.
 
 use crate::bench::case::Peer;
-use crate::bench::workload::{Contender, Failure, Sample, Trial, Workload};
+use crate::bench::workload::{Contender, Failure, Sample, Trial, WarmUp, Workload};
 use corosensei::stack::DefaultStack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 use serde_json::Value;
@@ -25,6 +25,8 @@ pub(crate) const WORKLOAD: Workload = Workload {
                  runtime; beside it the raw coroutine (`corosensei_ns`)",
     ops: 40_000_000,
     unit: |_| 2 * SLICES,
+    warm_up: WarmUp::Growing,
+    tasks: None,
     contenders: &[Contender { peer: Peer::Sortie, start: |_| Ok(Box::new(Switch)) }],
 };
 

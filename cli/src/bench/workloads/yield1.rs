@@ -2,15 +2,17 @@
 
 use super::{end, runtime, timed};
 use crate::bench::case::Peer;
-use crate::bench::workload::{Contender, Failure, Sample, Trial, Workload, check};
+use crate::bench::workload::{Contender, Failure, Sample, Trial, WarmUp, Workload, check};
 use serde_json::Value;
 use sortie::Runtime;
 
 pub(crate) const WORKLOAD: Workload = Workload {
     name: "yield1",
     definition: "a yield of one task, alone on the runtime",
-    ops: 2_000_000,
+    ops: 1_000_000,
     unit: |_| 1,
+    warm_up: WarmUp::Growing,
+    tasks: None,
     contenders: &[Contender {
         peer: Peer::Sortie,
         start: |setup| Ok(Box::new(Alone(runtime(setup)?))),
