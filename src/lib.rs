@@ -115,6 +115,7 @@ where
 /// assert_eq!(log, ["the other", "this one"]);
 /// # Ok::<(), sortie::BuildError>(())
 /// ```
+#[inline(always)]
 pub fn yield_now() {
     sortie_scheduler::yield_now();
 }

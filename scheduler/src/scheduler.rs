@@ -339,6 +339,7 @@ fn count_spawn(shared: &Shared) {
 /// Lets others run. True if somebody else did, false if nobody could, or this is no managed code.
 ///
 /// A suspension point of a task.
+#[inline(always)]
 pub fn yield_now() -> bool {
     wait::yield_now()
 }

@@ -165,7 +165,7 @@ impl Inside {
     ///
     /// # Safety
     /// The caller runs on this fiber.
-    #[inline]
+    #[inline(always)]
     unsafe fn switch<'a>(self) -> &'a Switch {
         // SAFETY: the handle lies on the fiber's stack, below the caller's frame, and stays.
         unsafe { self.0.as_ref() }
@@ -176,7 +176,7 @@ impl Inside {
     /// # Safety
     /// The caller runs on this fiber, on the fiber's own stack or on one by [`on_stack`], with no frame on
     /// one borrowed by [`Inside::on_carrier_stack`]; and its frames may go on wherever the fiber is resumed.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn suspend(self, reason: Reason) {
         // SAFETY: the caller runs on this fiber.
         unsafe { self.switch() }.suspend(reason);
