@@ -29,6 +29,8 @@ const RETAKE: &str = "crossing/retake.rs";
 const PROOF: &str = "crossing/proof.rs";
 const GATE: &str = "gate.rs";
 const LOBBY: &str = "idle/mod.rs";
+const LIST: &str = "wait/list.rs";
+const PERMITS: &str = "semaphore/permits.rs";
 const CALLBACK: &str = "../../src/native/closure/word.rs";
 
 pub(crate) const MUTANTS: &[Mutant] = &[
@@ -526,6 +528,91 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         self.count(&inner);",
         to: "let worker = inner.idle.pop();
         self.count(&inner);",
+    },
+    // ---- the wait list ----
+    Mutant {
+        name: "list_enter_without_fence",
+        file: LIST,
+        from: "fence(Ordering::SeqCst);
+        ticket",
+        to: "ticket",
+    },
+    Mutant {
+        name: "list_notify_without_fence",
+        file: LIST,
+        from: "fence(Ordering::SeqCst);
+        self.notify_ordered(most)",
+        to: "self.notify_ordered(most)",
+    },
+    Mutant {
+        name: "list_leave_keeps_the_notification",
+        file: LIST,
+        from: "let handed = line.remove(ticket, due);
+            pass_on(line, handed, due);",
+        to: "line.remove(ticket, due);",
+    },
+    Mutant {
+        name: "list_count_is_late",
+        file: LIST,
+        from: "let outcome = change(&mut line, &mut due);
+        // ORDERING(list.count): Relaxed, changed under the lock only; the fence in `enter` orders it with what
+        // follows there.
+        self.waiting.store(line.waiting(), Ordering::Relaxed);",
+        to: "self.waiting.store(line.waiting(), Ordering::Relaxed);
+        let outcome = change(&mut line, &mut due);",
+    },
+    // ---- the semaphore ----
+    Mutant {
+        name: "permits_take_relaxed",
+        file: PERMITS,
+        from: "self.by_word(Ordering::Acquire, |now| {",
+        to: "self.by_word(Ordering::Relaxed, |now| {",
+    },
+    Mutant {
+        name: "permits_give_relaxed",
+        file: PERMITS,
+        from: "self.by_word(Ordering::Release, |now| {",
+        to: "self.by_word(Ordering::Relaxed, |now| {",
+    },
+    Mutant {
+        name: "permits_freeze_relaxed",
+        file: PERMITS,
+        from: "self.word.fetch_or(LISTED, Ordering::Acquire)",
+        to: "self.word.fetch_or(LISTED, Ordering::Relaxed)",
+    },
+    Mutant {
+        name: "permits_thaw_relaxed",
+        file: PERMITS,
+        from: "self.word.store(thawed, Ordering::Release);",
+        to: "self.word.store(thawed, Ordering::Relaxed);",
+    },
+    Mutant {
+        name: "permits_enter_does_not_freeze",
+        file: PERMITS,
+        from: "self.word.fetch_or(LISTED, Ordering::Acquire)",
+        to: "self.word.load(Ordering::Acquire)",
+    },
+    Mutant {
+        name: "permits_leave_keeps_what_was_handed",
+        file: PERMITS,
+        from: "now.held -= line.remove(ticket, due);",
+        to: "line.remove(ticket, due);",
+    },
+    Mutant {
+        name: "permits_leave_lets_nobody_in",
+        file: PERMITS,
+        from: "now.held -= line.remove(ticket, due);
+            settle(line, now, due);",
+        to: "now.held -= line.remove(ticket, due);",
+    },
+    Mutant {
+        name: "permits_give_hands_nothing",
+        file: PERMITS,
+        from: "now.held -= permits;
+            }
+            settle(line, now, due);",
+        to: "now.held -= permits;
+            }",
     },
 ];
 

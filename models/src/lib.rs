@@ -18,6 +18,8 @@
 mod crossing;
 mod explore;
 mod sync;
+mod wait;
+mod waiting;
 mod worker;
 
 #[path = "../../src/native/closure/word.rs"]
@@ -30,6 +32,8 @@ mod hook;
 mod idle;
 #[path = "../../scheduler/src/park.rs"]
 mod park;
+#[path = "../../scheduler/src/semaphore/permits.rs"]
+mod permits;
 #[path = "../../scheduler/src/task/state.rs"]
 mod state;
 

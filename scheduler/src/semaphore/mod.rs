@@ -15,21 +15,19 @@
 //! A semaphore belongs to no runtime. It may be a `static`, used by tasks of several runtimes and by
 //! threads of none.
 //!
-//! Must not: hold the list's lock over a pause, or keep a thread's `errno` in a register over one.
+//! Must not: hold the line's lock over a pause, or keep a thread's `errno` in a register over one.
 
-mod due;
-mod permits;
+pub(crate) mod permits;
 #[cfg(test)]
 mod tests;
 
 use crate::crossing::Errno;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU64, Ordering};
-use crate::task::Waker;
-use crate::wait::{self, Waiter, Who};
-use due::Waiting;
-use permits::{List, Permits, Ticket, Try};
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use crate::sync::atomic::AtomicU64;
+use crate::wait::Waiter;
+use crate::wait::line::{Line, Ticket};
+use crate::wait::sleeper::Sleeper;
+use permits::{Permits, Try};
 
 /// A counting semaphore whose waiters are served first come, first served.
 ///
@@ -60,59 +58,6 @@ pub struct Semaphore {
     permits: Permits<Sleeper>,
 }
 
-/// Who waits in the line.
-#[derive(Clone)]
-struct Sleeper {
-    waker: Waker,
-    /// The address of the carrier that the task is pinned to, or 0.
-    home: usize,
-    /// The address of the carrier that it holds while it waits, or 0.
-    holds: usize,
-}
-
-impl Sleeper {
-    fn new(waiter: &Waiter) -> Sleeper {
-        let kept = wait::kept_task();
-        let in_place = match &waiter.who {
-            Who::Task(_) => kept.is_some_and(|(_, task)| !wait::is_switchable(task)),
-            // A task in native code waits as a thread does, and its carrier with it.
-            Who::Thread(_) => true,
-        };
-        let holds =
-            kept.filter(|_| in_place).map(|(carrier, _)| std::ptr::from_ref(carrier).addr());
-        let home = kept
-            .filter(|(_, task)| task.is_pinned())
-            // ORDERING: Relaxed, the owner reads what an owner wrote before it.
-            .map(|(_, task)| task.home.load(Ordering::Relaxed).addr());
-        Sleeper { waker: waiter.waker(), home: home.unwrap_or(0), holds: holds.unwrap_or(0) }
-    }
-}
-
-impl Waiting for Sleeper {
-    fn wake(&self) {
-        // A subscriber that panics has said so by the hook. Let through, its panic would end a wait
-        // between a permit and its holder, or a second one the process. An abort that is raised
-        // in a subscriber which waits is raised again at the next suspension point.
-        let _ = catch_unwind(AssertUnwindSafe(|| self.waker.wake()));
-    }
-
-    fn is_lost(&self) -> bool {
-        match &self.waker {
-            Waker::Task(task) | Waker::Hook(task) => task.shared.is_terminated(),
-            // A thread that sleeps as a thread outlives every runtime.
-            Waker::Thread(_) => false,
-        }
-    }
-
-    fn home(&self) -> usize {
-        self.home
-    }
-
-    fn holds(&self) -> usize {
-        self.holds
-    }
-}
-
 /// A place in the line, left when the wait is left by unwinding.
 struct Place<'a> {
     permits: &'a Permits<Sleeper>,
@@ -136,7 +81,7 @@ impl Semaphore {
     #[must_use]
     pub const fn new(permits: u32) -> Semaphore {
         let word = AtomicU64::new(permits::word(permits));
-        Semaphore { permits: Permits::new(word, Mutex::new(List::new())) }
+        Semaphore { permits: Permits::new(word, Mutex::new(Line::new())) }
     }
 
     /// Takes a permit, waiting for one behind all who came before.
@@ -161,7 +106,7 @@ impl Semaphore {
     /// ```
     #[inline]
     pub fn acquire(&self) {
-        if self.permits.take() != Try::Done {
+        if self.permits.take(1) != Try::Done {
             self.wait();
         }
     }
@@ -171,7 +116,7 @@ impl Semaphore {
     fn wait(&self) {
         let errno = Errno::save();
         let waiter = Waiter::new("a wait for a permit");
-        if let Some(ticket) = self.permits.enter(Sleeper::new(&waiter)) {
+        if let Some(ticket) = self.permits.enter(Sleeper::new(&waiter), 1) {
             let place = Place { permits: &self.permits, ticket };
             while !self.permits.take_up(ticket) {
                 waiter.pause();
@@ -192,7 +137,7 @@ impl Semaphore {
     #[inline]
     #[must_use = "true: a permit was taken, and must be released"]
     pub fn try_acquire(&self) -> bool {
-        match self.permits.take() {
+        match self.permits.take(1) {
             Try::Done => true,
             Try::Refused => false,
             Try::Listed => self.try_acquire_listed(),
@@ -203,7 +148,7 @@ impl Semaphore {
     #[inline(never)]
     fn try_acquire_listed(&self) -> bool {
         let errno = Errno::save();
-        let taken = self.permits.take_listed();
+        let taken = self.permits.take_listed(1);
         errno.restore();
         taken
     }
@@ -218,7 +163,7 @@ impl Semaphore {
     /// If no permit is out.
     #[inline]
     pub fn release(&self) {
-        let given = match self.permits.give() {
+        let given = match self.permits.give(1) {
             Try::Done => true,
             Try::Refused => false,
             Try::Listed => self.release_listed(),
@@ -230,7 +175,7 @@ impl Semaphore {
     #[inline(never)]
     fn release_listed(&self) -> bool {
         let errno = Errno::save();
-        let given = self.permits.give_listed();
+        let given = self.permits.give_listed(1);
         errno.restore();
         given
     }

@@ -14,6 +14,16 @@
 //! Pauses are the suspension points: there an abort is raised, if no foreign frame lies between
 //! and the thread is not panicking. Never inside a loop of our own that holds a lock.
 
+pub(crate) mod due;
+pub(crate) mod line;
+mod list;
+mod place;
+pub(crate) mod sleeper;
+#[cfg(test)]
+mod tests;
+
+pub use place::{Place, WaitList};
+
 use crate::carrier::Carrier;
 use crate::crossing;
 use crate::fiber::Reason;

@@ -1,11 +1,11 @@
-//! Who is in a semaphore's list, and what a change of the list owes them once its lock is left.
+//! What a line asks of those who stand in it, and what a change of it owes them once its lock is left.
 //!
 //! Wakes, and drops of wakers, run code of others: a subscriber's, or the end of a task. Under the
 //! lock they are put down here, and done after it.
 
 use std::collections::VecDeque;
 
-/// Somebody in the list.
+/// Somebody in a line.
 pub(crate) trait Waiting: Clone {
     /// Ends the pause. Does not unwind.
     fn wake(&self);

@@ -1,0 +1,8 @@
+//! The lines of those who wait, and what is made of them.
+
+#[path = "../../scheduler/src/wait/due.rs"]
+pub(crate) mod due;
+#[path = "../../scheduler/src/wait/line.rs"]
+pub(crate) mod line;
+#[path = "../../scheduler/src/wait/list.rs"]
+pub(crate) mod list;

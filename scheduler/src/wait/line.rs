@@ -1,0 +1,169 @@
+//! A line of waiters: who came when, who was handed what, and whose turn it is.
+//!
+//! An entry *waits* for what it wants, or was *handed* that and has not taken it up yet. What it is
+//! (permits, a lock, a notification) the owner of the line knows; here it is a number. A line is plain data
+//! under its owner's lock: the semaphore's ([`Permits`](crate::semaphore::permits)), a wait list's
+//! ([`List`](super::list)), a mutex's.
+//!
+//! It holds wakers and numbers and points to nobody's stack, and it grows when somebody comes to wait, so
+//! that to hand on allocates nothing for the most part.
+//!
+//! # In turn, but for two
+//!
+//! - A task whose runtime ended around it may never go on and never unwind: it is *lost*. It is handed nothing,
+//!   and what it was handed is taken back by whoever comes to the line next. Looked at are the entry at the
+//!   head, where each comes in time, and the one whose turn it is. A lost owner waits on.
+//! - A task that waits in place holds its carrier. Tasks that may run there only could not take up what they
+//!   are handed before it ends, nor would it end. So it goes before them.
+//!
+//! Must not: wake, or drop a waker. Both may run code of others; they are left to [`Due`].
+
+use super::due::{Due, Waiting};
+use std::collections::VecDeque;
+
+/// A waiter's number: its place in the line.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub(crate) struct Ticket(u64);
+
+struct Entry<W> {
+    ticket: Ticket,
+    wants: u32,
+    handed: bool,
+    who: W,
+}
+
+/// See the module.
+pub(crate) struct Line<W> {
+    /// By ticket.
+    entries: VecDeque<Entry<W>>,
+    /// How many entries wait.
+    waiting: usize,
+    /// How many entries hold a place.
+    holders: usize,
+    /// What the entries were handed, in all.
+    handed: u32,
+    /// The next ticket; so many have stood in line.
+    next: u64,
+}
+
+impl<W> Line<W> {
+    pub(crate) const fn new() -> Line<W> {
+        Line { entries: VecDeque::new(), waiting: 0, holders: 0, handed: 0, next: 0 }
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// How many wait, and were handed nothing.
+    pub(crate) fn waiting(&self) -> usize {
+        self.waiting
+    }
+
+    /// How many have stood in line so far.
+    pub(crate) fn came(&self) -> u64 {
+        self.next
+    }
+
+    /// What the entries were handed, in all.
+    pub(crate) fn handed(&self) -> u32 {
+        self.handed
+    }
+
+    /// Was this entry handed what it wants?
+    pub(crate) fn is_handed(&self, ticket: Ticket) -> bool {
+        self.find(ticket).is_some_and(|at| self.entries[at].handed)
+    }
+
+    fn find(&self, ticket: Ticket) -> Option<usize> {
+        self.entries.binary_search_by_key(&ticket, |entry| entry.ticket).ok()
+    }
+}
+
+impl<W: Waiting> Line<W> {
+    /// A place at the end of the line.
+    pub(crate) fn push(&mut self, who: W, wants: u32) -> Ticket {
+        let ticket = Ticket(self.next);
+        self.next += 1;
+        self.waiting += 1;
+        self.holders += usize::from(who.holds() != 0);
+        self.entries.push_back(Entry { ticket, wants, handed: false, who });
+        ticket
+    }
+
+    /// Takes an entry out. What it had been handed, 0 if nothing.
+    pub(crate) fn remove(&mut self, ticket: Ticket, due: &mut Due<W>) -> u32 {
+        self.find(ticket).map_or(0, |at| self.remove_at(at, due))
+    }
+
+    fn remove_at(&mut self, at: usize, due: &mut Due<W>) -> u32 {
+        let Some(entry) = self.entries.remove(at) else { return 0 };
+        self.waiting -= usize::from(!entry.handed);
+        self.holders -= usize::from(entry.who.holds() != 0);
+        due.drop.push(entry.who);
+        let handed = if entry.handed { entry.wants } else { 0 };
+        self.handed -= handed;
+        handed
+    }
+
+    /// Takes out the lost at the head. What they had been handed.
+    pub(crate) fn remove_lost(&mut self, due: &mut Due<W>) -> u32 {
+        let mut back = 0;
+        while self.entries.front().is_some_and(|entry| entry.who.is_lost()) {
+            back += self.remove_at(0, due);
+        }
+        back
+    }
+
+    /// Takes back what those were handed who cannot run while somebody waits at `place`; they wait on.
+    pub(crate) fn take_back(&mut self, place: usize) -> u32 {
+        if place == 0 {
+            return 0;
+        }
+        let mut back = 0;
+        for entry in &mut self.entries {
+            if entry.handed && entry.who.home() == place {
+                entry.handed = false;
+                self.waiting += 1;
+                back += entry.wants;
+            }
+        }
+        self.handed -= back;
+        back
+    }
+
+    /// Hands to the one whose turn it is what it wants, if that is no more than `free`. What was handed; 0:
+    /// nobody waits, or it is too little.
+    pub(crate) fn hand(&mut self, free: u32, due: &mut Due<W>) -> u32 {
+        while let Some(at) = self.next_in_turn() {
+            if self.entries[at].who.is_lost() {
+                self.remove_at(at, due);
+                continue;
+            }
+            let entry = &mut self.entries[at];
+            if entry.wants > free {
+                break;
+            }
+            entry.handed = true;
+            self.waiting -= 1;
+            self.handed += entry.wants;
+            due.wake.push(entry.who.clone());
+            return entry.wants;
+        }
+        0
+    }
+
+    /// Whose turn it is: the first that waits, or who holds the only place where that one runs.
+    fn next_in_turn(&self) -> Option<usize> {
+        if self.waiting == 0 {
+            return None;
+        }
+        let first = self.entries.iter().position(|entry| !entry.handed)?;
+        let home = self.entries[first].who.home();
+        if self.holders == 0 || home == 0 {
+            return Some(first);
+        }
+        let holder = |entry: &Entry<W>| !entry.handed && entry.who.holds() == home;
+        self.entries.iter().position(holder).or(Some(first))
+    }
+}

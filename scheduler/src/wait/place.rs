@@ -1,0 +1,202 @@
+//! Wait lists: what sync objects are made of.
+//!
+//! A [`WaitList`] is a line of tasks and threads that wait for something which the list does not know.
+//! [`List`] is its protocol, and says why no wake-up is lost.
+//!
+//! A place is left by its drop, be it that the condition held after all, that a time came or that an abort
+//! unwinds; a notification that had come then goes to the next. So whatever ends a wait, nothing is lost.
+//!
+//! Must not: keep a reference to the thread over a pause.
+
+use super::line::{Line, Ticket};
+use super::list::List;
+use super::sleeper::Sleeper;
+use super::{Waiter, deadline};
+use crate::sync::Mutex;
+use crate::sync::atomic::AtomicUsize;
+use std::time::{Duration, Instant};
+
+/// Tasks and threads that wait for a condition, first come, first served.
+///
+/// A wait is: look at the condition; [`enter`](WaitList::enter); look again; [wait](Place::wait); from the
+/// start. Who makes the condition true *then* notifies. The order is what makes it safe: either the one who
+/// waits sees the condition at its second look, or the one who notifies sees it in line.
+///
+/// Two of those in line go out of turn: a task whose runtime ended around it is passed over, and one that
+/// holds its carrier while it waits, inside a callback, goes before those which can run nowhere else.
+///
+/// ```
+/// use sortie_scheduler::wait::{WaitList, Waiter};
+/// use std::sync::atomic::{AtomicBool, Ordering};
+///
+/// static OPEN: AtomicBool = AtomicBool::new(false);
+/// static LIST: WaitList = WaitList::new();
+///
+/// fn pass() {
+///     let waiter = Waiter::new("a gate");
+///     while !OPEN.load(Ordering::Acquire) {
+///         let place = LIST.enter(&waiter);
+///         if !OPEN.load(Ordering::Acquire) {
+///             place.wait();
+///         }
+///     }
+/// }
+///
+/// let runtime = sortie_scheduler::Config::new().start()?;
+/// let task = runtime.spawn(pass);
+/// OPEN.store(true, Ordering::Release);
+/// LIST.notify_all();
+/// task.join().unwrap();
+/// # Ok::<(), sortie_scheduler::StartError>(())
+/// ```
+pub struct WaitList {
+    list: List<Sleeper>,
+}
+
+impl WaitList {
+    /// A list in which nobody waits.
+    #[must_use]
+    pub const fn new() -> WaitList {
+        WaitList { list: List::new(AtomicUsize::new(0), Mutex::new(Line::new())) }
+    }
+
+    /// Does nobody wait, but for those who were notified already?
+    ///
+    /// One relaxed load. For a decision whether to notify it needs the caller's order: a
+    /// `fence(SeqCst)` between the change of the condition and this look, or a lock that the
+    /// waiters hold at their second look and the caller at its change. [`WaitList::notify_one`] has the fence;
+    /// [`WaitList::notify_one_ordered`] is for those who bring the order along.
+    #[inline]
+    pub fn is_empty(&self) -> bool {
+        self.list.waiting() == 0
+    }
+
+    /// How many wait and were not notified yet. A look, as [`WaitList::is_empty`].
+    #[inline]
+    pub fn waiting(&self) -> usize {
+        self.list.waiting()
+    }
+
+    /// A place at the end of the line, for the current task or thread, which made the waiter.
+    ///
+    /// Look at the condition again after this, and before [`Place::wait`]; it has the fence that the look
+    /// needs. One waiter may stand in several lists at once. May change `errno`.
+    pub fn enter<'a>(&'a self, waiter: &'a Waiter) -> Place<'a> {
+        let ticket = self.list.enter(Sleeper::new(waiter));
+        Place { list: self, waiter, ticket }
+    }
+
+    /// Notifies the first who waits. False: nobody does.
+    ///
+    /// To be called after the condition has become true. A full fence and one load if nobody waits. Does
+    /// not wait. May change `errno`.
+    #[inline]
+    pub fn notify_one(&self) -> bool {
+        self.list.notify(1) == 1
+    }
+
+    /// Notifies all who wait. How many there were. Else as [`WaitList::notify_one`].
+    #[inline]
+    pub fn notify_all(&self) -> usize {
+        self.list.notify(usize::MAX)
+    }
+
+    /// As [`WaitList::notify_one`], without the fence: for callers that bring the order which
+    /// [`WaitList::is_empty`] asks for.
+    #[inline]
+    pub fn notify_one_ordered(&self) -> bool {
+        self.list.notify_ordered(1) == 1
+    }
+
+    /// As [`WaitList::notify_all`], without the fence.
+    #[inline]
+    pub fn notify_all_ordered(&self) -> usize {
+        self.list.notify_ordered(usize::MAX)
+    }
+}
+
+impl Default for WaitList {
+    fn default() -> WaitList {
+        WaitList::new()
+    }
+}
+
+impl std::fmt::Debug for WaitList {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("WaitList").field("waiting", &self.waiting()).finish_non_exhaustive()
+    }
+}
+
+/// A place in the line of a [`WaitList`]. Dropping it leaves the line; a notification that had come then
+/// goes to the next. Stays on the thread or the fiber that made it.
+#[must_use = "dropping a place leaves the line"]
+pub struct Place<'a> {
+    list: &'a WaitList,
+    waiter: &'a Waiter,
+    ticket: Ticket,
+}
+
+impl Place<'_> {
+    /// Was it notified? The notification stays with the place: a place that is dropped passes it on, one
+    /// that is [waited](Place::wait) for takes it.
+    pub fn is_notified(&self) -> bool {
+        self.list.list.is_notified(self.ticket)
+    }
+
+    /// Takes the notification, if it has come, and leaves the line with it.
+    ///
+    /// # Errors
+    /// The place, if none has come.
+    pub fn try_take(self) -> Result<(), Self> {
+        if !self.list.list.take_up(self.ticket) {
+            return Err(self);
+        }
+        std::mem::forget(self);
+        Ok(())
+    }
+
+    /// Waits for a notification, and takes it.
+    ///
+    /// A suspension point: if the task is aborted, this unwinds, and the place is left. May change `errno`.
+    pub fn wait(mut self) {
+        loop {
+            match self.try_take() {
+                Ok(()) => return,
+                Err(place) => self = place,
+            }
+            self.waiter.pause();
+        }
+    }
+
+    /// As [`Place::wait`], but ends at `until` at the latest: false if no notification has come by then.
+    #[must_use = "false says that the wait was in vain"]
+    pub fn wait_until(mut self, until: Instant) -> bool {
+        let mut in_time = true;
+        loop {
+            match self.try_take() {
+                Ok(()) => return true,
+                Err(_) if !in_time => return false,
+                Err(place) => self = place,
+            }
+            in_time = self.waiter.pause_until(until);
+        }
+    }
+
+    /// As [`Place::wait_until`], for so long from now.
+    #[must_use = "false says that the wait was in vain"]
+    pub fn wait_timeout(self, timeout: Duration) -> bool {
+        self.wait_until(deadline(timeout))
+    }
+}
+
+impl Drop for Place<'_> {
+    fn drop(&mut self) {
+        self.list.list.leave(self.ticket);
+    }
+}
+
+impl std::fmt::Debug for Place<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Place").field("is_notified", &self.is_notified()).finish_non_exhaustive()
+    }
+}
