@@ -312,9 +312,10 @@ impl Carrier {
         self.word.come_back_unasked(left, &self.request) || self.settle()
     }
 
+    /// [`Word::settle`].
     #[cold]
     #[inline(never)]
-    fn settle(&self) -> bool {
+    pub(crate) fn settle(&self) -> bool {
         self.word.settle(&self.request)
     }
 

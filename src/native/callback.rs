@@ -2,6 +2,7 @@
 
 mod fast;
 
+use self::fast::Fast;
 use crate::target::Profile;
 use crate::target::{fp_env, ledger};
 use crate::task::local::{self, Local};
@@ -48,15 +49,22 @@ use std::time::Instant;
 /// assert_eq!(sorted, [1, 2, 3]);
 /// # Ok::<(), sortie::BuildError>(())
 /// ```
+#[inline]
 pub fn callback<R>(fallback: R, f: impl FnOnce() -> R) -> R {
-    match attempt(f) {
+    match try_callback(f) {
         Ok(Some(value)) => value,
         Ok(None) => fallback,
         Err(error) => {
-            tracing::error!(target: "sortie::crossing", %error, "a callback did not run");
+            not_run(error);
             fallback
         }
     }
+}
+
+#[cold]
+#[inline(never)]
+fn not_run(error: TransitionError) {
+    tracing::error!(target: "sortie::crossing", %error, "a callback did not run");
 }
 
 /// As [`callback`], and says why it did not run.
@@ -72,29 +80,26 @@ pub fn callback<R>(fallback: R, f: impl FnOnce() -> R) -> R {
 /// let error = sortie::native::try_callback(|| 1).unwrap_err();
 /// println!("{error}");
 /// ```
+#[inline]
 pub fn try_callback<R>(f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
-    attempt(f)
+    match Fast::begin() {
+        Some(fast) => fast?.run(f),
+        None => enter_generally(f),
+    }
 }
 
-fn attempt<R>(f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
+#[cold]
+#[inline(never)]
+fn enter_generally<R>(f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
     // The automaton's answer for a thread without a task is that of the raw call.
     local::with(|local| enter(local, f))
         .unwrap_or_else(|| transition::reverse_enter().map(|()| None))
 }
 
-#[inline]
 fn enter<R>(local: &Local, f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
     if local.keeps_panic() {
         return Ok(None);
     }
-    match fast::enter(local, f) {
-        Ok(outcome) => outcome,
-        Err(f) => enter_generally(local, f),
-    }
-}
-
-#[inline(never)]
-fn enter_generally<R>(local: &Local, f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
     // SAFETY: the target words of a runtime of this crate are its profiles'.
     let profile = unsafe { Profile::of_word(crossing::target()) };
     let page = ledger::page();

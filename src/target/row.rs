@@ -333,11 +333,15 @@ impl Row {
     }
 
     /// Writes a callback down, and what became of the worker on the way to it.
+    #[inline(always)]
     pub(crate) fn record_callback(&self, back: Back) {
         add(&self.callbacks, 1);
-        self.count_back(back);
+        if back != Back::Kept {
+            self.count_back(back);
+        }
     }
 
+    #[cold]
     fn count_back(&self, back: Back) {
         match back {
             Back::Kept => {}

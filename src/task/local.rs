@@ -18,6 +18,11 @@ pub(crate) struct Local {
     layers: UnsafeCell<Layers>,
     /// The native call on top whose layer is not pushed yet: see [`Local::begin_direct`].
     direct: Cell<Option<&'static Profile>>,
+    /// Below that, such a call that has called back; the callback's layer is not pushed yet either. See
+    /// [`Local::begin_callback`].
+    ///
+    /// INVARIANT(local.room): beside it there is room for three layers, its two and that of `direct`.
+    called: Cell<Option<&'static Profile>>,
     /// The call that a raw `leave` began and the matching `enter` is to write down.
     raw: Cell<Option<Timing>>,
     /// The task's floating-point environment, while it is in native code that may change it.
@@ -35,6 +40,7 @@ impl Local {
         Local {
             layers: UnsafeCell::new(layers),
             direct: Cell::new(None),
+            called: Cell::new(None),
             raw: Cell::new(None),
             fp_env: Cell::new(None),
             below: Cell::new(Below::Thread),
@@ -50,15 +56,25 @@ impl Local {
         // SAFETY: `Local` is not `Sync`, only code of the task is here, and `f` does not come back, so
         // this reference is the only one.
         let layers = unsafe { &mut *self.layers.get() };
+        self.push_noted(layers);
+        f(layers)
+    }
+
+    /// Pushes the layers that are only noted.
+    #[inline]
+    fn push_noted(&self, layers: &mut Layers) {
+        if let Some(profile) = self.called.take() {
+            let pushed = layers.leave(profile.address()).and_then(|()| layers.reverse_enter());
+            debug_assert!(pushed.is_ok(), "see INVARIANT(local.room)");
+        }
         if let Some(profile) = self.direct.take() {
             let pushed = layers.leave(profile.address());
             debug_assert!(pushed.is_ok(), "`has_room` was asked");
         }
-        f(layers)
     }
 
-    /// Is there room for so many more layers without memory of their own, that of a direct call not yet among
-    /// them?
+    /// Is there room for so many more layers without memory of their own, those that are only noted not yet
+    /// among them?
     #[inline(always)]
     pub(crate) fn has_room(&self, layers: usize) -> bool {
         // SAFETY: as in `layers`.
@@ -82,6 +98,35 @@ impl Local {
     #[inline(always)]
     pub(crate) fn end_direct(&self) -> bool {
         self.direct.take().is_some()
+    }
+
+    /// May the direct call on top call back without memory for layers?
+    #[inline(always)]
+    pub(crate) fn has_room_to_call_back(&self) -> bool {
+        // An outer callback's two layers are pushed first.
+        self.has_room(if self.called.get().is_some() { 5 } else { 3 })
+    }
+
+    /// The direct call on top calls back, and has room for that. Its layer and the callback's are pushed when
+    /// somebody looks at the layers.
+    #[inline(always)]
+    pub(crate) fn begin_callback(&self, profile: &'static Profile) {
+        self.direct.set(None);
+        if self.called.get().is_some() {
+            self.layers(|_| ());
+        }
+        self.called.set(Some(profile));
+    }
+
+    /// The callback ends, and its call is direct again. False, and nothing was done: its layers have been
+    /// pushed, and are to be popped.
+    #[inline(always)]
+    pub(crate) fn end_callback(&self, profile: &'static Profile) -> bool {
+        let is_noted = self.called.take().is_some();
+        if is_noted {
+            self.direct.set(Some(profile));
+        }
+        is_noted
     }
 
     /// The call that a raw `leave` has begun; returns the one before.

@@ -13,7 +13,19 @@ use crate::task::Header;
 use crate::worker::current;
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
 use std::thread;
+
+/// Native code of the current task that calls back: what its callback must know, read once.
+///
+/// A copy of pointers. It is not to be kept across anything that may switch the task.
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "it is gone before anybody could print it")]
+pub struct Caller {
+    carrier: &'static Carrier,
+    task_word: NonNull<()>,
+    thread: PhantomData<*mut ()>,
+}
 
 /// A callback that has begun. See the module.
 ///
@@ -26,10 +38,32 @@ pub struct Called {
     task: &'static Header,
     compare: bool,
     back: Back,
+    /// What the task has counted before.
+    callbacks: u32,
+    blocking: u32,
     thread: PhantomData<*mut ()>,
 }
 
-impl Called {
+impl Caller {
+    /// The task on this thread, if there is one with a word of the embedder's; whether it is in native code
+    /// is for the embedder to know.
+    ///
+    /// # Safety
+    /// The value is dropped before the task can be switched.
+    #[inline(always)]
+    pub unsafe fn get() -> Option<Caller> {
+        // SAFETY: the arena outlives this thread's stay in the runtime.
+        let carrier = unsafe { current::carrier().as_ref() }?;
+        let task_word = NonNull::new(carrier.task_word().cast_mut())?;
+        Some(Caller { carrier, task_word, thread: PhantomData })
+    }
+
+    /// The word that the embedder keeps with the task.
+    #[inline(always)]
+    pub fn task_word(self) -> NonNull<()> {
+        self.task_word
+    }
+
     /// Native code calls back into managed code. `None`: nothing has happened, and
     /// [`call_back`](super::call_back) does it, or says that it cannot.
     ///
@@ -42,28 +76,37 @@ impl Called {
     /// The native code on top was called by [`Here::leave`](super::Here::leave), and its callbacks wait in
     /// place.
     #[inline(always)]
-    pub unsafe fn begin() -> Option<Result<Called, Terminated>> {
-        // SAFETY: the arena outlives this thread's stay in the runtime.
-        let carrier = unsafe { current::carrier().as_ref() }?;
+    pub unsafe fn begin(self) -> Option<Result<Called, Terminated>> {
+        let carrier = self.carrier;
         let word = carrier.word.own();
-        let compare = match word.takeable()? {
-            Native::Asymmetric => false,
-            Native::Compare => true,
-            Native::Kept => return None,
-        };
-        // SAFETY: the task on a carrier is kept by the loop until it is switched away.
-        let task = unsafe { carrier.current().as_ref() }?;
+        // SAFETY: a carrier with a task's word has the task, and keeps it until it is switched away.
+        let task = unsafe { &*carrier.current() };
+        let compare = !word.is_asymmetric();
         let kept = if compare {
+            if word.takeable() != Some(Native::Compare) {
+                return None;
+            }
             carrier.word.exchange_back(word) || carrier.come_back()
         } else {
-            carrier.come_back_from(word)
+            carrier.word.come_back_unasked(word, &carrier.request) || carrier.settle()
         };
-        task.callbacks.set(task.callbacks.get() + 1);
-        task.blocking.set(task.blocking.get() + 1);
+        let (callbacks, blocking) = (task.callbacks.get(), task.blocking.get());
+        task.callbacks.set(callbacks + 1);
+        task.blocking.set(blocking + 1);
         let back = if kept { Ok(Back::Kept) } else { late(carrier, task) };
-        Some(back.map(|back| Called { carrier, task, compare, back, thread: PhantomData }))
+        Some(back.map(|back| Called {
+            carrier,
+            task,
+            compare,
+            back,
+            callbacks,
+            blocking,
+            thread: PhantomData,
+        }))
     }
+}
 
+impl Called {
     /// What had become of the worker.
     #[inline(always)]
     pub fn back(&self) -> Back {
@@ -83,23 +126,23 @@ impl Called {
     /// As [`guard`](crate::guard).
     #[inline(always)]
     pub fn guard<R>(&self, f: impl FnOnce() -> R) -> thread::Result<R> {
-        let before = self.task.guarded_layers.replace(self.task.callbacks.get());
+        let before = self.task.guarded_layers.replace(self.callbacks + 1);
         let result = catch_unwind(AssertUnwindSafe(f));
         self.task.guarded_layers.set(before);
         result
     }
 
     /// The callback ends, and the native code of `target` goes on. False: managed code is not on top, since
-    /// raw transitions crossed the callback; nothing was done.
+    /// raw transitions crossed the callback, or the runtime has ended in it; nothing was done.
     #[inline(always)]
     pub fn leave_again(self, target: usize) -> bool {
-        let Called { carrier, task, compare, .. } = self;
+        let Called { carrier, task, compare, callbacks, blocking, .. } = self;
         let word = carrier.word.own();
         if !word.is_run() {
             return false;
         }
-        task.callbacks.set(task.callbacks.get().saturating_sub(1));
-        task.blocking.set(task.blocking.get().saturating_sub(1));
+        task.callbacks.set(callbacks);
+        task.blocking.set(blocking);
         // ORDERING(crossing.word): Relaxed, as in `publish`.
         carrier.target.store(target, Ordering::Relaxed);
         // Membarrier may have been lost since the call left.

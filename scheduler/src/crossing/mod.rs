@@ -10,7 +10,7 @@ mod soak;
 pub(crate) mod word;
 
 pub use self::below::Below;
-pub use self::called::Called;
+pub use self::called::{Called, Caller};
 pub(crate) use self::proof::{Burning, Unproven};
 
 use self::fence::{light, light_half};

@@ -108,6 +108,12 @@ impl Snapshot {
         self.0 & PHASE == KEPT
     }
 
+    /// For the carrier itself: has it left in mode A, in which only the owner changes the word?
+    #[inline(always)]
+    pub(crate) fn is_asymmetric(self) -> bool {
+        self.0 & PHASE == NATIVE_A
+    }
+
     #[inline(always)]
     pub(crate) fn is_run(self) -> bool {
         self.0 & PHASE == RUN

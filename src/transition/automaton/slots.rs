@@ -5,9 +5,9 @@
 //!
 //! **INVARIANT(slots.spill)**: slots from [`INLINE`] on are in `spill`, which holds no others.
 
-/// How many slots need no memory of their own: two native calls, each with a callback. Nearly all
+/// How many slots need no memory of their own: three native calls, each with a callback. Nearly all
 /// tasks stay below, and a vector alone would cost an allocation in every task that makes a call.
-pub(super) const INLINE: usize = 4;
+pub(super) const INLINE: usize = 6;
 
 /// One layer above the base. Its height tells whether it is native or managed.
 #[derive(Clone, Copy)]

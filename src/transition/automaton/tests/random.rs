@@ -121,7 +121,7 @@ impl Model {
 
 fn walk(seed: u64, base: Layer, steps: usize) -> usize {
     let mut dice = Dice(seed);
-    let limit = 5 + dice.below(40) as usize;
+    let limit = Layers::MIN_DEPTH_LIMIT + dice.below(40) as usize;
     let mut layers = match base {
         Layer::ManagedBase => Layers::managed(),
         _ => Layers::native(),
