@@ -29,6 +29,7 @@ mod carrier;
 mod census;
 mod config;
 pub mod crossing;
+mod fetch;
 mod fiber;
 mod foreign;
 mod gate;

@@ -148,7 +148,7 @@ fn make_call(carrier: &Carrier, task: TaskRef) {
     carrier.target.store(job.target, Ordering::Relaxed);
     carrier.handed_over.set(true);
     carrier.word.away();
-    let span = (!task.span.is_none()).then(|| task.span.enter());
+    let span = task.has_span.then(|| task.span.enter());
     carrier.begin(&task, 0);
     // SAFETY: the task is suspended on its own stack, where the argument lies, until `back` below; and
     // it owes one run.

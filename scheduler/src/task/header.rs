@@ -31,32 +31,42 @@ pub(super) struct VTable {
 }
 
 /// See the module, and the field rules in [`super`].
+///
+/// The first cache line holds all that a switch from task to task looks at.
 #[repr(C, align(64))]
 pub(crate) struct Header {
     pub(crate) state: State,
-    refs: AtomicU32,
-    pub(super) vtable: &'static VTable,
+    /// What keeps the task on its carrier, counted. See `crate::affinity`.
+    pub(crate) ties: AtomicU32,
     pub(crate) shared: Arc<Shared>,
     /// The task's fiber from its first run to its end.
     pub(crate) fiber: Cell<Option<NonNull<Fiber>>>,
     /// The fiber's inner side, by which the task's own code leaves it.
     pub(crate) inside: Cell<Option<Inside>>,
-    /// The carrier that the task must resume on: set at its first run if it is pinned, and while
-    /// it waits in place. Null: any.
-    pub(crate) home: AtomicPtr<Carrier>,
     /// A word of the embedder's, valid while the task runs. The scheduler only keeps it.
     pub(crate) embedder: Cell<*const ()>,
     /// The lowest address of the fiber's stack; 0 while there is none.
     pub(crate) stack_low: Cell<usize>,
+    /// Where on its stack the task was when it was last switched away: a hint for the cache.
+    pub(crate) resting_place: Cell<usize>,
+    /// How many of the native layers below keep their thread: with one the task cannot be switched away.
+    pub(crate) blocking: Cell<u32>,
+    /// Whether the task is on the living list.
+    pub(crate) linked: Cell<bool>,
+    /// May the task resume elsewhere once it has started? But see [`Header::is_pinned`].
+    pub(crate) migrating: bool,
+    /// Is there a span to enter?
+    pub(crate) has_span: bool,
+    refs: AtomicU32,
     /// How many callbacks are open, so how many native layers lie below managed code.
     pub(crate) callbacks: Cell<u32>,
-    /// How many of these layers keep their thread: with one the task cannot be switched away.
-    pub(crate) blocking: Cell<u32>,
-    /// What keeps the task on its carrier, counted. See `crate::affinity`.
-    pub(crate) ties: AtomicU32,
+    pub(super) vtable: &'static VTable,
+    /// The carrier that the task must resume on: set at its first run if it is pinned, and while
+    /// it waits in place. Null: any.
+    pub(crate) home: AtomicPtr<Carrier>,
     /// Brackets of thread affinity that are open.
     pub(crate) brackets: Cell<u32>,
-    /// How many of these layers lie under a callback that catches what unwinds towards them.
+    /// How many of the native layers lie under a callback that catches what unwinds towards them.
     pub(crate) guarded_layers: Cell<u32>,
     /// The native call that another thread is to make for the task.
     pub(crate) job: Cell<Option<Job>>,
@@ -64,12 +74,8 @@ pub(crate) struct Header {
     pub(crate) hook: HookWord,
     /// The record of the innermost native call that can be cancelled; null: there is none.
     pub(crate) cancellable: Cell<*const ()>,
-    /// Whether the task is on the living list.
-    pub(crate) linked: Cell<bool>,
     /// What forbids that the task is suspended. Nothing in release builds.
     pub(crate) no_suspend: Guards,
-    /// May the task resume elsewhere once it has started? But see [`Header::is_pinned`].
-    pub(crate) migrating: bool,
     pub(crate) id: Id,
     /// The next task in a mailbox.
     pub(crate) next: Cell<*const Header>,
@@ -99,25 +105,27 @@ impl Header {
     pub(super) fn new(birth: Birth, vtable: &'static VTable) -> Header {
         Header {
             state: State::new(),
-            refs: AtomicU32::new(2),
-            vtable,
+            ties: AtomicU32::new(0),
             shared: birth.shared,
             fiber: Cell::new(None),
             inside: Cell::new(None),
-            home: AtomicPtr::new(std::ptr::null_mut()),
             embedder: Cell::new(std::ptr::null()),
             stack_low: Cell::new(0),
-            callbacks: Cell::new(0),
+            resting_place: Cell::new(0),
             blocking: Cell::new(0),
-            ties: AtomicU32::new(0),
+            linked: Cell::new(false),
+            migrating: birth.migrating,
+            has_span: !birth.span.is_none(),
+            refs: AtomicU32::new(2),
+            callbacks: Cell::new(0),
+            vtable,
+            home: AtomicPtr::new(std::ptr::null_mut()),
             brackets: Cell::new(0),
             guarded_layers: Cell::new(0),
             job: Cell::new(None),
             hook: HookWord::new(),
             cancellable: Cell::new(std::ptr::null()),
-            linked: Cell::new(false),
             no_suspend: Guards::default(),
-            migrating: birth.migrating,
             id: birth.id,
             next: Cell::new(std::ptr::null()),
             joiner: UnsafeCell::new(None),
@@ -142,6 +150,25 @@ impl Header {
         let home = NonNull::new(self.home.load(Ordering::Relaxed))?;
         // SAFETY: carriers live in the arena as long as `Shared`, which the header holds.
         Some(unsafe { home.as_ref() })
+    }
+
+    /// Fetches the header's first lines into the cache: the task will run soon.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        let header = std::ptr::from_ref(self);
+        crate::fetch::line(header.cast());
+        crate::fetch::line(header.wrapping_byte_add(64).cast());
+    }
+
+    /// Fetches what a switch to the task touches beside its header, which was fetched before.
+    #[inline]
+    pub(crate) fn prefetch_stack(&self) {
+        let resting_place = std::ptr::without_provenance::<()>(self.resting_place.get());
+        crate::fetch::line(resting_place);
+        crate::fetch::line(resting_place.wrapping_byte_add(64));
+        if let Some(fiber) = self.fiber.get() {
+            crate::fetch::line(fiber.as_ptr().cast());
+        }
     }
 
     /// The name for messages: given, or none.

@@ -275,6 +275,7 @@ fn before_pause() -> Option<&'static Header> {
 /// of four nanoseconds each. Of the thread nothing is kept: the header is the task's own.
 #[inline(always)]
 fn switch_here(task: &Header, reason: Reason) {
+    task.resting_place.set(current::stack_pointer());
     if let Some(inside) = task.inside.get() {
         // SAFETY: as in `switch_away`: who calls this has asked `is_switchable`.
         unsafe { inside.suspend(reason) };

@@ -17,10 +17,14 @@ use crate::carrier::Carrier;
 use crate::metrics::Counter;
 use crate::shared::Shared;
 use crate::task::TaskRef;
+use std::collections::VecDeque;
 
 const FAIR_EVERY: u32 = 61;
 const FAIR_HALF: u32 = 30;
 const REENTRY_EVERY: u32 = 16;
+
+/// How many tasks in turn no longer fit into the first cache.
+const MANY: usize = 32;
 
 /// How often an empty worker looks at the others before it goes idle.
 const SEARCH_ROUNDS: u32 = 4;
@@ -85,7 +89,28 @@ fn oldest(carrier: &Carrier) -> Option<TaskRef> {
 /// The oldest of the pinned tasks.
 fn pinned(carrier: &Carrier) -> Option<TaskRef> {
     // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the ring.
-    unsafe { carrier.with_ring(|ring| ring.pop_front()) }
+    unsafe {
+        carrier.with_ring(|ring| {
+            let task = ring.pop_front();
+            fetch_ahead(ring);
+            task
+        })
+    }
+}
+
+/// Fetches what the next turns will touch: of the task after the next its header, of the next the rest. Not of
+/// a few tasks, which are there yet from their last turn.
+#[inline]
+fn fetch_ahead(ring: &VecDeque<TaskRef>) {
+    if ring.len() < MANY {
+        return;
+    }
+    if let Some(later) = ring.get(2) {
+        later.prefetch();
+    }
+    if let Some(next) = ring.front() {
+        next.prefetch_stack();
+    }
 }
 
 /// The oldest of the tasks that yielded and may move.

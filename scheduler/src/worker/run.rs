@@ -77,7 +77,7 @@ fn run(carrier: &Carrier, task: TaskRef) {
     }
     let Some(mut fiber) = task.fiber.get().or_else(|| start(carrier, &task)) else { return };
     // Around `current`: a subscriber that waits in here stands on the loop's stack, not the task's.
-    let span = (!task.span.is_none()).then(|| task.span.enter());
+    let span = task.has_span.then(|| task.span.enter());
     carrier.begin(&task, task.stack_low.get());
     // SAFETY: the task came from a queue, so its fiber is this loop's alone.
     let fiber = unsafe { fiber.as_mut() };
