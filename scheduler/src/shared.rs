@@ -169,6 +169,7 @@ impl Shared {
         self.stage.fetch_max(stage as usize, Ordering::SeqCst) < stage as usize
     }
 
+    #[inline]
     fn has_reached(&self, stage: Stage) -> bool {
         // ORDERING(shared.stage): Acquire, pairs with `enter_stage`.
         self.stage.load(Ordering::Acquire) >= stage as usize

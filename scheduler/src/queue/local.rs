@@ -75,15 +75,21 @@ impl Local {
                 return Some(task);
             }
             self.slot_streak = 0;
-            return self.deque.pop();
+            return self.pop_deque();
         }
         self.slot_streak = 0;
-        self.deque.pop().or_else(|| self.remote.take_slot())
+        self.pop_deque().or_else(|| self.remote.take_slot())
+    }
+
+    #[inline]
+    fn pop_deque(&self) -> Option<TaskRef> {
+        if self.deque.is_empty() { None } else { self.deque.pop() }
     }
 
     /// The oldest of the tasks that yielded.
+    #[inline]
     pub(crate) fn pop_yielded(&mut self) -> Option<TaskRef> {
-        self.ring.pop()
+        if self.ring.is_empty() { None } else { self.ring.pop() }
     }
 
     /// The oldest task of the deque.

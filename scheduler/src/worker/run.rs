@@ -127,8 +127,13 @@ fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
     if reason != Reason::Done {
         shared.living.add(&task);
     }
+    if reason == Reason::Yielded && task.is_pinned() {
+        // The most usual, and the whole of it.
+        // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the ring.
+        return unsafe { carrier.with_ring(|ring| ring.push_back(task)) };
+    }
     match reason {
-        Reason::Yielded if !task.is_pinned() => {
+        Reason::Yielded => {
             // SAFETY: this is the carrier's thread, in its loop; a task yields with a worker.
             let others = unsafe {
                 carrier.with_worker(|worker| {
@@ -149,7 +154,7 @@ fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
         }
         // A pinned task that re-enters: the carrier goes into line for it and its others.
         // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the ring.
-        Reason::Yielded | Reason::Reentering => unsafe {
+        Reason::Reentering => unsafe {
             carrier.with_ring(|ring| ring.push_back(task));
         },
         Reason::Suspended => {
