@@ -29,6 +29,7 @@ pub(crate) const ALL: &[Workload] = &[
     workloads::callback::PLAIN,
     workloads::callback::SUSPENDING,
     workloads::foreign_attach::WORKLOAD,
+    workloads::stall::WORKLOAD,
     workloads::blk1000::WORKLOAD,
     workloads::blkstress::WORKLOAD,
     workloads::idle1m::WORKLOAD,

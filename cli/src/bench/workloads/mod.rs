@@ -16,6 +16,7 @@ pub(crate) mod offload;
 pub(crate) mod skynet;
 pub(crate) mod spawnbatch;
 pub(crate) mod spawnseq;
+pub(crate) mod stall;
 pub(crate) mod switch;
 pub(crate) mod yield1;
 pub(crate) mod yield1k;
