@@ -68,6 +68,6 @@ pub use semaphore::Semaphore;
 pub use shutdown::{Place, Report, Straggler};
 pub use stack::{GuardKind, StackError, StackStats, probe_guard};
 pub use task::{
-    Cancelled, Hook, Id, JoinError, JoinHandle, NoSuspend, cancellable, check_suspension,
-    raise_postponed,
+    Cancelled, Hook, Id, JoinError, JoinHandle, Next, NoSuspend, TaskSet, cancellable,
+    check_suspension, raise_postponed,
 };

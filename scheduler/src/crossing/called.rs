@@ -6,7 +6,9 @@
 
 use super::fence::{self, light, light_half};
 use super::word::Native;
-use super::{Back, Below, Terminated, below, enter_without_worker, kick_if_work_waits};
+use super::{
+    Back, Below, Terminated, below, enter_without_worker, kick_if_work_waits, leave_after_end,
+};
 use crate::carrier::Carrier;
 use crate::sync::atomic::Ordering;
 use crate::task::Header;
@@ -133,13 +135,13 @@ impl Called {
     }
 
     /// The callback ends, and the native code of `target` goes on. False: managed code is not on top, since
-    /// raw transitions crossed the callback, or the runtime has ended in it; nothing was done.
+    /// raw transitions crossed the callback; nothing was done.
     #[inline(always)]
     pub fn leave_again(self, target: usize) -> bool {
         let Called { carrier, task, compare, callbacks, blocking, .. } = self;
         let word = carrier.word.own();
         if !word.is_run() {
-            return false;
+            return leave_after_end(carrier, task, target, Below::Thread);
         }
         task.callbacks.set(callbacks);
         task.blocking.set(blocking);

@@ -212,7 +212,7 @@ pub fn deadline(duration: Duration) -> Instant {
 /// would take the wake. Never inlined, so that no thread-local of a subscriber's is kept by a caller
 /// that is switched.
 #[inline(never)]
-fn announce(task: &Header) {
+pub(crate) fn announce(task: &Header) {
     let in_place = !is_switchable(task);
     tracing::trace!(target: "sortie::task", task = task.id.get(), in_place, "suspend");
 }
