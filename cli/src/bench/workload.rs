@@ -20,6 +20,7 @@ pub(crate) const ALL: &[Workload] = &[
     workloads::spawnbatch::WORKLOAD,
     workloads::skynet::WORKLOAD,
     workloads::fib::WORKLOAD,
+    workloads::mutex::WORKLOAD,
     workloads::native_plain::WORKLOAD,
     workloads::native_nop::ON_TASK_STACK,
     workloads::native_nop::COMPARING,

@@ -9,6 +9,7 @@ pub(crate) mod callback;
 pub(crate) mod fib;
 pub(crate) mod foreign_attach;
 pub(crate) mod idle1m;
+pub(crate) mod mutex;
 pub(crate) mod native_nop;
 pub(crate) mod native_plain;
 pub(crate) mod native_yield;
