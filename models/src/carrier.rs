@@ -79,10 +79,14 @@ impl Carrier {
     }
 
     pub(crate) fn come_back_from(&self, left: Snapshot) -> bool {
+        let mut now = left;
         if !self.word.is(left) {
-            return self.come_back();
+            now = self.word.own();
+            if !now.is_asymmetric() {
+                return self.come_back();
+            }
         }
-        self.word.come_back_unasked(left, &self.request) || self.word.settle(&self.request)
+        self.word.come_back_unasked(now, &self.request) || self.word.settle(&self.request)
     }
 
     pub(crate) fn takeable(&self, seen: Snapshot) -> Option<Native> {

@@ -306,10 +306,15 @@ impl Carrier {
     /// happens.
     #[inline(always)]
     pub(crate) fn come_back_from(&self, left: Snapshot) -> bool {
+        let mut now = left;
         if !self.word.is(left) {
-            return self.come_back();
+            // A callback has left anew.
+            now = self.word.own();
+            if !now.is_asymmetric() {
+                return self.come_back();
+            }
         }
-        self.word.come_back_unasked(left, &self.request) || self.settle()
+        self.word.come_back_unasked(now, &self.request) || self.settle()
     }
 
     /// [`Word::settle`].

@@ -17,7 +17,6 @@ use crate::task::TaskRef;
 use crate::task::cell::new_task;
 use crate::task::header::Birth;
 use crate::task::join::{Refusal, refuse};
-use crate::task::set::Sets;
 use crate::worker::current;
 use std::any::Any;
 use std::cell::RefCell;
@@ -73,10 +72,8 @@ pub(crate) fn attach(
         name: std::thread::current().name().map(Arc::from),
         span: tracing::Span::none(),
         migrating: false,
-        sets: Sets::default(),
     };
-    // SAFETY: nothing is borrowed.
-    let (task, handle) = unsafe { new_task(birth, || ()) };
+    let (task, handle) = new_task(birth, || ());
     drop(handle);
     let (kept, word) = embedder();
     task.embedder.set(word);

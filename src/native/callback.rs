@@ -82,20 +82,24 @@ fn not_run(error: TransitionError) {
 /// ```
 #[inline]
 pub fn try_callback<R>(f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
-    match Fast::begin() {
+    match Fast::<false>::begin() {
         Some(fast) => fast?.run(f),
-        None => enter_generally(f),
+        None => enter_otherwise(f),
     }
 }
 
-#[cold]
+/// Not out of a short call.
 #[inline(never)]
-fn enter_generally<R>(f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
+fn enter_otherwise<R>(f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
+    if let Some(fast) = Fast::<true>::begin() {
+        return fast?.run(f);
+    }
     // The automaton's answer for a thread without a task is that of the raw call.
     local::with(|local| enter(local, f))
         .unwrap_or_else(|| transition::reverse_enter().map(|()| None))
 }
 
+/// The general way.
 fn enter<R>(local: &Local, f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
     if local.keeps_panic() {
         return Ok(None);

@@ -287,6 +287,7 @@ impl Row {
         true
     }
 
+    #[inline(always)]
     pub(crate) fn profile(&self) -> &'static Profile {
         self.profile
     }
@@ -333,16 +334,19 @@ impl Row {
     }
 
     /// Writes a callback down, and what became of the worker on the way to it.
-    #[inline(always)]
     pub(crate) fn record_callback(&self, back: Back) {
-        add(&self.callbacks, 1);
-        if back != Back::Kept {
-            self.count_back(back);
-        }
+        self.count_callback();
+        self.count_back(back);
     }
 
-    #[cold]
-    fn count_back(&self, back: Back) {
+    /// Writes a callback down that found its worker.
+    #[inline(always)]
+    pub(crate) fn count_callback(&self) {
+        // ORDERING: Relaxed, as in `add`.
+        self.callbacks.store(get(&self.callbacks).wrapping_add(1), Ordering::Relaxed);
+    }
+
+    pub(crate) fn count_back(&self, back: Back) {
         match back {
             Back::Kept => {}
             Back::HandedOver => add(&self.hand_offs, 1),

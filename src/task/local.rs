@@ -4,9 +4,8 @@
 //! runs; that of an adopted foreign thread lies in a box that the attachment keeps. Only code of
 //! the task touches it, on whatever thread that is.
 
-use crate::target::Profile;
 use crate::target::fp_env::Environment;
-use crate::target::row::Timing;
+use crate::target::row::{Row, Timing};
 use crate::transition::Layers;
 use sortie_scheduler::crossing::Below;
 use std::any::Any;
@@ -16,13 +15,13 @@ use std::time::Duration;
 /// See the module.
 pub(crate) struct Local {
     layers: UnsafeCell<Layers>,
-    /// The native call on top whose layer is not pushed yet: see [`Local::begin_direct`].
-    direct: Cell<Option<&'static Profile>>,
+    /// The row of the native call on top whose layer is not pushed yet: see [`Local::begin_direct`].
+    direct: Cell<Option<&'static Row>>,
     /// Below that, such a call that has called back; the callback's layer is not pushed yet either. See
     /// [`Local::begin_callback`].
     ///
     /// INVARIANT(local.room): beside it there is room for three layers, its two and that of `direct`.
-    called: Cell<Option<&'static Profile>>,
+    called: Cell<Option<&'static Row>>,
     /// The call that a raw `leave` began and the matching `enter` is to write down.
     raw: Cell<Option<Timing>>,
     /// The task's floating-point environment, while it is in native code that may change it.
@@ -32,6 +31,8 @@ pub(crate) struct Local {
     /// How long callbacks of the native call on top took so far, if it is timed.
     called_back: Cell<Duration>,
     /// What a callback caught and the matching `enter` raises again.
+    ///
+    /// INVARIANT(local.kept): the layers of its native call are pushed, so that call is not direct.
     pending: Cell<Option<Box<dyn Any + Send>>>,
 }
 
@@ -63,12 +64,13 @@ impl Local {
     /// Pushes the layers that are only noted.
     #[inline]
     fn push_noted(&self, layers: &mut Layers) {
-        if let Some(profile) = self.called.take() {
-            let pushed = layers.leave(profile.address()).and_then(|()| layers.reverse_enter());
+        if let Some(row) = self.called.take() {
+            let called = layers.leave(row.profile().address());
+            let pushed = called.and_then(|()| layers.reverse_enter());
             debug_assert!(pushed.is_ok(), "see INVARIANT(local.room)");
         }
-        if let Some(profile) = self.direct.take() {
-            let pushed = layers.leave(profile.address());
+        if let Some(row) = self.direct.take() {
+            let pushed = layers.leave(row.profile().address());
             debug_assert!(pushed.is_ok(), "`has_room` was asked");
         }
     }
@@ -81,17 +83,19 @@ impl Local {
         unsafe { &*self.layers.get() }.has_room(layers)
     }
 
-    /// The function of the direct call on top, if its layer is not pushed yet.
+    /// The row of the direct call on top, if its layer is not pushed yet.
     #[inline(always)]
-    pub(crate) fn direct(&self) -> Option<&'static Profile> {
+    pub(crate) fn direct(&self) -> Option<&'static Row> {
         self.direct.get()
     }
 
     /// The task leaves for a call whose layer has room. It is pushed when somebody looks at the layers,
     /// which is seldom: most calls come back before.
+    ///
+    /// The row is of the carrier that the task is on, and of the runtime's ledger, which outlives the task.
     #[inline(always)]
-    pub(crate) fn begin_direct(&self, profile: &'static Profile) {
-        self.direct.set(Some(profile));
+    pub(crate) fn begin_direct(&self, row: &'static Row) {
+        self.direct.set(Some(row));
     }
 
     /// The task is back from that call. False: its layer has been pushed, and is to be popped.
@@ -102,29 +106,34 @@ impl Local {
 
     /// May the direct call on top call back without memory for layers?
     #[inline(always)]
-    pub(crate) fn has_room_to_call_back(&self) -> bool {
-        // An outer callback's two layers are pushed first.
-        self.has_room(if self.called.get().is_some() { 5 } else { 3 })
+    pub(crate) fn can_call_back(&self) -> bool {
+        self.called.get().is_none() && self.has_room(3) || self.make_room()
     }
 
-    /// The direct call on top calls back, and has room for that. Its layer and the callback's are pushed when
-    /// somebody looks at the layers.
+    /// The layers of an outer callback are pushed, so that an inner one can be noted.
+    #[inline(never)]
+    fn make_room(&self) -> bool {
+        let direct = self.direct.take();
+        self.layers(|_| ());
+        self.direct.set(direct);
+        self.has_room(3)
+    }
+
+    /// The direct call on top calls back, as it [can](Local::can_call_back). Its layer and the callback's are
+    /// pushed when somebody looks at the layers.
     #[inline(always)]
-    pub(crate) fn begin_callback(&self, profile: &'static Profile) {
+    pub(crate) fn begin_callback(&self, row: &'static Row) {
         self.direct.set(None);
-        if self.called.get().is_some() {
-            self.layers(|_| ());
-        }
-        self.called.set(Some(profile));
+        self.called.set(Some(row));
     }
 
     /// The callback ends, and its call is direct again. False, and nothing was done: its layers have been
     /// pushed, and are to be popped.
     #[inline(always)]
-    pub(crate) fn end_callback(&self, profile: &'static Profile) -> bool {
+    pub(crate) fn end_callback(&self, row: &'static Row) -> bool {
         let is_noted = self.called.take().is_some();
         if is_noted {
-            self.direct.set(Some(profile));
+            self.direct.set(Some(row));
         }
         is_noted
     }
@@ -155,7 +164,10 @@ impl Local {
     }
 
     /// Keeps a panic for the matching `enter`.
+    #[cold]
     pub(crate) fn keep(&self, payload: Box<dyn Any + Send>) {
+        // See INVARIANT(local.kept).
+        self.layers(|_| ());
         self.pending.set(Some(payload));
     }
 
@@ -184,10 +196,10 @@ pub(crate) fn with<R>(f: impl FnOnce(&Local) -> R) -> Option<R> {
 }
 
 /// Gives a task's closure its `Local`.
-pub(crate) fn with_local<F, T>(f: F) -> impl FnOnce() -> T + Send
+pub(crate) fn with_local<F, T>(f: F) -> impl FnOnce() -> T + Send + 'static
 where
-    F: FnOnce() -> T + Send,
-    T: Send,
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
 {
     move || run(f)
 }

@@ -138,7 +138,7 @@ impl Layers {
     /// Is there room for so many more layers without memory of their own?
     #[inline(always)]
     pub(crate) const fn has_room(&self, layers: usize) -> bool {
-        self.slots.len() + layers <= INLINE
+        self.slots.len() <= INLINE - layers
     }
 
     /// The native call has returned: pops its `U(t)`, and returns it.

@@ -6,7 +6,6 @@
 
 mod callback;
 mod crossing;
-mod exclusive;
 mod hook;
 mod idle;
 mod list;

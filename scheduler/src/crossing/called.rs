@@ -5,10 +5,8 @@
 //! [`call_back`](super::call_back) and [`leave_again`](super::leave_again) with [`Below::Thread`], inline.
 
 use super::fence::{self, light, light_half};
-use super::word::Native;
-use super::{
-    Back, Below, Terminated, below, enter_without_worker, kick_if_work_waits, leave_after_end,
-};
+use super::word::{Native, Snapshot};
+use super::{Back, Below, Terminated, below, enter_without_worker, kick_if_work_waits};
 use crate::carrier::Carrier;
 use crate::sync::atomic::Ordering;
 use crate::task::Header;
@@ -29,17 +27,17 @@ pub struct Caller {
     thread: PhantomData<*mut ()>,
 }
 
-/// A callback that has begun. See the module.
+/// A callback that has begun, out of native code in mode C if `COMPARE`, else in mode A. See the module.
 ///
 /// A copy of pointers: the task stays on its thread until the callback has ended, for the native frames
 /// below are the thread's.
 #[expect(missing_debug_implementations, reason = "it is gone before anybody could print it")]
 #[must_use = "a callback that has begun must leave again"]
-pub struct Called {
+pub struct Called<const COMPARE: bool> {
     carrier: &'static Carrier,
     task: &'static Header,
-    compare: bool,
-    back: Back,
+    /// The carrier's word, unless managed code has changed it.
+    run: Snapshot,
     /// What the task has counted before.
     callbacks: u32,
     blocking: u32,
@@ -67,7 +65,8 @@ impl Caller {
     }
 
     /// Native code calls back into managed code. `None`: nothing has happened, and
-    /// [`call_back`](super::call_back) does it, or says that it cannot.
+    /// [`call_back`](super::call_back) does it, or says that it cannot. `late` is told how the task has come
+    /// back if its worker was gone.
     ///
     /// Keeps `errno`.
     ///
@@ -78,16 +77,18 @@ impl Caller {
     /// The native code on top was called by [`Here::leave`](super::Here::leave), and its callbacks wait in
     /// place.
     #[inline(always)]
-    pub unsafe fn begin(self) -> Option<Result<Called, Terminated>> {
+    pub unsafe fn begin<const COMPARE: bool>(
+        self,
+        late: impl FnOnce(Back),
+    ) -> Option<Result<Called<COMPARE>, Terminated>> {
         let carrier = self.carrier;
         let word = carrier.word.own();
         // SAFETY: a carrier with a task's word has the task, and keeps it until it is switched away.
         let task = unsafe { &*carrier.current() };
-        let compare = !word.is_asymmetric();
-        let kept = if compare {
-            if word.takeable() != Some(Native::Compare) {
-                return None;
-            }
+        if word.takeable() != Some(if COMPARE { Native::Compare } else { Native::Asymmetric }) {
+            return None;
+        }
+        let kept = if COMPARE {
             carrier.word.exchange_back(word) || carrier.come_back()
         } else {
             carrier.word.come_back_unasked(word, &carrier.request) || carrier.settle()
@@ -95,12 +96,16 @@ impl Caller {
         let (callbacks, blocking) = (task.callbacks.get(), task.blocking.get());
         task.callbacks.set(callbacks + 1);
         task.blocking.set(blocking + 1);
-        let back = if kept { Ok(Back::Kept) } else { late(carrier, task) };
-        Some(back.map(|back| Called {
+        if !kept {
+            match wait_for_worker(carrier, task) {
+                Ok(back) => late(back),
+                Err(terminated) => return Some(Err(terminated)),
+            }
+        }
+        Some(Ok(Called {
             carrier,
             task,
-            compare,
-            back,
+            run: word.run(),
             callbacks,
             blocking,
             thread: PhantomData,
@@ -108,20 +113,7 @@ impl Caller {
     }
 }
 
-impl Called {
-    /// What had become of the worker.
-    #[inline(always)]
-    pub fn back(&self) -> Back {
-        self.back
-    }
-
-    /// The word that the embedder keeps with the carrier.
-    #[inline(always)]
-    pub fn carrier_word(&self) -> *mut () {
-        // ORDERING: Relaxed, the carrier's thread reads what it wrote.
-        self.carrier.embedder.load(Ordering::Relaxed)
-    }
-
+impl<const COMPARE: bool> Called<COMPARE> {
     /// [`guard`](crate::guard).
     ///
     /// # Errors
@@ -135,20 +127,24 @@ impl Called {
     }
 
     /// The callback ends, and the native code of `target` goes on. False: managed code is not on top, since
-    /// raw transitions crossed the callback; nothing was done.
+    /// raw transitions crossed the callback, or the runtime has ended in it; nothing was done.
     #[inline(always)]
     pub fn leave_again(self, target: usize) -> bool {
-        let Called { carrier, task, compare, callbacks, blocking, .. } = self;
-        let word = carrier.word.own();
-        if !word.is_run() {
-            return leave_after_end(carrier, task, target, Below::Thread);
+        let Called { carrier, task, run, callbacks, blocking, .. } = self;
+        let mut word = run;
+        if !carrier.word.is(run) {
+            // Native calls in between have counted.
+            word = carrier.word.own();
+            if !word.is_run() {
+                return false;
+            }
         }
         task.callbacks.set(callbacks);
         task.blocking.set(blocking);
         // ORDERING(crossing.word): Relaxed, as in `publish`.
         carrier.target.store(target, Ordering::Relaxed);
         // Membarrier may have been lost since the call left.
-        if compare || !fence::is_asymmetric() {
+        if COMPARE || !fence::is_asymmetric() {
             carrier.word.leave_from(word, Native::Compare);
             light();
         } else {
@@ -165,6 +161,6 @@ impl Called {
 /// The worker is gone.
 #[cold]
 #[inline(never)]
-fn late(carrier: &Carrier, task: &Header) -> Result<Back, Terminated> {
+fn wait_for_worker(carrier: &Carrier, task: &Header) -> Result<Back, Terminated> {
     enter_without_worker(carrier, task).inspect_err(|_| below::leave(carrier, task, Below::Thread))
 }

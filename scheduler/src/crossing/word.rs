@@ -114,6 +114,12 @@ impl Snapshot {
         self.0 & PHASE == NATIVE_A
     }
 
+    /// The state after a return from the call, with the worker.
+    #[inline(always)]
+    pub(crate) fn run(self) -> Snapshot {
+        Snapshot(self.0 & !PHASE | RUN)
+    }
+
     #[inline(always)]
     pub(crate) fn is_run(self) -> bool {
         self.0 & PHASE == RUN
@@ -232,11 +238,11 @@ impl Word {
         }
     }
 
-    /// Is the carrier still in the call that it `left` for in mode A? A callback may have left anew.
+    /// For the carrier itself: is the word as it was? Who goes on with what it was then waits for no load.
     #[inline(always)]
-    pub(crate) fn is(&self, left: Snapshot) -> bool {
-        // ORDERING: Relaxed, in mode A only the owner changes the word.
-        self.0.load(Ordering::Relaxed) == left.0
+    pub(crate) fn is(&self, before: Snapshot) -> bool {
+        // ORDERING: Relaxed, in `RUN` and `NATIVE_A` only the owner changes the word.
+        self.0.load(Ordering::Relaxed) == before.0
     }
 
     /// [`Word::come_back`] for a task that `left` in mode A, up to the point where somebody asks: then

@@ -6,7 +6,7 @@
 //! fence, and no call but that of the function; `tests/assembly.rs` looks.
 
 use crate::target::Profile;
-use crate::target::row::{Ended, Page};
+use crate::target::row::{Ended, Page, Row};
 use crate::task::local::Local;
 use crate::transition::{self, Layers};
 use sortie_scheduler::crossing::{self, Here, Left};
@@ -18,6 +18,7 @@ pub(super) struct Fast<const COMPARE: bool> {
     here: Here,
     local: &'static Local,
     profile: &'static Profile,
+    row: &'static Row,
     /// On the stack that the task is on: its own, or the carrier's already.
     stays: bool,
 }
@@ -41,14 +42,14 @@ impl<const COMPARE: bool> Fast<COMPARE> {
         if !local.has_room(1) || !row.count_untimed() {
             return None;
         }
-        Some(Fast { here, local, profile, stays })
+        Some(Fast { here, local, profile, row, stays })
     }
 
     /// Makes the call.
     #[inline(always)]
     pub(super) fn run<R>(self, f: impl FnOnce() -> R) -> R {
-        let Fast { here, local, profile, stays } = self;
-        local.begin_direct(profile);
+        let Fast { here, local, profile, row, stays } = self;
+        local.begin_direct(row);
         // Each branch leaves for itself: what must live over the call then stays in registers.
         if stays {
             let left = here.leave::<COMPARE>(profile.word());
@@ -76,10 +77,8 @@ fn come_back<const COMPARE: bool>(here: Here, local: &Local, left: Left<COMPARE>
         return late(local);
     }
     if !local.end_direct() {
+        // Also if a panic is kept.
         pop(local);
-    }
-    if local.keeps_panic() {
-        raise_kept(local);
     }
 }
 
@@ -125,6 +124,9 @@ fn pop(local: &Local) {
             target: "sortie::crossing",
             "a native call returned with its layer gone: raw transitions crossed it"
         );
+    }
+    if local.keeps_panic() {
+        raise_kept(local);
     }
 }
 
