@@ -5,6 +5,7 @@ use crate::shutdown::ShutdownReport;
 use crate::target::ledger::Ledger;
 use crate::target::policies;
 use crate::task::local::{Local, with_local};
+use crate::task::{Scope, scope_on};
 use crate::transition::{self, Event, Layers, TransitionError};
 use crate::{BuildError, JoinHandle};
 use sortie_scheduler::{AttachError, Config, Scheduler, Spawn};
@@ -89,6 +90,31 @@ impl Runtime {
         self.handle.spawn(f)
     }
 
+    /// Opens a scope from any thread, whose tasks run on this runtime: see [`task::scope`](crate::task::scope).
+    ///
+    /// A thread without a task sleeps until they have ended. A runtime that is shut down refuses them, and
+    /// aborts those that are there; a task that the shutdown leaves behind keeps the scope waiting.
+    ///
+    /// # Panics
+    /// As [`task::scope`](crate::task::scope), but for the thread.
+    ///
+    /// ```
+    /// let runtime = sortie::Runtime::new()?;
+    /// let numbers = [3, 1, 2];
+    /// let (least, most) = runtime.scope(|s| {
+    ///     let least = s.spawn(|| numbers.iter().min());
+    ///     (least.join().unwrap(), numbers.iter().max())
+    /// });
+    /// assert_eq!((least, most), (Some(&1), Some(&3)));
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
+    pub fn scope<'env, F, T>(&self, f: F) -> T
+    where
+        F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
+    {
+        self.handle.scope(f)
+    }
+
     /// A handle that other threads may keep.
     pub fn handle(&self) -> Handle {
         self.handle.clone()
@@ -161,6 +187,17 @@ impl Handle {
         T: Send + 'static,
     {
         self.scheduler.spawn_with(options, with_local(f))
+    }
+
+    /// Opens a scope from any thread, as [`Runtime::scope`].
+    ///
+    /// # Panics
+    /// As [`Runtime::scope`].
+    pub fn scope<'env, F, T>(&self, f: F) -> T
+    where
+        F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
+    {
+        scope_on(self.scheduler.clone(), f)
     }
 
     /// What the runtime has and did.

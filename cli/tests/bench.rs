@@ -40,8 +40,8 @@ fn text(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
 }
 
-/// Those whose operations come in large pieces.
-const LARGE: [&str; 3] = ["spawnbatch", "fib", "idle1m"];
+/// Those whose operations are slow, or come in large pieces.
+const LARGE: [&str; 4] = ["spawnbatch", "fib", "idle1m", "stall"];
 
 /// All, in some order.
 fn all() -> impl Iterator<Item = &'static str> {
@@ -84,6 +84,7 @@ fn everything(mode: &str, flags: &[&str]) {
     check_further(&small_run(&QUICK, 1000, "sortie", mode, flags));
     check_further(&small_run(&BLOCKING, 128, "sortie", mode, flags));
     check_further(&small_run(&["idle1m"], 500, "sortie", mode, flags));
+    check_further(&small_run(&["stall"], 20, "sortie", mode, flags));
     small_run(&["fib"], 35_421, "sortie", mode, flags);
     let batches: Vec<_> = flags.iter().copied().chain(["--tasks", "500"]).collect();
     for row in small_run(&["spawnbatch"], 1000, "sortie", mode, &batches) {
@@ -114,6 +115,11 @@ fn check_further(rows: &[Value]) {
                 assert!(extra["compute_kept_percent"].as_f64().unwrap() > 0.0, "{row}");
                 assert!(extra["peak_threads"].as_f64().unwrap() > 2.0, "{row}");
             }
+            "stall" => {
+                let waits = extra["waits_each_us"].as_array().unwrap();
+                assert_eq!(waits.len(), 2 * 20, "those of both runs: {row}");
+                assert!(extra["p99_us"].as_f64() >= extra["p50_us"].as_f64(), "{row}");
+            }
             "blkstress" => {
                 // 128 calls of 64 tasks: each sleeps 200 us twice.
                 assert!(extra["makespan_ms"].as_f64().unwrap() >= 0.4, "{row}");
@@ -141,9 +147,48 @@ fn all_workloads_write_their_rows_in_migrating_mode() {
 
 #[cfg(feature = "peers")]
 #[test]
-fn a_peer_enters_the_same_workloads() {
-    check_further(&small_run(&["blk1000", "blkstress"], 128, "tokio", "own", &[]));
-    small_run(&["offload"], 1000, "tokio", "own", &[]);
+fn peers_enter_the_same_workloads() {
+    for peer in ["tokio", "tokio_ct", "smol"] {
+        check_further(&small_run(&["blk1000", "blkstress"], 128, peer, "own", &[]));
+        small_run(&["native_yield", "offload"], 200, peer, "own", &[]);
+    }
+    for peer in ["may", "tokio", "tokio_ct", "smol"] {
+        small_run(&["yield1", "yield1k", "spawnseq", "skynet"], 1000, peer, "own", &[]);
+        small_run(&["spawnbatch"], 1000, peer, "own", &["--tasks", "500"]);
+        small_run(&["idle1m"], 500, peer, "own", &[]);
+        small_run(&["stall"], 20, peer, "own", &[]);
+    }
+    small_run(&["spawnseq", "skynet"], 1000, "rayon", "own", &[]);
+    small_run(&["switch", "yield1k"], 1000, "corosensei", "own", &[]);
+}
+
+/// One after the other, and not each in a block: the rows of a workload have all who do it.
+#[cfg(feature = "peers")]
+#[test]
+fn all_peers_are_measured_beside_ours() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("figures.json");
+    let path = file.to_str().unwrap();
+    let output = sortie(&[
+        "bench",
+        "fib",
+        "--peers",
+        "--workers",
+        "2",
+        "--ops",
+        "1",
+        "--runs",
+        "1",
+        "--json",
+        path,
+    ]);
+    assert!(output.status.success(), "{output:?}");
+    let rows = rows(&file);
+    let peers: Vec<_> = rows.iter().map(|row| row["peer"].as_str().unwrap()).collect();
+    assert_eq!(peers, ["sortie", "may", "tokio_ct", "tokio", "smol", "rayon"]);
+    for row in rows {
+        assert!(row["ns_per_op"].as_f64().unwrap() > 0.0, "{row}");
+    }
 }
 
 #[cfg(feature = "peers")]

@@ -24,6 +24,8 @@ mod worker;
 
 #[path = "../../src/native/closure/word.rs"]
 mod callback;
+#[path = "../../scheduler/src/lock/exclusive.rs"]
+mod exclusive;
 #[path = "../../scheduler/src/gate.rs"]
 mod gate;
 #[path = "../../scheduler/src/task/hook.rs"]

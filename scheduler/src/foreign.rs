@@ -17,6 +17,7 @@ use crate::task::TaskRef;
 use crate::task::cell::new_task;
 use crate::task::header::Birth;
 use crate::task::join::{Refusal, refuse};
+use crate::task::set::Sets;
 use crate::worker::current;
 use std::any::Any;
 use std::cell::RefCell;
@@ -72,8 +73,10 @@ pub(crate) fn attach(
         name: std::thread::current().name().map(Arc::from),
         span: tracing::Span::none(),
         migrating: false,
+        sets: Sets::default(),
     };
-    let (task, handle) = new_task(birth, || ());
+    // SAFETY: nothing is borrowed.
+    let (task, handle) = unsafe { new_task(birth, || ()) };
     drop(handle);
     let (kept, word) = embedder();
     task.embedder.set(word);

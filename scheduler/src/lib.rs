@@ -34,6 +34,7 @@ mod fiber;
 mod foreign;
 mod gate;
 mod idle;
+mod lock;
 mod metrics;
 mod monitor;
 mod native_stack;
@@ -57,6 +58,7 @@ pub use config::{Config, Embedder, Observed, StartError};
 #[doc(hidden)]
 pub use fiber::bench;
 pub use foreign::AttachError;
+pub use lock::Lock;
 pub use native_stack::NativeStack;
 pub use offload::{blocks_others, is_switchable, offload};
 pub use scheduler::{
@@ -68,6 +70,6 @@ pub use semaphore::Semaphore;
 pub use shutdown::{Place, Report, Straggler};
 pub use stack::{GuardKind, StackError, StackStats, probe_guard};
 pub use task::{
-    Cancelled, Hook, Id, JoinError, JoinHandle, NoSuspend, cancellable, check_suspension,
-    raise_postponed,
+    Cancelled, Hook, Id, JoinError, JoinHandle, Next, NoSuspend, TaskSet, cancellable,
+    check_suspension, raise_postponed,
 };

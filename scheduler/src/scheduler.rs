@@ -13,7 +13,8 @@ use crate::sync::atomic::{Ordering, fence as full_fence};
 use crate::task::cell::new_task;
 use crate::task::header::Birth;
 use crate::task::join::{Refusal, refuse};
-use crate::task::{Id, JoinHandle, TaskRef};
+use crate::task::set::Sets;
+use crate::task::{Id, JoinHandle, TaskRef, TaskSet};
 use crate::worker::{Worker, current};
 use crate::{monitor, wait};
 use std::any::Any;
@@ -65,12 +66,13 @@ pub struct Spawn {
     name: Option<Arc<str>>,
     span: Option<tracing::Span>,
     migrating: bool,
+    sets: Sets,
 }
 
 impl Spawn {
     /// No name, the default span, pinned once started unless the runtime is `migrating`.
     pub const fn new() -> Spawn {
-        Spawn { name: None, span: None, migrating: false }
+        Spawn { name: None, span: None, migrating: false, sets: Sets::new() }
     }
 
     /// Names the task.
@@ -82,6 +84,18 @@ impl Spawn {
     /// The span that the task runs in.
     pub fn span(mut self, span: tracing::Span) -> Spawn {
         self.span = Some(span);
+        self
+    }
+
+    /// Makes the task a member of its owner's set, which knows it by `key`.
+    pub fn owner(mut self, owner: Arc<TaskSet>, key: u32) -> Spawn {
+        self.sets.set_owner(owner, key);
+        self
+    }
+
+    /// Makes the task a member of a group, besides.
+    pub fn group(mut self, group: Arc<TaskSet>) -> Spawn {
+        self.sets.set_group(group);
         self
     }
 
@@ -133,6 +147,20 @@ impl Scheduler {
         T: Send + 'static,
     {
         spawn_on(&self.shared, options, f)
+    }
+
+    /// Spawns a task that may borrow.
+    ///
+    /// # Safety
+    /// What `F` and `T` borrow outlives the task's stay in the set of its owner
+    /// ([`TaskSet::wait_out`] has returned or unwound), and the handle, unless that is leaked.
+    pub unsafe fn spawn_borrowing<F, T>(&self, options: Spawn, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send,
+        T: Send,
+    {
+        // SAFETY: the promise is passed on.
+        unsafe { spawn_task(&self.shared, options, f) }
     }
 
     /// The scheduler whose carrier this thread is, in managed or native code.
@@ -273,7 +301,19 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let (task, handle) = new_task(birth(shared, options), f);
+    // SAFETY: nothing is borrowed.
+    unsafe { spawn_task(shared, options, f) }
+}
+
+/// # Safety
+/// As for [`new_task`].
+unsafe fn spawn_task<F, T>(shared: &Arc<Shared>, options: Spawn, f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    // SAFETY: by contract.
+    let (task, handle) = unsafe { new_task(birth(shared, options), f) };
     admit(shared, task);
     // SAFETY: the handle's reference of a task whose output is a `T`, from `new_task`.
     unsafe { JoinHandle::new(handle) }
@@ -291,19 +331,21 @@ fn birth(shared: &Arc<Shared>, options: Spawn) -> Birth {
     });
     tracing::trace!(target: "sortie::task", task = id.get(), name = name.as_deref(), "spawn");
     let migrating = options.migrating || shared.config.migrating;
-    Birth { shared: shared.clone(), id, name, span, migrating }
+    Birth { shared: shared.clone(), id, name, span, migrating, sets: options.sets }
 }
 
 /// Lets a task in, or refuses it. Never inlined, as [`birth`].
 #[inline(never)]
 fn admit(shared: &Shared, task: TaskRef) {
     count_spawn(shared);
-    if shared.is_closing() {
-        refuse(task, Refusal::ShutDown);
-        shared.metrics.add(Counter::Finished);
-        shared.after_finish();
-    } else {
-        shared.submit(task);
+    let refusal = if shared.is_closing() { Some(Refusal::ShutDown) } else { None };
+    match task.sets.enter(&task).err().or(refusal) {
+        None => shared.submit(task),
+        Some(refusal) => {
+            refuse(task, refusal);
+            shared.metrics.add(Counter::Finished);
+            shared.after_finish();
+        }
     }
 }
 

@@ -196,10 +196,10 @@ pub(crate) fn with<R>(f: impl FnOnce(&Local) -> R) -> Option<R> {
 }
 
 /// Gives a task's closure its `Local`.
-pub(crate) fn with_local<F, T>(f: F) -> impl FnOnce() -> T + Send + 'static
+pub(crate) fn with_local<F, T>(f: F) -> impl FnOnce() -> T + Send
 where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
+    F: FnOnce() -> T + Send,
+    T: Send,
 {
     move || run(f)
 }

@@ -3,14 +3,19 @@
 //! [`spawn`](crate::spawn) is enough for most; a [`Builder`] gives a task a name, a span, or the right to migrate.
 
 mod affinity;
+mod join;
 pub(crate) mod local;
 mod no_suspend;
+mod scope;
 
 use crate::runtime::outside;
 use std::sync::Arc;
 
 pub use affinity::{AffinityError, ThreadAffinity, begin_thread_affinity, end_thread_affinity};
+pub use join::join;
 pub use no_suspend::NoSuspend;
+pub(crate) use scope::scope_on;
+pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use sortie_scheduler::Id;
 
 use crate::JoinHandle;

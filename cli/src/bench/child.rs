@@ -1,8 +1,8 @@
 //! The child process of a case: how it is started, heard, and ended; and what it does.
 //!
 //! The child writes one message, a line of JSON, to its standard output: [`Message::Done`] or
-//! [`Message::Failed`]. Whatever else it prints, there or to its standard error, is kept (the end of it)
-//! and becomes part of the row if the case fails.
+//! [`Message::Failed`]. Whatever else it prints, there or to its standard error, is kept (its first and
+//! its last lines) and becomes part of the row if the case fails.
 //!
 //! A figure counts only if the child then also ends with success: a crash on the way out is a crash.
 
@@ -18,7 +18,8 @@ use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
 use std::time::{Duration, Instant};
 
-/// How many lines of what a failed child said are kept.
+/// How many lines of what a failed child said are kept: the first ones, where it says why, and the last.
+const FIRST_LINES: usize = 5;
 const KEPT_LINES: usize = 20;
 
 /// From the child to its parent.
@@ -133,7 +134,7 @@ impl Story {
                 Ok(Heard::Line(line)) => {
                     self.lines.push_back(line);
                     if self.lines.len() > KEPT_LINES {
-                        self.lines.pop_front();
+                        self.lines.remove(FIRST_LINES);
                     }
                 }
                 Err(RecvTimeoutError::Disconnected) => return true,

@@ -12,7 +12,7 @@ pub(super) const EACH: &str = "_each_us";
 #[derive(Clone, Debug)]
 pub(crate) struct Broken {
     pub(crate) error: String,
-    /// The end of what the process printed.
+    /// The first and the last lines of what the process printed.
     pub(crate) output: String,
 }
 

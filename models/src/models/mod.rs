@@ -6,6 +6,7 @@
 
 mod callback;
 mod crossing;
+mod exclusive;
 mod hook;
 mod idle;
 mod list;

@@ -6,7 +6,9 @@
 
 use super::fence::{self, light, light_half};
 use super::word::{Native, Snapshot};
-use super::{Back, Below, Terminated, below, enter_without_worker, kick_if_work_waits};
+use super::{
+    Back, Below, Terminated, below, enter_without_worker, kick_if_work_waits, leave_after_end,
+};
 use crate::carrier::Carrier;
 use crate::sync::atomic::Ordering;
 use crate::task::Header;
@@ -136,7 +138,7 @@ impl<const COMPARE: bool> Called<COMPARE> {
             // Native calls in between have counted.
             word = carrier.word.own();
             if !word.is_run() {
-                return false;
+                return leave_after_end(carrier, task, target, Below::Thread);
             }
         }
         task.callbacks.set(callbacks);

@@ -14,7 +14,7 @@ pub use self::called::{Called, Caller};
 pub(crate) use self::proof::{Burning, Unproven};
 
 use self::fence::{light, light_half};
-use self::word::{Native, Snapshot};
+use self::word::{Native, Phase, Snapshot};
 use crate::carrier::Carrier;
 use crate::fiber::Reason;
 use crate::foreign;
@@ -85,7 +85,8 @@ pub fn leave(target: usize, exit: Exit) -> bool {
 /// A foreign thread at its outermost exit gives its worker away at once.
 pub fn leave_again(target: usize, exit: Exit, below: Below) -> bool {
     let Some((carrier, task)) = wait::managed() else {
-        return false;
+        return wait::kept_task()
+            .is_some_and(|(carrier, task)| leave_after_end(carrier, task, target, below));
     };
     below::leave(carrier, task, below);
     if carrier.foreign && task.callbacks.get() == 0 {
@@ -98,6 +99,30 @@ pub fn leave_again(target: usize, exit: Exit, below: Below) -> bool {
         cancel::resume(task);
     }
     true
+}
+
+/// The end of a callback that waited in place until its runtime was gone, and so has no worker: the native code
+/// goes on, and its return is refused. False: this is no such callback, and nothing was done.
+#[cold]
+#[inline(never)]
+pub(super) fn leave_after_end(
+    carrier: &Carrier,
+    task: &Header,
+    target: usize,
+    below: Below,
+) -> bool {
+    let is_end = carrier.shared().is_terminated() && carrier.word.own().phase() == Phase::Waiting;
+    if is_end {
+        below::leave(carrier, task, below);
+        if carrier.foreign && task.callbacks.get() == 0 {
+            foreign::end_visit(carrier);
+        } else {
+            // ORDERING(crossing.word): Relaxed, as in `publish`.
+            carrier.target.store(target, Ordering::Relaxed);
+            carrier.word.away();
+        }
+    }
+    is_end
 }
 
 fn publish(carrier: &Carrier, target: usize, exit: Exit) {

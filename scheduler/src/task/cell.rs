@@ -24,10 +24,14 @@ struct TaskCell<F, T> {
 }
 
 /// A new task, with the scheduler's reference and the handle's.
-pub(crate) fn new_task<F, T>(birth: Birth, closure: F) -> (TaskRef, TaskRef)
+///
+/// # Safety
+/// What `F` and `T` borrow, if they are not `'static`, outlives the task's stay in its sets, and the handle,
+/// unless that is leaked. The rest of the task, which others may keep, no longer has an `F` or a `T` then.
+pub(crate) unsafe fn new_task<F, T>(birth: Birth, closure: F) -> (TaskRef, TaskRef)
 where
-    F: FnOnce() -> T + Send + 'static,
-    T: Send + 'static,
+    F: FnOnce() -> T + Send,
+    T: Send,
 {
     let cell = Box::new(TaskCell {
         header: Header::new(birth, &Typed::<F, T>::VTABLE),
@@ -97,9 +101,10 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
         // SAFETY: the header outlives its body: the scheduler's reference is still out.
         let task = unsafe { header.as_ref() };
         let output = result.map_err(|payload| JoinError::from_panic(task, payload));
+        let panicked = output.as_ref().is_err_and(JoinError::is_panic);
         // SAFETY: as above. The stage is empty, so nothing is dropped.
         unsafe { stage.write(Stage::Output(output)) };
-        super::join::complete(header);
+        super::join::complete(header, panicked);
     }
 
     unsafe fn refuse(header: NonNull<Header>, refusal: Refusal) {
@@ -113,7 +118,7 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
         let task = unsafe { header.as_ref() };
         // SAFETY: as above. The stage is empty, so nothing is dropped.
         unsafe { stage.write(Stage::Output(Err(JoinError::from_refusal(task, refusal)))) };
-        super::join::complete(header);
+        super::join::complete(header, false);
     }
 
     unsafe fn take_output(header: NonNull<Header>, to: *mut ()) {

@@ -3,6 +3,7 @@
 use super::hook::HookWord;
 use super::living::Links;
 use super::no_suspend::Guards;
+use super::set::Sets;
 use super::state::{State, Wake};
 use super::{Id, cancel};
 use crate::carrier::Carrier;
@@ -81,6 +82,8 @@ pub(crate) struct Header {
     pub(crate) next: Cell<*const Header>,
     pub(super) joiner: UnsafeCell<Option<Waker>>,
     pub(super) links: UnsafeCell<Links>,
+    /// Those who wait for the task's end as for one of many. See `set.rs`.
+    pub(crate) sets: Sets,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) span: tracing::Span,
 }
@@ -98,6 +101,7 @@ pub(crate) struct Birth {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) span: tracing::Span,
     pub(crate) migrating: bool,
+    pub(crate) sets: Sets,
 }
 
 impl Header {
@@ -130,6 +134,7 @@ impl Header {
             next: Cell::new(std::ptr::null()),
             joiner: UnsafeCell::new(None),
             links: UnsafeCell::new(Links::new()),
+            sets: birth.sets,
             name: birth.name,
             span: birth.span,
         }

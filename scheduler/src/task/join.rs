@@ -30,13 +30,16 @@ pub(crate) enum Refusal {
     Aborted,
     /// No stack could be had for it.
     Stack(StackError),
+    /// Its group had as many tasks as it may.
+    Full,
 }
 
-/// Ends a task whose output or error is stored: wakes the joiner, or drops what nobody wants.
+/// Ends a task whose output or error is stored: wakes the joiner, or drops what nobody wants. Then it leaves
+/// its sets, and from there on nothing is touched that its closure or output may have borrowed.
 ///
 /// Never inlined: it is called in a generic function around user code, which may be switched.
 #[inline(never)]
-pub(super) fn complete(header: NonNull<Header>) {
+pub(super) fn complete(header: NonNull<Header>, panicked: bool) {
     // SAFETY: the caller owns the task, and with it the scheduler's reference.
     let task = unsafe { header.as_ref() };
     let mut owed = task.state.transition_to_done(false);
@@ -52,6 +55,7 @@ pub(super) fn complete(header: NonNull<Header>) {
             joiner.wake();
         }
     }
+    task.sets.leave(panicked);
 }
 
 /// The right to a task's output. Dropping it detaches the task, which runs on.
@@ -301,6 +305,11 @@ impl JoinError {
         matches!(self.kind, Kind::Refused(Refusal::ShutDown))
     }
 
+    /// True if the task never ran because its group had as many tasks as it may have.
+    pub fn is_over_limit(&self) -> bool {
+        matches!(self.kind, Kind::Refused(Refusal::Full))
+    }
+
     /// True if the wait could never have ended: the joiner holds, inside a callback, the carrier
     /// that the other task is pinned to.
     pub fn is_deadlock(&self) -> bool {
@@ -345,6 +354,10 @@ impl std::fmt::Display for JoinError {
             Kind::Refused(Refusal::Aborted) => f.write_str("never ran: it was aborted before"),
             Kind::Refused(Refusal::ShutDown) => f.write_str(
                 "never ran: its runtime was shut down; spawn before the shutdown, or on another",
+            ),
+            Kind::Refused(Refusal::Full) => f.write_str(
+                "never ran: its group has as many tasks as it may; wait for one of them to end, or let \
+                 the group queue what is beyond its limit",
             ),
             Kind::Refused(Refusal::Stack(error)) => {
                 write!(f, "never ran, no stack could be had for it: {error}")

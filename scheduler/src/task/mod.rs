@@ -6,6 +6,7 @@
 //! - `join.rs`: the right to the output; what went wrong with a task.
 //! - `no_suspend.rs`: stretches in which a task must not be suspended, checked in debug builds.
 //! - `hook.rs`, `cancel.rs`: native calls that an abort cuts short.
+//! - `set.rs`, `wait_out.rs`: tasks whose ends one waits for together, and the wait that is not left before.
 //! - `living.rs`: the list of tasks that have been suspended, for shutdown and dumps.
 //!
 //! # Who may touch which field of a header
@@ -18,7 +19,7 @@
 //! 4. `home`: written by the owner, read by the winner of a wake.
 //! 5. `joiner`: the joiner until it has set `JOINER`, then the completer.
 //! 6. `next`: whoever owns the mailbox entry.
-//! 7. `links`: under the living list's lock.
+//! 7. `links`: under the living list's lock; `sets`: each set's part under that set's.
 //! 8. The stage in the cell: the body while it runs; from `DONE` on the join handle, or the
 //!    completer if the handle is gone.
 
@@ -29,12 +30,15 @@ pub(crate) mod hook;
 pub(crate) mod join;
 pub(crate) mod living;
 pub(crate) mod no_suspend;
+pub(crate) mod set;
 pub(crate) mod state;
+mod wait_out;
 
 pub use cancel::{Cancelled, Hook, cancellable};
 pub(crate) use header::{Header, TaskRef, Waker};
 pub use join::{JoinError, JoinHandle};
 pub use no_suspend::{NoSuspend, check_suspension, raise_postponed};
+pub use set::{Next, TaskSet};
 
 /// A task's number, unique in its runtime. Tasks get them in about the order of their spawns.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

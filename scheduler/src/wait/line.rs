@@ -109,48 +109,88 @@ impl<W: Waiting> Line<W> {
     /// Takes out the lost at the head. What they had been handed.
     pub(crate) fn remove_lost(&mut self, due: &mut Due<W>) -> u32 {
         let mut back = 0;
-        while self.entries.front().is_some_and(|entry| entry.who.is_lost()) {
+        while self.first_is_lost() {
             back += self.remove_at(0, due);
         }
         back
     }
 
+    /// Takes out the first, if it is lost and had been handed what it wants; those before it too that had
+    /// not.
+    pub(crate) fn remove_handed_lost(&mut self, due: &mut Due<W>) -> Option<W> {
+        while self.first_is_lost() {
+            let who = self.entries[0].who.clone();
+            if self.remove_at(0, due) > 0 {
+                return Some(who);
+            }
+            due.drop.push(who);
+        }
+        None
+    }
+
+    fn first_is_lost(&self) -> bool {
+        self.entries.front().is_some_and(|entry| entry.who.is_lost())
+    }
+
     /// Takes back what those were handed who cannot run while somebody waits at `place`; they wait on.
     pub(crate) fn take_back(&mut self, place: usize) -> u32 {
-        if place == 0 {
-            return 0;
-        }
         let mut back = 0;
+        self.take_back_from(place, |_, wants| back += wants);
+        back
+    }
+
+    /// As [`Line::take_back`], and says from whom.
+    pub(crate) fn take_back_from(&mut self, place: usize, mut from: impl FnMut(&W, u32)) {
+        if place == 0 {
+            return;
+        }
         for entry in &mut self.entries {
             if entry.handed && entry.who.home() == place {
                 entry.handed = false;
                 self.waiting += 1;
-                back += entry.wants;
+                self.handed -= entry.wants;
+                from(&entry.who, entry.wants);
             }
         }
-        self.handed -= back;
-        back
+    }
+
+    /// Takes back what an entry was handed; it waits on, where it stands.
+    pub(crate) fn take_back_of(&mut self, ticket: Ticket) -> Option<&mut W> {
+        let at = self.find(ticket)?;
+        let entry = &mut self.entries[at];
+        if std::mem::take(&mut entry.handed) {
+            self.waiting += 1;
+            self.handed -= entry.wants;
+        }
+        Some(&mut entry.who)
     }
 
     /// Hands to the one whose turn it is what it wants, if that is no more than `free`. What was handed; 0:
     /// nobody waits, or it is too little.
     pub(crate) fn hand(&mut self, free: u32, due: &mut Due<W>) -> u32 {
-        while let Some(at) = self.next_in_turn() {
-            if self.entries[at].who.is_lost() {
-                self.remove_at(at, due);
-                continue;
-            }
-            let entry = &mut self.entries[at];
-            if entry.wants > free {
-                break;
-            }
-            entry.handed = true;
-            self.waiting -= 1;
-            self.handed += entry.wants;
-            due.wake.push(entry.who.clone());
-            return entry.wants;
+        self.hand_in_turn(free, due).map_or(0, |entry| entry.wants)
+    }
+
+    /// Hands to the one whose turn it is what it wants. To whom.
+    pub(crate) fn hand_one(&mut self, due: &mut Due<W>) -> Option<&W> {
+        self.hand_in_turn(u32::MAX, due).map(|entry| &entry.who)
+    }
+
+    fn hand_in_turn(&mut self, free: u32, due: &mut Due<W>) -> Option<&Entry<W>> {
+        let mut at = self.next_in_turn()?;
+        while self.entries[at].who.is_lost() {
+            self.remove_at(at, due);
+            at = self.next_in_turn()?;
         }
-        0
+        let entry = &mut self.entries[at];
+        if entry.wants > free {
+            return None;
+        }
+        entry.handed = true;
+        self.waiting -= 1;
+        self.handed += entry.wants;
+        due.wake.push(entry.who.clone());
+        Some(entry)
     }
 
     /// Whose turn it is: the first that waits, or who holds the only place where that one runs.

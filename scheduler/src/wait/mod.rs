@@ -17,11 +17,13 @@
 pub(crate) mod due;
 pub(crate) mod line;
 mod list;
+pub(crate) mod owner;
 mod place;
 pub(crate) mod sleeper;
 #[cfg(test)]
 mod tests;
 
+pub use owner::Owner;
 pub use place::{Place, WaitList};
 
 use crate::carrier::Carrier;
@@ -189,6 +191,19 @@ impl Waiter {
         }
         Instant::now() < until
     }
+
+    /// [`Waiter::pause_until`] where there is a limit, [`Waiter::pause`] where there is none, and then true.
+    #[must_use = "a wait whose time has come ends"]
+    #[inline(always)]
+    pub fn pause_for(&self, until: Option<Instant>) -> bool {
+        match until {
+            Some(until) => self.pause_until(until),
+            None => {
+                self.pause();
+                true
+            }
+        }
+    }
 }
 
 impl std::fmt::Debug for Waiter {
@@ -212,7 +227,7 @@ pub fn deadline(duration: Duration) -> Instant {
 /// would take the wake. Never inlined, so that no thread-local of a subscriber's is kept by a caller
 /// that is switched.
 #[inline(never)]
-fn announce(task: &Header) {
+pub(crate) fn announce(task: &Header) {
     let in_place = !is_switchable(task);
     tracing::trace!(target: "sortie::task", task = task.id.get(), in_place, "suspend");
 }
@@ -243,6 +258,13 @@ pub(crate) fn raise_if_aborted(task: &Header) {
 #[inline]
 pub(crate) fn is_abort_wanted(task: &Header) -> bool {
     task.state.load().is_abort_requested() || task.shared.is_closing()
+}
+
+/// May others run while the caller does, such as the holder of a lock? Not if its runtime has one worker,
+/// but for plain threads and native code.
+#[inline(never)]
+pub(crate) fn others_run() -> bool {
+    managed().is_none_or(|(carrier, _)| carrier.shared().config.workers > 1)
 }
 
 /// A pause of the current task. Inlined, see [`switch_here`].

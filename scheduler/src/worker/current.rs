@@ -122,6 +122,18 @@ pub(crate) fn thread_parker() -> Arc<Parker> {
     PARKER.try_with(Arc::clone).unwrap_or_else(|_| Arc::new(Parker::new()))
 }
 
+/// An address that is this thread's alone while it lives, a multiple of 64. Never inlined, as
+/// [`thread_parker`].
+#[inline(never)]
+pub(crate) fn thread_mark() -> usize {
+    #[repr(align(64))]
+    struct Mark(#[expect(dead_code, reason = "for its address")] u8);
+    thread_local! {
+        static MARK: Mark = const { Mark(0) };
+    }
+    MARK.with(|mark| std::ptr::from_ref(mark).addr())
+}
+
 /// Runs `f` on the count of brackets of thread affinity of a thread that runs no task. Never inlined, as
 /// [`thread_parker`].
 #[inline(never)]

@@ -1,10 +1,23 @@
 //! How other projects' runtimes do our workloads: the same work, as their users would write it.
 //!
-//! A peer is a file, which lists the workloads that it enters. To add one: the file, its name in
+//! A peer is a file or a folder, which lists the workloads that it enters: [`futures`] has what all runtimes
+//! of futures share, and is entered by tokio and smol. To add one: the file, its name in
 //! [`Peer`](super::case::Peer), a line in [`ALL`].
 
 #[cfg(feature = "peers")]
+mod corosensei;
+#[cfg(feature = "peers")]
+mod futures;
+#[cfg(feature = "peers")]
+mod may;
+#[cfg(feature = "peers")]
+mod rayon;
+#[cfg(feature = "peers")]
+mod smol;
+#[cfg(feature = "peers")]
 mod tokio;
+#[cfg(feature = "peers")]
+mod work;
 
 use super::workload::Contender;
 
@@ -15,14 +28,22 @@ pub(crate) struct Entry {
     contender: Contender,
 }
 
-/// All peers.
-const ALL: &[&[Entry]] = &[
-    #[cfg(feature = "peers")]
-    tokio::ENTRIES,
-];
-
 /// Whether this build has them.
 pub(crate) const ARE_BUILT: bool = cfg!(feature = "peers");
+
+/// All peers.
+#[cfg(feature = "peers")]
+const ALL: &[&[Entry]] = &[
+    corosensei::ENTRIES,
+    may::ENTRIES,
+    futures::Entries::<tokio::CurrentThread>::ALL,
+    futures::Entries::<tokio::ManyThreads>::ALL,
+    futures::Entries::<smol::Smol>::ALL,
+    rayon::ENTRIES,
+];
+
+#[cfg(not(feature = "peers"))]
+const ALL: &[&[Entry]] = &[];
 
 /// Who does this workload.
 pub(crate) fn contenders(workload: &str) -> impl Iterator<Item = &'static Contender> {

@@ -1,168 +1,114 @@
-//! tokio: its runtime of many threads, with as many workers as the case has.
+//! tokio: its runtime of one thread, and that of many with as many workers as the case has.
 //!
 //! A call that may block goes to its pool of threads by `spawn_blocking`, as its documentation says;
-//! where a task makes one after the other, by `block_in_place`, which is quicker there.
+//! where a task makes one after the other, the runtime of many threads does it by `block_in_place`, which
+//! is quicker there.
 
-use super::Entry;
+use super::futures::Futures;
 use crate::bench::case::Peer;
-use crate::bench::workload::{Contender, Failure, Sample, Setup, Trial, check};
-use crate::bench::workloads::blk1000::{ALONE, COMPUTING, NAP_NS, chunk};
-use crate::bench::workloads::blkstress;
-use crate::bench::workloads::blocking::{MAX_THREADS, sample, threads_now};
-use crate::bench::workloads::native::{Function, NAP, NOP};
-use serde_json::Value;
-use std::hint::black_box;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use crate::bench::workload::{Failure, Setup};
+use crate::bench::workloads::blocking::MAX_THREADS;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
-use tokio::task::{JoinHandle, block_in_place, spawn_blocking, yield_now};
+use tokio::sync::Semaphore;
+use tokio::task::{self, JoinHandle};
 
-const fn entry(
-    workload: &'static str,
-    start: fn(&Setup) -> Result<Box<dyn Trial>, Failure>,
-) -> Entry {
-    Entry { workload, contender: Contender { peer: Peer::Tokio, start } }
-}
+/// The runtime that has one thread: whoever waits for the task runs all of them. There is one of it
+/// whatever the number of workers.
+pub(super) struct CurrentThread(Runtime);
 
-pub(super) const ENTRIES: &[Entry] = &[
-    entry("offload", |setup| Ok(Box::new(Sent(runtime(setup)?)))),
-    entry("blk1000", |setup| Ok(Box::new(Blk1000(runtime(setup)?)))),
-    entry("blkstress", |setup| Ok(Box::new(BlkStress(runtime(setup)?)))),
-];
+/// The runtime of many threads.
+pub(super) struct ManyThreads(Runtime);
 
-fn runtime(setup: &Setup) -> Result<Runtime, Failure> {
-    Builder::new_multi_thread()
-        .worker_threads(setup.workers)
+fn build(mut builder: Builder, setup: &Setup) -> Result<Runtime, Failure> {
+    builder
         .max_blocking_threads(MAX_THREADS - setup.workers)
         .enable_time()
         .build()
         .map_err(Failure::start("tokio's runtime"))
 }
 
-/// Runs `work` as a task of the runtime.
+/// A task that does not panic, and is not aborted.
+pub(super) struct Task<T>(JoinHandle<T>);
+
+impl<T> Future for Task<T> {
+    type Output = T;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<T> {
+        Pin::new(&mut self.0).poll(context).map(|it| it.expect("the task does not fail"))
+    }
+}
+
 fn run<T: Send + 'static>(runtime: &Runtime, work: impl Future<Output = T> + Send + 'static) -> T {
     runtime.block_on(async { tokio::spawn(work).await.expect("the task does not fail") })
 }
 
-/// A trivial function, called on another thread, again and again.
-struct Sent(Runtime);
+/// What both have in common.
+macro_rules! tokio_futures {
+    () => {
+        type Task<T: Send + 'static> = Task<T>;
+        type Gate = Semaphore;
 
-impl Trial for Sent {
-    fn run(&mut self, ops: u64) -> Result<Sample, Failure> {
-        let (took, value) = run(&self.0, async move {
-            let function: Function = black_box(NOP);
-            let start = Instant::now();
-            let mut value = 0;
-            for _ in 0..ops {
-                value = spawn_blocking(move || function(value)).await.expect("the call ends");
-            }
-            (start.elapsed(), value)
-        });
-        check("calls", ops, value)?;
-        Ok(Sample::new(took))
-    }
+        fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
+            run(&self.0, work)
+        }
 
-    fn finish(self: Box<Self>) -> Result<Vec<(&'static str, Value)>, Failure> {
-        Ok(Vec::new())
-    }
+        fn spawn<T: Send + 'static>(work: impl Future<Output = T> + Send + 'static) -> Task<T> {
+            Task(tokio::spawn(work))
+        }
+
+        fn yield_now() -> impl Future<Output = ()> + Send {
+            task::yield_now()
+        }
+
+        fn sleep(duration: Duration) -> impl Future<Output = ()> + Send {
+            tokio::time::sleep(duration)
+        }
+
+        fn blocking<T: Send + 'static>(
+            call: impl FnOnce() -> T + Send + 'static,
+        ) -> impl Future<Output = T> + Send {
+            async { Task(task::spawn_blocking(call)).await }
+        }
+
+        fn gate() -> Semaphore {
+            Semaphore::new(0)
+        }
+
+        async fn pass(gate: &Semaphore) {
+            gate.acquire().await.expect("nobody closes it").forget();
+        }
+
+        fn open(gate: &Semaphore, tasks: usize) {
+            gate.add_permits(tasks);
+        }
+    };
 }
 
-struct Blk1000(Runtime);
+impl Futures for CurrentThread {
+    const PEER: Peer = Peer::TokioCt;
 
-impl Trial for Blk1000 {
-    fn run(&mut self, ops: u64) -> Result<Sample, Failure> {
-        let (makespan, slept, kept) = run(&self.0, nap_beside(ops));
-        check("nanoseconds slept", ops * NAP_NS, slept)?;
-        let threads = threads_now()? as f64;
-        let extra = vec![("compute_kept_percent", 100.0 * kept), ("peak_threads", threads)];
-        Ok(sample(makespan, extra))
+    fn start(setup: &Setup) -> Result<CurrentThread, Failure> {
+        build(Builder::new_current_thread(), setup).map(CurrentThread)
     }
 
-    fn finish(self: Box<Self>) -> Result<Vec<(&'static str, Value)>, Failure> {
-        Ok(Vec::new())
-    }
+    tokio_futures!();
 }
 
-async fn nap_beside(ops: u64) -> (Duration, u64, f64) {
-    let is_over = Arc::new(AtomicBool::new(false));
-    let computing: Vec<_> = (0..COMPUTING)
-        .map(|_| {
-            let chunks = Arc::new(AtomicU64::new(0));
-            (chunks.clone(), tokio::spawn(compute(is_over.clone(), chunks)))
-        })
-        .collect();
-    // ORDERING: Relaxed, counts that publish nothing.
-    let chunks = || computing.iter().map(|(it, _)| it.load(Ordering::Relaxed)).sum::<u64>();
+impl Futures for ManyThreads {
+    const PEER: Peer = Peer::Tokio;
 
-    let (before, start) = (chunks(), Instant::now());
-    tokio::time::sleep(ALONE).await;
-    let alone = (chunks() - before) as f64 / start.elapsed().as_secs_f64();
-
-    let (before, start) = (chunks(), Instant::now());
-    let naps: Vec<JoinHandle<u64>> = (0..ops)
-        .map(|_| {
-            tokio::spawn(async { spawn_blocking(|| NAP(NAP_NS)).await.expect("the call ends") })
-        })
-        .collect();
-    let mut slept = 0;
-    for nap in naps {
-        slept += nap.await.expect("a nap does not fail");
-    }
-    let makespan = start.elapsed();
-    let beside = (chunks() - before) as f64 / makespan.as_secs_f64();
-
-    // ORDERING: Relaxed, the flag publishes nothing but itself.
-    is_over.store(true, Ordering::Relaxed);
-    for (_, task) in computing {
-        task.await.expect("a task that computes does not fail");
-    }
-    (makespan, slept, beside / alone)
-}
-
-async fn compute(is_over: Arc<AtomicBool>, counter: Arc<AtomicU64>) {
-    let mut chunks = 0;
-    let mut x = 1;
-    // ORDERING: Relaxed, see `nap_beside`.
-    while !is_over.load(Ordering::Relaxed) {
-        x = chunk(x);
-        chunks += 1;
-        // ORDERING: Relaxed, see `nap_beside`.
-        counter.store(chunks, Ordering::Relaxed);
-        yield_now().await;
-    }
-    black_box(x);
-}
-
-struct BlkStress(Runtime);
-
-impl Trial for BlkStress {
-    fn run(&mut self, ops: u64) -> Result<Sample, Failure> {
-        let (makespan, slept) = run(&self.0, async move {
-            let start = Instant::now();
-            let tasks: Vec<JoinHandle<u64>> = (0..blkstress::TASKS)
-                .map(|_| tokio::spawn(nap_and_yield(ops / blkstress::TASKS)))
-                .collect();
-            let mut slept = 0;
-            for task in tasks {
-                slept += task.await.expect("a nap does not fail");
-            }
-            (start.elapsed(), slept)
-        });
-        check("nanoseconds slept", ops * blkstress::NAP_NS, slept)?;
-        Ok(sample(makespan, vec![("peak_threads", threads_now()? as f64)]))
+    fn start(setup: &Setup) -> Result<ManyThreads, Failure> {
+        let mut builder = Builder::new_multi_thread();
+        builder.worker_threads(setup.workers);
+        build(builder, setup).map(ManyThreads)
     }
 
-    fn finish(self: Box<Self>) -> Result<Vec<(&'static str, Value)>, Failure> {
-        Ok(Vec::new())
-    }
-}
+    tokio_futures!();
 
-async fn nap_and_yield(times: u64) -> u64 {
-    let mut slept = 0;
-    for _ in 0..times {
-        slept += block_in_place(|| NAP(blkstress::NAP_NS));
-        yield_now().await;
+    async fn blocking_again<T: Send + 'static>(call: impl FnOnce() -> T + Send + 'static) -> T {
+        task::block_in_place(call)
     }
-    slept
 }

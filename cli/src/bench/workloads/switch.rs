@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 const SLICES: u64 = 10;
 
 /// As our fibers have.
-const STACK_BYTES: usize = 64 << 10;
+pub(crate) const STACK_BYTES: usize = 64 << 10;
 
 pub(crate) const WORKLOAD: Workload = Workload {
     name: "switch",
@@ -73,7 +73,7 @@ struct Shared {
 }
 
 /// The same loop over the raw coroutine.
-fn raw_loop(pairs: u64) -> io::Result<Duration> {
+pub(crate) fn raw_loop(pairs: u64) -> io::Result<Duration> {
     let shared = Rc::new(Shared::default());
     let inside = shared.clone();
     let stack = DefaultStack::new(STACK_BYTES)?;

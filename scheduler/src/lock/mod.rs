@@ -1,0 +1,207 @@
+//! A lock with one owner, a task or a thread: what a mutex is made of.
+//!
+//! [`Exclusive`] is the protocol, with its invariants and why no wake-up is lost; this file says who waits
+//! and how.
+//!
+//! - Uncontended, it is taken and let go by one compare-and-exchange each, without a look at the clock, a
+//!   fence, or a call.
+//! - The word names the owner. The owner is a task, not a thread: a task may hold the lock while it is
+//!   suspended, and let it go on whatever thread it is then.
+//! - A waiter spins a little before it gets into line, where its runtime has more than one worker: what is done under a
+//!   lock is mostly shorter than a switch.
+//! - A waiter that unwinds, or whose time has come, leaves the line by the drop of its [`InLine`], and passes on
+//!   what it was called for.
+//!
+//! Must not: hold the line's lock over a pause, or keep a thread's `errno` in a register over one.
+
+mod exclusive;
+
+use crate::crossing::Errno;
+use crate::sync::Mutex;
+use crate::sync::atomic::AtomicUsize;
+use crate::wait::line::{Line, Ticket};
+use crate::wait::owner::Owner;
+use crate::wait::sleeper::Sleeper;
+use crate::wait::{self, Waiter};
+use exclusive::Exclusive;
+use std::time::Instant;
+
+/// How often a waiter looks before it gets into line; the pauses between looks double up to [`LONGEST_SPIN`].
+const SPINS: u32 = 12;
+/// The most `spin_loop` hints between two looks.
+const LONGEST_SPIN: u32 = 64;
+
+/// A lock with one owner at a time, and no data: see the mutex that `sortie` makes of it.
+///
+/// Who comes takes a free lock, also while others wait; a waiter that was called in vain twice has it handed
+/// over. It belongs to no runtime, and may be a `static`, used by tasks of several and by threads of none.
+///
+/// ```
+/// let lock = sortie_scheduler::Lock::new();
+/// let owner = lock.lock();
+/// assert_eq!(lock.try_lock(), None);
+/// lock.unlock(owner);
+/// ```
+pub struct Lock {
+    exclusive: Exclusive<Sleeper>,
+}
+
+/// A place in the line, left when the wait ends without the lock.
+struct InLine<'a> {
+    lock: &'a Lock,
+    ticket: Ticket,
+    owner: Owner,
+}
+
+impl Drop for InLine<'_> {
+    fn drop(&mut self) {
+        self.lock.exclusive.leave(self.ticket, self.owner.bits());
+    }
+}
+
+impl Lock {
+    /// A free lock.
+    #[must_use]
+    pub const fn new() -> Lock {
+        Lock { exclusive: Exclusive::new(AtomicUsize::new(0), Mutex::new(Line::new())) }
+    }
+
+    /// Takes the lock for the current task or thread, waiting for it if it is held.
+    ///
+    /// A suspension point if it waits. If the task is aborted while it waits, this unwinds, without the lock.
+    /// Keeps `errno`, on the thread that it returns on.
+    ///
+    /// # Panics
+    /// If the caller holds the lock already: the wait would never end. In debug builds, if it would wait while a
+    /// [`NoSuspend`](crate::NoSuspend) of the task is alive.
+    #[inline]
+    #[track_caller]
+    pub fn lock(&self) -> Owner {
+        let owner = Owner::current();
+        if !self.exclusive.take(owner.bits()) {
+            self.wait(owner, None);
+        }
+        owner
+    }
+
+    /// Takes the lock if it is free. Does not wait.
+    #[inline]
+    pub fn try_lock(&self) -> Option<Owner> {
+        let owner = Owner::current();
+        self.exclusive.take(owner.bits()).then_some(owner)
+    }
+
+    /// As [`Lock::lock`], but waits no longer than until this time. `None`: it was held until then.
+    ///
+    /// # Panics
+    /// In debug builds, if it would wait while a [`NoSuspend`](crate::NoSuspend) of the task is alive.
+    #[inline]
+    #[track_caller]
+    pub fn lock_until(&self, until: Instant) -> Option<Owner> {
+        let owner = Owner::current();
+        let taken = self.exclusive.take(owner.bits()) || self.wait(owner, Some(until));
+        taken.then_some(owner)
+    }
+
+    /// Lets the lock go, which `owner` has taken. Does not wait. Keeps `errno`.
+    ///
+    /// # Panics
+    /// If `owner` does not hold it.
+    #[inline]
+    pub fn unlock(&self, owner: Owner) {
+        if !self.exclusive.give(owner.bits()) {
+            self.unlock_listed(owner, false);
+        }
+    }
+
+    /// As [`Lock::unlock`], and hands the lock to the first that waits: nobody gets in between.
+    ///
+    /// # Panics
+    /// As [`Lock::unlock`].
+    #[inline]
+    pub fn unlock_fair(&self, owner: Owner) {
+        self.unlock_listed(owner, true);
+    }
+
+    /// Is it held now?
+    #[inline]
+    pub fn is_locked(&self) -> bool {
+        self.exclusive.word() != 0
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn unlock_listed(&self, owner: Owner, hand_over: bool) {
+        let errno = Errno::save();
+        let is_owner = self.exclusive.give_listed(owner.bits(), hand_over);
+        errno.restore();
+        assert!(is_owner, "a lock is let go that its caller does not hold");
+    }
+
+    /// Waits for the lock. False: the time came first.
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn wait(&self, owner: Owner, until: Option<Instant>) -> bool {
+        if self.spin(owner) {
+            return true;
+        }
+        let errno = Errno::save();
+        let in_time = self.wait_in_line(owner, until);
+        // On whatever thread this is now.
+        errno.restore();
+        in_time
+    }
+
+    #[track_caller]
+    fn wait_in_line(&self, owner: Owner, until: Option<Instant>) -> bool {
+        if until.is_none() && Owner::of(self.exclusive.word()) == Some(owner) {
+            panic!("this task or thread holds the lock already, and would wait for itself");
+        }
+        let waiter = Waiter::new("a wait for a lock");
+        let Some(ticket) = self.exclusive.enter(Sleeper::new(&waiter), owner.bits()) else {
+            return true;
+        };
+        let in_line = InLine { lock: self, ticket, owner };
+        let mut in_time = true;
+        while !self.exclusive.take_up(ticket, owner.bits()) {
+            if !in_time {
+                return false;
+            }
+            in_time = waiter.pause_for(until);
+        }
+        std::mem::forget(in_line);
+        true
+    }
+
+    /// Looks for a while whether the lock becomes free, and takes it then.
+    fn spin(&self, owner: Owner) -> bool {
+        if !wait::others_run() {
+            return false;
+        }
+        for round in 0..SPINS {
+            for _ in 0..(1 << round.min(31)).min(LONGEST_SPIN) {
+                std::hint::spin_loop();
+            }
+            match self.exclusive.word() {
+                0 if self.exclusive.take(owner.bits()) => return true,
+                // Others stand in line: the lock is held for long, or it is their turn.
+                _ if self.exclusive.is_called_for() => return false,
+                _ => {}
+            }
+        }
+        false
+    }
+}
+
+impl Default for Lock {
+    fn default() -> Lock {
+        Lock::new()
+    }
+}
+
+impl std::fmt::Debug for Lock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Lock").field("is_locked", &self.is_locked()).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,403 @@
+//! Sets of tasks: who spawns many knows them, waits for them, and aborts them together.
+//!
+//! A task may be a member of two: of its *owner's* (a scope, a join set), and of a *group*. It enters both before
+//! it is queued, and leaves them as the last thing of its end, when its output is stored or dropped and its
+//! joiner is told. One lock a set, held for a few steps.
+//!
+//! - INVARIANT(set.live): `live` has exactly the tasks that have entered and not left, each at its `place`. A
+//!   member has not ended, so the scheduler's reference is out, and its header is there.
+//! - INVARIANT(set.waiting): a waiter looks and registers under one hold of the lock, and who changes what it looks
+//!   for takes all registered wakers in the same hold: no wake is lost. Wakes may come for nothing.
+//!
+//! Must not: wake, abort or drop a reference under the lock. All three may run code of others.
+
+use super::header::{Header, TaskRef, Waker};
+use super::join::Refusal;
+use super::{Id, state::Wake};
+use crate::crossing::Errno;
+use crate::sync::{Arc, Mutex};
+use crate::wait::{self, Waiter};
+use std::cell::Cell;
+use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr;
+
+/// Tasks whose ends somebody waits for together.
+///
+/// ```
+/// use sortie_scheduler::{Config, Spawn, TaskSet};
+/// use std::sync::Arc;
+///
+/// let scheduler = Config::new().start()?;
+/// let set = Arc::new(TaskSet::new());
+/// for key in 0..10 {
+///     drop(scheduler.spawn_with(Spawn::new().owner(set.clone(), key), sortie_scheduler::yield_now));
+/// }
+/// set.wait_until_empty().unwrap();
+/// assert!(set.is_empty());
+/// # Ok::<(), sortie_scheduler::StartError>(())
+/// ```
+pub struct TaskSet {
+    limit: usize,
+    ordered: bool,
+    members: Mutex<Members>,
+}
+
+struct Member(*const Header);
+
+// SAFETY: followed under the set's lock only, where the header is there by INVARIANT(set.live).
+unsafe impl Send for Member {}
+
+/// What the lock is for.
+struct Members {
+    live: Vec<Member>,
+    /// The keys of those that have ended and were not asked for, in an ordered set.
+    ended: VecDeque<u32>,
+    /// Panics, less those that were forgiven.
+    panics: isize,
+    /// Who enters is aborted.
+    aborts_later: bool,
+    waiting: Vec<(Ticket, Waker)>,
+    next: Ticket,
+}
+
+type Ticket = u64;
+
+/// What comes next of an ordered set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Next {
+    /// The task with this key has ended.
+    Ended(u32),
+    /// Nobody is left who could end before this wait does: the task with this key is pinned to the carrier
+    /// that the caller holds inside a callback, and so are all others.
+    Stuck(u32),
+    /// All have ended, and were asked for.
+    Empty,
+}
+
+impl Default for TaskSet {
+    fn default() -> TaskSet {
+        TaskSet::new()
+    }
+}
+
+impl TaskSet {
+    /// An empty set.
+    #[must_use]
+    pub const fn new() -> TaskSet {
+        TaskSet {
+            limit: usize::MAX,
+            ordered: false,
+            members: Mutex::new(Members {
+                live: Vec::new(),
+                ended: VecDeque::new(),
+                panics: 0,
+                aborts_later: false,
+                waiting: Vec::new(),
+                next: 0,
+            }),
+        }
+    }
+
+    /// Keeps the order in which tasks end, for [`TaskSet::wait_for_next`].
+    #[must_use]
+    pub fn ordered(self) -> TaskSet {
+        TaskSet { ordered: true, ..self }
+    }
+
+    /// Refuses tasks beyond so many.
+    #[must_use]
+    pub fn limited(self, limit: usize) -> TaskSet {
+        TaskSet { limit, ..self }
+    }
+
+    /// How many tasks have not ended.
+    pub fn len(&self) -> usize {
+        self.members.lock().live.len()
+    }
+
+    /// True if all tasks have ended.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The tasks that have not ended, by number.
+    pub fn members(&self) -> Vec<(Id, Option<Arc<str>>)> {
+        let mut members: Vec<_> =
+            self.references().iter().map(|task| (task.id, task.name.clone())).collect();
+        members.sort_by_key(|(id, _)| *id);
+        members
+    }
+
+    /// A reference to every member.
+    fn references(&self) -> Vec<TaskRef> {
+        let members = self.members.lock();
+        members.live.iter().map(|member| wait::reference(member.header())).collect()
+    }
+
+    /// Aborts the tasks that have not ended. Does not wait for them. Keeps `errno`.
+    pub fn abort_all(&self) {
+        let errno = Errno::save();
+        for task in self.references() {
+            // A tracing subscriber that panics for one has said so, and must not spare the others.
+            let _ = catch_unwind(AssertUnwindSafe(|| task.abort()));
+        }
+        errno.restore();
+    }
+
+    /// Who enters from here on is aborted at once. False: so it was before.
+    pub(super) fn begin_to_abort(&self) -> bool {
+        !std::mem::replace(&mut self.members.lock().aborts_later, true)
+    }
+
+    /// How many tasks have panicked, but for those that were forgiven.
+    pub fn panics(&self) -> usize {
+        self.members.lock().panics.try_into().unwrap_or(0)
+    }
+
+    /// Somebody has been told of a panic, and sees to it.
+    pub fn forgive_panic(&self) {
+        // Below 0 for a moment: a task can be joined before it has left its set.
+        self.members.lock().panics -= 1;
+    }
+
+    /// Waits until no task is left. A suspension point, left by unwinding if the waiting task is aborted.
+    ///
+    /// # Errors
+    /// The task that this would wait for in vain: it is pinned to the carrier that the caller holds inside a
+    /// callback.
+    ///
+    /// # Panics
+    /// In debug builds, if it would wait while a `NoSuspend` of the waiting task is alive.
+    pub fn wait_until_empty(&self) -> Result<(), Id> {
+        self.wait("a wait for a group of tasks", |members| {
+            if members.live.is_empty() {
+                return Some(Ok(()));
+            }
+            let mut live = members.live.iter().map(Member::header);
+            live.find(|task| wait::would_deadlock(task)).map(|task| Err(task.id))
+        })
+    }
+
+    /// Waits for the next end of a task, in an ordered set. A suspension point, left by unwinding if the waiting
+    /// task is aborted.
+    ///
+    /// # Panics
+    /// In debug builds, if it would wait while a `NoSuspend` of the waiting task is alive.
+    pub fn wait_for_next(&self) -> Next {
+        self.wait("a wait for one of several tasks", |members| {
+            if let Some(key) = members.ended.pop_front() {
+                return Some(Next::Ended(key));
+            }
+            let mut live = members.live.iter().map(Member::header);
+            let Some(any) = live.next() else { return Some(Next::Empty) };
+            let stuck = wait::would_deadlock(any) && live.all(wait::would_deadlock);
+            stuck.then(|| Next::Stuck(any.sets.of(self).key))
+        })
+    }
+
+    /// The next end of a task in an ordered set, if there is one by now.
+    pub fn next_ended(&self) -> Option<u32> {
+        self.members.lock().ended.pop_front()
+    }
+
+    #[inline(never)]
+    fn wait<R>(&self, what: &'static str, mut look: impl FnMut(&mut Members) -> Option<R>) -> R {
+        if let Some(found) = look(&mut self.members.lock()) {
+            return found;
+        }
+        let waiter = Waiter::new(what);
+        let watch = Watch::new(self);
+        loop {
+            if let Some(found) = watch.look(&mut look, || waiter.waker()) {
+                return found;
+            }
+            waiter.pause();
+        }
+    }
+
+    /// Takes a task in. By who has made it.
+    fn enter(&self, task: &TaskRef, membership: &Membership) -> Result<(), Refusal> {
+        let mut members = self.members.lock();
+        if members.live.len() >= self.limit {
+            return Err(Refusal::Full);
+        }
+        membership.place.set(members.live.len() as u32);
+        members.live.push(Member(task.as_raw().as_ptr()));
+        if self.ordered {
+            // So that an end need not allocate.
+            let live = members.live.len();
+            members.ended.reserve(live);
+        }
+        if members.aborts_later {
+            let owed = task.state.transition_to_aborting();
+            debug_assert_eq!(owed, Wake::Nothing, "a new task waits for nothing");
+        }
+        Ok(())
+    }
+
+    /// Lets a member go, and tells who waits for that. After this, what its owner lent to it may be gone.
+    fn leave(&self, membership: &Membership, panicked: bool) {
+        let mut members = self.members.lock();
+        let place = membership.place.replace(OUTSIDE) as usize;
+        members.live.swap_remove(place);
+        if let Some(moved) = members.live.get(place) {
+            moved.header().sets.of(self).place.set(place as u32);
+        }
+        members.panics += isize::from(panicked);
+        if self.ordered {
+            members.ended.push_back(membership.key);
+        }
+        let told = self.ordered || members.live.is_empty();
+        let wakers = if told { std::mem::take(&mut members.waiting) } else { Vec::new() };
+        drop(members);
+        for (_, waker) in wakers {
+            waker.wake();
+        }
+    }
+}
+
+impl std::fmt::Debug for TaskSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("TaskSet").field("live", &self.len()).finish_non_exhaustive()
+    }
+}
+
+impl Member {
+    /// For the owner of the set's lock.
+    fn header(&self) -> &Header {
+        // SAFETY: INVARIANT(set.live).
+        unsafe { &*self.0 }
+    }
+}
+
+/// Somebody who waits for something of a set: forgotten when it is dropped.
+pub(super) struct Watch<'a> {
+    set: &'a TaskSet,
+    ticket: Ticket,
+}
+
+impl<'a> Watch<'a> {
+    pub(super) fn new(set: &'a TaskSet) -> Watch<'a> {
+        let mut members = set.members.lock();
+        members.next += 1;
+        Watch { set, ticket: members.next }
+    }
+
+    /// Looks for what is waited for. `None`: not yet, and the waker will be called.
+    fn look<R>(
+        &self,
+        look: impl FnOnce(&mut Members) -> Option<R>,
+        waker: impl FnOnce() -> Waker,
+    ) -> Option<R> {
+        let mut members = self.set.members.lock();
+        let found = look(&mut members);
+        if found.is_none() && members.waiting.iter().all(|(ticket, _)| *ticket != self.ticket) {
+            members.waiting.push((self.ticket, waker()));
+        }
+        found
+    }
+
+    /// Is nobody left? If somebody is, the waker will be called.
+    pub(super) fn is_empty(&self, waker: impl FnOnce() -> Waker) -> bool {
+        self.look(|members| members.live.is_empty().then_some(()), waker).is_some()
+    }
+
+    /// The first member for which this holds.
+    pub(super) fn find(&self, holds: impl Fn(&Header) -> bool) -> Option<Id> {
+        let members = self.set.members.lock();
+        members.live.iter().map(Member::header).find(|task| holds(task)).map(|task| task.id)
+    }
+}
+
+impl Drop for Watch<'_> {
+    fn drop(&mut self) {
+        let mut members = self.set.members.lock();
+        let mine = members.waiting.iter().position(|(ticket, _)| *ticket == self.ticket);
+        let waker = mine.map(|at| members.waiting.swap_remove(at));
+        drop(members);
+        drop(waker);
+    }
+}
+
+/// A task's part of one set.
+#[derive(Debug)]
+struct Membership {
+    set: Option<Arc<TaskSet>>,
+    key: u32,
+    /// Its index among the live. Under the set's lock.
+    place: Cell<u32>,
+}
+
+/// The place of a task that is not in its set: not yet, no longer, or because it was refused.
+const OUTSIDE: u32 = u32::MAX;
+
+impl Membership {
+    const fn new(set: Option<Arc<TaskSet>>, key: u32) -> Membership {
+        Membership { set, key, place: Cell::new(OUTSIDE) }
+    }
+
+    #[inline]
+    fn leave(&self, panicked: bool) {
+        if let Some(set) = &self.set
+            && self.place.get() != OUTSIDE
+        {
+            set.leave(self, panicked);
+        }
+    }
+}
+
+/// The sets that a task is a member of.
+#[derive(Debug)]
+pub(crate) struct Sets {
+    owner: Membership,
+    group: Membership,
+}
+
+impl Sets {
+    pub(crate) const fn new() -> Sets {
+        Sets { owner: Membership::new(None, 0), group: Membership::new(None, 0) }
+    }
+
+    pub(crate) fn set_owner(&mut self, owner: Arc<TaskSet>, key: u32) {
+        self.owner = Membership::new(Some(owner), key);
+    }
+
+    pub(crate) fn set_group(&mut self, group: Arc<TaskSet>) {
+        self.group = Membership::new(Some(group), 0);
+    }
+
+    /// The part of `set`, which is one of the two.
+    fn of(&self, set: &TaskSet) -> &Membership {
+        let is_owner = self.owner.set.as_deref().is_some_and(|owner| ptr::eq(owner, set));
+        if is_owner { &self.owner } else { &self.group }
+    }
+
+    /// A new task enters its sets, or all that let it.
+    pub(crate) fn enter(&self, task: &TaskRef) -> Result<(), Refusal> {
+        let both = [&self.owner, &self.group].into_iter();
+        both.filter_map(|membership| Some((membership, membership.set.as_deref()?)))
+            .try_for_each(|(membership, set)| set.enter(task, membership))
+    }
+
+    /// A task has ended. It may be freed once its owner's set is left, but for the caller's reference.
+    #[inline]
+    pub(crate) fn leave(&self, panicked: bool) {
+        self.group.leave(panicked);
+        self.owner.leave(panicked);
+    }
+}
+
+impl Default for Sets {
+    fn default() -> Sets {
+        Sets::new()
+    }
+}
+
+impl Clone for Sets {
+    /// For another task, which is not in them yet.
+    fn clone(&self) -> Sets {
+        let copy = |one: &Membership| Membership::new(one.set.clone(), one.key);
+        Sets { owner: copy(&self.owner), group: copy(&self.group) }
+    }
+}

@@ -1,0 +1,29 @@
+//! What tasks and threads wait at for each other.
+//!
+//! A task that waits here is suspended; any other thread sleeps; each may wait for the other, and outside of
+//! a runtime everything works for threads. See [`task`](crate::task) for what a wait means where a task cannot be
+//! suspended.
+//!
+//! | for | see | who is next |
+//! |---|---|---|
+//! | one at a time | [`Mutex`] | who comes to a free lock; a waiter that was woken in vain twice has it handed over |
+//! | so many at a time | [`Semaphore`] | first come, first served |
+//!
+//! The types are `std`'s in shape, without poisoning: a lock that a panic or an abort unwinds through is
+//! let go.
+//!
+//! # Aborts and time limits
+//!
+//! Each wait is a suspension point: a task that is aborted in it unwinds, and leaves the line. Each has a form
+//! with a limit. Whatever ends a wait early, what the waiter was woken for or handed goes to the next.
+//!
+//! # Holding a lock while suspended
+//!
+//! The owner of a lock is the task, not its thread: a task may hold a guard over a suspension, and over a move to
+//! another thread. Others that want the lock are suspended meanwhile; nobody's worker waits. Guards are not `Send`,
+//! as `std`'s are not: who took a lock lets it go.
+
+mod mutex;
+
+pub use mutex::{ArcMutexGuard, MappedMutexGuard, Mutex, MutexGuard, RawMutex};
+pub use sortie_scheduler::Semaphore;
