@@ -113,7 +113,7 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "state_abort_leaves_no_bit",
         file: STATE,
-        from: "wake(now | ABORT)",
+        from: "wake(now | what)",
         to: "wake(now)",
     },
     Mutant {
@@ -696,8 +696,9 @@ pub(crate) const REPEATED: &[Repeated] = &[
         model: "hook.rs",
         text: "task.hook.open((&raw const record).cast_mut().cast());
     if wait::is_abort_wanted(task) {
-        // It came just now. A hook that was claimed meanwhile is awaited.
-        drop(open);",
+        if abort::is_due(task) || !task.state.load().is_rude() {
+            // It came just now. A hook that was claimed meanwhile is awaited.
+            drop(open);",
     },
     Repeated {
         file: "task/cancel.rs",
@@ -706,7 +707,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
     if wait::is_abort_wanted(task) {",
     },
     Repeated {
-        file: "task/header.rs",
+        file: "task/abort/mod.rs",
         model: "hook.rs",
         text: "self.settle(self.state.transition_to_aborting());
         cancel::interrupt(self);",

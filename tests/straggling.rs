@@ -140,6 +140,7 @@ fn in_managed_code() {
     });
 }
 
+/// It is asked a hundred times, and then the deadline is not waited for.
 #[test]
 fn swallowing_the_abort() {
     each_setting(|case| {
@@ -161,10 +162,18 @@ fn swallowing_the_abort() {
             caught
         });
         inside.recv().unwrap();
-        let (_report, _place) = shut_down(runtime, "stubborn");
+        suspend_others(&runtime, &drops);
+        let report = runtime.shutdown(Duration::from_secs(60));
+        assert!(report.elapsed() < Duration::from_secs(20), "{report}");
+        assert_eq!(drops.dropped(), 20, "what was suspended is unwound");
+        assert_eq!(report.stragglers().len(), 1, "{report}");
+        let straggler = &report.stragglers()[0];
+        assert_eq!(straggler.name.as_deref(), Some("stubborn"));
+        assert_eq!(straggler.place, Place::Swallowing);
+        assert!(report.to_string().contains("catching each abort, and going on"), "{report}");
         stop.store(true, Ordering::Relaxed);
         // It ends by itself, and its output is its own.
-        assert!(task.join().unwrap() > 0);
+        assert!(task.join().unwrap() > u64::from(sortie_scheduler::abort::SWALLOWED_LIMIT));
         drops.check();
     });
 }

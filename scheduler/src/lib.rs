@@ -69,6 +69,7 @@ pub use scheduler::{
 pub use semaphore::Semaphore;
 pub use shutdown::{Place, Report, Straggler};
 pub use stack::{GuardKind, StackError, StackStats, probe_guard};
+pub use task::abort;
 pub use task::{
     Cancelled, Hook, Id, JoinError, JoinHandle, Next, NoSuspend, TaskSet, cancellable,
     check_suspension, raise_postponed,

@@ -18,6 +18,7 @@ use crate::stack::{StackShape, Stacks};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::{Arc, Mutex};
 use crate::task::TaskRef;
+use crate::task::abort::Stubborn;
 use crate::task::living::Living;
 use crate::timer::Timers;
 use crate::worker::extra::Extras;
@@ -91,6 +92,8 @@ pub(crate) struct Shared {
     saturated: AtomicBool,
     /// Who waits for the runtime's tasks to end.
     pub(crate) closer: Parker,
+    /// Tasks that have swallowed so many aborts that the end does not wait for them.
+    pub(crate) stubborn: Stubborn,
     stage: AtomicUsize,
     ids: AtomicU64,
 }
@@ -146,6 +149,7 @@ impl Shared {
             census: Census::default(),
             saturated: AtomicBool::new(false),
             closer: Parker::new(),
+            stubborn: Stubborn::default(),
             stage: AtomicUsize::new(Stage::Open as usize),
             ids: AtomicU64::new(1),
         })

@@ -8,7 +8,8 @@
 //! 3. *Terminated*, at the deadline, if some have not: no worker is given any more, the report names
 //!    the stragglers, and what they stand on (carrier, stack, arena) stays until they return.
 //!
-//! A task that catches the abort is woken again every few milliseconds, until the deadline.
+//! A task that catches the abort is woken again every few milliseconds, until the deadline. One that has caught
+//! a hundred is named without that: if nobody else is left the deadline is not waited for.
 
 use crate::crossing::fence;
 use crate::crossing::word::Phase;
@@ -89,9 +90,11 @@ pub enum Place {
     },
     /// In managed code, without a suspension point.
     Managed,
-    /// Suspended, or waiting in place, and not to be unwound: it caught each abort, or foreign
-    /// frames lie between.
+    /// Suspended, or waiting in place, and not to be unwound: foreign frames lie between, or a region holds
+    /// the abort back.
     Suspended,
+    /// It caught each abort, and goes on.
+    Swallowing,
 }
 
 impl std::fmt::Display for Straggler {
@@ -104,6 +107,7 @@ impl std::fmt::Display for Straggler {
             Place::Native { target } => write!(f, "in native code at {target:#x}"),
             Place::Managed => f.write_str("in managed code that reaches no suspension point"),
             Place::Suspended => f.write_str("suspended, and not to be unwound"),
+            Place::Swallowing => f.write_str("catching each abort, and going on"),
         }
     }
 }
@@ -164,7 +168,8 @@ fn pause(deadline: Option<Instant>) -> Option<Duration> {
     (!left.is_zero()).then(|| left.min(REMINDER))
 }
 
-/// Aborts what is suspended until nothing lives. False: the deadline came first.
+/// Aborts what is suspended until nothing lives. False: the deadline came first, or nobody is left but those that
+/// catch each abort.
 fn close(shared: &Shared, deadline: Option<Instant>) -> bool {
     loop {
         for task in shared.living.all() {
@@ -172,8 +177,12 @@ fn close(shared: &Shared, deadline: Option<Instant>) -> bool {
         }
         // Also for tasks that are queued on workers which nobody runs.
         shared.after_queueing();
-        if shared.live_tasks() == 0 {
+        let live = shared.live_tasks();
+        if live == 0 {
             return true;
+        }
+        if shared.stubborn.are_left(live) {
+            return false;
         }
         let Some(pause) = pause(deadline) else { return false };
         shared.closer.park_timeout(pause);
@@ -316,6 +325,10 @@ fn census(shared: &Shared) -> Vec<Straggler> {
 
 impl Straggler {
     fn new(task: &Header, place: Place) -> Straggler {
+        let place = match place {
+            Place::Managed | Place::Suspended if task.aborting.is_stubborn() => Place::Swallowing,
+            place => place,
+        };
         Straggler { id: task.id, name: task.name.clone(), place }
     }
 }

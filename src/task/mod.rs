@@ -2,6 +2,7 @@
 //!
 //! [`spawn`](crate::spawn) is enough for most; a [`Builder`] gives a task a name, a span, or the right to migrate.
 
+mod abort;
 mod affinity;
 mod join;
 pub(crate) mod local;
@@ -11,6 +12,10 @@ mod scope;
 use crate::runtime::outside;
 use std::sync::Arc;
 
+pub use abort::{
+    AbortError, AbortHandle, DelayError, abort_current, begin_delay_abort, delay_abort,
+    end_delay_abort, is_abort,
+};
 pub use affinity::{AffinityError, ThreadAffinity, begin_thread_affinity, end_thread_affinity};
 pub use join::join;
 pub use no_suspend::NoSuspend;

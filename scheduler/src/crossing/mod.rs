@@ -20,7 +20,7 @@ use crate::fiber::Reason;
 use crate::foreign;
 use crate::metrics::Counter;
 use crate::sync::atomic::Ordering;
-use crate::task::join::raise_abort;
+use crate::task::abort;
 use crate::task::{Header, cancel};
 use crate::wait;
 use crate::worker::current;
@@ -446,7 +446,7 @@ pub fn close_all() -> bool {
 /// the thread parks for good, and its stack with it.
 pub(crate) fn stop(task: &Header) -> ! {
     if wait::may_unwind(task) {
-        raise_abort();
+        abort::raise_at_the_end();
     }
     tracing::error!(
         target: "sortie::shutdown",

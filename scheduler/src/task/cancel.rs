@@ -13,7 +13,7 @@
 //! as many callbacks open as at the beginning of the call.
 
 use super::header::{Header, TaskRef, Waker};
-use super::{Id, hook::HookWord};
+use super::{Id, abort, hook::HookWord};
 use crate::crossing::Errno;
 use crate::wait;
 use std::cell::Cell;
@@ -105,7 +105,8 @@ struct Record<'a> {
 ///
 /// `None`: the task was aborted before the call, which was not made, and the abort is raised at the next
 /// checkpoint. Where it cannot be raised (the task unwinds already, or foreign frames lie between) the call is
-/// made, and no hook is run for it: it belongs to the cleaning up.
+/// made, and no hook is run for it: it belongs to the cleaning up. But for a rude abort, which cuts that short
+/// too. In a region that holds aborts back the call is made without its hook.
 ///
 /// The caller has told the scheduler that the task has left. On a thread without a task `call` runs plainly.
 /// Keeps `errno`.
@@ -120,8 +121,8 @@ pub fn cancellable<R>(hook: &mut Hook<'_>, call: impl FnOnce() -> R) -> Option<R
     }
 
     let Some((_, task)) = wait::kept_task() else { return Some(call()) };
-    if wait::is_abort_wanted(task) {
-        return (!wait::may_unwind(task)).then(call);
+    if task.aborting.is_held() || wait::is_abort_wanted(task) && !task.state.load().is_rude() {
+        return (!abort::is_due(task)).then(call);
     }
     // So that a shutdown finds it.
     task.shared.living.add(task);
@@ -138,9 +139,14 @@ pub fn cancellable<R>(hook: &mut Hook<'_>, call: impl FnOnce() -> R) -> Option<R
     task.cancellable.set((&raw const record).cast());
     task.hook.open((&raw const record).cast_mut().cast());
     if wait::is_abort_wanted(task) {
-        // It came just now. A hook that was claimed meanwhile is awaited.
-        drop(open);
-        return (!wait::may_unwind(task)).then(call);
+        if abort::is_due(task) || !task.state.load().is_rude() {
+            // It came just now. A hook that was claimed meanwhile is awaited.
+            drop(open);
+            return (!abort::is_due(task)).then(call);
+        }
+        let errno = Errno::save();
+        interrupt(&wait::reference(task));
+        errno.restore();
     }
     let value = call();
     drop(open);
@@ -182,7 +188,7 @@ pub(crate) fn resume(task: &Header) {
 #[cold]
 fn reopen(task: &Header) {
     let Some(record) = innermost(task) else { return };
-    if record.due.get() == Due::Never {
+    if record.due.get() == Due::Never || task.aborting.is_held() {
         return;
     }
     let errno = Errno::save();

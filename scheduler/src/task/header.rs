@@ -1,5 +1,6 @@
 //! The part of a task that does not know its types, and counted references to it.
 
+use super::abort::{Aborting, Raiser};
 use super::hook::HookWord;
 use super::living::Links;
 use super::no_suspend::Guards;
@@ -75,6 +76,8 @@ pub(crate) struct Header {
     pub(crate) hook: HookWord,
     /// The record of the innermost native call that can be cancelled; null: there is none.
     pub(crate) cancellable: Cell<*const ()>,
+    /// What holds aborts back, and the scopes that are open.
+    pub(crate) aborting: Aborting,
     /// What forbids that the task is suspended. Nothing in release builds.
     pub(crate) no_suspend: Guards,
     pub(crate) id: Id,
@@ -129,6 +132,7 @@ impl Header {
             job: Cell::new(None),
             hook: HookWord::new(),
             cancellable: Cell::new(std::ptr::null()),
+            aborting: Aborting::new(),
             no_suspend: Guards::default(),
             id: birth.id,
             next: Cell::new(std::ptr::null()),
@@ -222,16 +226,9 @@ impl TaskRef {
         self.settle(self.state.transition_to_woken());
     }
 
-    /// Asks the task to unwind at its next suspension point, and runs the hook of the native call that it
-    /// is in, if that has one.
-    pub(crate) fn abort(&self) {
-        self.settle(self.state.transition_to_aborting());
-        cancel::interrupt(self);
-    }
-
     /// Does what a won wake owes.
     #[inline]
-    fn settle(&self, owed: Wake) {
+    pub(super) fn settle(&self, owed: Wake) {
         match owed {
             Wake::Submit => {
                 // SAFETY: the winner of the wake owns the scheduler's reference, which the task
@@ -302,6 +299,8 @@ pub(crate) enum Waker {
     Thread(Arc<Parker>),
     /// Nobody: the hook of the native call that the task is in is to be run once more.
     Hook(TaskRef),
+    /// Nobody: a scope of a task's is to be ended.
+    Raiser(Raiser),
 }
 
 impl Waker {
@@ -311,6 +310,7 @@ impl Waker {
             Waker::Task(task) => task.wake(),
             Waker::Thread(parker) => parker.unpark(),
             Waker::Hook(task) => cancel::interrupt(task),
+            Waker::Raiser(raiser) => drop(raiser.raise()),
         }
     }
 }

@@ -1,8 +1,8 @@
 //! The end of a task: its output, what went wrong, and the right to be told.
 
+use super::abort::{self, AbortError, AbortHandle};
 use super::header::{Header, TaskRef};
 use super::{Id, state::Completion};
-use crate::crossing::Errno;
 use crate::stack::StackError;
 use crate::sync::Arc;
 use crate::sync::Mutex;
@@ -12,14 +12,6 @@ use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
-
-/// The payload by which an abort unwinds a task. Private, so that nobody else can throw it.
-pub(crate) struct Abort;
-
-/// Unwinds the current task, without the panic hook's message.
-pub(crate) fn raise_abort() -> ! {
-    std::panic::resume_unwind(Box::new(Abort))
-}
 
 /// Why a task ended before it ran.
 #[derive(Debug)]
@@ -97,13 +89,16 @@ impl<T> JoinHandle<T> {
     /// Asks the task to end: it unwinds at its next suspension point, and its join says that it was aborted.
     ///
     /// Its frames are unwound as by a panic, without the panic hook's message; a task that catches that
-    /// is asked again at each further suspension point. One that has not started does not run. In managed code
+    /// ([`is_abort`](crate::abort::is_abort) tells) is asked again at each further suspension point. Regions
+    /// ([`abort::delay`](crate::abort::delay)) hold it back. One that has not started does not run. In managed code
     /// that never suspends, and in a native call, it goes on until that is over; a native call that can
     /// be cancelled is told to come to an end, by its hook, which runs on this thread before this returns.
     /// Frames of native code that has called back are not unwound: the abort ends the callback, and is
     /// raised again when the native code returns.
     ///
-    /// Does not wait for the task. From any thread; on a task that has ended nothing happens.
+    /// Does not wait for the task. From any thread; on a task that has ended nothing happens. In a program that
+    /// is built with `panic = "abort"` it is refused, and an error event says so
+    /// ([`JoinHandle::try_abort`] returns it).
     ///
     /// ```
     /// let runtime = sortie_scheduler::Config::new().start()?;
@@ -113,9 +108,66 @@ impl<T> JoinHandle<T> {
     /// # Ok::<(), sortie_scheduler::StartError>(())
     /// ```
     pub fn abort(&self) {
-        let errno = Errno::save();
-        self.task().abort();
-        errno.restore();
+        abort::ask_or_report(self.task(), false);
+    }
+
+    /// As [`JoinHandle::abort`], and says so if the program cannot abort tasks.
+    ///
+    /// # Errors
+    /// [`AbortError`]: the program is built with `panic = "abort"`; nothing was done.
+    ///
+    /// ```
+    /// let runtime = sortie_scheduler::Config::new().start()?;
+    /// let task = runtime.spawn(|| sortie_scheduler::sleep(std::time::Duration::MAX));
+    /// task.try_abort()?;
+    /// assert!(task.join().unwrap_err().is_aborted());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn try_abort(&self) -> Result<(), AbortError> {
+        abort::ask(self.task(), false)
+    }
+
+    /// As [`JoinHandle::abort`], for a task whose cleaning up takes too long, after an abort or in place of it.
+    ///
+    /// Critical regions do not hold it back, and while the task unwinds its sleeps and yields return at once, and
+    /// its native calls that can be cancelled are. Each destructor runs all the same; in a region that delays
+    /// aborts the task goes on to its end; foreign frames are not unwound.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// struct Slow;
+    /// impl Drop for Slow {
+    ///     fn drop(&mut self) {
+    ///         sortie_scheduler::sleep(Duration::from_secs(3600));
+    ///     }
+    /// }
+    ///
+    /// let runtime = sortie_scheduler::Config::new().start()?;
+    /// let task = runtime.spawn(|| {
+    ///     let _slow = Slow;
+    ///     sortie_scheduler::sleep(Duration::MAX);
+    /// });
+    /// task.abort_rudely();
+    /// assert!(task.join().unwrap_err().is_aborted());
+    /// # Ok::<(), sortie_scheduler::StartError>(())
+    /// ```
+    pub fn abort_rudely(&self) {
+        abort::ask_or_report(self.task(), true);
+    }
+
+    /// What aborts the task without the right to its output. Can be cloned, and kept longer than the task.
+    ///
+    /// ```
+    /// let runtime = sortie_scheduler::Config::new().start()?;
+    /// let task = runtime.spawn(|| sortie_scheduler::sleep(std::time::Duration::MAX));
+    /// let aborter = task.abort_handle();
+    /// std::thread::spawn(move || aborter.abort());
+    /// assert!(task.join().unwrap_err().is_aborted());
+    /// # Ok::<(), sortie_scheduler::StartError>(())
+    /// ```
+    pub fn abort_handle(&self) -> AbortHandle {
+        AbortHandle::new(self.task().clone())
     }
 
     /// Waits for the task to end and returns its output.
@@ -273,9 +325,10 @@ impl JoinError {
     }
 
     pub(super) fn from_panic(task: &Header, payload: Box<dyn Any + Send>) -> JoinError {
-        let kind = match payload.downcast::<Abort>() {
-            Ok(_) => Kind::Aborted { by_shutdown: task.shared.is_closing() },
-            Err(payload) => Kind::Panicked(Mutex::new(payload)),
+        let kind = if abort::is_whole(&*payload) {
+            Kind::Aborted { by_shutdown: task.shared.is_closing() }
+        } else {
+            Kind::Panicked(Mutex::new(payload))
         };
         JoinError::new(task, kind)
     }

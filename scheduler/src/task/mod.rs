@@ -5,6 +5,7 @@
 //! - `cell.rs`: the typed rest: closure, then output.
 //! - `join.rs`: the right to the output; what went wrong with a task.
 //! - `no_suspend.rs`: stretches in which a task must not be suspended, checked in debug builds.
+//! - `abort/`: how a task is asked to unwind, and when it does.
 //! - `hook.rs`, `cancel.rs`: native calls that an abort cuts short.
 //! - `set.rs`, `wait_out.rs`: tasks whose ends one waits for together, and the wait that is not left before.
 //! - `living.rs`: the list of tasks that have been suspended, for shutdown and dumps.
@@ -14,7 +15,7 @@
 //! 1. `state`, `refs` and `hook`: anybody with a reference.
 //! 2. `id`, `name`, `span`, `migrating`, `vtable`, `shared`: constant.
 //! 3. `fiber`, `inside`, `embedder`, `stack_low`, `callbacks`, `guarded_layers`, `job`,
-//!    `cancellable`, `linked`, `no_suspend`: the *owner*. While a task is `ACTIVE` that is whoever took it from a queue, or runs it; while `BLOCKED` the carrier that it waits on;
+//!    `cancellable`, `aborting`, `linked`, `no_suspend`: the *owner*. While a task is `ACTIVE` that is whoever took it from a queue, or runs it; while `BLOCKED` the carrier that it waits on;
 //!    while `SUSPENDED` nobody.
 //! 4. `home`: written by the owner, read by the winner of a wake.
 //! 5. `joiner`: the joiner until it has set `JOINER`, then the completer.
@@ -23,6 +24,7 @@
 //! 8. The stage in the cell: the body while it runs; from `DONE` on the join handle, or the
 //!    completer if the handle is gone.
 
+pub mod abort;
 pub(crate) mod cancel;
 pub(crate) mod cell;
 pub(crate) mod header;

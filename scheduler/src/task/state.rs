@@ -43,6 +43,11 @@ const HANDLE: u32 = 1 << 4;
 /// A joiner stored its waker in the header. Set and cleared by the joiner while not `DONE`; from
 /// `DONE` on the waker is the completer's.
 const JOINER: u32 = 1 << 5;
+/// Beside `ABORT`: less holds it back. Never cleared.
+const RUDE: u32 = 1 << 6;
+/// A scope of the task's is due, which says so itself. Set after that; cleared by the task, which then looks
+/// at the scopes that are left.
+const RAISE: u32 = 1 << 7;
 
 /// What a wake owes. See [`State::transition_to_woken`].
 #[must_use = "a task that is not submitted or unparked after a won wake never runs again"]
@@ -94,6 +99,16 @@ impl Snapshot {
     pub(crate) fn is_abort_requested(self) -> bool {
         self.0 & ABORT != 0
     }
+    pub(crate) fn is_rude(self) -> bool {
+        self.0 & RUDE != 0
+    }
+    pub(crate) fn is_raised(self) -> bool {
+        self.0 & RAISE != 0
+    }
+    /// Was the task asked to unwind, as a whole or up to a scope?
+    pub(crate) fn is_asked_to_unwind(self) -> bool {
+        self.0 & (ABORT | RAISE) != 0
+    }
 }
 
 impl std::fmt::Debug for Snapshot {
@@ -104,9 +119,14 @@ impl std::fmt::Debug for Snapshot {
             BLOCKED => "BLOCKED",
             _ => "DONE",
         })?;
-        for (bit, name) in
-            [(WOKEN, "|WOKEN"), (ABORT, "|ABORT"), (HANDLE, "|HANDLE"), (JOINER, "|JOINER")]
-        {
+        for (bit, name) in [
+            (WOKEN, "|WOKEN"),
+            (ABORT, "|ABORT"),
+            (RUDE, "|RUDE"),
+            (RAISE, "|RAISE"),
+            (HANDLE, "|HANDLE"),
+            (JOINER, "|JOINER"),
+        ] {
             if self.0 & bit != 0 {
                 f.write_str(name)?;
             }
@@ -155,12 +175,31 @@ impl State {
 
     /// Somebody asks the task to unwind: as a wake, and the task finds the bit when it goes on.
     pub(crate) fn transition_to_aborting(&self) -> Wake {
+        self.ask(ABORT)
+    }
+
+    /// As [`State::transition_to_aborting`], and rudely.
+    pub(crate) fn transition_to_aborting_rudely(&self) -> Wake {
+        self.ask(ABORT | RUDE)
+    }
+
+    /// A scope of the task's has said that it is due: as a wake.
+    pub(crate) fn transition_to_raising(&self) -> Wake {
+        self.ask(RAISE)
+    }
+
+    fn ask(&self, what: u32) -> Wake {
         self.update(|now| {
             if now & PHASE == DONE {
                 return (now, Wake::Nothing);
             }
-            wake(now | ABORT)
+            wake(now | what)
         })
+    }
+
+    /// A scope of the task's has ended. The task looks at those that are left after this.
+    pub(crate) fn transition_to_settled(&self) {
+        self.update(|now| (now & !RAISE, ()));
     }
 
     /// The carrier that switched away from the task makes the suspension known.

@@ -32,7 +32,7 @@ use crate::fiber::Reason;
 use crate::park::Parker;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use crate::task::join::raise_abort;
+use crate::task::abort;
 use crate::task::state::Suspend;
 use crate::task::{Header, TaskRef, Waker};
 use crate::timer::{Set, TimerKey};
@@ -240,24 +240,25 @@ pub(crate) fn is_switchable(task: &Header) -> bool {
 
 /// May an abort be raised here?
 pub(crate) fn may_unwind(task: &Header) -> bool {
-    task.callbacks.get() == task.guarded_layers.get()
+    cfg!(panic = "unwind")
+        && task.callbacks.get() == task.guarded_layers.get()
         && task.inside.get().is_some()
         && !std::thread::panicking()
 }
 
-/// Raises the abort that somebody asked for, or that the end of the runtime brings, if it may be
-/// raised.
+/// Raises what somebody asked for, or the abort that the end of the runtime brings, if it may be raised
+/// and no region holds it back.
 #[inline]
 pub(crate) fn raise_if_aborted(task: &Header) {
-    if is_abort_wanted(task) && may_unwind(task) {
-        raise_abort();
+    if is_abort_wanted(task) {
+        abort::raise_if_due(task);
     }
 }
 
-/// Did somebody ask for an abort, or does the end of the runtime bring one?
+/// Did somebody ask the task to unwind, or does the end of the runtime?
 #[inline]
 pub(crate) fn is_abort_wanted(task: &Header) -> bool {
-    task.state.load().is_abort_requested() || task.shared.is_closing()
+    task.state.load().is_asked_to_unwind() || task.shared.is_closing()
 }
 
 /// May others run while the caller does, such as the holder of a lock? Not if its runtime has one worker,
@@ -381,7 +382,7 @@ fn before_yield() -> Yield {
         let alone = unsafe { carrier.is_alone() };
         return if alone { Yield::Over(false) } else { Yield::Switch(task) };
     }
-    if !carrier.shared().work_waits() {
+    if !carrier.shared().work_waits() || abort::skips_pauses(task) {
         return Yield::Over(false);
     }
     crossing::give_away(carrier);
@@ -443,7 +444,13 @@ pub(crate) fn sleep(duration: Duration) {
 /// Waits until this time has come.
 pub(crate) fn sleep_until(until: Instant) {
     let waiter = Waiter::new("a sleep");
-    while waiter.pause_until(until) {}
+    while !is_skipped() && waiter.pause_until(until) {}
+}
+
+/// Does the current task clean up without its sleeps?
+#[inline(never)]
+fn is_skipped() -> bool {
+    managed().is_some_and(|(_, task)| abort::skips_pauses(task))
 }
 
 /// Would waiting for `other` here never end? True if the caller waits in place on the carrier that

@@ -46,7 +46,7 @@ impl Waiting for Sleeper {
         match &self.waker {
             Waker::Task(task) | Waker::Hook(task) => task.shared.is_terminated(),
             // A thread that sleeps as a thread outlives every runtime.
-            Waker::Thread(_) => false,
+            Waker::Thread(_) | Waker::Raiser(_) => false,
         }
     }
 

@@ -15,9 +15,9 @@ use crate::offload::serve;
 use crate::shared::Shared;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use crate::task::TaskRef;
 use crate::task::join::{Refusal, refuse};
 use crate::task::state::Suspend;
+use crate::task::{TaskRef, abort};
 use std::ptr::{self, NonNull};
 
 /// A carrier's thread, from its start to its end.
@@ -188,6 +188,7 @@ fn finish(carrier: &Carrier, task: TaskRef) {
     // SAFETY: `start` leaked this box, and the task no longer names it.
     let fiber = unsafe { Box::from_raw(fiber.as_ptr()) };
     shared.living.remove(&task);
+    abort::forget(&task);
     light();
     let census =
         (shared.census.is_asked() || shared.is_closing()).then(|| shared.census.lock.lock());

@@ -1,0 +1,44 @@
+//! Who may abort a task without a right to its output.
+
+use super::{AbortError, ask, ask_or_report};
+use crate::task::{Id, TaskRef};
+
+/// Aborts a task, from anywhere: see [`JoinHandle::abort_handle`](crate::JoinHandle::abort_handle).
+///
+/// Keeps a few hundred bytes of the task after its end.
+#[derive(Clone, Debug)]
+pub struct AbortHandle(TaskRef);
+
+impl AbortHandle {
+    pub(crate) fn new(task: TaskRef) -> AbortHandle {
+        AbortHandle(task)
+    }
+
+    /// The task's number.
+    pub fn id(&self) -> Id {
+        self.0.id
+    }
+
+    /// True once the task has ended.
+    pub fn is_finished(&self) -> bool {
+        self.0.state.load().is_done()
+    }
+
+    /// [`JoinHandle::abort`](crate::JoinHandle::abort).
+    pub fn abort(&self) {
+        ask_or_report(&self.0, false);
+    }
+
+    /// [`JoinHandle::try_abort`](crate::JoinHandle::try_abort).
+    ///
+    /// # Errors
+    /// [`AbortError`]: the program is built with `panic = "abort"`; nothing was done.
+    pub fn try_abort(&self) -> Result<(), AbortError> {
+        ask(&self.0, false)
+    }
+
+    /// [`JoinHandle::abort_rudely`](crate::JoinHandle::abort_rudely).
+    pub fn abort_rudely(&self) {
+        ask_or_report(&self.0, true);
+    }
+}
