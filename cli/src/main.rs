@@ -21,7 +21,7 @@ struct Cli {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    Bench(bench::Options),
+    Bench(Box<bench::Options>),
     Doctor(doctor::Options),
     /// One case of a benchmark, in the process that `bench` starts for it.
     #[command(hide = true)]

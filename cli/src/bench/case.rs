@@ -41,6 +41,11 @@ impl Peer {
             Peer::Go => "go",
         }
     }
+
+    /// Whether the number of workers means anything to it.
+    pub(crate) fn has_workers(self) -> bool {
+        !matches!(self, Peer::Corosensei | Peer::TokioCt)
+    }
 }
 
 impl fmt::Display for Peer {

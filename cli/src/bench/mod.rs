@@ -1,12 +1,13 @@
 //! `sortie bench`: measures workloads, and writes a table and a file of figures.
 //!
-//! - `options`: the command line. `case`: what one child process is to measure.
+//! - `options`: the command line. `plan`: what is measured beside what. `case`: what one child process is to
+//!   measure.
 //! - `workload`: what a workload is, and the list of all. `workloads`: one a file.
 //! - `peers`: how other projects' runtimes do the same, a peer a file.
 //! - `child`: starts the process of one run, listens to it, ends it in time. `runner`: what that does, warm-up
 //!   and run. `pin`: which CPUs it may use.
 //! - `series`: the runs of a case, and the medians that they come to.
-//! - `report`: the row of a case, the table, the file.
+//! - `report`: the row of a case, the table, the file. `document`: the page and its plots.
 //!
 //! Each run of a case (workload, peer, workers) has a fresh process, so that none inherits the heap, the
 //! threads or the stacks of another, and one that crashes or hangs is a row that says so. Those who do the
@@ -14,9 +15,11 @@
 
 mod case;
 mod child;
+mod document;
 mod options;
 mod peers;
 mod pin;
+mod plan;
 mod report;
 mod runner;
 mod series;
@@ -27,7 +30,7 @@ pub(crate) use options::Options;
 
 use case::Peer;
 use indicatif::{ProgressBar, ProgressStyle};
-use options::Group;
+use plan::Group;
 use report::Row;
 use series::Series;
 use std::process::ExitCode;
@@ -42,20 +45,28 @@ pub(crate) fn main(options: &Options) -> ExitCode {
     if cfg!(debug_assertions) {
         eprintln!("note: this is a debug build, its figures mean nothing: build with `--release`");
     }
-    let groups = match options.groups() {
-        Ok(groups) => groups,
+    let rows = match rows(options) {
+        Ok(rows) => rows,
         Err(error) => {
             eprintln!("error: {error}");
             return ExitCode::from(2);
         }
     };
-    let rows = measure_all(groups, options.timeout);
     println!("{}", report::table(&rows));
     if let Some(path) = &options.json
         && let Err(error) = report::write(path, &rows)
     {
         eprintln!("error: the figures are not in {}: {error}", path.display());
         return ExitCode::FAILURE;
+    }
+    if let Some(directory) = &options.report {
+        match document::write(directory, &rows, &asked()) {
+            Ok(page) => println!("the report is {}", page.display()),
+            Err(error) => {
+                eprintln!("error: the report is not complete: {error}");
+                return ExitCode::FAILURE;
+            }
+        }
     }
     // That another project's runtime cannot do it is a result.
     let failed = rows.iter().filter(|row| row.has_failed() && row.peer == Peer::Sortie).count();
@@ -64,6 +75,22 @@ pub(crate) fn main(options: &Options) -> ExitCode {
         return ExitCode::FAILURE;
     }
     ExitCode::SUCCESS
+}
+
+/// Measured, or read.
+fn rows(options: &Options) -> Result<Vec<Row>, String> {
+    if let Some(path) = &options.from {
+        return report::read(path).map_err(|error| format!("{}: {error}", path.display()));
+    }
+    Ok(measure_all(options.groups()?, options.timeout))
+}
+
+/// The command that is running, as one would type it.
+fn asked() -> String {
+    std::iter::once("sortie".to_owned())
+        .chain(std::env::args().skip(1))
+        .collect::<Vec<_>>()
+        .join(" ")
 }
 
 /// The whole of a child process: measures its case and tells the parent.

@@ -1,8 +1,10 @@
 //! The command line of `sortie bench`, and the cases that it asks for.
 
-use super::case::{Case, Mode, Peer};
+use super::case::{Mode, Peer};
 use super::peers;
-use super::workload::{self, Setup, Workload};
+use super::plan::{self, Group, Place, Plan};
+use super::workload::{self, Workload};
+use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,7 +22,10 @@ first ones that this command may use itself: one worker runs on one CPU, togethe
 runtime's monitor; two workers on two. The row's `extra.cpus` names them.
 
 The mode `pinned` means the tasks, not the process: a task that has started stays on its thread, as \
-safe code has it. With `--migrating` started tasks may be stolen.";
+safe code has it. With `--migrating` started tasks may be stolen. Peers do as they always do (`own`); those \
+that have no workers (`tokio_ct`, `corosensei`) are measured once.
+
+`--peers --report DIR` is the whole of it: everything, both modes, all peers, with plots.";
 
 /// Measures workloads, each in a process of its own.
 #[derive(Debug, clap::Args)]
@@ -48,7 +53,7 @@ pub(crate) struct Options {
     #[arg(long = "peer", value_name = "PEER,..", value_delimiter = ',', conflicts_with = "peers")]
     named: Vec<Peer>,
 
-    /// Lets started tasks be stolen.
+    /// Lets started tasks be stolen. A report has both.
     #[arg(long)]
     migrating: bool,
 
@@ -82,16 +87,18 @@ pub(crate) struct Options {
     #[arg(long, value_name = "FILE")]
     pub(super) json: Option<PathBuf>,
 
+    /// Writes a page, BENCHMARKS.md, and plots into a directory; measures what those need beside: both modes,
+    /// more tasks, more workers.
+    #[arg(long, value_name = "DIR")]
+    pub(super) report: Option<PathBuf>,
+
+    /// Measures nothing, and takes the rows from a file that `--json` has written.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["peers", "named", "json", "list"])]
+    pub(super) from: Option<PathBuf>,
+
     /// Prints the workloads and what each is, and measures nothing.
     #[arg(long)]
     pub(super) list: bool,
-}
-
-/// Those who do the same work, and so take turns.
-#[derive(Debug)]
-pub(super) struct Group {
-    pub(super) cases: Vec<Case>,
-    pub(super) runs: u32,
 }
 
 impl Options {
@@ -103,42 +110,41 @@ impl Options {
         if !peers::ARE_BUILT && (self.peers || self.named.iter().any(|it| *it != Peer::Sortie)) {
             return Err("this build measures Sortie alone: build it with `--features peers`".into());
         }
-        let mut groups = Vec::new();
+        let mut places = Vec::new();
         for workload in self.chosen() {
             for tasks in self.tasks_of(workload)? {
                 for workers in each_once(&self.workers) {
-                    groups.push(self.group(workload, usize::from(workers), tasks));
+                    places.push(Place { workload, workers: usize::from(workers), tasks });
                 }
             }
         }
-        Ok(groups)
+        let more = if self.report.is_some() { plan::curves(&places) } else { Vec::new() };
+        let usual = places.into_iter().map(|place| (place, u32::MAX));
+        let plan = self.plan();
+        let groups = usual.chain(more).map(|(place, runs)| plan.group(place, runs));
+        Ok(groups.filter(|it| !it.cases.is_empty()).collect())
     }
 
-    fn group(&self, workload: &Workload, workers: usize, tasks: Option<u64>) -> Group {
-        let cases = workload.all_contenders().filter(|it| self.wants(it.peer)).map(|contender| {
-            let mode = match contender.peer {
-                Peer::Sortie if self.migrating => Mode::Migrating,
-                Peer::Sortie => Mode::Pinned,
-                _ => Mode::Own,
-            };
-            Case {
-                peer: contender.peer,
-                mode,
-                workload: workload.name.to_owned(),
-                workers,
-                tasks,
-                ops: self.ops_of(workload, &Setup { workers, mode, tasks }),
-                pin: !self.no_pin,
-            }
-        });
-        Group { cases: cases.collect(), runs: self.runs }
-    }
-
-    fn wants(&self, peer: Peer) -> bool {
-        if self.named.is_empty() {
-            return self.peers || peer == Peer::Sortie;
+    fn plan(&self) -> Plan {
+        let modes = match (&self.report, self.migrating) {
+            (Some(_), _) => vec![Mode::Pinned, Mode::Migrating],
+            (None, true) => vec![Mode::Migrating],
+            (None, false) => vec![Mode::Pinned],
+        };
+        let peers = match self.named.as_slice() {
+            [] if self.peers => Peer::value_variants().to_vec(),
+            [] => vec![Peer::Sortie],
+            named => named.to_vec(),
+        };
+        Plan {
+            modes,
+            peers,
+            fewest_workers: self.workers.iter().min().map_or(1, |it| usize::from(*it)),
+            runs: self.runs,
+            scale: self.scale.unwrap_or(1.0),
+            ops: self.ops,
+            pin: !self.no_pin,
         }
-        self.named.contains(&peer)
     }
 
     fn chosen(&self) -> Vec<&'static Workload> {
@@ -166,12 +172,6 @@ impl Options {
             ));
         }
         Ok(each_once(&self.tasks).into_iter().map(Some).collect())
-    }
-
-    fn ops_of(&self, workload: &Workload, setup: &Setup) -> u64 {
-        let scale = self.scale.unwrap_or(1.0);
-        let ops = self.ops.unwrap_or_else(|| (workload.ops as f64 * scale).ceil() as u64);
-        ops.max(1).next_multiple_of((workload.unit)(setup))
     }
 }
 

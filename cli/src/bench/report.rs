@@ -74,7 +74,8 @@ pub(crate) fn table(rows: &[Row]) -> Table {
     table
 }
 
-fn further(row: &Row) -> String {
+/// The further figures, in one line.
+pub(crate) fn further(row: &Row) -> String {
     let is_shown = |key: &str| !FILE_ONLY.contains(&key) && !key.ends_with(series::EACH);
     let shown = row.extra.iter().filter(|(key, _)| is_shown(key));
     let tasks = row.tasks.map(|tasks| format!("tasks {tasks}"));
@@ -128,6 +129,11 @@ pub(crate) fn catalogue(workloads: &[Workload]) -> String {
             )
         })
         .collect()
+}
+
+/// Reads what [`write`] has written.
+pub(crate) fn read(path: &Path) -> std::io::Result<Vec<Row>> {
+    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
 }
 
 /// Writes the rows to a file, as an array of objects.
