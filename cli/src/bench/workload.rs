@@ -34,6 +34,7 @@ pub(crate) const ALL: &[Workload] = &[
     workloads::blk1000::WORKLOAD,
     workloads::blkstress::WORKLOAD,
     workloads::idle1m::WORKLOAD,
+    workloads::timers::WORKLOAD,
 ];
 
 /// One thing that is measured.

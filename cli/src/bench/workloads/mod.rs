@@ -19,6 +19,7 @@ pub(crate) mod spawnbatch;
 pub(crate) mod spawnseq;
 pub(crate) mod stall;
 pub(crate) mod switch;
+pub(crate) mod timers;
 pub(crate) mod yield1;
 pub(crate) mod yield1k;
 
