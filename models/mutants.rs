@@ -32,6 +32,7 @@ const LOBBY: &str = "idle/mod.rs";
 const LIST: &str = "wait/list.rs";
 const PERMITS: &str = "semaphore/permits.rs";
 const EXCLUSIVE: &str = "lock/exclusive.rs";
+const ALARM: &str = "timer/alarm.rs";
 const CALLBACK: &str = "../../src/native/closure/word.rs";
 
 pub(crate) const MUTANTS: &[Mutant] = &[
@@ -505,6 +506,28 @@ pub(crate) const MUTANTS: &[Mutant] = &[
             self.parker.unpark();",
         to: "if self.word.swap(OPEN, Ordering::AcqRel) != OPEN {",
     },
+    // ---- the monitor's alarm ----
+    Mutant {
+        name: "alarm_set_without_fence",
+        file: ALARM,
+        from: "self.0.store(until, Ordering::Relaxed);
+        // ORDERING(timer.alarm): SeqCst, as above.
+        fence(Ordering::SeqCst);",
+        to: "self.0.store(until, Ordering::Relaxed);",
+    },
+    Mutant {
+        name: "alarm_asked_without_fence",
+        file: ALARM,
+        from: "// in `set`.
+        fence(Ordering::SeqCst);",
+        to: "",
+    },
+    Mutant {
+        name: "alarm_lies_to_who_asks",
+        file: ALARM,
+        from: "self.0.load(Ordering::Relaxed) > tick",
+        to: "self.0.load(Ordering::Relaxed) < tick",
+    },
     // ---- the lobby ----
     Mutant {
         name: "lobby_place_leaves_a_spare",
@@ -780,14 +803,12 @@ pub(crate) const REPEATED: &[Repeated] = &[
                 // The second look: see the gate's protocol.
                 if shared.work_waits()
                     || !shared.offloaded.is_empty()
-                    || shared.timers.next() != due
                     || shared.is_stopping()
                 {
                     shared.gate.open();
                     continue;
                 }
-                naps = 0;
-                let limit = if closed { None } else { Some(NAP) };",
+                if closed { None } else { Some(NAP) }",
     },
     Repeated {
         file: "monitor/mod.rs",
@@ -795,7 +816,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
         text: "if purse.spend() {
                     shared.gate.set_ajar();
                 }
-                nearer(Some(NAP), due)",
+                Some(NAP)",
     },
     Repeated {
         file: "monitor/mod.rs",
@@ -804,13 +825,43 @@ pub(crate) const REPEATED: &[Repeated] = &[
                 if purse.spend() {
                     shared.gate.close_briefly();
                 }
-                nearer(Some(NAP), due)",
+                Some(NAP)",
     },
     Repeated {
         file: "monitor/mod.rs",
-        model: "monitor.rs",
-        text: "shared.gate.sleep(until);
+        model: "monitor.rs and timers.rs",
+        text: "let is_kicked = shared.gate.sleep(shared.timers.set_alarm(limit));
+        shared.timers.take_alarm();
+        if is_kicked {
+            naps = 0;
+        }
         shared.gate.open();",
+    },
+    Repeated {
+        file: "timer/mod.rs",
+        model: "timers.rs",
+        text: "self.alarm.set(end);
+        // The second look: see the alarm's protocol.
+        let due = self.next().saturating_add(GRACE);
+        if due >= end {
+            return limit;
+        }
+        self.alarm.lower(due);",
+    },
+    Repeated {
+        file: "timer/mod.rs",
+        model: "timers.rs",
+        text: "shard.show(wheel.as_ref()?);
+        drop(wheel);
+        Some((key, self.alarm.is_after(tick + GRACE)))",
+    },
+    Repeated {
+        file: "shared.rs",
+        model: "timers.rs",
+        text: "let (key, sleeps_past) = self.timers.set(at, waker, by)?;
+        if sleeps_past {
+            self.gate.ring();
+        }",
     },
     Repeated {
         file: "shared.rs",

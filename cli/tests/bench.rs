@@ -21,6 +21,9 @@ const QUICK: [&str; 14] = [
     "foreign_attach",
 ];
 
+/// Those that sleep for up to a second.
+const SLEEPING: [&str; 1] = ["timers"];
+
 /// Those that have many threads.
 const BLOCKING: [&str; 2] = ["blk1000", "blkstress"];
 
@@ -92,6 +95,7 @@ fn everything(mode: &str, flags: &[&str]) {
     for row in small_run(&["spawnbatch"], 1000, "sortie", mode, &batches) {
         assert_eq!(row["tasks"], 500, "{row}");
     }
+    check_further(&small_run(&SLEEPING, 100, "sortie", mode, flags));
 }
 
 fn check_further(rows: &[Value]) {
@@ -132,6 +136,12 @@ fn check_further(rows: &[Value]) {
                 assert!(extra["wake_ns"].as_f64().unwrap() > 0.0, "{row}");
                 assert_eq!(extra["guards_hit"], 3, "{row}");
             }
+            "timers" => {
+                let figure = |key: &str| extra[key].as_f64().unwrap();
+                assert!(figure("cpu_ms") > 0.0, "{row}");
+                let (median, worst) = (figure("late_p50_ms"), figure("late_p99_ms"));
+                assert!(median > 0.0 && worst >= median, "{row}");
+            }
             _ => {}
         }
     }
@@ -162,6 +172,9 @@ fn peers_enter_the_same_workloads() {
     }
     small_run(&["spawnseq", "skynet"], 1000, "rayon", "own", &[]);
     small_run(&["switch", "yield1k"], 1000, "corosensei", "own", &[]);
+    for peer in ["tokio", "tokio_ct", "smol"] {
+        check_further(&small_run(&["timers"], 100, peer, "own", &[]));
+    }
 }
 
 /// One after the other, and not each in a block: the rows of a workload have all who do it.

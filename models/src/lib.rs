@@ -22,6 +22,8 @@ mod wait;
 mod waiting;
 mod worker;
 
+#[path = "../../scheduler/src/timer/alarm.rs"]
+mod alarm;
 #[path = "../../src/native/closure/word.rs"]
 mod callback;
 #[path = "../../scheduler/src/lock/exclusive.rs"]

@@ -79,13 +79,14 @@ impl Gate {
         self.word.store(OPEN, Ordering::Relaxed);
     }
 
-    /// The monitor sleeps until a kick, or for `limit`.
-    pub(crate) fn sleep(&self, limit: Option<Duration>) {
+    /// The monitor sleeps until a kick, or for `limit`. True: it was kicked.
+    pub(crate) fn sleep(&self, limit: Option<Duration>) -> bool {
         match limit {
-            None => self.parker.park(),
-            Some(limit) => {
-                self.parker.park_timeout(limit);
+            None => {
+                self.parker.park();
+                true
             }
+            Some(limit) => self.parker.park_timeout(limit),
         }
     }
 

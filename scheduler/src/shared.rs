@@ -17,10 +17,10 @@ use crate::shutdown::{self, Report};
 use crate::stack::{StackShape, Stacks};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::{Arc, Mutex};
-use crate::task::TaskRef;
 use crate::task::abort::Stubborn;
 use crate::task::living::Living;
-use crate::timer::Timers;
+use crate::task::{TaskRef, Waker};
+use crate::timer::{TimerKey, Timers};
 use crate::worker::extra::Extras;
 use crate::worker::run::carrier_main;
 use crate::worker::{Shown, Worker, current};
@@ -122,6 +122,7 @@ impl Shared {
         Ok(Shared {
             extras: Extras::new(extras, config.workers),
             thread_limit: AtomicUsize::new(config.carrier_cap()),
+            timers: Timers::new(config.workers),
             config,
             start: Instant::now(),
             processors: thread::available_parallelism().map_or(1, usize::from),
@@ -132,7 +133,6 @@ impl Shared {
             offloaded: Injector::new(),
             gate: CachePadded::new(Gate::new()),
             shown,
-            timers: Timers::default(),
             living: Living::new(),
             fibers: Depot::new(shape),
             native_stacks: Stacks::new(native_shape),
@@ -305,6 +305,19 @@ impl Shared {
         !self.injector.is_empty()
             || !self.reentry.is_empty()
             || self.queues().iter().any(|shown| !shown.queues.is_empty())
+    }
+
+    // ---- timers ----
+
+    /// Sees to it that a waker is used at this time. `None`: the runtime has ended.
+    pub(crate) fn set_timer(&self, at: Instant, waker: Waker) -> Option<TimerKey> {
+        // SAFETY: the arena outlives this thread's stay in its runtime.
+        let by = unsafe { current::carrier().as_ref() }.map_or(0, |carrier| carrier.index);
+        let (key, sleeps_past) = self.timers.set(at, waker, by)?;
+        if sleeps_past {
+            self.gate.ring();
+        }
+        Some(key)
     }
 
     // ---- workers and carriers ----

@@ -15,3 +15,4 @@ mod parking;
 mod permits;
 mod proof;
 mod task;
+mod timers;

@@ -35,7 +35,7 @@ trait Gate: 'static {
     fn set_ajar(&self);
     fn close_briefly(&self);
     fn open(&self);
-    fn sleep(&self, limit: Option<Duration>);
+    fn sleep(&self, limit: Option<Duration>) -> bool;
     fn is_ajar(&self) -> bool;
     fn is_closed(&self) -> bool;
     fn kick(&self);
@@ -59,8 +59,8 @@ macro_rules! versions {
             fn open(&self) {
                 self.open();
             }
-            fn sleep(&self, limit: Option<Duration>) {
-                self.sleep(limit);
+            fn sleep(&self, limit: Option<Duration>) -> bool {
+                self.sleep(limit)
             }
             fn is_ajar(&self) -> bool {
                 self.is_ajar()
@@ -170,11 +170,12 @@ impl<G: Gate> Place<G> {
                         self.gate.open();
                         continue;
                     }
-                    naps = 0;
                     if closed { None } else { Some(NAP) }
                 }
             };
-            self.gate.sleep(limit);
+            if self.gate.sleep(limit) {
+                naps = 0;
+            }
             self.gate.open();
         }
     }

@@ -1,4 +1,4 @@
-//! The monitor: the thread that takes workers back, and serves timers.
+//! The monitor: the thread that takes workers back, and serves timers that nobody else does.
 //!
 //! It looks at every worker's carrier, and takes the worker of one whose task is in native code if
 //! work waits that could use it and no worker is idle (`calls.rs`). Calls that are known to block do
@@ -17,7 +17,9 @@
 //! | work waits, or a call for a thread to make it, but nobody is in native code | 2.5 ms later: a leaver kicks earlier |
 //! | a task keeps others that are pinned to its carrier | 2.5 ms later |
 //! | no work waits | 2.5 ms later, twice: who queues work behind a native call kicks earlier |
-//! | still none | none, but for the next timer: the gate is closed |
+//! | still none | none: the gate is closed |
+//!
+//! It also wakes a little after a timer is due, but by then it was mostly served ([`crate::timer`]).
 //!
 //! Without a credit nobody is asked to kick, either. An idle runtime wakes nobody.
 //!
@@ -34,6 +36,7 @@ use crate::crossing::fence;
 use crate::metrics::Counter;
 use crate::shared::Shared;
 use crate::sync::Arc;
+use crate::timer;
 use std::time::{Duration, Instant};
 
 const FAST: Duration = Duration::from_micros(20);
@@ -42,7 +45,7 @@ const QUIET_NAPS: u32 = 2;
 
 /// The monitor's thread.
 pub(crate) fn main(shared: &Arc<Shared>) {
-    sharpen_timers();
+    timer::sharpen_sleeps();
     let mut watch = Watch {
         calls: Calls::new(shared),
         runaways: Runaways::new(shared),
@@ -53,20 +56,20 @@ pub(crate) fn main(shared: &Arc<Shared>) {
     let mut naps = 0;
     while !shared.is_stopping() {
         let now = Instant::now();
-        let due = shared.timers.fire(now);
+        shared.timers.fire(now);
         let look = watch.look(shared, now);
         fence::tell_loss();
         if !matches!(look, Look::Quiet) {
             naps = 0;
         }
-        let until = match look {
-            Look::Native => nearer(Some(purse.pause()), due),
+        let limit = match look {
+            Look::Native => Some(purse.pause()),
             Look::Waiting => {
                 // A sleep that a leaver may end, if there is a credit for the look that follows.
                 if purse.spend() {
                     shared.gate.set_ajar();
                 }
-                nearer(Some(NAP), due)
+                Some(NAP)
             }
             Look::Quiet if naps < QUIET_NAPS => {
                 // Work that comes and goes would else open and close the gate all the time.
@@ -74,37 +77,26 @@ pub(crate) fn main(shared: &Arc<Shared>) {
                 if purse.spend() {
                     shared.gate.close_briefly();
                 }
-                nearer(Some(NAP), due)
+                Some(NAP)
             }
             Look::Quiet => {
                 let closed = shared.gate.close();
                 // The second look: see the gate's protocol.
-                if shared.work_waits()
-                    || !shared.offloaded.is_empty()
-                    || shared.timers.next() != due
-                    || shared.is_stopping()
-                {
+                if shared.work_waits() || !shared.offloaded.is_empty() || shared.is_stopping() {
                     shared.gate.open();
                     continue;
                 }
-                naps = 0;
-                let limit = if closed { None } else { Some(NAP) };
-                nearer(limit, due)
+                if closed { None } else { Some(NAP) }
             }
         };
-        shared.gate.sleep(until);
+        let is_kicked = shared.gate.sleep(shared.timers.set_alarm(limit));
+        shared.timers.take_alarm();
+        if is_kicked {
+            naps = 0;
+        }
         shared.gate.open();
         purse.earn(now.elapsed());
         shared.metrics.add(Counter::MonitorTicks);
-    }
-}
-
-/// The nearer of a pause and the time until `due`.
-fn nearer(pause: Option<Duration>, due: Option<Instant>) -> Option<Duration> {
-    let due = due.map(|due| due.saturating_duration_since(Instant::now()));
-    match (pause, due) {
-        (Some(pause), Some(due)) => Some(pause.min(due)),
-        (pause, due) => pause.or(due),
     }
 }
 
@@ -208,10 +200,4 @@ impl Purse {
             self.credits = (self.credits + 1).min(Self::FULL);
         }
     }
-}
-
-/// Asks the kernel not to round this thread's sleeps up by its usual 50 us.
-fn sharpen_timers() {
-    // SAFETY: sets a property of the calling thread; touches no memory.
-    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1, 0, 0, 0) };
 }

@@ -246,9 +246,7 @@ fn run_hook(task: &TaskRef, record: &Record<'static>) {
             let _ = catch_unwind(AssertUnwindSafe(|| drop(payload)));
         }
     }
-    if let Some(at) = again
-        && task.shared.timers.set(at, Waker::Hook(task.clone())).is_first
-    {
-        task.shared.gate.ring();
+    if let Some(at) = again {
+        task.shared.set_timer(at, Waker::Hook(task.clone()));
     }
 }

@@ -35,7 +35,7 @@ use crate::sync::atomic::Ordering;
 use crate::task::abort;
 use crate::task::state::Suspend;
 use crate::task::{Header, TaskRef, Waker};
-use crate::timer::{Set, TimerKey};
+use crate::timer::TimerKey;
 use crate::worker::current;
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
@@ -74,11 +74,8 @@ impl TaskWaiter {
             _ => self.take_timer_back(),
         }
         let task = self.task();
-        let Set { key, is_first } = task.shared.timers.set(until, Waker::Task(reference(task)));
-        self.timer.set(Some((until, key)));
-        if is_first {
-            task.shared.gate.ring();
-        }
+        let key = task.shared.set_timer(until, Waker::Task(reference(task)));
+        self.timer.set(key.map(|key| (until, key)));
     }
 
     fn take_timer_back(&self) {
@@ -165,7 +162,7 @@ impl Waiter {
     pub fn pause(&self) {
         match &self.who {
             Who::Thread(parker) => parker.park(),
-            Who::Task(_) => pause(),
+            Who::Task(_) => pause(None),
         }
     }
 
@@ -185,8 +182,10 @@ impl Waiter {
                 parker.park_timeout(left);
             }
             Who::Task(waiter) => {
-                waiter.set_timer(until);
-                pause();
+                if is_switchable(waiter.task()) {
+                    waiter.set_timer(until);
+                }
+                pause(Some(until));
             }
         }
         Instant::now() < until
@@ -268,23 +267,24 @@ pub(crate) fn others_run() -> bool {
     managed().is_none_or(|(carrier, _)| carrier.shared().config.workers > 1)
 }
 
-/// A pause of the current task. Inlined, see [`switch_here`].
+/// A pause of the current task, which has set a timer if it is to end at a time, unless it waits in place: then
+/// it waits `until` then. Inlined, see [`switch_here`].
 #[inline(always)]
-fn pause() {
-    if let Some(task) = before_pause() {
+fn pause(until: Option<Instant>) {
+    if let Some(task) = before_pause(until) {
         switch_here(task, Reason::Suspended);
     }
 }
 
 /// What comes before the switch of a pause. `None`: there is none, the pause is over.
 #[inline(never)]
-fn before_pause() -> Option<&'static Header> {
+fn before_pause(until: Option<Instant>) -> Option<&'static Header> {
     let (carrier, task) = managed()?;
     raise_if_aborted(task);
     if is_switchable(task) {
         return Some(task);
     }
-    block_in_place(carrier, task);
+    block_in_place(carrier, task, until);
     if let Some((_, task)) = managed() {
         raise_if_aborted(task);
     }
@@ -326,9 +326,9 @@ pub(crate) fn switch_away(task: &Header, reason: Reason) {
     unsafe { inside.suspend(reason) };
 }
 
-/// Waits on the carrier until the task is woken.
+/// Waits on the carrier until the task is woken, or its time has come.
 #[cold]
-fn block_in_place(carrier: &Carrier, task: &Header) {
+fn block_in_place(carrier: &Carrier, task: &Header, until: Option<Instant>) {
     // Also of a task that is pinned to another: its call may have been offloaded to this one.
     // ORDERING: Relaxed, the owner reads what an owner wrote before it; what it writes is published to
     // the winner of the wake by the state word (task.state).
@@ -340,7 +340,15 @@ fn block_in_place(carrier: &Carrier, task: &Header) {
     if task.state.transition_to_blocked() == Suspend::Suspended {
         crossing::give_away(carrier);
         while task.state.load().is_blocked() && !carrier.shared().is_terminated() {
-            carrier.parker.park();
+            let Some(until) = until else {
+                carrier.parker.park();
+                continue;
+            };
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                break;
+            }
+            carrier.parker.park_timeout(left);
         }
         task.state.transition_to_unblocked();
         crossing::regain_or_stop(carrier, task);

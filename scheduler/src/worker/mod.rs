@@ -113,6 +113,8 @@ pub(crate) struct Worker {
     pub(crate) searching: bool,
     /// It was given away for the time of a native call, and its carrier has not been idle since.
     pub(crate) handed_off: bool,
+    /// It was taken to serve timers, and has found nothing else to do since.
+    pub(crate) serves_timers: bool,
     /// Of an extra worker, the runs that it is bound to. See `extra.rs`.
     stands_in_for: Vec<Run>,
     #[expect(clippy::vec_box, reason = "a fiber is handed on as the box it is")]
@@ -133,6 +135,7 @@ impl Worker {
             tenure: 0,
             searching: false,
             handed_off: false,
+            serves_timers: false,
             stands_in_for: Vec::new(),
             fibers: Vec::with_capacity(WARM_FIBERS),
             ids: 0..0,

@@ -7,7 +7,7 @@
 //! - every 61st pick serves the injector, and halfway between the oldest of the ring of pinned tasks,
 //!   the deque or the ring of the others: each time another of them leads, and the first that has
 //!   something serves;
-//! - every 16th pick looks into the re-entry queue first;
+//! - every 16th pick looks at the timers, and into the re-entry queue first;
 //! - the first pick of a worker that comes to a carrier serves the injector, or the oldest of the
 //!   carrier's ring and the worker's queues, by turns;
 //! - a worker that was with its carrier for 16 picks goes to the first carrier in line.
@@ -21,7 +21,7 @@ use std::collections::VecDeque;
 
 const FAIR_EVERY: u32 = 61;
 const FAIR_HALF: u32 = 30;
-const REENTRY_EVERY: u32 = 16;
+const OTHERS_EVERY: u32 = 16;
 
 /// How many tasks in turn no longer fit into the first cache.
 const MANY: usize = 32;
@@ -53,14 +53,16 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
     if fair.is_some() {
         return fair;
     }
-    if tick.is_multiple_of(REENTRY_EVERY)
-        && let Some(task) = shared.reentry.pop()
-    {
-        return Some(task);
+    if tick.is_multiple_of(OTHERS_EVERY) {
+        shared.timers.fire_due();
+        if let Some(task) = shared.reentry.pop() {
+            return Some(task);
+        }
     }
     local(carrier, tick)
         .or_else(|| shared.reentry.pop())
         .or_else(|| shared.injector.pop())
+        .or_else(|| if shared.timers.fire_due() { local(carrier, tick) } else { None })
         .or_else(|| search(carrier))
 }
 
@@ -157,7 +159,9 @@ fn search(carrier: &Carrier) -> Option<TaskRef> {
                 worker.searching = true;
                 shared.lobby.start_searching();
             }
-            let found = (0..SEARCH_ROUNDS).find_map(|round| {
+            // Who came for timers was asleep just now, and will be until the next: nobody sent for it.
+            let rounds = if worker.serves_timers { 1 } else { SEARCH_ROUNDS };
+            let found = (0..rounds).find_map(|round| {
                 // What comes meanwhile is not to wait for the end of the pause.
                 for _ in 0..(5 << round) - 5 {
                     if has_come(carrier) {

@@ -18,12 +18,14 @@ use crate::sync::atomic::Ordering;
 use crate::task::join::{Refusal, refuse};
 use crate::task::state::Suspend;
 use crate::task::{TaskRef, abort};
+use crate::timer::sharpen_sleeps;
 use std::ptr::{self, NonNull};
 
 /// A carrier's thread, from its start to its end.
 pub(crate) fn carrier_main(shared: Arc<Shared>, carrier: CarrierRef, first: Option<Box<Worker>>) {
     current::set_carrier(&*carrier);
     carrier.vitals.begin();
+    sharpen_sleeps();
     if let Some(worker) = first {
         // SAFETY: this is the carrier's thread, and a new carrier's word says `WAITING`.
         unsafe { carrier.put_worker(worker) };

@@ -68,6 +68,7 @@ pub(super) fn retire(carrier: &Carrier) -> bool {
     // SAFETY: this is the carrier's thread, in its loop, and the word says `SPARE`.
     let Some(mut worker) = (unsafe { carrier.take_worker() }) else { return true };
     let was_handed_off = std::mem::take(&mut worker.handed_off);
+    worker.serves_timers = false;
     if worker.is_extra() {
         carrier.shared().lobby.add_spare(carrier.as_ref());
         carrier.shared().hand_on(worker);
@@ -129,14 +130,7 @@ fn look_once_more(carrier: &Carrier) -> Option<bool> {
     let has_pinned_work = unsafe { carrier.with_ring(|ring| !ring.is_empty()) };
     if has_pinned_work {
         shared.summon(carrier);
-    } else if shared.work_waits()
-        && let Some(mut worker) = shared.lobby.reclaim(carrier.as_ref())
-    {
-        // Whoever queued work meanwhile counts on a search to find it.
-        worker.searching = true;
-        shared.lobby.start_searching();
-        // SAFETY: this is the carrier's thread, in its loop, without a worker.
-        unsafe { carrier.put_worker(worker) };
+    } else if shared.work_waits() && reclaim(carrier, false) {
         return Some(true);
     }
     // Work that was left to this carrier's search, and that it has no worker for now.
@@ -188,7 +182,13 @@ fn sleep(carrier: &Carrier) -> Awake {
         if shared.is_stopping() {
             return Awake::Ends;
         }
-        if carrier.pinned() > 0 || !std::mem::take(&mut lingers) {
+        if let Some(vigil) = shared.timers.keep() {
+            carrier.parker.park_timeout(vigil.left());
+            drop(vigil);
+            if serve_timers(carrier) {
+                return Awake::Stays;
+            }
+        } else if carrier.pinned() > 0 || !std::mem::take(&mut lingers) {
             carrier.parker.park();
         } else if !carrier.parker.park_timeout(SPARE_LINGER)
             && shared.lobby.dismiss(carrier.as_ref(), shared.config.workers)
@@ -196,6 +196,35 @@ fn sleep(carrier: &Carrier) -> Awake {
             return Awake::Ends;
         }
     }
+}
+
+/// The time's keeper is awake. If a timer is due it takes an idle worker, by which the loop serves it and runs
+/// whom it wakes (true); with none idle the carrier serves it without.
+fn serve_timers(carrier: &Carrier) -> bool {
+    let now = Instant::now();
+    let timers = &carrier.shared().timers;
+    if !timers.is_due(now) {
+        return false;
+    }
+    let has_worker = reclaim(carrier, true);
+    if !has_worker {
+        timers.fire(now);
+    }
+    has_worker
+}
+
+/// A spare has found something to do, and takes an idle worker for it. False: none is idle, or the carrier is
+/// no spare any more.
+fn reclaim(carrier: &Carrier, serves_timers: bool) -> bool {
+    let shared = carrier.shared();
+    let Some(mut worker) = shared.lobby.reclaim(carrier.as_ref()) else { return false };
+    worker.serves_timers = serves_timers;
+    // Whoever queued work meanwhile counts on a search to find it.
+    worker.searching = true;
+    shared.lobby.start_searching();
+    // SAFETY: this is the carrier's thread, in its loop, without a worker.
+    unsafe { carrier.put_worker(worker) };
+    true
 }
 
 /// One carrier more than there may be is none of the spares any more, and about to end. Did anybody

@@ -5,7 +5,7 @@
 
 use super::{end, runtime};
 use crate::bench::case::Peer;
-use crate::bench::workload::{Contender, Failure, Sample, Trial, Workload};
+use crate::bench::workload::{Contender, Failure, Sample, Trial, WarmUp, Workload};
 use rustix::time::{ClockId, clock_gettime};
 use serde_json::Value;
 use sortie::{JoinHandle, Runtime};
@@ -19,6 +19,8 @@ pub(crate) const WORKLOAD: Workload = Workload {
                  processor time of the process (`cpu_ms`); how late they wake",
     ops: 100_000,
     unit: |_| 1,
+    warm_up: WarmUp::Whole,
+    tasks: None,
     contenders: &[Contender {
         peer: Peer::Sortie,
         start: |setup| Ok(Box::new(Sleepers(runtime(setup)?))),

@@ -15,7 +15,7 @@ use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::task::hook::HookWord;
 use crate::task::{Header, TaskRef, Waker};
-use crate::timer::{Set, TimerKey};
+use crate::timer::TimerKey;
 use crate::wait;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Instant;
@@ -120,13 +120,9 @@ pub fn until<R>(until: Instant, f: impl FnOnce() -> R) -> Result<R, Raised> {
         }
     }
     scope(|raiser| {
-        let _timer = raiser.signal.as_deref().map(|signal| {
-            let shared = &signal.task.shared;
-            let Set { key, is_first } = shared.timers.set(until, Waker::Raiser(raiser.clone()));
-            if is_first {
-                shared.gate.ring();
-            }
-            Timer(signal, key)
+        let _timer = raiser.signal.as_deref().and_then(|signal| {
+            let key = signal.task.shared.set_timer(until, Waker::Raiser(raiser.clone()))?;
+            Some(Timer(signal, key))
         });
         f()
     })

@@ -6,6 +6,7 @@
 mod blocking;
 mod idle;
 mod spawns;
+mod timers;
 mod turns;
 
 use super::Entry;
@@ -74,6 +75,7 @@ impl<E: Futures> Entries<E> {
         entry(E::PEER, "blk1000", blocking::blk1000::<E>),
         entry(E::PEER, "blkstress", blocking::blkstress::<E>),
         entry(E::PEER, "idle1m", idle::idle1m::<E>),
+        entry(E::PEER, "timers", timers::timers::<E>),
     ];
 }
 

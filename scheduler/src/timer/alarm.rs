@@ -1,0 +1,58 @@
+//! The alarm: until when the monitor sleeps, so that it does not sleep past a timer.
+//!
+//! 1. The monitor sets the alarm to when it means to wake at the latest ([`Alarm::set`], with a fence), and
+//! 2. *looks at the timers again*. One that is earlier: it brings the alarm forward ([`Alarm::lower`]).
+//! 3. It sleeps until then, and takes the alarm away ([`Alarm::take`]).
+//! 4. Who sets a timer first publishes it, and then asks whether the monitor sleeps past it
+//!    ([`Alarm::is_after`], with a fence). If so it wakes the monitor.
+//!
+//! By the fences one of the two sees the other: either the one with the timer finds the alarm set too late,
+//! or the monitor's second look finds the timer. A monitor that is awake needs nobody to tell it: it has its
+//! second look before it.
+//!
+//! Must not: know what a tick is, or who wakes the monitor how.
+
+use crate::sync::atomic::{AtomicU64, Ordering, fence};
+
+/// The monitor is awake, and will look at the timers before it sleeps.
+const AWAKE: u64 = 0;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Alarm(AtomicU64);
+
+impl Alarm {
+    pub(crate) fn new() -> Alarm {
+        Alarm(AtomicU64::new(AWAKE))
+    }
+
+    /// The monitor means to sleep until this tick. It must look at the timers again after this.
+    pub(crate) fn set(&self, until: u64) {
+        // ORDERING(timer.alarm): Relaxed, the fence orders it before the second look; pairs with the fence
+        // in `is_after`.
+        self.0.store(until, Ordering::Relaxed);
+        // ORDERING(timer.alarm): SeqCst, as above.
+        fence(Ordering::SeqCst);
+    }
+
+    /// The second look has found a timer before the alarm, which is brought forward to this tick.
+    pub(crate) fn lower(&self, until: u64) {
+        // ORDERING: Relaxed, who misses it wakes the monitor in vain.
+        self.0.store(until, Ordering::Relaxed);
+    }
+
+    /// The monitor goes on.
+    pub(crate) fn take(&self) {
+        // ORDERING: Relaxed, who reads it counts on the next `set`, and its fence.
+        self.0.store(AWAKE, Ordering::Relaxed);
+    }
+
+    /// For one who has published a timer: does the monitor sleep for longer than until this tick?
+    pub(crate) fn is_after(&self, tick: u64) -> bool {
+        // ORDERING(timer.alarm): SeqCst, between the timer and the look at the alarm; pairs with the fence
+        // in `set`.
+        fence(Ordering::SeqCst);
+        // ORDERING(timer.alarm): Relaxed, after the fence.
+        self.0.load(Ordering::Relaxed) > tick
+    }
+}

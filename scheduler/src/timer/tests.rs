@@ -1,0 +1,131 @@
+//! Timers as those who serve them see them, without a runtime.
+
+use super::*;
+use crate::park::Parker;
+use crate::sync::Arc;
+
+fn parkers<const N: usize>() -> [Arc<Parker>; N] {
+    std::array::from_fn(|_| Arc::new(Parker::new()))
+}
+
+fn is_woken(parker: &Arc<Parker>) -> bool {
+    parker.park_timeout(Duration::ZERO)
+}
+
+fn set(timers: &Timers, at: Instant, parker: &Arc<Parker>, by: usize) -> TimerKey {
+    timers.set(at, Waker::Thread(parker.clone()), by).expect("not closed").0
+}
+
+#[test]
+fn timers_of_all_shards_fire_when_due_and_not_before() {
+    let timers = Timers::new(4);
+    let now = Instant::now();
+    let parkers = parkers::<8>();
+    let at = |n: usize| now + Duration::from_millis(n as u64);
+    for (n, parker) in parkers.iter().enumerate() {
+        set(&timers, at(n), parker, n * 3);
+    }
+    for (n, parker) in parkers.iter().enumerate() {
+        timers.fire(at(n) - Duration::from_micros(1));
+        assert!(!is_woken(parker), "{n} is woken too early");
+        timers.fire(at(n) + Duration::from_micros(17));
+        assert!(is_woken(parker), "{n} is not woken in time");
+    }
+    assert!(!timers.fire(at(1000)));
+}
+
+#[test]
+fn one_call_fires_a_bounded_number() {
+    let timers = Timers::new(1);
+    let [parker] = parkers();
+    let now = Instant::now();
+    for _ in 0..1000 {
+        set(&timers, now, &parker, 0);
+    }
+    let later = now + Duration::from_millis(1);
+    let left = || Arc::strong_count(&parker) - 1;
+    assert!(timers.fire(later));
+    assert_eq!(left(), 1000 - BATCH * BATCHES);
+    while timers.fire(later) {}
+    assert_eq!(left(), 0);
+}
+
+#[test]
+fn a_timer_that_is_taken_back_wakes_nobody_and_keeps_nothing() {
+    let timers = Timers::new(2);
+    let [parker] = parkers();
+    let now = Instant::now();
+    let keys = [0, 1].map(|by| set(&timers, now, &parker, by));
+    keys.into_iter().for_each(|key| timers.remove(key));
+    assert_eq!((timers.next(), Arc::strong_count(&parker)), (NEVER, 1));
+    timers.fire(now + Duration::from_millis(1));
+    assert!(!is_woken(&parker));
+    // Once more is nothing.
+    keys.into_iter().for_each(|key| timers.remove(key));
+}
+
+#[test]
+fn closed_timers_keep_nothing_and_take_none() {
+    let timers = Timers::new(2);
+    let [parker] = parkers();
+    let key = set(&timers, Instant::now(), &parker, 1);
+    timers.close();
+    assert_eq!(Arc::strong_count(&parker), 1);
+    assert!(timers.set(Instant::now(), Waker::Thread(parker.clone()), 0).is_none());
+    timers.remove(key);
+    assert!(!timers.fire(Instant::now() + Duration::from_secs(1)));
+    assert_eq!((timers.next(), Arc::strong_count(&parker)), (NEVER, 1));
+}
+
+#[test]
+fn times_without_end_are_timers_too() {
+    let timers = Timers::new(1);
+    let [parker] = parkers();
+    let now = Instant::now();
+    set(&timers, now + Duration::from_secs(1 << 40), &parker, 0);
+    set(&timers, now.checked_sub(Duration::from_secs(1)).unwrap_or(now), &parker, 0);
+    timers.fire(now + Duration::from_millis(1));
+    assert_eq!(Arc::strong_count(&parker), 2);
+    timers.fire(now + Duration::from_secs(1 << 30));
+    assert_eq!(Arc::strong_count(&parker), 2);
+    let vigil = timers.keep().expect("a timer");
+    assert!(vigil.left() > Duration::from_secs(1 << 30));
+}
+
+#[test]
+fn the_earliest_keeps_the_time() {
+    let timers = Timers::new(1);
+    let [parker] = parkers();
+    assert!(timers.keep().is_none());
+    let now = Instant::now();
+    set(&timers, now + Duration::from_secs(10), &parker, 0);
+    let late = timers.keep().expect("the first");
+    assert!(timers.keep().is_none());
+    set(&timers, now + Duration::from_secs(5), &parker, 0);
+    let early = timers.keep().expect("earlier than the other");
+    assert!(early.left() < late.left());
+    drop(late);
+    assert!(timers.keep().is_none());
+    drop(early);
+    assert!(timers.keep().is_some());
+}
+
+#[test]
+fn the_monitor_is_told_of_what_it_would_sleep_past() {
+    let timers = Timers::new(1);
+    let [parker] = parkers();
+    let must_wake = |after: Duration| {
+        let at = Instant::now() + after;
+        timers.set(at, Waker::Thread(parker.clone()), 0).expect("not closed").1
+    };
+    assert!(!must_wake(Duration::from_secs(100)), "it is awake");
+    let sleep = timers.set_alarm(None).expect("there is a timer");
+    assert!(sleep > Duration::from_secs(99) && sleep < Duration::from_secs(101), "{sleep:?}");
+    assert!(!must_wake(Duration::from_secs(200)), "it wakes before");
+    assert!(must_wake(Duration::from_secs(50)));
+    timers.take_alarm();
+    assert!(!must_wake(Duration::from_secs(40)), "it is awake");
+    let nap = Duration::from_millis(2);
+    assert_eq!(timers.set_alarm(Some(nap)), Some(nap));
+    assert!(!must_wake(Duration::from_secs(30)), "it only naps");
+}

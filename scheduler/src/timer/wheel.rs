@@ -1,0 +1,369 @@
+//! A hierarchical wheel: things that are due at a tick, put in and taken out in constant time.
+//!
+//! Each level has 64 slots, and a slot of a level spans all of the level below. A thing lies at the level of
+//! the highest digit (of base 64) in which its tick differs from the wheel's own, in the slot of that digit.
+//! So all of a level is due before anything of the levels above, and the first slot of the lowest level that
+//! is not empty has what is due first. When the wheel comes to a slot of a higher level, it *spreads* the
+//! slot over the levels below.
+//!
+//! Entries lie in one vector and name each other by their places in it: no allocation for each, and one that
+//! is taken out is unlinked from its slot. A slot knows the earliest tick that was put into it, so that
+//! [`Wheel::next`] is exact but for what was taken out since, and then too early: who waits for it wakes
+//! once in vain.
+//!
+//! INVARIANT(wheel.place): an entry lies in the slot that [`place_of`] says, or in the one that is spread.
+//!
+//! Must not: know of clocks, or of who waits.
+
+/// Slots of a level, as a power of two.
+const DIGIT: u32 = 6;
+const SLOTS: usize = 1 << DIGIT;
+const LEVELS: usize = 8;
+
+/// The last tick: what is due later is due then.
+pub(super) const LAST_TICK: u64 = (1 << (DIGIT * LEVELS as u32)) - 1;
+
+/// No entry.
+const NONE: u32 = u32::MAX;
+
+/// An empty wheel keeps room for this many.
+const KEPT_ENTRIES: usize = 1024;
+
+/// Names one thing in the wheel; never one that was put in later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Key {
+    index: u32,
+    order: u64,
+}
+
+struct Entry<T> {
+    tick: u64,
+    /// How many things were put in before.
+    order: u64,
+    /// The neighbours in the ring of its slot; in a free entry `next` is the next free one.
+    next: u32,
+    previous: u32,
+    /// Counted over all levels.
+    slot: usize,
+    /// `None`: the entry is free.
+    thing: Option<T>,
+}
+
+#[derive(Clone, Copy)]
+struct Slot {
+    first: u32,
+    /// Nothing in it is due before.
+    earliest: u64,
+}
+
+const EMPTY: Slot = Slot { first: NONE, earliest: u64::MAX };
+
+/// See the module.
+pub(super) struct Wheel<T> {
+    /// All that was due before this tick was taken.
+    now: u64,
+    slots: [Slot; LEVELS * SLOTS],
+    /// For each level a bit for each slot that is not empty.
+    occupied: [u64; LEVELS],
+    /// The slot that is being spread. It is `now`'s, so nothing is put into it any more.
+    spreading: Option<usize>,
+    entries: Vec<Entry<T>>,
+    /// The first free entry.
+    free: u32,
+    len: usize,
+    order: u64,
+}
+
+/// Where something lies that is due at `tick`, which is not before `now`.
+fn place_of(tick: u64, now: u64) -> usize {
+    let level = ((tick ^ now) | 1).ilog2() / DIGIT;
+    level as usize * SLOTS + (tick >> (level * DIGIT)) as usize % SLOTS
+}
+
+impl<T> Wheel<T> {
+    pub(super) fn new() -> Wheel<T> {
+        Wheel {
+            now: 0,
+            slots: [EMPTY; LEVELS * SLOTS],
+            occupied: [0; LEVELS],
+            spreading: None,
+            entries: Vec::new(),
+            free: NONE,
+            len: 0,
+            order: 0,
+        }
+    }
+
+    /// Puts a thing in, to be taken at `tick`, or at once if that has been.
+    pub(super) fn insert(&mut self, tick: u64, thing: T) -> Key {
+        let tick = tick.clamp(self.now, LAST_TICK);
+        let order = self.order;
+        let entry = Entry { tick, order, next: NONE, previous: NONE, slot: 0, thing: Some(thing) };
+        let index = self.free;
+        let index = if let Some(free) = self.entries.get_mut(index as usize) {
+            self.free = free.next;
+            *free = entry;
+            index
+        } else {
+            let end = u32::try_from(self.entries.len()).ok().filter(|end| *end != NONE);
+            self.entries.push(entry);
+            end.expect("fewer than 2^32 timers at once")
+        };
+        self.order += 1;
+        self.len += 1;
+        self.link(index, place_of(tick, self.now));
+        Key { index, order }
+    }
+
+    /// Takes a thing out, unless it was taken before.
+    pub(super) fn remove(&mut self, key: Key) -> Option<T> {
+        let entry = self.entries.get(key.index as usize)?;
+        let is_there = entry.order == key.order && entry.thing.is_some();
+        if is_there { self.take(key.index) } else { None }
+    }
+
+    /// The earliest tick at which something is due, or one before it: see the module.
+    pub(super) fn next(&self) -> Option<u64> {
+        let spreading = self.spreading.map(|slot| self.slots[slot].earliest);
+        let first = self.first_slot().map(|(slot, _)| self.slots[slot].earliest);
+        spreading.into_iter().chain(first).min()
+    }
+
+    /// Takes what is due at `tick`, or before, one thing after the other in the order of their ticks, and gives
+    /// it to `taken`. At most `effort` entries are touched. False: that was not enough.
+    pub(super) fn take_due(&mut self, tick: u64, effort: usize, mut taken: impl FnMut(T)) -> bool {
+        let tick = tick.min(LAST_TICK);
+        let mut left = effort;
+        loop {
+            let (slot, is_due) = if let Some(slot) = self.spreading {
+                (slot, false)
+            } else if let Some((slot, start)) = self.first_slot().filter(|it| it.1 <= tick) {
+                self.now = start;
+                (slot, slot < SLOTS)
+            } else {
+                // Up to the first slot that is not empty, nothing is in the way.
+                self.now = self.now.max(tick);
+                return true;
+            };
+            let first = self.slots[slot].first;
+            self.spreading = (!is_due && first != NONE).then_some(slot);
+            if first == NONE {
+                continue;
+            }
+            if left == 0 {
+                return false;
+            }
+            left -= 1;
+            if is_due {
+                self.take(first).into_iter().for_each(&mut taken);
+            } else {
+                self.unlink(first);
+                self.link(first, place_of(self.entries[first as usize].tick, self.now));
+            }
+        }
+    }
+
+    /// The first slot of the lowest level that is not empty, and the tick at which it begins.
+    fn first_slot(&self) -> Option<(usize, u64)> {
+        let level = self.occupied.iter().position(|slots| *slots != 0)?;
+        let digit = self.occupied[level].trailing_zeros() as usize;
+        let shift = level as u32 * DIGIT;
+        let above = self.now >> (shift + DIGIT) << (shift + DIGIT);
+        Some((level * SLOTS + digit, above | (digit as u64) << shift))
+    }
+
+    /// Takes the thing of an entry, which is free then.
+    fn take(&mut self, index: u32) -> Option<T> {
+        self.unlink(index);
+        let entry = &mut self.entries[index as usize];
+        let thing = entry.thing.take();
+        entry.next = std::mem::replace(&mut self.free, index);
+        self.len -= 1;
+        if self.len == 0 && self.entries.len() > KEPT_ENTRIES {
+            self.entries = Vec::with_capacity(KEPT_ENTRIES);
+            self.free = NONE;
+        }
+        thing
+    }
+
+    /// Puts an entry at the end of a slot.
+    fn link(&mut self, index: u32, slot: usize) {
+        self.occupied[slot / SLOTS] |= 1 << (slot % SLOTS);
+        let Slot { first, earliest } = &mut self.slots[slot];
+        *earliest = (*earliest).min(self.entries[index as usize].tick);
+        let next = if *first == NONE { index } else { *first };
+        *first = next;
+        let last = if next == index { index } else { self.entries[next as usize].previous };
+        self.entries[last as usize].next = index;
+        self.entries[next as usize].previous = index;
+        let entry = &mut self.entries[index as usize];
+        (entry.next, entry.previous, entry.slot) = (next, last, slot);
+    }
+
+    /// Takes an entry out of its slot.
+    fn unlink(&mut self, index: u32) {
+        let Entry { next, previous, slot, .. } = self.entries[index as usize];
+        if next == index {
+            self.slots[slot] = EMPTY;
+            self.occupied[slot / SLOTS] &= !(1 << (slot % SLOTS));
+            return;
+        }
+        self.entries[previous as usize].next = next;
+        self.entries[next as usize].previous = previous;
+        if self.slots[slot].first == index {
+            self.slots[slot].first = next;
+        }
+    }
+}
+
+impl<T> std::fmt::Debug for Wheel<T> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Wheel").field("len", &self.len).field("next", &self.next()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::BTreeMap;
+
+    fn take_all(wheel: &mut Wheel<u64>, tick: u64) -> Vec<u64> {
+        let mut all = Vec::new();
+        assert!(wheel.take_due(tick, usize::MAX, |thing| all.push(thing)));
+        all
+    }
+
+    #[test]
+    fn things_come_at_their_ticks_and_not_before() {
+        let mut wheel = Wheel::new();
+        // At all levels, around the edges of slots.
+        let mut ticks: Vec<u64> =
+            (0..LEVELS as u32).flat_map(|level| [1, 2, 63].map(|n| n << (level * DIGIT))).collect();
+        ticks.extend(ticks.clone().iter().map(|tick| tick - 1));
+        ticks.sort_unstable();
+        ticks.dedup();
+        for tick in ticks.iter().rev() {
+            wheel.insert(*tick, *tick);
+        }
+        for tick in ticks {
+            assert_eq!(wheel.next(), Some(tick));
+            if let Some(before) = tick.checked_sub(1) {
+                assert_eq!(take_all(&mut wheel, before), [], "before {tick}");
+            }
+            assert_eq!(take_all(&mut wheel, tick), [tick]);
+        }
+        assert_eq!(wheel.next(), None);
+    }
+
+    #[test]
+    fn what_is_due_late_or_beyond_the_end_is_taken_all_the_same() {
+        let mut wheel = Wheel::new();
+        assert_eq!(take_all(&mut wheel, 5000), []);
+        wheel.insert(3, 3);
+        wheel.insert(u64::MAX, 7);
+        assert_eq!(wheel.next(), Some(5000));
+        assert_eq!(take_all(&mut wheel, 5000), [3]);
+        assert_eq!(take_all(&mut wheel, LAST_TICK - 1), []);
+        assert_eq!(take_all(&mut wheel, u64::MAX), [7]);
+        // The wheel stands there for good.
+        wheel.insert(4, 4);
+        assert_eq!(take_all(&mut wheel, u64::MAX), [4]);
+    }
+
+    #[test]
+    fn things_of_one_tick_come_in_their_order() {
+        let mut wheel = Wheel::new();
+        for n in 0..10 {
+            wheel.insert(70, n);
+        }
+        assert_eq!(take_all(&mut wheel, 100), (0..10).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn a_key_names_nothing_that_came_later() {
+        let mut wheel = Wheel::new();
+        let key = wheel.insert(1, 1);
+        assert_eq!(wheel.remove(key), Some(1));
+        assert_eq!(wheel.remove(key), None);
+        let other = wheel.insert(1, 2);
+        assert_eq!(other.index, key.index);
+        assert_eq!(wheel.remove(key), None);
+        assert_eq!(take_all(&mut wheel, 1), [2]);
+        wheel.insert(1, 3);
+        assert_eq!(wheel.remove(other), None);
+        assert_eq!(take_all(&mut wheel, 1), [3]);
+    }
+
+    #[test]
+    fn an_empty_wheel_gives_its_memory_back() {
+        let mut wheel = Wheel::new();
+        for n in 0..10_000 {
+            wheel.insert(n, n);
+        }
+        assert_eq!(take_all(&mut wheel, 10_000).len(), 10_000);
+        assert!(wheel.entries.capacity() < 2 * KEPT_ENTRIES);
+    }
+
+    #[test]
+    fn effort_is_bounded_also_where_a_slot_is_spread() {
+        let mut wheel = Wheel::new();
+        for n in 0..1000 {
+            wheel.insert(100_000 + n % 3, n);
+        }
+        let mut taken = 0;
+        let mut rounds = 0;
+        while !wheel.take_due(200_000, 10, |_| taken += 1) {
+            // What comes meanwhile is not lost, and not taken before its time.
+            wheel.insert(200_001, 0);
+            assert!(wheel.next().is_some_and(|tick| tick <= 100_002 || taken == 1000));
+            rounds += 1;
+        }
+        assert_eq!(taken, 1000);
+        assert!(rounds >= 200, "{rounds}");
+        assert_eq!(take_all(&mut wheel, 200_001).len(), rounds);
+    }
+
+    /// Against a sorted map, over random steps.
+    #[test]
+    fn it_does_what_a_sorted_map_does() {
+        let mut seed = 1u64;
+        let mut random = move |below: u64| {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            (seed >> 33) % below
+        };
+        let (mut wheel, mut map, mut now) = (Wheel::new(), BTreeMap::new(), 0);
+        for n in 0..100_000 {
+            match random(5) {
+                0 | 1 => {
+                    let bits = random(20);
+                    let tick = now + random(1 << bits);
+                    map.insert((tick, n), wheel.insert(tick, (tick, n)));
+                }
+                2 if !map.is_empty() => {
+                    let nth = random(map.len() as u64) as usize;
+                    let (thing, key) = map.iter().nth(nth).map(|(a, b)| (*a, *b)).unwrap();
+                    map.remove(&thing);
+                    assert_eq!(wheel.remove(key), Some(thing));
+                }
+                3 => {
+                    let bits = random(14);
+                    now += random(1 << bits);
+                    // Some of it, then all.
+                    let mut taken = Vec::new();
+                    wheel.take_due(now, random(10) as usize, |thing| taken.push(thing));
+                    wheel.take_due(now, usize::MAX, |thing| taken.push(thing));
+                    assert!(taken.is_sorted_by_key(|(tick, _)| tick));
+                    taken.sort_unstable();
+                    let later = map.split_off(&(now + 1, 0));
+                    assert!(taken.iter().eq(map.keys()), "at {now}");
+                    map = later;
+                }
+                _ => {
+                    let first = map.first_key_value().map(|((tick, _), _)| *tick);
+                    assert!(wheel.next() <= first || first.is_none(), "at {now}");
+                    assert_eq!(wheel.len, map.len());
+                }
+            }
+        }
+    }
+}
