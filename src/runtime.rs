@@ -4,7 +4,7 @@ use crate::observe::Snapshot;
 use crate::shutdown::ShutdownReport;
 use crate::target::ledger::Ledger;
 use crate::target::policies;
-use crate::task::local::{Local, with_local};
+use crate::task::local::Local;
 use crate::task::{Scope, scope_on};
 use crate::transition::{self, Event, Layers, TransitionError};
 use crate::{BuildError, JoinHandle};
@@ -178,7 +178,7 @@ impl Handle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.spawn_with(Spawn::new(), f)
+        crate::task::Builder::new().spawn_on(self, f)
     }
 
     pub(crate) fn spawn_with<F, T>(&self, options: Spawn, f: F) -> JoinHandle<T>
@@ -186,7 +186,7 @@ impl Handle {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.scheduler.spawn_with(options, with_local(f))
+        self.scheduler.spawn_with(options, f)
     }
 
     /// Opens a scope from any thread, as [`Runtime::scope`].

@@ -308,6 +308,36 @@ fn a_scope_of_a_destructor_is_left_alone() {
     });
 }
 
+/// Nor what a region that delays aborts has begun.
+#[test]
+fn a_scope_in_a_region_is_left_alone() {
+    each(|runtime| {
+        let (ready, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let task = {
+            let (ready, done) = (ready.clone(), done.clone());
+            runtime.spawn(move || {
+                task::delay_abort(|| {
+                    scope(|s| {
+                        for _ in 0..3 {
+                            s.spawn(|| {
+                                ready.fetch_add(1, SeqCst);
+                                sortie::sleep(Duration::from_millis(2));
+                                done.fetch_add(1, SeqCst);
+                            });
+                        }
+                    });
+                    done.fetch_add(10, SeqCst);
+                });
+                done.fetch_add(100, SeqCst);
+            })
+        };
+        until("they run", || ready.load(SeqCst) == 3);
+        task.abort();
+        assert!(task.join().unwrap_err().is_aborted());
+        assert_eq!(done.load(SeqCst), 13);
+    });
+}
+
 /// Of any kind of callback: in place, on a stack of the task's, and on another carrier.
 #[test]
 fn inside_callbacks() {

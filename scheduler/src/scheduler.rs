@@ -93,9 +93,10 @@ impl Spawn {
         self
     }
 
-    /// Makes the task a member of a group, besides.
-    pub fn group(mut self, group: Arc<TaskSet>) -> Spawn {
+    /// Makes the task a member of a group, besides, whose name it has if it is given none of its own.
+    pub fn group(mut self, group: Arc<TaskSet>, name: &Arc<str>) -> Spawn {
         self.sets.set_group(group);
+        self.name.get_or_insert_with(|| name.clone());
         self
     }
 

@@ -1,15 +1,18 @@
-//! What Sortie knows of a task beside the scheduler: its layers, and a panic on its way.
+//! What Sortie knows of a task beside the scheduler: its layers, its task-locals, and a panic on its way.
 //!
 //! It lies in the task's own first frame, and the scheduler's header points to it while the task
 //! runs; that of an adopted foreign thread lies in a box that the attachment keeps. Only code of
 //! the task touches it, on whatever thread that is.
 
+use super::task_local::{Binding, Inherited};
 use crate::target::fp_env::Environment;
 use crate::target::row::{Row, Timing};
 use crate::transition::Layers;
+use sortie_scheduler::Semaphore;
 use sortie_scheduler::crossing::Below;
 use std::any::Any;
 use std::cell::{Cell, UnsafeCell};
+use std::sync::Arc;
 use std::time::Duration;
 
 /// See the module.
@@ -34,6 +37,8 @@ pub(crate) struct Local {
     ///
     /// INVARIANT(local.kept): the layers of its native call are pushed, so that call is not direct.
     pending: Cell<Option<Box<dyn Any + Send>>>,
+    /// The innermost value of a task-local that is bound; null: there is none.
+    bindings: Cell<*const Binding>,
 }
 
 impl Local {
@@ -47,7 +52,14 @@ impl Local {
             below: Cell::new(Below::Thread),
             called_back: Cell::new(Duration::ZERO),
             pending: Cell::new(None),
+            bindings: Cell::new(std::ptr::null()),
         }
+    }
+
+    /// Where the task's bindings begin. For `task_local.rs`, which says why they are there.
+    #[inline]
+    pub(super) fn bindings(&self) -> &Cell<*const Binding> {
+        &self.bindings
     }
 
     /// Runs `f` on the layers. `f` neither suspends nor comes back here: it is a step of the
@@ -196,16 +208,38 @@ pub(crate) fn with<R>(f: impl FnOnce(&Local) -> R) -> Option<R> {
 }
 
 /// Gives a task's closure its `Local`.
-pub(crate) fn with_local<F, T>(f: F) -> impl FnOnce() -> T + Send
+///
+/// It also gets what it inherits of the task-locals here, and waits for a permit before it begins, if there are
+/// such.
+pub(crate) fn with_local<F, T>(permits: Option<Arc<Semaphore>>, f: F) -> impl FnOnce() -> T + Send
 where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    move || run(f)
+    let inherited = Inherited::from_here();
+    move || run(permits, inherited, f)
+}
+
+/// As in a task's first frame, for code of a task that has no `Local`: before or after its body.
+pub(super) fn run_bare<T>(f: impl FnOnce() -> T) -> T {
+    run(None, None, f)
+}
+
+/// A permit that is given back when this is dropped.
+struct Permit<'a>(&'a Semaphore);
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.0.release();
+    }
 }
 
 /// A task's first frame.
-fn run<T>(f: impl FnOnce() -> T) -> T {
+fn run<T>(
+    permits: Option<Arc<Semaphore>>,
+    inherited: Option<Box<Inherited>>,
+    f: impl FnOnce() -> T,
+) -> T {
     /// Ends the layers however the body ends, and takes the pointer back.
     struct Frame<'a>(&'a Local);
     impl Drop for Frame<'_> {
@@ -225,5 +259,13 @@ fn run<T>(f: impl FnOnce() -> T) -> T {
     let local = Local::new(Layers::managed());
     sortie_scheduler::set_task_word((&raw const local).cast());
     let _frame = Frame(&local);
+    // Dropped after the frame, when nobody finds the values any more.
+    if let Some(inherited) = &inherited {
+        inherited.bind(&local);
+    }
+    let _permit = permits.as_deref().map(|permits| {
+        permits.acquire();
+        Permit(permits)
+    });
     f()
 }

@@ -4,12 +4,17 @@
 
 mod abort;
 mod affinity;
+mod group;
 mod join;
+mod join_set;
 pub(crate) mod local;
 mod no_suspend;
+pub mod par;
 mod scope;
+mod task_local;
 
 use crate::runtime::outside;
+use sortie_scheduler::Semaphore;
 use std::sync::Arc;
 
 pub use abort::{
@@ -17,11 +22,14 @@ pub use abort::{
     end_delay_abort, is_abort,
 };
 pub use affinity::{AffinityError, ThreadAffinity, begin_thread_affinity, end_thread_affinity};
+pub use group::{Group, GroupStuck};
 pub use join::join;
+pub use join_set::JoinSet;
 pub use no_suspend::NoSuspend;
 pub(crate) use scope::scope_on;
 pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use sortie_scheduler::Id;
+pub use task_local::{AccessError, LocalKey};
 
 use crate::JoinHandle;
 
@@ -112,6 +120,8 @@ pub fn checkpoint() {
 #[must_use = "a builder spawns nothing until `spawn`"]
 pub struct Builder {
     options: sortie_scheduler::Spawn,
+    /// What the task waits for before it begins: a turn in its group.
+    permits: Option<Arc<Semaphore>>,
 }
 
 impl Builder {
@@ -123,14 +133,14 @@ impl Builder {
 
     /// The task's name, for messages, dumps and traces.
     pub fn name(self, name: impl Into<Arc<str>>) -> Builder {
-        Builder { options: self.options.name(name) }
+        Builder { options: self.options.name(name), ..self }
     }
 
     /// The span that the task runs in: entered whenever the task runs, on whatever thread, and
     /// exited whenever it is suspended. Without one it gets a span `task`, at the level `debug`, of
     /// the target `sortie::task`.
     pub fn span(self, span: tracing::Span) -> Builder {
-        Builder { options: self.options.span(span) }
+        Builder { options: self.options.span(span), ..self }
     }
 
     /// Lets the task be stolen after it has started, and follow a worker that was taken back.
@@ -142,7 +152,7 @@ impl Builder {
     pub unsafe fn migrating(self) -> Builder {
         // SAFETY: the promise is passed on.
         let options = unsafe { self.options.migrating() };
-        Builder { options }
+        Builder { options, ..self }
     }
 
     /// Spawns the task on the current task's runtime.
@@ -157,10 +167,19 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        match sortie_scheduler::spawn_current(self.options, local::with_local(f)) {
-            Ok(handle) => handle,
-            Err(_) => outside("spawn", "Runtime::spawn, Handle::spawn or task::Builder::spawn_on"),
-        }
+        self.spawn_here(f).unwrap_or_else(|()| {
+            outside("spawn", "Runtime::spawn, Handle::spawn or task::Builder::spawn_on")
+        })
+    }
+
+    /// Spawns the task on the current task's runtime. `Err`: there is none.
+    fn spawn_here<F, T>(self, f: F) -> Result<JoinHandle<T>, ()>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        let f = local::with_local(self.permits, f);
+        sortie_scheduler::spawn_current(self.options, f).map_err(drop)
     }
 
     /// Spawns the task on a runtime, from anywhere.
@@ -172,6 +191,6 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        runtime.spawn_with(self.options, f)
+        runtime.spawn_with(self.options, local::with_local(self.permits, f))
     }
 }

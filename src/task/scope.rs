@@ -197,7 +197,8 @@ impl Builder {
     {
         let options = self.options.owner(scope.tasks.clone(), 0);
         // SAFETY: `'scope` ends after `scope_on` has waited out its set, and the handle names it: see the module.
-        let handle = unsafe { scope.scheduler.spawn_borrowing(options, with_local(f)) };
+        let handle =
+            unsafe { scope.scheduler.spawn_borrowing(options, with_local(self.permits, f)) };
         ScopedJoinHandle { handle, tasks: scope.tasks.clone(), scope: PhantomData }
     }
 }
@@ -266,7 +267,7 @@ impl<T> ScopedJoinHandle<'_, T> {
 /// Goes on with what ended a task of ours.
 #[cold]
 #[track_caller]
-fn raise(error: JoinError) -> ! {
+pub(super) fn raise(error: JoinError) -> ! {
     match error.into_panic() {
         Ok(payload) => resume_unwind(payload),
         Err(error) => {

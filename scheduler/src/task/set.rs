@@ -13,8 +13,7 @@
 
 use super::header::{Header, TaskRef, Waker};
 use super::join::Refusal;
-use super::{Id, state::Wake};
-use crate::crossing::Errno;
+use super::{Id, abort, state::Wake};
 use crate::sync::{Arc, Mutex};
 use crate::wait::{self, Waiter};
 use std::cell::Cell;
@@ -137,12 +136,10 @@ impl TaskSet {
 
     /// Aborts the tasks that have not ended. Does not wait for them. Keeps `errno`.
     pub fn abort_all(&self) {
-        let errno = Errno::save();
         for task in self.references() {
             // A tracing subscriber that panics for one has said so, and must not spare the others.
-            let _ = catch_unwind(AssertUnwindSafe(|| task.abort()));
+            let _ = catch_unwind(AssertUnwindSafe(|| abort::ask_or_report(&task, false)));
         }
-        errno.restore();
     }
 
     /// Who enters from here on is aborted at once. False: so it was before.

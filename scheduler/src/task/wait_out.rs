@@ -5,14 +5,14 @@
 //!
 //! | what happens | what is done |
 //! |---|---|
-//! | the waiting task is aborted, or its runtime is shut down | the members are aborted, those to come too, and the wait goes on; the abort is raised behind it, by the caller |
+//! | the waiting task is aborted, its time is up, or its runtime is shut down | the members are aborted, those to come too, and the wait goes on; the abort is raised behind it, by the caller |
 //! | the runtime's deadline passes (the waiting task is a straggler) | suspended, it is kept with its stack, as any; in place, or in native code, its thread waits on, and goes on without a worker, by unwinding, once the last member has returned |
 //! | a `NoSuspend` of the task is alive | its panic comes behind the wait |
 //! | a member is pinned to the carrier that the task holds | it cannot end: an event says so |
 //! | a tracing subscriber panics | the wait goes on; where it cannot, the process ends |
 //!
-//! An abort that the task cannot be unwound for, because it unwinds already or foreign frames lie between,
-//! is not passed on: what is spawned there belongs to the cleaning up.
+//! An abort that the task cannot be unwound for, because it unwinds already, foreign frames lie between, or a region
+//! holds it back, is not passed on: what is spawned there belongs to the cleaning up, or to the region.
 
 use super::header::{Header, Waker};
 use super::set::{TaskSet, Watch};
@@ -20,6 +20,7 @@ use crate::carrier::Carrier;
 use crate::crossing;
 use crate::fiber::Reason;
 use crate::sync::atomic::Ordering;
+use crate::task::abort;
 use crate::task::state::Suspend;
 use crate::wait;
 use crate::worker::current;
@@ -108,7 +109,7 @@ impl TaskSet {
     }
 
     fn pass_abort_on(&self, task: &Header) {
-        if wait::is_abort_wanted(task) && wait::may_unwind(task) && self.begin_to_abort() {
+        if wait::is_abort_wanted(task) && abort::is_due(task) && self.begin_to_abort() {
             self.abort_all();
         }
     }
