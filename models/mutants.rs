@@ -565,15 +565,16 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         name: "list_notify_without_fence",
         file: LIST,
         from: "fence(Ordering::SeqCst);
-        self.notify_ordered(most)",
-        to: "self.notify_ordered(most)",
+        self.notify_ordered(whom)",
+        to: "self.notify_ordered(whom)",
     },
     Mutant {
         name: "list_leave_keeps_the_notification",
         file: LIST,
         from: "let handed = line.remove(ticket, due);
-            pass_on(line, handed, due);",
-        to: "line.remove(ticket, due);",
+            pass_on(line, handed, due) > 0",
+        to: "line.remove(ticket, due);
+            false",
     },
     Mutant {
         name: "list_count_is_late",
@@ -619,15 +620,15 @@ pub(crate) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "permits_leave_keeps_what_was_handed",
         file: PERMITS,
-        from: "now.held -= line.remove(ticket, due);",
+        from: "now.take_back(line.remove(ticket, due));",
         to: "line.remove(ticket, due);",
     },
     Mutant {
         name: "permits_leave_lets_nobody_in",
         file: PERMITS,
-        from: "now.held -= line.remove(ticket, due);
+        from: "now.take_back(line.remove(ticket, due));
             settle(line, now, due);",
-        to: "now.held -= line.remove(ticket, due);",
+        to: "now.take_back(line.remove(ticket, due));",
     },
     Mutant {
         name: "permits_give_hands_nothing",

@@ -58,7 +58,7 @@ pub use config::{Config, Embedder, Observed, StartError};
 #[doc(hidden)]
 pub use fiber::bench;
 pub use foreign::AttachError;
-pub use lock::Lock;
+pub use lock::{Lock, SharedLock};
 pub use native_stack::NativeStack;
 pub use offload::{blocks_others, is_switchable, offload};
 pub use scheduler::{
@@ -66,7 +66,7 @@ pub use scheduler::{
     on_carrier_stack, raise, set_carrier_word, set_task_word, sleep, sleep_until, spawn_current,
     stack_left, task_word, with_embedder, yield_now,
 };
-pub use semaphore::Semaphore;
+pub use semaphore::{AutoReset, Permit, Semaphore};
 pub use shutdown::{Place, Report, Straggler};
 pub use stack::{GuardKind, StackError, StackStats, probe_guard};
 pub use task::abort;

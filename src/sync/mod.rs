@@ -7,7 +7,12 @@
 //! | for | see | who is next |
 //! |---|---|---|
 //! | one at a time | [`Mutex`] | who comes to a free lock; a waiter that was woken in vain twice has it handed over |
+//! | many readers, or one writer | [`RwLock`] | first come, first served; readers who stand together go together |
+//! | a condition, with a mutex | [`Condvar`] | first come, first notified |
 //! | so many at a time | [`Semaphore`] | first come, first served |
+//! | something that happens | [`Event`] | all, or the first who came |
+//! | each other | [`Barrier`] | all |
+//! | something that is done once | [`Once`], [`OnceLock`] | who comes first does it; if that fails, who has waited longest |
 //!
 //! The types are `std`'s in shape, without poisoning: a lock that a panic or an abort unwinds through is
 //! let go.
@@ -23,7 +28,22 @@
 //! another thread. Others that want the lock are suspended meanwhile; nobody's worker waits. Guards are not `Send`,
 //! as `std`'s are not: who took a lock lets it go.
 
+mod barrier;
+mod condvar;
+mod event;
 mod mutex;
+mod once;
+mod once_lock;
+mod rwlock;
 
+pub use barrier::{Barrier, BarrierWaitResult};
+pub use condvar::{Condvar, RawCondvar, WaitTimeoutResult};
+pub use event::Event;
 pub use mutex::{ArcMutexGuard, MappedMutexGuard, Mutex, MutexGuard, RawMutex};
-pub use sortie_scheduler::Semaphore;
+pub use once::Once;
+pub use once_lock::OnceLock;
+pub use rwlock::{
+    ArcRwLockReadGuard, ArcRwLockWriteGuard, MappedRwLockReadGuard, MappedRwLockWriteGuard,
+    RawRwLock, RwLock, RwLockReadGuard, RwLockWriteGuard,
+};
+pub use sortie_scheduler::{Permit, Semaphore};

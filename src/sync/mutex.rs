@@ -78,13 +78,13 @@ pub struct RawMutex(Lock);
 /// deadlocks.
 #[derive(Debug)]
 pub struct Held {
-    owner: wait::Owner,
+    pub(super) owner: wait::Owner,
     not_send: PhantomData<*const ()>,
 }
 
 impl Held {
     #[inline]
-    fn new(owner: wait::Owner) -> Held {
+    pub(super) fn new(owner: wait::Owner) -> Held {
         Held { owner, not_send: PhantomData }
     }
 }
@@ -145,6 +145,19 @@ unsafe impl lock_api::RawMutexTimed for RawMutex {
     #[track_caller]
     fn try_lock_until(&self, until: Instant) -> Option<Held> {
         self.0.lock_until(until).map(Held::new)
+    }
+}
+
+impl RawMutex {
+    /// Lets the lock go until [`RawMutex::take_again`]: the guard is borrowed for so long.
+    pub(super) fn let_go(&self, held: &Held) {
+        self.0.unlock(held.owner);
+    }
+
+    /// Takes the lock again, and raises no abort while it waits.
+    #[track_caller]
+    pub(super) fn take_again(&self, held: &mut Held) {
+        *held = Held::new(self.0.lock_undisturbed());
     }
 }
 

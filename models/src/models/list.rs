@@ -16,17 +16,21 @@ trait List: 'static {
     type Ticket: Copy;
     fn new() -> Self;
     fn enter(&self, who: Somebody) -> Self::Ticket;
-    fn notify(&self, most: usize) -> usize;
+    fn notify_one(&self);
     fn take_up(&self, ticket: Self::Ticket) -> bool;
     fn leave(&self, ticket: Self::Ticket);
 }
 
 macro_rules! versions {
-    ($($version:path),* $(,)?) => {$(
-        impl List for $version {
+    ($($version:ident: $module:path),* $(,)?) => {$(
+        mod $version {
+        use super::*;
+        use $module as version;
+        pub(super) type Of = version::List<Somebody>;
+        impl List for Of {
             type Ticket = crate::wait::line::Ticket;
             fn new() -> Self {
-                <$version>::new(
+                version::List::new(
                     AtomicUsize::new(0),
                     Mutex::new(crate::wait::line::Line::new()),
                 )
@@ -34,8 +38,8 @@ macro_rules! versions {
             fn enter(&self, who: Somebody) -> Self::Ticket {
                 self.enter(who)
             }
-            fn notify(&self, most: usize) -> usize {
-                self.notify(most)
+            fn notify_one(&self) {
+                self.notify(version::Whom::First);
             }
             fn take_up(&self, ticket: Self::Ticket) -> bool {
                 self.take_up(ticket)
@@ -44,16 +48,17 @@ macro_rules! versions {
                 self.leave(ticket);
             }
         }
+        }
     )*};
 }
 
-versions!(
-    crate::wait::list::List<Somebody>,
-    crate::mutants::list_enter_without_fence::List<Somebody>,
-    crate::mutants::list_notify_without_fence::List<Somebody>,
-    crate::mutants::list_leave_keeps_the_notification::List<Somebody>,
-    crate::mutants::list_count_is_late::List<Somebody>,
-);
+versions! {
+    unbroken: crate::wait::list,
+    list_enter_without_fence: crate::mutants::list_enter_without_fence,
+    list_notify_without_fence: crate::mutants::list_notify_without_fence,
+    list_leave_keeps_the_notification: crate::mutants::list_leave_keeps_the_notification,
+    list_count_is_late: crate::mutants::list_count_is_late,
+}
 
 struct Place<L> {
     list: L,
@@ -68,7 +73,7 @@ impl<L: List> Place<L> {
     fn make(&self) {
         // ORDERING: Relaxed, so that only the list can order it.
         self.tokens.fetch_add(1, Ordering::Relaxed);
-        self.list.notify(1);
+        self.list.notify_one();
     }
 
     fn try_take(&self) -> bool {
@@ -123,21 +128,19 @@ fn tokens<L: List>(takers: usize, one_gives_up: bool, preemptions: usize) {
     });
 }
 
-type True = crate::wait::list::List<Somebody>;
-
 #[test]
 fn a_token_is_found() {
-    tokens::<True>(1, false, 3);
+    tokens::<unbroken::Of>(1, false, 3);
 }
 
 #[test]
 fn two_tokens_are_found() {
-    tokens::<True>(2, false, 2);
+    tokens::<unbroken::Of>(2, false, 2);
 }
 
 #[test]
 fn who_gives_up_passes_on() {
-    tokens::<True>(1, true, 3);
+    tokens::<unbroken::Of>(1, true, 3);
 }
 
 macro_rules! caught {
@@ -145,7 +148,7 @@ macro_rules! caught {
         #[test]
         #[should_panic(expected = "list: somebody waits for a token")]
         fn $mutant() {
-            tokens::<crate::mutants::$mutant::List<Somebody>>(1, $one_gives_up, 3);
+            tokens::<$mutant::Of>(1, $one_gives_up, 3);
         }
     )*};
 }

@@ -15,21 +15,20 @@
 //! Must not: hold the line's lock over a pause, or keep a thread's `errno` in a register over one.
 
 mod exclusive;
+mod shared;
+
+pub use shared::SharedLock;
 
 use crate::crossing::Errno;
 use crate::sync::Mutex;
 use crate::sync::atomic::AtomicUsize;
+use crate::wait::Waiter;
 use crate::wait::line::{Line, Ticket};
 use crate::wait::owner::Owner;
 use crate::wait::sleeper::Sleeper;
-use crate::wait::{self, Waiter};
+use crate::wait::spin::spin;
 use exclusive::Exclusive;
 use std::time::Instant;
-
-/// How often a waiter looks before it gets into line; the pauses between looks double up to [`LONGEST_SPIN`].
-const SPINS: u32 = 12;
-/// The most `spin_loop` hints between two looks.
-const LONGEST_SPIN: u32 = 64;
 
 /// A lock with one owner at a time, and no data: see the mutex that `sortie` makes of it.
 ///
@@ -46,6 +45,15 @@ pub struct Lock {
     exclusive: Exclusive<Sleeper>,
 }
 
+/// How one waits.
+#[derive(Clone, Copy)]
+enum Wait {
+    Long,
+    Until(Instant),
+    /// As long, and no abort is raised.
+    Undisturbed,
+}
+
 /// A place in the line, left when the wait ends without the lock.
 struct InLine<'a> {
     lock: &'a Lock,
@@ -55,7 +63,7 @@ struct InLine<'a> {
 
 impl Drop for InLine<'_> {
     fn drop(&mut self) {
-        self.lock.exclusive.leave(self.ticket, self.owner.bits());
+        self.lock.exclusive.leave(self.ticket, self.owner.get());
     }
 }
 
@@ -78,8 +86,8 @@ impl Lock {
     #[track_caller]
     pub fn lock(&self) -> Owner {
         let owner = Owner::current();
-        if !self.exclusive.take(owner.bits()) {
-            self.wait(owner, None);
+        if !self.exclusive.take(owner.get()) {
+            self.wait(owner, Wait::Long);
         }
         owner
     }
@@ -88,7 +96,7 @@ impl Lock {
     #[inline]
     pub fn try_lock(&self) -> Option<Owner> {
         let owner = Owner::current();
-        self.exclusive.take(owner.bits()).then_some(owner)
+        self.exclusive.take(owner.get()).then_some(owner)
     }
 
     /// As [`Lock::lock`], but waits no longer than until this time. `None`: it was held until then.
@@ -99,8 +107,22 @@ impl Lock {
     #[track_caller]
     pub fn lock_until(&self, until: Instant) -> Option<Owner> {
         let owner = Owner::current();
-        let taken = self.exclusive.take(owner.bits()) || self.wait(owner, Some(until));
+        let taken = self.exclusive.take(owner.get()) || self.wait(owner, Wait::Until(until));
         taken.then_some(owner)
+    }
+
+    /// As [`Lock::lock`], but an abort is not raised while it waits: for those who hold the lock again when they
+    /// unwind.
+    ///
+    /// # Panics
+    /// As [`Lock::lock`].
+    #[track_caller]
+    pub fn lock_undisturbed(&self) -> Owner {
+        let owner = Owner::current();
+        if !self.exclusive.take(owner.get()) {
+            self.wait(owner, Wait::Undisturbed);
+        }
+        owner
     }
 
     /// Lets the lock go, which `owner` has taken. Does not wait. Keeps `errno`.
@@ -109,7 +131,7 @@ impl Lock {
     /// If `owner` does not hold it.
     #[inline]
     pub fn unlock(&self, owner: Owner) {
-        if !self.exclusive.give(owner.bits()) {
+        if !self.exclusive.give(owner.get()) {
             self.unlock_listed(owner, false);
         }
     }
@@ -133,7 +155,7 @@ impl Lock {
     #[inline(never)]
     fn unlock_listed(&self, owner: Owner, hand_over: bool) {
         let errno = Errno::save();
-        let is_owner = self.exclusive.give_listed(owner.bits(), hand_over);
+        let is_owner = self.exclusive.give_listed(owner.get(), hand_over);
         errno.restore();
         assert!(is_owner, "a lock is let go that its caller does not hold");
     }
@@ -142,55 +164,45 @@ impl Lock {
     #[cold]
     #[inline(never)]
     #[track_caller]
-    fn wait(&self, owner: Owner, until: Option<Instant>) -> bool {
-        if self.spin(owner) {
+    fn wait(&self, owner: Owner, how: Wait) -> bool {
+        let looks = || match self.exclusive.word() {
+            0 => self.exclusive.take(owner.get()).then_some(true),
+            // Others stand in line: the lock is held for long, or it is their turn.
+            _ => self.exclusive.is_called_for().then_some(false),
+        };
+        if spin(looks) {
             return true;
         }
         let errno = Errno::save();
-        let in_time = self.wait_in_line(owner, until);
+        let in_time = self.wait_in_line(owner, how);
         // On whatever thread this is now.
         errno.restore();
         in_time
     }
 
     #[track_caller]
-    fn wait_in_line(&self, owner: Owner, until: Option<Instant>) -> bool {
-        if until.is_none() && Owner::of(self.exclusive.word()) == Some(owner) {
+    fn wait_in_line(&self, owner: Owner, how: Wait) -> bool {
+        if !matches!(how, Wait::Until(_)) && Owner::of(self.exclusive.word()) == Some(owner) {
             panic!("this task or thread holds the lock already, and would wait for itself");
         }
         let waiter = Waiter::new("a wait for a lock");
-        let Some(ticket) = self.exclusive.enter(Sleeper::new(&waiter), owner.bits()) else {
+        let Some(ticket) = self.exclusive.enter(Sleeper::new(&waiter), owner.get()) else {
             return true;
         };
         let in_line = InLine { lock: self, ticket, owner };
         let mut in_time = true;
-        while !self.exclusive.take_up(ticket, owner.bits()) {
+        while !self.exclusive.take_up(ticket, owner.get()) {
             if !in_time {
                 return false;
             }
-            in_time = waiter.pause_for(until);
+            in_time = match how {
+                Wait::Long => waiter.pause_for(None),
+                Wait::Until(until) => waiter.pause_until(until),
+                Wait::Undisturbed => waiter.pause_undisturbed(),
+            };
         }
         std::mem::forget(in_line);
         true
-    }
-
-    /// Looks for a while whether the lock becomes free, and takes it then.
-    fn spin(&self, owner: Owner) -> bool {
-        if !wait::others_run() {
-            return false;
-        }
-        for round in 0..SPINS {
-            for _ in 0..(1 << round.min(31)).min(LONGEST_SPIN) {
-                std::hint::spin_loop();
-            }
-            match self.exclusive.word() {
-                0 if self.exclusive.take(owner.bits()) => return true,
-                // Others stand in line: the lock is held for long, or it is their turn.
-                _ if self.exclusive.is_called_for() => return false,
-                _ => {}
-            }
-        }
-        false
     }
 }
 

@@ -1,33 +1,36 @@
 //! A semaphore for tasks: so many at once, and the rest wait in line without a thread.
 //!
-//! It bounds how many tasks are at something at once, a native target above all. [`Permits`] is the
-//! protocol, with its invariants and why no wake-up is lost; this file says who waits and how.
+//! It bounds how many tasks are at something at once, a native target above all. [`Permits`](permits::Permits) is the
+//! protocol, with its invariants and why no wake-up is lost; [`Pool`] says who waits and how.
 //!
 //! - Uncontended, a permit is taken and given back by one compare-and-exchange each, without a
 //!   lock, an allocation, a system call or a look at the clock.
 //! - Contended, a permit that comes back is *handed* to the first in line, which is woken and
 //!   finds it its own: nobody who comes later overtakes, and nobody is woken for nothing.
-//! - A waiter that unwinds out of its pause leaves the line by the drop of its [`Place`], and passes
+//! - A waiter that unwinds out of its pause, or whose time has come, leaves the line by a drop, and passes
 //!   on what it was handed.
 //! - The line holds wakers and numbers, and nothing that points to a waiter's stack: a fiber that is
 //!   kept for good after the end of its runtime leaves a dead entry, not a dangling one.
 //!
 //! A semaphore belongs to no runtime. It may be a `static`, used by tasks of several runtimes and by
 //! threads of none.
-//!
-//! Must not: hold the line's lock over a pause, or keep a thread's `errno` in a register over one.
 
+mod auto_reset;
+mod permit;
 pub(crate) mod permits;
+pub(crate) mod pool;
 #[cfg(test)]
 mod tests;
 
-use crate::crossing::Errno;
-use crate::sync::Mutex;
-use crate::sync::atomic::AtomicU64;
-use crate::wait::Waiter;
-use crate::wait::line::{Line, Ticket};
-use crate::wait::sleeper::Sleeper;
-use permits::{Permits, Try};
+pub use auto_reset::AutoReset;
+pub use permit::Permit;
+
+use crate::wait::deadline;
+use pool::Pool;
+use std::time::{Duration, Instant};
+
+/// What a wait is called.
+const WAIT: &str = "a wait for a permit";
 
 /// A counting semaphore whose waiters are served first come, first served.
 ///
@@ -55,19 +58,7 @@ use permits::{Permits, Try};
 /// # Ok::<(), sortie_scheduler::StartError>(())
 /// ```
 pub struct Semaphore {
-    permits: Permits<Sleeper>,
-}
-
-/// A place in the line, left when the wait is left by unwinding.
-struct Place<'a> {
-    permits: &'a Permits<Sleeper>,
-    ticket: Ticket,
-}
-
-impl Drop for Place<'_> {
-    fn drop(&mut self) {
-        self.permits.leave(self.ticket);
-    }
+    pool: Pool,
 }
 
 impl Semaphore {
@@ -80,8 +71,7 @@ impl Semaphore {
     /// ```
     #[must_use]
     pub const fn new(permits: u32) -> Semaphore {
-        let word = AtomicU64::new(permits::word(permits));
-        Semaphore { permits: Permits::new(word, Mutex::new(Line::new())) }
+        Semaphore { pool: Pool::new(permits) }
     }
 
     /// Takes a permit, waiting for one behind all who came before.
@@ -106,25 +96,56 @@ impl Semaphore {
     /// ```
     #[inline]
     pub fn acquire(&self) {
-        if self.permits.take(1) != Try::Done {
-            self.wait();
+        self.acquire_many(1);
+    }
+
+    /// Takes so many permits at once, waiting for them behind all who came before: who comes later waits behind
+    /// this, also for fewer. More than there are: until [`Semaphore::set_permits`].
+    ///
+    /// Else as [`Semaphore::acquire`].
+    ///
+    /// # Panics
+    /// As [`Semaphore::acquire`].
+    ///
+    /// ```
+    /// let bytes = sortie_scheduler::Semaphore::new(1024);
+    /// bytes.acquire_many(1000);
+    /// assert!(!bytes.try_acquire_many(25));
+    /// bytes.release_many(1000);
+    /// ```
+    #[inline]
+    pub fn acquire_many(&self, permits: u32) {
+        if permits > 0 && !self.pool.take(permits) {
+            self.pool.wait(permits, WAIT, None);
         }
     }
 
-    #[cold]
-    #[inline(never)]
-    fn wait(&self) {
-        let errno = Errno::save();
-        let waiter = Waiter::new("a wait for a permit");
-        if let Some(ticket) = self.permits.enter(Sleeper::new(&waiter), 1) {
-            let place = Place { permits: &self.permits, ticket };
-            while !self.permits.take_up(ticket) {
-                waiter.pause();
-            }
-            std::mem::forget(place);
-        }
-        // On whatever thread this is now.
-        errno.restore();
+    /// As [`Semaphore::acquire`], but waits no longer than until this time. False: no permit was free by then.
+    ///
+    /// # Panics
+    /// As [`Semaphore::acquire`].
+    #[inline]
+    #[must_use = "true: a permit was taken, and must be released"]
+    pub fn acquire_until(&self, until: Instant) -> bool {
+        self.pool.take(1) || self.pool.wait(1, WAIT, Some(until))
+    }
+
+    /// As [`Semaphore::acquire_until`], for so long from now.
+    ///
+    /// # Panics
+    /// As [`Semaphore::acquire`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let semaphore = sortie_scheduler::Semaphore::new(1);
+    /// assert!(semaphore.acquire_timeout(Duration::MAX));
+    /// assert!(!semaphore.acquire_timeout(Duration::from_millis(1)));
+    /// ```
+    #[inline]
+    #[must_use = "true: a permit was taken, and must be released"]
+    pub fn acquire_timeout(&self, timeout: Duration) -> bool {
+        self.pool.take(1) || self.pool.wait(1, WAIT, Some(deadline(timeout)))
     }
 
     /// Takes a permit if one is free and nobody waits. Does not wait. Keeps `errno`.
@@ -137,20 +158,14 @@ impl Semaphore {
     #[inline]
     #[must_use = "true: a permit was taken, and must be released"]
     pub fn try_acquire(&self) -> bool {
-        match self.permits.take(1) {
-            Try::Done => true,
-            Try::Refused => false,
-            Try::Listed => self.try_acquire_listed(),
-        }
+        self.try_acquire_many(1)
     }
 
-    #[cold]
-    #[inline(never)]
-    fn try_acquire_listed(&self) -> bool {
-        let errno = Errno::save();
-        let taken = self.permits.take_listed(1);
-        errno.restore();
-        taken
+    /// Takes so many permits if they are free and nobody waits. Does not wait. Keeps `errno`.
+    #[inline]
+    #[must_use = "true: the permits were taken, and must be released"]
+    pub fn try_acquire_many(&self, permits: u32) -> bool {
+        permits == 0 || self.pool.try_take(permits)
     }
 
     /// Gives a permit back. If somebody waits and the limit allows, it is handed to the first of
@@ -163,21 +178,17 @@ impl Semaphore {
     /// If no permit is out.
     #[inline]
     pub fn release(&self) {
-        let given = match self.permits.give(1) {
-            Try::Done => true,
-            Try::Refused => false,
-            Try::Listed => self.release_listed(),
-        };
-        assert!(given, "a permit is released that nobody has acquired");
+        self.release_many(1);
     }
 
-    #[cold]
-    #[inline(never)]
-    fn release_listed(&self) -> bool {
-        let errno = Errno::save();
-        let given = self.permits.give_listed(1);
-        errno.restore();
-        given
+    /// Gives so many permits back. Else as [`Semaphore::release`].
+    ///
+    /// # Panics
+    /// If fewer are out.
+    #[inline]
+    pub fn release_many(&self, permits: u32) {
+        let given = self.pool.give(permits);
+        assert!(given, "a permit is released that nobody has acquired");
     }
 
     /// Changes how many permits there are. Those that are now free go to the first who wait; if it
@@ -193,7 +204,7 @@ impl Semaphore {
     /// assert!(semaphore.try_acquire());
     /// ```
     pub fn set_permits(&self, permits: u32) {
-        self.permits.set_limit(permits);
+        self.pool.permits.set_limit(permits);
     }
 
     /// Takes back permits that were handed to tasks which never took them up, because their runtime
@@ -202,27 +213,27 @@ impl Semaphore {
     /// Everybody who finds waiters does this in passing. To be called after such a shutdown, in case
     /// that nobody comes. Does not wait. May change `errno`.
     pub fn reclaim(&self) {
-        self.permits.reclaim();
+        self.pool.permits.reclaim();
     }
 
     /// How many permits there are, taken or not.
     pub fn permits(&self) -> u32 {
-        self.permits.counts().1
+        self.pool.permits.counts().1
     }
 
     /// How many permits are taken, or handed to somebody who is about to run.
     pub fn in_use(&self) -> u32 {
-        self.permits.counts().0
+        self.pool.permits.counts().0
     }
 
     /// How many wait now.
     pub fn waiting(&self) -> usize {
-        self.permits.waits().0
+        self.pool.permits.waits().0
     }
 
     /// How many have had to wait so far.
     pub fn waited(&self) -> u64 {
-        self.permits.waits().1
+        self.pool.permits.waits().1
     }
 }
 

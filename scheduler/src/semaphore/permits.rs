@@ -1,7 +1,8 @@
 //! The semaphore's protocol: one word for those who need not wait, one line for those who must.
 //!
-//! Permits are taken and given back by any number at once: a semaphore's users take one, a lock for
-//! readers and a writer is a semaphore whose writers take all.
+//! Permits are taken and given back by any number at once: a lock for readers and a writer is a semaphore
+//! whose writers take all. An event that lets one through is a semaphore whose only permit is spent by who takes
+//! it and [made](Permits::make) by others; to be *held* then is not to be there.
 //!
 //! # The word
 //!
@@ -22,7 +23,8 @@
 //! waiter that unwinds takes its entry out as well, and what it was handed goes to the next. Who is lost,
 //! and who goes before others because it holds a carrier, is the [`Line`]'s matter.
 //!
-//! - INVARIANT(semaphore.counted): held = permits that are out + what entries were handed.
+//! - INVARIANT(semaphore.counted): held = permits that are out + what entries were handed. (Where permits are
+//!   spent: held = limit - permits that are there.)
 //! - INVARIANT(semaphore.full): outside the lock, whose turn it is wants more than is free.
 //! - INVARIANT(semaphore.order): permits are handed in the order of the tickets, but for the line's two
 //!   rules. Who comes while an entry waits, waits behind it.
@@ -75,6 +77,11 @@ impl Counts {
         self.limit.saturating_sub(self.held)
     }
 
+    /// What was handed comes back. More than that may have: of permits that are spent, not lent.
+    fn take_back(&mut self, permits: u32) {
+        self.held = self.held.saturating_sub(permits);
+    }
+
     #[inline]
     fn has(&self, wants: u32) -> bool {
         self.free() >= wants
@@ -95,6 +102,12 @@ pub(crate) enum Try {
 pub(crate) const fn word(limit: u32) -> u64 {
     let limit = if limit < MOST { limit } else { MOST };
     (limit as u64) << LIMIT
+}
+
+/// The word of a semaphore whose permits are all held.
+pub(crate) const fn exhausted(limit: u32) -> u64 {
+    let limit = if limit < MOST { limit } else { MOST };
+    word(limit) | limit as u64
 }
 
 // What is called around a pause is never inlined: a lock's thread-locals are not kept over it.
@@ -156,7 +169,7 @@ impl<W: Waiting> Permits<W> {
             }
             let place = who.holds();
             let ticket = line.push(who, wants);
-            now.held -= line.take_back(place);
+            now.take_back(line.take_back(place));
             settle(line, now, due);
             Some(ticket)
         })
@@ -180,7 +193,7 @@ impl<W: Waiting> Permits<W> {
     #[inline(never)]
     pub(crate) fn leave(&self, ticket: Ticket) {
         self.change(|line, now, due| {
-            now.held -= line.remove(ticket, due);
+            now.take_back(line.remove(ticket, due));
             settle(line, now, due);
         });
     }
@@ -195,6 +208,21 @@ impl<W: Waiting> Permits<W> {
             settle(line, now, due);
             out
         })
+    }
+
+    /// One permit more, by the word alone, if not all are free: of permits that are spent by who takes them, and
+    /// made by others. If that says `Listed`, by [`Permits::make_listed`].
+    #[inline]
+    pub(crate) fn make(&self) -> Try {
+        self.give(1)
+    }
+
+    /// One permit more, if not all are free.
+    pub(crate) fn make_listed(&self) {
+        self.change(|line, now, due| {
+            now.take_back(1);
+            settle(line, now, due);
+        });
     }
 
     /// Changes the limit. Who holds a permit keeps it.
@@ -235,6 +263,13 @@ impl<W: Waiting> Permits<W> {
         (now.held, now.limit)
     }
 
+    /// Does anybody stand in line? A look.
+    #[inline]
+    pub(crate) fn waits_in_line(&self) -> bool {
+        // ORDERING: Relaxed, a look.
+        self.word.load(Ordering::Relaxed) & LISTED != 0
+    }
+
     /// How many wait now, and how many have waited so far.
     pub(crate) fn waits(&self) -> (usize, u64) {
         let line = self.line.lock();
@@ -252,7 +287,7 @@ fn take<W: Waiting>(line: &mut Line<W>, now: &mut Counts, due: &mut Due<W>, want
 
 /// Takes back what the lost were handed, and hands out what is free.
 fn settle<W: Waiting>(line: &mut Line<W>, now: &mut Counts, due: &mut Due<W>) {
-    now.held -= line.remove_lost(due);
+    now.take_back(line.remove_lost(due));
     loop {
         match line.hand(now.free(), due) {
             0 => return,

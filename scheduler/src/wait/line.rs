@@ -27,6 +27,7 @@ pub(crate) struct Ticket(u64);
 
 struct Entry<W> {
     ticket: Ticket,
+    /// 0: it was handed something that is nobody else's, as by [`Line::hand_all`].
     wants: u32,
     handed: bool,
     who: W,
@@ -145,7 +146,7 @@ impl<W: Waiting> Line<W> {
             return;
         }
         for entry in &mut self.entries {
-            if entry.handed && entry.who.home() == place {
+            if entry.handed && entry.wants > 0 && entry.who.home() == place {
                 entry.handed = false;
                 self.waiting += 1;
                 self.handed -= entry.wants;
@@ -174,6 +175,22 @@ impl<W: Waiting> Line<W> {
     /// Hands to the one whose turn it is what it wants. To whom.
     pub(crate) fn hand_one(&mut self, due: &mut Due<W>) -> Option<&W> {
         self.hand_in_turn(u32::MAX, due).map(|entry| &entry.who)
+    }
+
+    /// Hands something to all who wait that is theirs alone: it is neither taken back nor passed on. To how
+    /// many.
+    pub(crate) fn hand_all(&mut self, due: &mut Due<W>) -> usize {
+        let mut count = 0;
+        for entry in self.entries.iter_mut().filter(|entry| !entry.handed) {
+            entry.handed = true;
+            entry.wants = 0;
+            if !entry.who.is_lost() {
+                due.wake.push(entry.who.clone());
+                count += 1;
+            }
+        }
+        self.waiting = 0;
+        count
     }
 
     fn hand_in_turn(&mut self, free: u32, due: &mut Due<W>) -> Option<&Entry<W>> {

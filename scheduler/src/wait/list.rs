@@ -15,8 +15,9 @@
 //! the lock; if it is the notifier's, the waiter sees the condition.
 //!
 //! - INVARIANT(list.counted): outside the lock, the count is the number of entries that wait.
-//! - INVARIANT(list.passed): a notification that was handed to an entry is taken up by its owner, or goes to
-//!   the next when the owner leaves, or is lost with its runtime. Only where nobody waits it is dropped.
+//! - INVARIANT(list.passed): a notification of one that was handed to an entry is taken up by its owner, or goes
+//!   to the next when the owner leaves or is lost. Only where nobody waits it is dropped, and who leaves is
+//!   told. A notification of all is each one's own, and goes to nobody else.
 //!
 //! Must not: wake, or drop a waker, under the lock.
 
@@ -24,6 +25,13 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
 use crate::wait::due::{Due, Waiting};
 use crate::wait::line::{Line, Ticket};
+
+/// Who is notified.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Whom {
+    First,
+    All,
+}
 
 /// See the module.
 pub(crate) struct List<W> {
@@ -60,28 +68,31 @@ impl<W: Waiting> List<W> {
         ticket
     }
 
-    /// Notifies so many that wait, in turn. How many there were. The caller made its condition true before.
+    /// Notifies the first who waits, or all. How many there were. The caller made its condition true before.
     #[inline]
-    pub(crate) fn notify(&self, most: usize) -> usize {
+    pub(crate) fn notify(&self, whom: Whom) -> usize {
         // ORDERING(list.fence): SeqCst, pairs with the fence in `enter`: between the caller's condition and
         // the look at the count.
         fence(Ordering::SeqCst);
-        self.notify_ordered(most)
+        self.notify_ordered(whom)
     }
 
     /// As [`List::notify`], for a caller whose change of the condition is ordered with each waiter's last
     /// look at it, by a lock that both hold.
     #[inline]
-    pub(crate) fn notify_ordered(&self, most: usize) -> usize {
+    pub(crate) fn notify_ordered(&self, whom: Whom) -> usize {
         if self.waiting() == 0 {
             return 0;
         }
-        self.notify_listed(most)
+        self.notify_listed(whom)
     }
 
     #[cold]
-    fn notify_listed(&self, most: usize) -> usize {
-        self.change(|line, due| (0..most).take_while(|_| line.hand(1, due) == 1).count())
+    fn notify_listed(&self, whom: Whom) -> usize {
+        self.change(|line, due| match whom {
+            Whom::First => usize::from(line.hand_one(due).is_some()),
+            Whom::All => line.hand_all(due),
+        })
     }
 
     /// Was the waiter notified? It keeps its place.
@@ -92,16 +103,22 @@ impl<W: Waiting> List<W> {
     /// Was the waiter notified? Then its entry is gone, and the notification its own.
     #[inline(never)]
     pub(crate) fn take_up(&self, ticket: Ticket) -> bool {
-        self.change(|line, due| line.is_handed(ticket) && line.remove(ticket, due) == 1)
+        self.change(|line, due| {
+            let notified = line.is_handed(ticket);
+            if notified {
+                line.remove(ticket, due);
+            }
+            notified
+        })
     }
 
-    /// The waiter gives up. If it was notified, the next is.
+    /// The waiter gives up. If it was notified alone, the next is; true: nobody waits who could be.
     #[inline(never)]
-    pub(crate) fn leave(&self, ticket: Ticket) {
+    pub(crate) fn leave(&self, ticket: Ticket) -> bool {
         self.change(|line, due| {
             let handed = line.remove(ticket, due);
-            pass_on(line, handed, due);
-        });
+            pass_on(line, handed, due) > 0
+        })
     }
 
     /// A change under the lock.
@@ -120,11 +137,8 @@ impl<W: Waiting> List<W> {
     }
 }
 
-/// Hands notifications that came back to those who wait.
-fn pass_on<W: Waiting>(line: &mut Line<W>, notifications: u32, due: &mut Due<W>) {
-    for _ in 0..notifications {
-        if line.hand(1, due) == 0 {
-            break;
-        }
-    }
+/// Hands notifications that came back to those who wait. How many were left.
+fn pass_on<W: Waiting>(line: &mut Line<W>, notifications: u32, due: &mut Due<W>) -> u32 {
+    let taken = (0..notifications).take_while(|_| line.hand_one(due).is_some()).count();
+    notifications - taken as u32
 }

@@ -20,6 +20,7 @@ mod list;
 pub(crate) mod owner;
 mod place;
 pub(crate) mod sleeper;
+pub(crate) mod spin;
 #[cfg(test)]
 mod tests;
 
@@ -166,6 +167,15 @@ impl Waiter {
         }
     }
 
+    /// As [`Waiter::pause`], but raises no abort. True: it never ends for want of time.
+    pub(crate) fn pause_undisturbed(&self) -> bool {
+        match &self.who {
+            Who::Thread(parker) => parker.park(),
+            Who::Task(_) => pause_undisturbed(),
+        }
+        true
+    }
+
     /// As [`Waiter::pause`], but for a wait that ends at `until`: false once that time has come.
     ///
     /// The timer behind it is set at the first call, and taken back with the waiter.
@@ -260,13 +270,6 @@ pub(crate) fn is_abort_wanted(task: &Header) -> bool {
     task.state.load().is_asked_to_unwind() || task.shared.is_closing()
 }
 
-/// May others run while the caller does, such as the holder of a lock? Not if its runtime has one worker,
-/// but for plain threads and native code.
-#[inline(never)]
-pub(crate) fn others_run() -> bool {
-    managed().is_none_or(|(carrier, _)| carrier.shared().config.workers > 1)
-}
-
 /// A pause of the current task, which has set a timer if it is to end at a time, unless it waits in place: then
 /// it waits `until` then. Inlined, see [`switch_here`].
 #[inline(always)]
@@ -289,6 +292,17 @@ fn before_pause(until: Option<Instant>) -> Option<&'static Header> {
         raise_if_aborted(task);
     }
     None
+}
+
+/// A pause of the current task that raises no abort.
+#[inline(never)]
+fn pause_undisturbed() {
+    let Some((carrier, task)) = managed() else { return };
+    if is_switchable(task) {
+        switch_away(task, Reason::Suspended);
+    } else {
+        block_in_place(carrier, task, None);
+    }
 }
 
 /// Leaves the current task's fiber; when it goes on, an abort is raised.

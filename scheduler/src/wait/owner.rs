@@ -23,8 +23,9 @@ impl Owner {
         }
     }
 
+    /// The number: a multiple of 64, and not 0.
     #[inline]
-    pub(crate) fn bits(self) -> usize {
+    pub fn get(self) -> usize {
         self.0
     }
 

@@ -9,11 +9,12 @@
 //! Must not: keep a reference to the thread over a pause.
 
 use super::line::{Line, Ticket};
-use super::list::List;
+use super::list::{List, Whom};
 use super::sleeper::Sleeper;
 use super::{Waiter, deadline};
 use crate::sync::Mutex;
 use crate::sync::atomic::AtomicUsize;
+use std::mem::ManuallyDrop;
 use std::time::{Duration, Instant};
 
 /// Tasks and threads that wait for a condition, first come, first served.
@@ -92,26 +93,27 @@ impl WaitList {
     /// not wait. May change `errno`.
     #[inline]
     pub fn notify_one(&self) -> bool {
-        self.list.notify(1) == 1
+        self.list.notify(Whom::First) == 1
     }
 
-    /// Notifies all who wait. How many there were. Else as [`WaitList::notify_one`].
+    /// Notifies all who wait. How many there were. Each one's notification is its own, and is not passed on.
+    /// Else as [`WaitList::notify_one`].
     #[inline]
     pub fn notify_all(&self) -> usize {
-        self.list.notify(usize::MAX)
+        self.list.notify(Whom::All)
     }
 
     /// As [`WaitList::notify_one`], without the fence: for callers that bring the order which
     /// [`WaitList::is_empty`] asks for.
     #[inline]
     pub fn notify_one_ordered(&self) -> bool {
-        self.list.notify_ordered(1) == 1
+        self.list.notify_ordered(Whom::First) == 1
     }
 
     /// As [`WaitList::notify_all`], without the fence.
     #[inline]
     pub fn notify_all_ordered(&self) -> usize {
-        self.list.notify_ordered(usize::MAX)
+        self.list.notify_ordered(Whom::All)
     }
 }
 
@@ -127,8 +129,8 @@ impl std::fmt::Debug for WaitList {
     }
 }
 
-/// A place in the line of a [`WaitList`]. Dropping it leaves the line; a notification that had come then
-/// goes to the next. Stays on the thread or the fiber that made it.
+/// A place in the line of a [`WaitList`]. Dropping it leaves the line; a notification that had come, but for one
+/// of all, then goes to the next. Stays on the thread or the fiber that made it.
 #[must_use = "dropping a place leaves the line"]
 pub struct Place<'a> {
     list: &'a WaitList,
@@ -155,6 +157,13 @@ impl Place<'_> {
         Ok(())
     }
 
+    /// Leaves the line, as a drop does. True: a notification had come, but for one of all, and there was nobody
+    /// to pass it on to.
+    pub fn leave(self) -> bool {
+        let place = ManuallyDrop::new(self);
+        place.list.list.leave(place.ticket)
+    }
+
     /// Waits for a notification, and takes it.
     ///
     /// A suspension point: if the task is aborted, this unwinds, and the place is left. May change `errno`.
@@ -179,6 +188,18 @@ impl Place<'_> {
                 Err(place) => self = place,
             }
             in_time = self.waiter.pause_until(until);
+        }
+    }
+
+    /// [`Place::wait_until`] where there is a limit, [`Place::wait`] where there is none, and then true.
+    #[must_use = "false says that the wait was in vain"]
+    pub fn wait_for(self, until: Option<Instant>) -> bool {
+        match until {
+            Some(until) => self.wait_until(until),
+            None => {
+                self.wait();
+                true
+            }
         }
     }
 

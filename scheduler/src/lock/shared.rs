@@ -1,0 +1,194 @@
+//! A lock for many readers or one writer: what a `RwLock` is made of.
+//!
+//! It is a semaphore whose readers take one permit and whose writers take all. So it is fair: who comes while
+//! somebody waits, waits behind it, readers behind a writer too, and neither readers nor writers starve. The
+//! protocol is the semaphore's, [`Permits`](crate::semaphore::permits).
+//!
+//! The writer is noted beside, after it has come and until it goes, for those who ask who it is.
+//!
+//! Must not: keep a thread's `errno` in a register over a pause.
+
+use crate::semaphore::permits::MOST;
+use crate::semaphore::pool::Pool;
+use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::wait::owner::Owner;
+use crate::wait::spin::spin;
+use std::time::Instant;
+
+/// A lock for readers or a writer, without data: see the `RwLock` that `sortie` makes of it.
+///
+/// First come, first served: a reader that comes while a writer waits, waits behind it. So who reads, and reads
+/// again before it has let go, may wait for a writer that waits for it. It belongs to no runtime.
+///
+/// ```
+/// let lock = sortie_scheduler::SharedLock::new();
+/// lock.read();
+/// assert!(lock.try_read());
+/// assert_eq!(lock.try_write(), None);
+/// lock.unlock_read();
+/// lock.unlock_read();
+/// let writer = lock.write();
+/// lock.unlock_write(writer);
+/// ```
+pub struct SharedLock {
+    pool: Pool,
+    writer: AtomicUsize,
+}
+
+impl SharedLock {
+    /// A free lock.
+    #[must_use]
+    pub const fn new() -> SharedLock {
+        SharedLock { pool: Pool::new(MOST), writer: AtomicUsize::new(0) }
+    }
+
+    /// Takes the lock for reading, waiting for it behind all who came before.
+    ///
+    /// A suspension point if it waits. If the task is aborted while it waits, this unwinds, without the lock.
+    /// Keeps `errno`, on the thread that it returns on.
+    ///
+    /// # Panics
+    /// If the caller is the writer: the wait would never end. In debug builds, if it would wait while a
+    /// [`NoSuspend`](crate::NoSuspend) of the task is alive.
+    #[inline]
+    #[track_caller]
+    pub fn read(&self) {
+        if !self.pool.take(1) {
+            self.wait(1, None);
+        }
+    }
+
+    /// Takes the lock for reading if it is free for that and nobody waits.
+    #[inline]
+    pub fn try_read(&self) -> bool {
+        self.pool.try_take(1)
+    }
+
+    /// As [`SharedLock::read`], but waits no longer than until this time. False: it was not to be had until then.
+    ///
+    /// # Panics
+    /// In debug builds, as [`SharedLock::read`].
+    #[inline]
+    #[track_caller]
+    pub fn read_until(&self, until: Instant) -> bool {
+        self.pool.take(1) || self.wait(1, Some(until))
+    }
+
+    /// A reader lets go. Does not wait. Keeps `errno`.
+    ///
+    /// # Panics
+    /// If nobody reads.
+    #[inline]
+    pub fn unlock_read(&self) {
+        assert!(self.pool.give(1), "a lock is let go that nobody reads under");
+    }
+
+    /// Takes the lock for writing, waiting for it behind all who came before. Else as [`SharedLock::read`].
+    ///
+    /// # Panics
+    /// As [`SharedLock::read`].
+    #[inline]
+    #[track_caller]
+    pub fn write(&self) -> Owner {
+        if !self.pool.take(MOST) {
+            self.wait(MOST, None);
+        }
+        self.note_writer()
+    }
+
+    /// Takes the lock for writing if it is free.
+    #[inline]
+    pub fn try_write(&self) -> Option<Owner> {
+        self.pool.try_take(MOST).then(|| self.note_writer())
+    }
+
+    /// As [`SharedLock::write`], but waits no longer than until this time.
+    ///
+    /// # Panics
+    /// In debug builds, as [`SharedLock::read`].
+    #[inline]
+    #[track_caller]
+    pub fn write_until(&self, until: Instant) -> Option<Owner> {
+        let taken = self.pool.take(MOST) || self.wait(MOST, Some(until));
+        taken.then(|| self.note_writer())
+    }
+
+    /// The writer lets go. Does not wait. Keeps `errno`.
+    ///
+    /// # Panics
+    /// If `owner` does not write.
+    #[inline]
+    pub fn unlock_write(&self, owner: Owner) {
+        self.forget_writer(owner);
+        self.pool.give(MOST);
+    }
+
+    /// The writer becomes a reader; others that wait to read come in with it. Does not wait. Keeps `errno`.
+    ///
+    /// # Panics
+    /// If `owner` does not write.
+    #[inline]
+    pub fn downgrade(&self, owner: Owner) {
+        self.forget_writer(owner);
+        self.pool.give(MOST - 1);
+    }
+
+    /// Does anybody read or write now?
+    pub fn is_locked(&self) -> bool {
+        self.pool.permits.counts().0 > 0
+    }
+
+    /// Does anybody write now?
+    pub fn is_write_locked(&self) -> bool {
+        self.pool.permits.counts().0 == MOST
+    }
+
+    #[inline]
+    fn note_writer(&self) -> Owner {
+        let owner = Owner::current();
+        // ORDERING: Relaxed, a note; what is done under the lock is ordered by the permits.
+        self.writer.store(owner.get(), Ordering::Relaxed);
+        owner
+    }
+
+    #[inline]
+    fn forget_writer(&self, owner: Owner) {
+        // ORDERING: Relaxed, the writer reads what it wrote itself, or what came with its guard.
+        let noted = self.writer.load(Ordering::Relaxed);
+        assert!(noted == owner.get(), "a lock is let go that its caller does not write under");
+        // ORDERING: Relaxed, as in `note_writer`.
+        self.writer.store(0, Ordering::Relaxed);
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn wait(&self, wants: u32, until: Option<Instant>) -> bool {
+        // ORDERING: Relaxed, only a note of the caller's own matters, and that it sees.
+        let writer = Owner::of(self.writer.load(Ordering::Relaxed));
+        if until.is_none() && writer == Some(Owner::current()) {
+            panic!("this task or thread writes under the lock already, and would wait for itself");
+        }
+        let looks = || match self.pool.permits.waits_in_line() {
+            true => Some(false),
+            false => self.pool.take(wants).then_some(true),
+        };
+        let what = if wants == MOST { "a wait to write" } else { "a wait to read" };
+        spin(looks) || self.pool.wait(wants, what, until)
+    }
+}
+
+impl Default for SharedLock {
+    fn default() -> SharedLock {
+        SharedLock::new()
+    }
+}
+
+impl std::fmt::Debug for SharedLock {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SharedLock")
+            .field("is_locked", &self.is_locked())
+            .field("is_write_locked", &self.is_write_locked())
+            .finish_non_exhaustive()
+    }
+}

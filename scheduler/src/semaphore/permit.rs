@@ -1,0 +1,92 @@
+//! Permits that are released when they are dropped.
+
+use super::Semaphore;
+use crate::wait::deadline;
+use std::time::{Duration, Instant};
+
+/// A permit of a [`Semaphore`], released when it is dropped. It may be sent to another task.
+#[must_use = "a permit that is dropped is released"]
+#[derive(Debug)]
+pub struct Permit<'a> {
+    semaphore: &'a Semaphore,
+    permits: u32,
+}
+
+impl Permit<'_> {
+    /// How many permits it stands for.
+    pub fn permits(&self) -> u32 {
+        self.permits
+    }
+
+    /// Keeps the permits from being released here: their number is released by whoever calls
+    /// [`Semaphore::release_many`], or never.
+    ///
+    /// ```
+    /// let semaphore = sortie_scheduler::Semaphore::new(1);
+    /// semaphore.permit().forget();
+    /// assert!(semaphore.try_permit().is_none());
+    /// semaphore.release();
+    /// ```
+    pub fn forget(self) {
+        std::mem::forget(self);
+    }
+}
+
+impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.semaphore.release_many(self.permits);
+    }
+}
+
+impl Semaphore {
+    /// As [`Semaphore::acquire`]; the permit is released when what this returns is dropped, by an abort too.
+    ///
+    /// # Panics
+    /// As [`Semaphore::acquire`].
+    ///
+    /// ```
+    /// let semaphore = sortie_scheduler::Semaphore::new(1);
+    /// let permit = semaphore.permit();
+    /// assert_eq!(semaphore.in_use(), 1);
+    /// drop(permit);
+    /// assert_eq!(semaphore.in_use(), 0);
+    /// ```
+    #[inline]
+    pub fn permit(&self) -> Permit<'_> {
+        self.permit_many(1)
+    }
+
+    /// As [`Semaphore::acquire_many`], released by a drop.
+    ///
+    /// # Panics
+    /// As [`Semaphore::acquire`].
+    #[inline]
+    pub fn permit_many(&self, permits: u32) -> Permit<'_> {
+        self.acquire_many(permits);
+        Permit { semaphore: self, permits }
+    }
+
+    /// As [`Semaphore::try_acquire`], released by a drop.
+    #[inline]
+    pub fn try_permit(&self) -> Option<Permit<'_>> {
+        self.try_acquire().then(|| Permit { semaphore: self, permits: 1 })
+    }
+
+    /// As [`Semaphore::acquire_until`], released by a drop.
+    ///
+    /// # Panics
+    /// As [`Semaphore::acquire`].
+    #[inline]
+    pub fn permit_until(&self, until: Instant) -> Option<Permit<'_>> {
+        self.acquire_until(until).then(|| Permit { semaphore: self, permits: 1 })
+    }
+
+    /// As [`Semaphore::acquire_timeout`], released by a drop.
+    ///
+    /// # Panics
+    /// As [`Semaphore::acquire`].
+    #[inline]
+    pub fn permit_timeout(&self, timeout: Duration) -> Option<Permit<'_>> {
+        self.permit_until(deadline(timeout))
+    }
+}

@@ -1,0 +1,132 @@
+//! Permits, and how one waits for them: what the semaphore, the lock for readers and a writer, and the event
+//! that lets one through have in common.
+//!
+//! Must not: hold the line's lock over a pause, or keep a thread's `errno` in a register over one.
+
+use super::permits::{self, Permits, Try};
+use crate::crossing::Errno;
+use crate::sync::Mutex;
+use crate::sync::atomic::AtomicU64;
+use crate::wait::Waiter;
+use crate::wait::line::{Line, Ticket};
+use crate::wait::sleeper::Sleeper;
+use std::time::Instant;
+
+/// See the module.
+pub(crate) struct Pool {
+    pub(crate) permits: Permits<Sleeper>,
+}
+
+/// A place in the line, left when the wait ends without permits.
+struct InLine<'a> {
+    permits: &'a Permits<Sleeper>,
+    ticket: Ticket,
+}
+
+impl Drop for InLine<'_> {
+    fn drop(&mut self) {
+        self.permits.leave(self.ticket);
+    }
+}
+
+impl Pool {
+    /// So many permits, all free.
+    pub(crate) const fn new(permits: u32) -> Pool {
+        Pool::with_word(permits::word(permits))
+    }
+
+    /// So many permits, none of them free.
+    pub(crate) const fn exhausted(permits: u32) -> Pool {
+        Pool::with_word(permits::exhausted(permits))
+    }
+
+    const fn with_word(word: u64) -> Pool {
+        Pool { permits: Permits::new(AtomicU64::new(word), Mutex::new(Line::new())) }
+    }
+
+    /// Takes permits by the word alone. False: [`Pool::wait`] for them.
+    #[inline]
+    pub(crate) fn take(&self, wants: u32) -> bool {
+        self.permits.take(wants) == Try::Done
+    }
+
+    /// Takes permits if they are free and nobody waits. Keeps `errno`.
+    #[inline]
+    pub(crate) fn try_take(&self, wants: u32) -> bool {
+        match self.permits.take(wants) {
+            Try::Done => true,
+            Try::Refused => false,
+            Try::Listed => self.try_take_listed(wants),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn try_take_listed(&self, wants: u32) -> bool {
+        let errno = Errno::save();
+        let taken = self.permits.take_listed(wants);
+        errno.restore();
+        taken
+    }
+
+    /// Waits for permits, behind all who came before. False: the time came first. Keeps `errno`, on the thread
+    /// that it returns on.
+    #[cold]
+    #[inline(never)]
+    pub(crate) fn wait(&self, wants: u32, what: &'static str, until: Option<Instant>) -> bool {
+        let errno = Errno::save();
+        let taken = self.wait_in_line(wants, &Waiter::new(what), until);
+        // On whatever thread this is now.
+        errno.restore();
+        taken
+    }
+
+    fn wait_in_line(&self, wants: u32, waiter: &Waiter, until: Option<Instant>) -> bool {
+        let Some(ticket) = self.permits.enter(Sleeper::new(waiter), wants) else { return true };
+        let in_line = InLine { permits: &self.permits, ticket };
+        let mut in_time = true;
+        while !self.permits.take_up(ticket) {
+            if !in_time {
+                return false;
+            }
+            in_time = waiter.pause_for(until);
+        }
+        std::mem::forget(in_line);
+        true
+    }
+
+    /// One permit more, up to as many as there are. Keeps `errno`.
+    #[inline]
+    pub(crate) fn make(&self) {
+        if self.permits.make() == Try::Listed {
+            self.make_listed();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_listed(&self) {
+        let errno = Errno::save();
+        self.permits.make_listed();
+        errno.restore();
+    }
+
+    /// Gives permits back. False: fewer are out, and nothing was done. Keeps `errno`.
+    #[inline]
+    pub(crate) fn give(&self, permits: u32) -> bool {
+        match self.permits.give(permits) {
+            Try::Done => true,
+            Try::Refused => false,
+            Try::Listed => self.give_listed(permits),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn give_listed(&self, permits: u32) -> bool {
+        let errno = Errno::save();
+        let given = self.permits.give_listed(permits);
+        errno.restore();
+        given
+    }
+}

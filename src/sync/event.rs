@@ -1,0 +1,173 @@
+//! Events: something happens, and who waits for it goes on.
+
+use sortie_scheduler::AutoReset;
+use sortie_scheduler::wait::{WaitList, Waiter, deadline};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// Something that happens, or has happened, and that tasks and threads wait for.
+///
+/// Of two kinds:
+///
+/// - [`Event::manual`] stays set until it is [reset](Event::reset), and lets all through meanwhile: a gate.
+/// - [`Event::auto`] lets one through each time it is set, the first who waits, or else who comes next, and is
+///   unset again by that. Set twice before anybody comes, it is set once.
+///
+/// What was done before a `set` is seen by whom it lets through. A wait is a suspension point. If a task is
+/// aborted that an `auto` event has just let through, the next is let through, or the event is set again.
+///
+/// ```
+/// use sortie::sync::Event;
+/// use std::sync::Arc;
+///
+/// let runtime = sortie::Runtime::new()?;
+/// let ready = Arc::new(Event::manual());
+/// let tasks: Vec<_> = (0..3)
+///     .map(|n| {
+///         let ready = ready.clone();
+///         runtime.spawn(move || {
+///             ready.wait();
+///             n
+///         })
+///     })
+///     .collect();
+/// ready.set();
+/// let sum: i32 = tasks.into_iter().map(|task| task.join().unwrap()).sum();
+/// assert_eq!(sum, 3);
+/// # Ok::<(), sortie::BuildError>(())
+/// ```
+#[derive(Debug)]
+pub struct Event(Kind);
+
+#[derive(Debug)]
+enum Kind {
+    Auto(AutoReset),
+    Manual { is_set: AtomicBool, list: WaitList },
+}
+
+impl Event {
+    /// An event that is unset, and lets one through each time it is set.
+    ///
+    /// ```
+    /// use sortie::sync::Event;
+    ///
+    /// static TURN: Event = Event::auto();
+    /// TURN.set();
+    /// TURN.wait();
+    /// assert!(!TURN.try_wait());
+    /// ```
+    #[must_use]
+    pub const fn auto() -> Event {
+        Event(Kind::Auto(AutoReset::new(false)))
+    }
+
+    /// An event that is unset, and once set lets all through until it is reset.
+    ///
+    /// ```
+    /// use sortie::sync::Event;
+    ///
+    /// static GATE: Event = Event::manual();
+    /// GATE.set();
+    /// GATE.wait();
+    /// assert!(GATE.try_wait());
+    /// GATE.reset();
+    /// assert!(!GATE.try_wait());
+    /// ```
+    #[must_use]
+    pub const fn manual() -> Event {
+        Event(Kind::Manual { is_set: AtomicBool::new(false), list: WaitList::new() })
+    }
+
+    /// Sets the event. Who waits goes on: all, or the first of them.
+    ///
+    /// Does not wait.
+    pub fn set(&self) {
+        match &self.0 {
+            Kind::Auto(event) => event.set(),
+            Kind::Manual { is_set, list } => {
+                // ORDERING(event.set): Release, pairs with the Acquire in `is_set`.
+                is_set.store(true, Ordering::Release);
+                list.notify_all();
+            }
+        }
+    }
+
+    /// Unsets the event. Who has gone on, or was let through and is about to, does so.
+    pub fn reset(&self) {
+        match &self.0 {
+            Kind::Auto(event) => event.reset(),
+            // ORDERING: Relaxed, it publishes nothing: who sees it waits.
+            Kind::Manual { is_set, .. } => is_set.store(false, Ordering::Relaxed),
+        }
+    }
+
+    /// Is it set? A look: of an `auto` event the next may be another's.
+    pub fn is_set(&self) -> bool {
+        match &self.0 {
+            Kind::Auto(event) => event.is_set(),
+            // ORDERING(event.set): Acquire, pairs with the Release in `set`.
+            Kind::Manual { is_set, .. } => is_set.load(Ordering::Acquire),
+        }
+    }
+
+    /// Goes through if it is set, without waiting: an `auto` event is unset by that. False: it is not set.
+    #[must_use = "false says that it is not set"]
+    pub fn try_wait(&self) -> bool {
+        match &self.0 {
+            Kind::Auto(event) => event.try_wait(),
+            Kind::Manual { .. } => self.is_set(),
+        }
+    }
+
+    /// Waits until it is set.
+    ///
+    /// # Panics
+    /// In debug builds, if it would wait under a [`NoSuspend`](crate::task::NoSuspend) guard.
+    pub fn wait(&self) {
+        match &self.0 {
+            Kind::Auto(event) => event.wait(),
+            Kind::Manual { list, .. } => {
+                self.wait_for_all(list, None);
+            }
+        }
+    }
+
+    /// As [`Event::wait`], but no longer than `timeout`. False: it was not set in that time.
+    ///
+    /// # Panics
+    /// As [`Event::wait`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let event = sortie::sync::Event::auto();
+    /// assert!(!event.wait_timeout(Duration::from_millis(1)));
+    /// ```
+    #[must_use = "false says that it was not set"]
+    pub fn wait_timeout(&self, timeout: Duration) -> bool {
+        self.wait_until(deadline(timeout))
+    }
+
+    /// As [`Event::wait`], but no longer than until this time. False: it was not set by then.
+    ///
+    /// # Panics
+    /// As [`Event::wait`].
+    #[must_use = "false says that it was not set"]
+    pub fn wait_until(&self, until: Instant) -> bool {
+        match &self.0 {
+            Kind::Auto(event) => event.wait_until(until),
+            Kind::Manual { list, .. } => self.wait_for_all(list, Some(until)),
+        }
+    }
+
+    /// Waits for an event that lets all through. Who was in line when it was set goes on, though it be unset
+    /// again by then.
+    fn wait_for_all(&self, list: &WaitList, until: Option<Instant>) -> bool {
+        if self.is_set() {
+            return true;
+        }
+        let waiter = Waiter::new("a wait for an event");
+        let place = list.enter(&waiter);
+        self.is_set() || place.wait_for(until)
+    }
+}

@@ -1,0 +1,175 @@
+//! Once: done by whoever comes first, while the others wait.
+
+use sortie_scheduler::wait::{Owner, WaitList, Waiter, deadline};
+use std::convert::Infallible;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+/// Nobody has begun, or who had begun failed.
+const FRESH: usize = 0;
+/// It is done. Anything else: who is at it.
+const DONE: usize = 1;
+
+/// Something that is done once, while all others wait for it.
+///
+/// In the shape of `std::sync::Once`, without poisoning: if the closure panics, or its task is aborted in it, it has not
+/// been done, and the next that waits, or comes, does it. The closure may suspend; others that call it then are
+/// suspended too (threads sleep), and no worker waits.
+///
+/// ```
+/// use sortie::sync::Once;
+///
+/// static BEGIN: Once = Once::new();
+/// let mut runs = 0;
+/// for _ in 0..3 {
+///     BEGIN.call_once(|| runs += 1);
+/// }
+/// assert_eq!(runs, 1);
+/// ```
+#[derive(Debug)]
+pub struct Once {
+    state: AtomicUsize,
+    /// Those who would do it. One is notified when somebody has failed, all when it is done.
+    turns: WaitList,
+    /// Those who wait until it is done.
+    done: WaitList,
+}
+
+impl Once {
+    /// Nothing is done yet.
+    #[must_use]
+    pub const fn new() -> Once {
+        Once { state: AtomicUsize::new(FRESH), turns: WaitList::new(), done: WaitList::new() }
+    }
+
+    /// Does it, if nobody has; waits, if somebody is at it. When this returns it is done, and what was done in it is seen.
+    ///
+    /// # Panics
+    /// If the closure panics, with its panic. If it calls this itself: it would wait for itself. In debug builds, if
+    /// it would wait under a [`NoSuspend`](crate::task::NoSuspend) guard.
+    #[inline]
+    #[track_caller]
+    pub fn call_once(&self, f: impl FnOnce()) {
+        let done: Result<(), Infallible> = self.try_call_once(|| {
+            f();
+            Ok(())
+        });
+        let Ok(()) = done;
+    }
+
+    /// Is it done?
+    #[inline]
+    pub fn is_completed(&self) -> bool {
+        // ORDERING(once.state): Acquire, pairs with the Release in `Turn::done`.
+        self.state.load(Ordering::Acquire) == DONE
+    }
+
+    /// Waits until somebody has done it.
+    ///
+    /// # Panics
+    /// In debug builds, if it would wait under a [`NoSuspend`](crate::task::NoSuspend) guard.
+    pub fn wait(&self) {
+        self.wait_for(None);
+    }
+
+    /// As [`Once::wait`], but no longer than `timeout`. False: it was not done in that time.
+    ///
+    /// # Panics
+    /// As [`Once::wait`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// assert!(!sortie::sync::Once::new().wait_timeout(Duration::from_millis(1)));
+    /// ```
+    #[must_use = "false says that it is not done"]
+    pub fn wait_timeout(&self, timeout: Duration) -> bool {
+        self.wait_until(deadline(timeout))
+    }
+
+    /// As [`Once::wait`], but no longer than until this time.
+    ///
+    /// # Panics
+    /// As [`Once::wait`].
+    #[must_use = "false says that it is not done"]
+    pub fn wait_until(&self, until: Instant) -> bool {
+        self.wait_for(Some(until))
+    }
+
+    #[inline]
+    #[track_caller]
+    pub(super) fn try_call_once<E>(&self, f: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+        if self.is_completed() {
+            return Ok(());
+        }
+        let Some(turn) = self.begin() else { return Ok(()) };
+        f()?;
+        turn.done();
+        Ok(())
+    }
+
+    /// The right to do it, or `None` once it is done.
+    #[cold]
+    #[track_caller]
+    fn begin(&self) -> Option<Turn<'_>> {
+        let me = Owner::current();
+        loop {
+            // ORDERING(once.state): Acquire, pairs with the Release in `Turn`: what was done, or was begun, is seen.
+            let begun =
+                self.state.compare_exchange(FRESH, me.get(), Ordering::Acquire, Ordering::Acquire);
+            match begun {
+                Ok(_) => return Some(Turn { once: self }),
+                Err(DONE) => return None,
+                Err(at_it) if at_it == me.get() => {
+                    panic!("what is done once needs itself to be done")
+                }
+                Err(_) => {}
+            }
+            let waiter = Waiter::new("a wait for what is done once");
+            let place = self.turns.enter(&waiter);
+            // ORDERING: Relaxed, the exchange decides; the fence in `enter` orders it with the look of who notifies.
+            if !matches!(self.state.load(Ordering::Relaxed), FRESH | DONE) {
+                place.wait();
+            }
+        }
+    }
+
+    fn wait_for(&self, until: Option<Instant>) -> bool {
+        if self.is_completed() {
+            return true;
+        }
+        let waiter = Waiter::new("a wait for what is done once");
+        let place = self.done.enter(&waiter);
+        self.is_completed() || place.wait_for(until)
+    }
+}
+
+impl Default for Once {
+    fn default() -> Once {
+        Once::new()
+    }
+}
+
+/// The right to do it. Dropped before it is done, the next has it.
+struct Turn<'a> {
+    once: &'a Once,
+}
+
+impl Turn<'_> {
+    fn done(self) {
+        let once = self.once;
+        std::mem::forget(self);
+        // ORDERING(once.state): Release, pairs with the Acquire in `is_completed` and `begin`.
+        once.state.store(DONE, Ordering::Release);
+        once.turns.notify_all();
+        once.done.notify_all();
+    }
+}
+
+impl Drop for Turn<'_> {
+    fn drop(&mut self) {
+        // ORDERING(once.state): Release, pairs with the Acquire in `begin`.
+        self.once.state.store(FRESH, Ordering::Release);
+        self.once.turns.notify_one();
+    }
+}

@@ -1,0 +1,132 @@
+//! What is done once is done by one, while others wait; if that one fails, another does it.
+
+use sortie::sync::{Once, OnceLock};
+use sortie_test::drops::Drops;
+use sortie_test::{MODES, each, each_of, until};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+#[test]
+fn one_makes_the_value_and_may_suspend_tasks_and_threads() {
+    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
+        let cell = Arc::new(OnceLock::new());
+        let made = Arc::new(AtomicUsize::new(0));
+        let want = {
+            let (cell, made) = (cell.clone(), made.clone());
+            move || {
+                let make = || {
+                    sortie::sleep(Duration::from_micros(200));
+                    made.fetch_add(1, Ordering::SeqCst) + 1
+                };
+                *cell.get_or_init(make)
+            }
+        };
+        let tasks: Vec<_> = (0..20).map(|_| runtime.spawn(want.clone())).collect();
+        let threads = [(), ()].map(|()| std::thread::spawn(want.clone()));
+        let at = cell.clone();
+        let waits = runtime.spawn(move || *at.wait());
+        for task in tasks {
+            assert_eq!(task.join().unwrap(), 1);
+        }
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), 1);
+        }
+        assert_eq!(waits.join().unwrap(), 1);
+    });
+}
+
+#[test]
+fn who_panics_or_is_aborted_leaves_it_to_the_next() {
+    each(|runtime| {
+        let once = Arc::new(Once::new());
+        let begun = Arc::new(AtomicUsize::new(0));
+        let failing: Vec<_> = (0..6)
+            .map(|n| {
+                let (once, begun) = (once.clone(), begun.clone());
+                runtime.spawn(move || {
+                    once.call_once(|| {
+                        begun.fetch_add(1, Ordering::SeqCst);
+                        match n % 2 {
+                            0 => std::panic::panic_any(n),
+                            _ => sortie::sleep(Duration::MAX),
+                        }
+                    });
+                })
+            })
+            .collect();
+        let at = once.clone();
+        let good = runtime.spawn(move || {
+            at.wait();
+        });
+        for task in failing.iter().skip(1).step_by(2) {
+            task.abort();
+        }
+        for task in failing {
+            assert!(task.join().is_err());
+        }
+        assert!(!once.is_completed());
+        once.call_once(|| ());
+        good.join().unwrap();
+        once.call_once(|| unreachable!("it is done"));
+    });
+}
+
+#[test]
+fn time_limits() {
+    each(|runtime| {
+        let cell = Arc::new(OnceLock::<u32>::new());
+        let wait = {
+            let cell = cell.clone();
+            move || cell.wait_timeout(Duration::from_millis(1)).is_none()
+        };
+        assert!(runtime.spawn(wait.clone()).join().unwrap());
+        assert!(wait());
+        let at = cell.clone();
+        let task = runtime.spawn(move || at.wait_timeout(Duration::MAX).copied());
+        cell.set(5).unwrap();
+        assert_eq!(task.join().unwrap(), Some(5));
+    });
+}
+
+#[test]
+fn what_needs_itself_panics_instead_of_waiting_for_itself() {
+    each(|runtime| {
+        let needs_itself = || {
+            let cell = OnceLock::new();
+            let made = catch_unwind(AssertUnwindSafe(|| {
+                *cell.get_or_init(|| *cell.get_or_init(|| 1) + 1)
+            }));
+            assert!(made.is_err());
+            *cell.get_or_init(|| 3)
+        };
+        assert_eq!(runtime.run(needs_itself), 3);
+        assert_eq!(needs_itself(), 3);
+    });
+}
+
+#[test]
+fn values_are_dropped_once() {
+    each(|runtime| {
+        let drops = Drops::new();
+        let cell = Arc::new(OnceLock::new());
+        let tasks: Vec<_> = (0..10)
+            .map(|_| {
+                let (cell, value) = (cell.clone(), drops.value());
+                runtime.spawn(move || drop(cell.set(value)))
+            })
+            .collect();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        until("the others are dropped", || drops.dropped() == 9);
+        assert!(cell.get().is_some());
+        until("the tasks let go", || Arc::strong_count(&cell) == 1);
+        drop(cell);
+        drops.check();
+        let mut cell = OnceLock::from(drops.value());
+        drop(cell.take());
+        assert!(cell.get().is_none());
+        drop(cell);
+        drops.check();
+    });
+}

@@ -1,0 +1,108 @@
+//! No more hold permits than there are; who gives up takes none along.
+
+use sortie::sync::Semaphore;
+use sortie_test::{MODES, each, each_of};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
+
+#[test]
+fn many_at_once_with_time_limits_and_aborts() {
+    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
+        const PERMITS: u32 = 5;
+        let semaphore = Arc::new(Semaphore::new(PERMITS));
+        let out = Arc::new(AtomicU32::new(0));
+        let work = {
+            let (semaphore, out) = (semaphore.clone(), out.clone());
+            move |n: u32| {
+                for round in 0..20 {
+                    let limit = Duration::from_micros(u64::from(n * round % 83));
+                    let permit = match n % 3 {
+                        0 => semaphore.permit_timeout(limit),
+                        1 => Some(semaphore.permit_many(1 + n % PERMITS)),
+                        _ => Some(semaphore.permit()),
+                    };
+                    let Some(permit) = permit else { continue };
+                    let now = out.fetch_add(permit.permits(), Ordering::SeqCst);
+                    let back = Back(&out, permit.permits());
+                    assert!(now + permit.permits() <= PERMITS, "{now} are out, and more");
+                    sortie::yield_now();
+                    drop(back);
+                }
+            }
+        };
+        let tasks: Vec<_> = (0..30)
+            .map(|n| {
+                let work = work.clone();
+                runtime.spawn(move || work(n))
+            })
+            .collect();
+        let thread = std::thread::spawn(move || work(4));
+        tasks.iter().step_by(4).for_each(|task| task.abort());
+        for (n, task) in tasks.into_iter().enumerate() {
+            if let Err(error) = task.join() {
+                assert!(error.is_aborted() && n % 4 == 0, "{error}");
+            }
+        }
+        thread.join().unwrap();
+        assert_eq!((semaphore.in_use(), semaphore.waiting()), (0, 0));
+    });
+}
+
+struct Back<'a>(&'a AtomicU32, u32);
+
+impl Drop for Back<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(self.1, Ordering::SeqCst);
+    }
+}
+
+#[test]
+fn who_wants_many_is_not_overtaken_and_lets_others_in_when_it_gives_up() {
+    // One worker, so that who yields knows what the others have done.
+    each_of(&[1], &MODES, |runtime| {
+        runtime.run(|| {
+            let semaphore = Arc::new(Semaphore::new(3));
+            let one = semaphore.permit();
+            let at = semaphore.clone();
+            let all = sortie::spawn(move || at.acquire_many(3));
+            sortie::yield_now();
+            assert!(!semaphore.try_acquire(), "two are free, and one waits for three");
+            let at = semaphore.clone();
+            let behind = sortie::spawn(move || drop(at.permit()));
+            sortie::yield_now();
+            assert_eq!(semaphore.waiting(), 2);
+            all.abort();
+            assert!(all.join().unwrap_err().is_aborted());
+            behind.join().unwrap();
+            drop(one);
+            assert!(semaphore.try_acquire_many(3));
+            semaphore.release_many(3);
+        });
+    });
+}
+
+#[test]
+fn time_limits() {
+    each(|runtime| {
+        let semaphore = Arc::new(Semaphore::new(1));
+        let permit = semaphore.permit();
+        let wait = {
+            let semaphore = semaphore.clone();
+            move || semaphore.acquire_timeout(Duration::from_millis(1))
+        };
+        assert!(!runtime.spawn(wait.clone()).join().unwrap());
+        assert!(!wait());
+        drop(permit);
+        assert!(wait());
+        semaphore.release();
+    });
+}
+
+#[test]
+fn none_is_never_waited_for() {
+    let semaphore = Semaphore::new(0);
+    semaphore.acquire_many(0);
+    assert!(semaphore.try_acquire_many(0));
+    semaphore.release_many(0);
+}
