@@ -30,6 +30,8 @@
 //! |---|---|
 //! | making a runtime, ending it | [`Runtime`], [`Builder`], [`ShutdownReport`] |
 //! | tasks | [`spawn`], [`JoinHandle`], [`yield_now`], [`sleep`], [`task`] |
+//! | tasks that borrow; many at once | [`task::scope`](fn@task::scope), [`join!`], [`task::par`], [`task::JoinSet`], [`task::Group`] |
+//! | values that belong to a task | [`task_local!`] |
 //! | what must not be suspended | [`task::NoSuspend`] |
 //! | native calls, callbacks, libraries | [`native`], [`pinvoke!`] |
 //! | how native functions are called | [`native::Policy`], [`native::policy`], [`native::Class`] |
@@ -44,6 +46,10 @@
 //! | [`Runtime::spawn`], [`Handle::spawn`] | spawn | spawn | spawn |
 //! | [`Runtime::run`] | panics, and names `spawn` | blocks the thread | blocks the thread |
 //! | [`JoinHandle::join`], [`sleep`] | suspend the task | block the thread | block the thread |
+//! | [`task::scope`](fn@task::scope), [`join!`], [`task::par`] | suspend the task at their end | block the thread | panic, and name [`Runtime::scope`] |
+//! | [`Runtime::scope`], [`Handle::scope`] | suspend the task at their end | block the thread | block the thread |
+//! | [`task::JoinSet::join_next`], [`task::Group::wait`] | suspend the task | block the thread | block the thread |
+//! | [`task_local!`] | of the task | of the task | of the thread |
 //! | [`JoinHandle::abort`] | does not wait | the same | the same |
 //! | [`yield_now`] | lets others run | returns | returns |
 //! | [`task::current`], [`transition::layers`] | answer | answer | `None`, none |

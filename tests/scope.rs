@@ -313,15 +313,18 @@ fn a_scope_of_a_destructor_is_left_alone() {
 fn a_scope_in_a_region_is_left_alone() {
     each(|runtime| {
         let (ready, done) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+        let asked = Arc::new(AtomicBool::new(false));
         let task = {
-            let (ready, done) = (ready.clone(), done.clone());
+            let (ready, done, asked) = (ready.clone(), done.clone(), asked.clone());
             runtime.spawn(move || {
                 task::delay_abort(|| {
                     scope(|s| {
                         for _ in 0..3 {
                             s.spawn(|| {
                                 ready.fetch_add(1, SeqCst);
-                                sortie::sleep(Duration::from_millis(2));
+                                while !asked.load(SeqCst) {
+                                    sortie::sleep(Duration::from_micros(100));
+                                }
                                 done.fetch_add(1, SeqCst);
                             });
                         }
@@ -333,6 +336,7 @@ fn a_scope_in_a_region_is_left_alone() {
         };
         until("they run", || ready.load(SeqCst) == 3);
         task.abort();
+        asked.store(true, SeqCst);
         assert!(task.join().unwrap_err().is_aborted());
         assert_eq!(done.load(SeqCst), 13);
     });
@@ -612,11 +616,11 @@ fn joined_closures_run_side_by_side_and_keep_their_order() {
                 }
                 n
             };
-            let (a, b, c) = task::join!(|| meet(1), || meet(2), || {
+            let (a, b, c) = sortie::join!(|| meet(1), || meet(2), || {
                 calls += 1;
                 meet(3)
             });
-            assert_eq!(task::join!(|| 4), (4,));
+            assert_eq!(sortie::join!(|| 4), (4,));
             (a, b, c, calls)
         });
         assert_eq!((a, b, c, calls), (1, 2, 3, 1));
@@ -633,7 +637,7 @@ fn joined_closures_run_side_by_side_and_keep_their_order() {
                         sortie::sleep(Duration::from_millis(1));
                         ended.fetch_add(1, SeqCst);
                     };
-                    task::join!(|| part(0), || part(1), || part(2))
+                    sortie::join!(|| part(0), || part(1), || part(2))
                 })
             };
             let payload = task.join().unwrap_err().into_panic().unwrap();

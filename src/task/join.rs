@@ -17,7 +17,7 @@
 /// let runtime = sortie::Runtime::new()?;
 /// let (least, most, sum) = runtime.run(|| {
 ///     let numbers = [3u64, 1, 2];
-///     sortie::task::join!(
+///     sortie::join!(
 ///         || numbers.iter().copied().min(),
 ///         || numbers.iter().copied().max(),
 ///         || numbers.iter().sum::<u64>(),
@@ -26,9 +26,8 @@
 /// assert_eq!((least, most, sum), (Some(1), Some(3), 6));
 /// # Ok::<(), sortie::BuildError>(())
 /// ```
-#[doc(hidden)]
 #[macro_export]
-macro_rules! __join {
+macro_rules! join {
     // All but the last are spawned; each `handle` is another, by hygiene.
     (@ $scope:ident [$($handle:ident)*] $last:expr $(,)?) => {{
         let last = ($last)();
@@ -36,12 +35,9 @@ macro_rules! __join {
     }};
     (@ $scope:ident [$($handle:ident)*] $first:expr, $($rest:tt)+) => {{
         let handle = $crate::task::Scope::spawn($scope, $first);
-        $crate::__join!(@ $scope [$($handle)* handle] $($rest)+)
+        $crate::join!(@ $scope [$($handle)* handle] $($rest)+)
     }};
     ($($closures:tt)+) => {
-        $crate::task::scope(|scope| $crate::__join!(@ scope [] $($closures)+))
+        $crate::task::scope(|scope| $crate::join!(@ scope [] $($closures)+))
     };
 }
-
-#[doc(inline)]
-pub use __join as join;

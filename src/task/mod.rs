@@ -1,6 +1,15 @@
 //! Tasks: which one runs here, and how the next is spawned.
 //!
-//! [`spawn`](crate::spawn) is enough for most; a [`Builder`] gives a task a name, a span, or the right to migrate.
+//! [`spawn`](crate::spawn) is enough for most; a [`Builder`] gives a task a name, a span, a group, or the right to
+//! migrate.
+//!
+//! | for | see |
+//! |---|---|
+//! | tasks that borrow, and end before their owner goes on | [`scope`](fn@scope), [`join!`](crate::join) |
+//! | a loop whose turns run side by side | [`par`] |
+//! | many tasks, joined in the order in which they end | [`JoinSet`] |
+//! | tasks under one name, with a limit, ended together | [`Group`] |
+//! | values that belong to a task | [`task_local!`](crate::task_local), [`LocalKey`] |
 
 mod abort;
 mod affinity;
@@ -23,7 +32,6 @@ pub use abort::{
 };
 pub use affinity::{AffinityError, ThreadAffinity, begin_thread_affinity, end_thread_affinity};
 pub use group::{Group, GroupStuck};
-pub use join::join;
 pub use join_set::JoinSet;
 pub use no_suspend::NoSuspend;
 pub(crate) use scope::scope_on;

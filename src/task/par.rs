@@ -1,6 +1,6 @@
 //! Loops whose turns run side by side: [`map`] and [`for_each`] over whatever can be iterated over.
 //!
-//! A few tasks of a [`scope`], the current one among them, take items from the iterator in batches, one task at a
+//! A few tasks of a [`scope`](super::scope()), the current one among them, take items from the iterator in batches, one task at a
 //! time, and work on them. How large a batch is, each task learns from how long its last one took: cheap items come
 //! many at a time, dear ones alone, so that the last of them are spread. All may borrow.
 //!
@@ -22,11 +22,11 @@ const LARGEST: usize = 4096;
 /// items.
 ///
 /// At most as many tasks as the runtime has workers, the current one among them; [`tasks`] sets another limit. A
-/// suspension point: it waits for all, as a [`scope`] does. The iterator is asked for items as they are needed,
+/// suspension point: it waits for all, as a [`scope`](super::scope()) does. The iterator is asked for items as they are needed,
 /// by any of the tasks.
 ///
 /// # Abort
-/// As of a [`scope`]: an abort of the current task is passed on to the others, and raised here when they have
+/// As of a [`scope`](super::scope()): an abort of the current task is passed on to the others, and raised here when they have
 /// ended.
 ///
 /// # Panics

@@ -1,7 +1,7 @@
 //! Task-locals: values that belong to a task for the time of a call, wherever the task runs.
 //!
 //! A *binding* lies in the frame of the [`LocalKey::scope`] that made it, and names the one that was innermost before:
-//! a list through the task's own stack, which begins in its [`Local`](super::local::Local). So a binding travels with its
+//! a list through the task's own stack, which begins in its [`Local`]. So a binding travels with its
 //! task, costs no memory of its own, and what is bound last is found first.
 //!
 //! - INVARIANT(locals.nested): the list has the bindings of calls of `scope` that have not ended, and before them
@@ -21,7 +21,7 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::ptr;
 
-/// Declares task-locals: statics of the type [`LocalKey`](crate::task::LocalKey).
+/// Declares task-locals: statics of the type [`LocalKey`].
 ///
 /// With `inherited` before `static`, tasks get copies of the values that are bound where they are spawned; the type is
 /// `Clone` then.
