@@ -169,6 +169,7 @@ fn peers_enter_the_same_workloads() {
         small_run(&["spawnbatch"], 1000, peer, "own", &["--tasks", "500"]);
         small_run(&["idle1m"], 500, peer, "own", &[]);
         small_run(&["stall"], 20, peer, "own", &[]);
+        small_run(&["mutex"], 1000, peer, "own", &[]);
     }
     small_run(&["spawnseq", "skynet"], 1000, "rayon", "own", &[]);
     small_run(&["switch", "yield1k"], 1000, "corosensei", "own", &[]);
@@ -200,8 +201,13 @@ fn all_peers_are_measured_beside_ours() {
     assert!(output.status.success(), "{output:?}");
     let rows = rows(&file);
     let peers: Vec<_> = rows.iter().map(|row| row["peer"].as_str().unwrap()).collect();
-    assert_eq!(peers, ["sortie", "may", "tokio_ct", "tokio", "smol", "rayon"]);
+    assert_eq!(peers, ["sortie", "may", "tokio_ct", "tokio", "smol", "rayon", "go"]);
     for row in rows {
+        if row["peer"] == "go" && row["ns_per_op"].is_null() {
+            let error = row["extra"]["error"].as_str().unwrap();
+            assert!(error.contains("there is no `go` command"), "{error}");
+            continue;
+        }
         assert!(row["ns_per_op"].as_f64().unwrap() > 0.0, "{row}");
     }
 }

@@ -85,8 +85,10 @@ pub(crate) struct Case {
     pub(crate) workers: usize,
     /// How many tasks are at it, where that can be chosen and was.
     pub(crate) tasks: Option<u64>,
-    /// Operations of the run that counts; fewer where those would take too long.
+    /// Operations of the run that counts.
     pub(crate) ops: u64,
+    /// Whether it may have fewer, where those would take too long.
+    pub(crate) may_shorten: bool,
     /// Whether the process is bound to as many CPUs as it has workers.
     pub(crate) pin: bool,
 }

@@ -7,6 +7,7 @@
 //! A figure counts only if the child then also ends with success: a crash on the way out is a crash.
 
 use super::case::Case;
+use super::peers;
 use super::runner::{self, Figures};
 use super::series::Broken;
 use rustix::process::{Signal, set_parent_process_death_signal};
@@ -41,6 +42,7 @@ enum Heard {
 
 /// Measures a case in a child process, which is killed when `limit` has passed.
 pub(crate) fn measure(case: &Case, limit: Duration) -> Result<Figures, Broken> {
+    peers::prepare(case.peer).map_err(|error| Broken { error, output: String::new() })?;
     let deadline = Instant::now() + limit;
     let mut child = match start(case) {
         Ok(child) => child,

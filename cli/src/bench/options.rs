@@ -66,8 +66,8 @@ pub(crate) struct Options {
     #[arg(long, value_name = "F", value_parser = parse_scale, conflicts_with = "ops")]
     scale: Option<f64>,
 
-    /// Operations of a run, rounded up to what the workload can divide. What would take longer than a second
-    /// is cut short where it is the same again and again: `n` says to what.
+    /// Operations of a run, rounded up to what the workload can divide. Otherwise what would take longer than
+    /// a second is cut short where it is the same again and again: `n` says to what.
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
     ops: Option<u64>,
 

@@ -38,7 +38,8 @@ pub(super) struct Plan {
 const TASKS: [u64; 4] = [1_000, 10_000, 100_000, 1_000_000];
 const WORKERS: [usize; 4] = [1, 2, 4, 8];
 
-/// Whose cost is shown over the number of workers.
+/// Whose cost is shown over the number of tasks, and of workers.
+const OVER_TASKS: [&str; 2] = ["yield1k", "spawnbatch"];
 const OVER_WORKERS: [&str; 2] = ["yield1k", "fib"];
 
 /// Points of a curve, and what takes seconds each time, have so many runs at most.
@@ -50,7 +51,7 @@ pub(super) fn curves(usual: &[Place]) -> Vec<(Place, u32)> {
     for workload in
         workload::ALL.iter().filter(|it| usual.iter().any(|at| at.workload.name == it.name))
     {
-        if let Some(default) = workload.tasks {
+        if let Some(default) = workload.tasks.filter(|_| OVER_TASKS.contains(&workload.name)) {
             let others = TASKS.into_iter().filter(|tasks| *tasks != default);
             points.extend(others.map(|tasks| Place { workload, workers: 1, tasks: Some(tasks) }));
         }
@@ -88,6 +89,7 @@ impl Plan {
             workers: at.workers,
             tasks: at.tasks,
             ops: self.ops(at, mode),
+            may_shorten: self.ops.is_none(),
             pin: self.pin,
         };
         modes.iter().map(case).collect()

@@ -40,7 +40,7 @@ pub(crate) fn run(case: &Case) -> Result<Figures, Failure> {
     let setup = Setup::new(case);
 
     let mut trial = start(&setup)?;
-    let ops = warm_up(trial.as_mut(), workload, &setup, case.ops)?;
+    let ops = warm_up(trial.as_mut(), workload, &setup, case)?;
     let sample = trial.run(ops)?;
     let last = trial.finish()?;
 
@@ -66,8 +66,9 @@ fn warm_up(
     trial: &mut dyn Trial,
     workload: &Workload,
     setup: &Setup,
-    ops: u64,
+    case: &Case,
 ) -> Result<u64, Failure> {
+    let ops = case.ops;
     match workload.warm_up {
         WarmUp::Nothing => return Ok(ops),
         WarmUp::Whole => return trial.run(ops).map(|_| ops),
@@ -81,7 +82,7 @@ fn warm_up(
         part /= GROWTH;
         if took >= WARM || part < LAST_PART {
             let affordable = LONG_ENOUGH.as_secs_f64() / took.as_secs_f64() * some as f64;
-            return Ok(if affordable < ops as f64 {
+            return Ok(if case.may_shorten && affordable < ops as f64 {
                 (affordable as u64).next_multiple_of(unit).clamp(unit, ops)
             } else {
                 ops

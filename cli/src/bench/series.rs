@@ -120,6 +120,7 @@ mod tests {
             workers: 1,
             tasks: None,
             ops: 7,
+            may_shorten: true,
             pin: true,
         });
         for (ns_per_op, extra) in runs {

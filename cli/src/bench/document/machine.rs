@@ -1,6 +1,6 @@
 //! On what machine, and with which versions of everything, a report was made.
 
-use crate::bench::pin;
+use crate::bench::{peers, pin};
 use procfs::Current;
 use procfs::{CpuInfo, Meminfo};
 
@@ -15,8 +15,10 @@ pub(super) fn lines() -> Vec<(&'static str, String)> {
     }
     lines.push(("sortie", sortie()));
     lines.push(("compiler", env!("SORTIE_RUSTC").to_owned()));
-    if !env!("SORTIE_PEERS").is_empty() {
-        lines.push(("peers", env!("SORTIE_PEERS").to_owned()));
+    let crates = Some(env!("SORTIE_PEERS").to_owned()).filter(|it| !it.is_empty());
+    let all: Vec<_> = crates.into_iter().chain(peers::further_versions()).collect();
+    if !all.is_empty() {
+        lines.push(("peers", all.join(", ")));
     }
     lines
 }

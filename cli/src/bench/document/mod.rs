@@ -116,6 +116,7 @@ mod tests {
             workers,
             tasks: None,
             ops: 1000,
+            may_shorten: true,
             pin: true,
         });
         row.ns_per_op = ns;

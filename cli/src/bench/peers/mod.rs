@@ -9,6 +9,8 @@ mod corosensei;
 #[cfg(feature = "peers")]
 mod futures;
 #[cfg(feature = "peers")]
+mod go;
+#[cfg(feature = "peers")]
 mod may;
 #[cfg(feature = "peers")]
 mod rayon;
@@ -19,6 +21,7 @@ mod tokio;
 #[cfg(feature = "peers")]
 mod work;
 
+use super::case::Peer;
 use super::workload::Contender;
 
 /// What a peer can do.
@@ -40,10 +43,31 @@ const ALL: &[&[Entry]] = &[
     futures::Entries::<tokio::ManyThreads>::ALL,
     futures::Entries::<smol::Smol>::ALL,
     rayon::ENTRIES,
+    go::ENTRIES,
 ];
 
 #[cfg(not(feature = "peers"))]
 const ALL: &[&[Entry]] = &[];
+
+/// Makes what a peer needs to be measured, once in this process.
+///
+/// # Errors
+/// It cannot be had.
+pub(crate) fn prepare(peer: Peer) -> Result<(), String> {
+    match peer {
+        #[cfg(feature = "peers")]
+        Peer::Go => go::build().map(|_| ()).map_err(str::to_owned),
+        _ => Ok(()),
+    }
+}
+
+/// The version of a peer that is not a crate, if it is here.
+pub(crate) fn further_versions() -> Option<String> {
+    #[cfg(feature = "peers")]
+    return go::version();
+    #[cfg(not(feature = "peers"))]
+    None
+}
 
 /// Who does this workload.
 pub(crate) fn contenders(workload: &str) -> impl Iterator<Item = &'static Contender> {

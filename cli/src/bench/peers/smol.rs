@@ -9,6 +9,7 @@ use crate::bench::workload::{Failure, Setup};
 use crate::bench::workloads::blocking::MAX_THREADS;
 use async_channel::{Receiver, Sender};
 use async_executor::{StaticExecutor, Task};
+use async_lock::Mutex;
 use futures_lite::future;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -37,6 +38,8 @@ impl Futures for Smol {
 
     /// Opened by closing it.
     type Gate = (Sender<()>, Receiver<()>);
+
+    type Counter = Mutex<u64>;
 
     fn start(setup: &Setup) -> Result<Smol, Failure> {
         let threads = (MAX_THREADS - setup.workers).to_string();
@@ -85,5 +88,15 @@ impl Futures for Smol {
 
     fn open(gate: &Self::Gate, _tasks: usize) {
         gate.0.close();
+    }
+
+    fn counter() -> Mutex<u64> {
+        Mutex::new(0)
+    }
+
+    async fn add(counter: &Mutex<u64>, more: u64) -> u64 {
+        let mut counter = counter.lock().await;
+        *counter += more;
+        *counter
     }
 }

@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tokio::task::{self, JoinHandle};
 
 /// The runtime that has one thread: whoever waits for the task runs all of them. There is one of it
@@ -50,6 +50,7 @@ macro_rules! tokio_futures {
     () => {
         type Task<T: Send + 'static> = Task<T>;
         type Gate = Semaphore;
+        type Counter = Mutex<u64>;
 
         fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
             run(&self.0, work)
@@ -83,6 +84,16 @@ macro_rules! tokio_futures {
 
         fn open(gate: &Semaphore, tasks: usize) {
             gate.add_permits(tasks);
+        }
+
+        fn counter() -> Mutex<u64> {
+            Mutex::new(0)
+        }
+
+        async fn add(counter: &Mutex<u64>, more: u64) -> u64 {
+            let mut counter = counter.lock().await;
+            *counter += more;
+            *counter
         }
     };
 }

@@ -42,6 +42,7 @@ fn overflow_one(setup: &Setup, tasks: u64) -> Result<(), Failure> {
         workers: setup.workers,
         tasks: Some(RandomState::new().hash_one(()) % tasks),
         ops: tasks,
+        may_shorten: false,
         pin: false,
     };
     let case = serde_json::to_string(&case).expect("a case is plain data");

@@ -6,6 +6,7 @@
 mod blocking;
 mod idle;
 mod spawns;
+mod talk;
 mod timers;
 mod turns;
 
@@ -25,6 +26,9 @@ pub(super) trait Futures: Sized + 'static {
 
     /// What tasks wait at until it is opened.
     type Gate: Send + Sync + 'static;
+
+    /// A number under a lock.
+    type Counter: Send + Sync + 'static;
 
     fn start(setup: &Setup) -> Result<Self, Failure>;
 
@@ -55,6 +59,11 @@ pub(super) trait Futures: Sized + 'static {
 
     /// Opens it for so many, who may wait already.
     fn open(gate: &Self::Gate, tasks: usize);
+
+    fn counter() -> Self::Counter;
+
+    /// Adds to it, and gives the sum.
+    fn add(counter: &Self::Counter, more: u64) -> impl Future<Output = u64> + Send;
 }
 
 /// The workloads that a runtime of futures enters.
@@ -69,6 +78,7 @@ impl<E: Futures> Entries<E> {
         entry(E::PEER, "spawnbatch", spawns::spawnbatch::<E>),
         entry(E::PEER, "skynet", spawns::skynet::<E>),
         entry(E::PEER, "fib", spawns::fib::<E>),
+        entry(E::PEER, "mutex", talk::mutex::<E>),
         entry(E::PEER, "native_nop", blocking::moved_calls::<E>),
         entry(E::PEER, "offload", blocking::moved_calls::<E>),
         entry(E::PEER, "stall", blocking::stall::<E>),

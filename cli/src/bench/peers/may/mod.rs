@@ -5,6 +5,7 @@
 
 mod blocking;
 mod spawns;
+mod talk;
 mod turns;
 
 use super::Entry;
@@ -24,10 +25,12 @@ pub(super) const ENTRIES: &[Entry] = &[
     entry(Peer::May, "spawnbatch", spawns::spawnbatch),
     entry(Peer::May, "skynet", spawns::skynet),
     entry(Peer::May, "fib", spawns::fib),
+    entry(Peer::May, "mutex", talk::mutex),
     entry(Peer::May, "stall", blocking::stall),
     entry(Peer::May, "blk1000", blocking::blk1000),
     entry(Peer::May, "blkstress", blocking::blkstress),
     entry(Peer::May, "idle1m", spawns::idle1m),
+    entry(Peer::May, "timers", spawns::timers),
 ];
 
 /// In words: 64 KiB, as Sortie's tasks have.

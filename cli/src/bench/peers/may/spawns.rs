@@ -6,6 +6,7 @@ use crate::bench::workload::{Failure, Setup, Trial, check};
 use crate::bench::workloads::fib::{CUTOFF, N, TASKS, VALUE, plain, yields};
 use crate::bench::workloads::idle1m::{idle_sample, memory};
 use crate::bench::workloads::skynet::branches;
+use crate::bench::workloads::timers::{Clocks, duration, lateness};
 use crate::bench::workloads::{YIELDS_EVERY, spawnbatch};
 use may::coroutine::{JoinHandle, sleep, yield_now};
 use may::sync::Semphore;
@@ -116,4 +117,23 @@ fn park(ops: u64) -> (Arc<Semphore>, Vec<JoinHandle<u64>>, Duration) {
         sleep(Duration::from_millis(1));
     }
     (gate, tasks, start.elapsed())
+}
+
+pub(super) fn timers(setup: &Setup) -> Result<Box<dyn Trial>, Failure> {
+    start(setup);
+    work(|ops| {
+        Ok(run(move || {
+            let clocks = Clocks::now();
+            let tasks: Vec<_> = (0..ops)
+                .map(|n| {
+                    spawn(move || {
+                        let start = Instant::now();
+                        sleep(duration(n));
+                        lateness(start, duration(n))
+                    })
+                })
+                .collect();
+            clocks.sample(tasks.into_iter().map(join).collect())
+        }))
+    })
 }

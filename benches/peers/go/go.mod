@@ -1,0 +1,3 @@
+module sortie/benches/peers/go
+
+go 1.19
