@@ -67,6 +67,7 @@ fn count(brackets: &Cell<u32>, more: i32) -> bool {
 }
 
 /// One more tie. By the task's own code, on `carrier`.
+#[inline]
 pub(crate) fn tie(carrier: &Carrier, task: &Header) {
     // ORDERING: Relaxed, the owner writes; published by the state word (task.state), or a queue.
     let ties = task.ties.load(Ordering::Relaxed);
@@ -80,6 +81,7 @@ pub(crate) fn tie(carrier: &Carrier, task: &Header) {
 }
 
 /// One less. By the task's own code, on the same carrier.
+#[inline]
 pub(crate) fn untie(carrier: &Carrier, task: &Header) {
     // ORDERING: Relaxed, as in `tie`.
     let ties = task.ties.load(Ordering::Relaxed).saturating_sub(1);

@@ -93,7 +93,8 @@ pub(crate) struct Carrier {
     /// What it was taken from the spares for, if for none of the above.
     errand: AtomicU8,
     /// Stacks for its tasks' next native calls. See [`crate::native_stack`].
-    native_stacks: UnsafeCell<Vec<Stack>>,
+    #[expect(clippy::vec_box, reason = "a stack is handed on as the box it is")]
+    native_stacks: UnsafeCell<Vec<Box<Stack>>>,
     pub(crate) mailbox: Mailbox,
     /// The thread, while it runs.
     pub(crate) thread: Mutex<Option<thread::JoinHandle<()>>>,
@@ -348,7 +349,10 @@ impl Carrier {
     /// # Safety
     /// The caller runs on this carrier's thread, and `f` does not come back here.
     #[inline]
-    pub(crate) unsafe fn with_native_stacks<R>(&self, f: impl FnOnce(&mut Vec<Stack>) -> R) -> R {
+    pub(crate) unsafe fn with_native_stacks<R>(
+        &self,
+        f: impl FnOnce(&mut Vec<Box<Stack>>) -> R,
+    ) -> R {
         // SAFETY: rule 4, by contract.
         f(unsafe { &mut *self.native_stacks.get() })
     }

@@ -8,9 +8,11 @@
 //! taken on one carrier and may be given back on another.
 
 use crate::carrier::Carrier;
+use crate::crossing::Here;
 use crate::fiber;
 use crate::shared::Shared;
 use crate::stack::{Stack, StackError};
+use crate::task::Header;
 use crate::wait;
 use std::mem::ManuallyDrop;
 
@@ -23,7 +25,8 @@ const KEPT: usize = 8;
 /// One that is forgotten is never unmapped; see `Stack`.
 #[derive(Debug)]
 pub struct NativeStack {
-    stack: ManuallyDrop<Stack>,
+    /// Boxed, to be handed on as one word.
+    stack: ManuallyDrop<Box<Stack>>,
     /// Not to another task.
     task: std::marker::PhantomData<*mut ()>,
 }
@@ -41,7 +44,10 @@ impl NativeStack {
         }
         // SAFETY: this is the carrier's thread, and the closure stays in the list.
         let kept = unsafe { carrier.with_native_stacks(Vec::pop) };
-        let stack = kept.map_or_else(|| carrier.shared().native_stacks.take(), Ok)?;
+        let stack = match kept {
+            Some(stack) => stack,
+            None => Box::new(carrier.shared().native_stacks.take()?),
+        };
         Ok(Some(NativeStack { stack: ManuallyDrop::new(stack), task: std::marker::PhantomData }))
     }
 
@@ -67,6 +73,55 @@ impl NativeStack {
     }
 }
 
+impl Here {
+    /// As [`NativeStack::take`], if the carrier has a stack at hand.
+    #[inline(always)]
+    pub fn take_native_stack(self) -> Option<NativeStack> {
+        if !wait::is_switchable(self.task()) {
+            return None;
+        }
+        // SAFETY: this is the carrier's thread, and the closure stays in the list.
+        let stack = unsafe { self.carrier().with_native_stacks(Vec::pop) }?;
+        Some(NativeStack { stack: ManuallyDrop::new(stack), task: std::marker::PhantomData })
+    }
+
+    /// As [`NativeStack::run`], for native code whose callbacks do not take the task to another thread. The
+    /// stack is given back.
+    ///
+    /// # Safety
+    /// As for [`NativeStack::run`].
+    #[inline(always)]
+    pub unsafe fn on_native_stack<R>(self, stack: NativeStack, f: impl FnOnce() -> R) -> R {
+        let mut stack = ManuallyDrop::new(stack);
+        let carrier = self.carrier();
+        let low = carrier.stack_low.replace(0);
+        let value = fiber::on_stack(&mut stack.stack, f);
+        carrier.stack_low.set(low);
+        // SAFETY: the value is forgotten, and this is the last use of it.
+        let stack = unsafe { ManuallyDrop::take(&mut stack.stack) };
+        give_back(carrier, self.task(), stack);
+        value
+    }
+}
+
+/// The stack goes to the carrier, or to the runtime's pool.
+#[inline]
+fn give_back(carrier: &Carrier, task: &Header, stack: Box<Stack>) {
+    // SAFETY: this is the carrier's thread, and the closure stays in the list.
+    let surplus = unsafe {
+        carrier.with_native_stacks(|kept| {
+            if kept.len() < KEPT && !task.shared.is_closing() {
+                kept.push(stack);
+                return None;
+            }
+            Some(stack)
+        })
+    };
+    if let Some(stack) = surplus {
+        task.shared.native_stacks.give(*stack);
+    }
+}
+
 impl Drop for NativeStack {
     fn drop(&mut self) {
         // SAFETY: the value is gone after this.
@@ -76,26 +131,15 @@ impl Drop for NativeStack {
             debug_assert!(false, "a native stack is given back by its task");
             return;
         };
-        // SAFETY: this is the carrier's thread, and the closure stays in the list.
-        let surplus = unsafe {
-            carrier.with_native_stacks(|kept| {
-                if kept.len() < KEPT && !task.shared.is_closing() {
-                    kept.push(stack);
-                    return None;
-                }
-                Some(stack)
-            })
-        };
-        if let Some(stack) = surplus {
-            task.shared.native_stacks.give(stack);
-        }
+        give_back(carrier, task, stack);
     }
 }
 
 /// The carrier's thread ends: its stacks go back to the runtime's pool.
 pub(crate) fn give_all(carrier: &Carrier, shared: &Shared) {
     // SAFETY: this is the carrier's thread, out of its loop, and the closure stays in the list.
-    let mut stacks = unsafe { carrier.with_native_stacks(std::mem::take) };
+    let stacks = unsafe { carrier.with_native_stacks(std::mem::take) };
+    let mut stacks: Vec<_> = stacks.into_iter().map(|stack| *stack).collect();
     if !stacks.is_empty() {
         shared.native_stacks.give_batch(&mut stacks);
     }

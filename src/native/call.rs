@@ -1,11 +1,13 @@
 //! A native call: out, on the carrier's stack or the task's, and back.
 //!
 //! Two ways. Nearly all calls are of functions that are known to be short, and take the way of
-//! `call/fast.rs`, which has no locked instruction, no fence and no call but the function's. All
-//! others take that of `call/general.rs`: it times calls, hands workers over, limits, traces.
+//! `call/fast.rs`, which has no locked instruction, no fence and no call but the function's; those whose
+//! callbacks may suspend that of `call/on_stack.rs`. All others take that of `call/general.rs`: it times
+//! calls, hands workers over, limits, traces.
 
 mod fast;
 pub(super) mod general;
+mod on_stack;
 
 use self::fast::Fast;
 use super::Target;

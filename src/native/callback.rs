@@ -1,8 +1,10 @@
 //! A callback: managed code that native code of the same task calls.
 
 mod fast;
+mod on_stack;
 
 use self::fast::Fast;
+use self::on_stack::OnStack;
 use crate::target::Profile;
 use crate::target::{fp_env, ledger};
 use crate::task::local::{self, Local};
@@ -88,9 +90,12 @@ pub fn try_callback<R>(f: impl FnOnce() -> R) -> Result<Option<R>, TransitionErr
     }
 }
 
-/// Not out of a short call.
+/// Not out of a short call in mode A whose callbacks wait in place.
 #[inline(never)]
 fn enter_otherwise<R>(f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
+    if let Some(on_stack) = OnStack::begin() {
+        return on_stack?.run(f);
+    }
     if let Some(fast) = Fast::<true>::begin() {
         return fast?.run(f);
     }
@@ -111,7 +116,7 @@ fn enter<R>(local: &Local, f: impl FnOnce() -> R) -> Result<Option<R>, Transitio
     // Of a timed call: what managed code takes, and the wait for a worker, are not the call's.
     let start = outer.filter(|since| *since > 0).map(|_| Instant::now());
     let raw = local.set_raw(None);
-    let below = local.set_below(Below::Thread);
+    let below = local.set_below(Below::THREAD);
     let back = match transition::call_in(local, below) {
         Ok(back) => back,
         Err(error) => {

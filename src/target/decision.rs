@@ -45,7 +45,7 @@ pub(crate) enum Action {
 
 const ACTION: u32 = 0b111;
 const TIMED: u32 = 1 << 4;
-const SPECIAL: u32 = 1 << 5;
+pub(super) const SPECIAL: u32 = 1 << 5;
 const OFFLOAD: u32 = 1 << 6;
 const CANCELLABLE: u32 = 1 << 7;
 const EPOCH_SHIFT: u32 = 8;

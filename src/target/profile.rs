@@ -20,7 +20,7 @@ pub(super) use table::{forget, make_all_stale};
 
 use super::bulkhead::{Bulkhead, Place};
 use super::class::{Change, Class, Kind, Learned, Verdict};
-use super::decision::{Decision, FAST};
+use super::decision::{Decision, FAST, SPECIAL};
 use super::policies::{self, Key};
 use super::policy::{Callbacks, FpEnv, Policy};
 use super::symbol;
@@ -42,6 +42,8 @@ pub(crate) struct Profile {
     /// 0: no limit.
     max_concurrent: AtomicU32,
     restores_fp: AtomicBool,
+    /// Callbacks may suspend the task on its thread, and the policy asks for nothing else.
+    suspends_only: AtomicBool,
     /// [`Callbacks`].
     callbacks: AtomicU8,
     learned: Learned,
@@ -72,6 +74,7 @@ impl Profile {
             stack_wanted: AtomicUsize::new(MORE_THAN_A_STACK),
             max_concurrent: AtomicU32::new(0),
             restores_fp: AtomicBool::new(false),
+            suspends_only: AtomicBool::new(false),
             callbacks: AtomicU8::new(Callbacks::Block as u8),
             learned: Learned::new(),
             bulkhead: Bulkhead::new(),
@@ -131,6 +134,17 @@ impl Profile {
         let differs = self.decision.load(Ordering::Acquire) ^ fast ^ wanted;
         // ORDERING: Relaxed, after the Acquire; each value is some policy's.
         (differs & !Decision::TASK_STACK == 0).then(|| self.stack_wanted.load(Ordering::Relaxed))
+    }
+
+    /// Is a call asymmetric, and nothing to look at but that its callbacks may suspend the task on its thread?
+    #[inline]
+    pub(crate) fn is_fast_but_suspends(&self) -> bool {
+        // ORDERING(decision.epoch): Acquire, as in `is_fast`.
+        let fast = FAST.load(Ordering::Acquire);
+        // ORDERING(profile.decision): Acquire, as in `decide`.
+        let differs = self.decision.load(Ordering::Acquire) ^ fast;
+        // ORDERING: Relaxed, as in `task_stack`.
+        differs & !Decision::TASK_STACK == SPECIAL && self.suspends_only.load(Ordering::Relaxed)
     }
 
     /// What a task leaves with: this profile, as a word that travels through the scheduler.
@@ -296,6 +310,11 @@ impl Profile {
         self.restores_fp.store(policy.fp_env == FpEnv::Restore, Ordering::Relaxed);
         // ORDERING: Relaxed, as above.
         self.callbacks.store(policy.callbacks as u8, Ordering::Relaxed);
+        let suspends_only = policy.callbacks == Callbacks::Suspend
+            && policy.max_concurrent.is_none()
+            && policy.fp_env != FpEnv::Restore;
+        // ORDERING: Relaxed, as above.
+        self.suspends_only.store(suspends_only, Ordering::Relaxed);
         // ORDERING(profile.decision): Release, pairs with the Acquire in `decide`.
         self.decision.store(decision.word(), Ordering::Release);
     }

@@ -20,10 +20,12 @@ pub(crate) struct Local {
     layers: UnsafeCell<Layers>,
     /// The row of the native call on top whose layer is not pushed yet: see [`Local::begin_direct`].
     direct: Cell<Option<&'static Row>>,
+    /// The same of a call on a stack of its own, whose callbacks may suspend. At most one of the two is noted.
+    on_stack: Cell<Option<&'static Row>>,
     /// Below that, such a call that has called back; the callback's layer is not pushed yet either. See
     /// [`Local::begin_callback`].
     ///
-    /// INVARIANT(local.room): beside it there is room for three layers, its two and that of `direct`.
+    /// INVARIANT(local.room): beside it there is room for three layers, its two and that of the call on top.
     called: Cell<Option<&'static Row>>,
     /// The call that a raw `leave` began and the matching `enter` is to write down.
     raw: Cell<Option<Timing>>,
@@ -46,10 +48,11 @@ impl Local {
         Local {
             layers: UnsafeCell::new(layers),
             direct: Cell::new(None),
+            on_stack: Cell::new(None),
             called: Cell::new(None),
             raw: Cell::new(None),
             fp_env: Cell::new(None),
-            below: Cell::new(Below::Thread),
+            below: Cell::new(Below::THREAD),
             called_back: Cell::new(Duration::ZERO),
             pending: Cell::new(None),
             bindings: Cell::new(std::ptr::null()),
@@ -81,7 +84,7 @@ impl Local {
             let pushed = called.and_then(|()| layers.reverse_enter());
             debug_assert!(pushed.is_ok(), "see INVARIANT(local.room)");
         }
-        if let Some(row) = self.direct.take() {
+        if let Some(row) = self.direct.take().or_else(|| self.on_stack.take()) {
             let pushed = layers.leave(row.profile().address());
             debug_assert!(pushed.is_ok(), "`has_room` was asked");
         }
@@ -95,10 +98,16 @@ impl Local {
         unsafe { &*self.layers.get() }.has_room(layers)
     }
 
-    /// The row of the direct call on top, if its layer is not pushed yet.
+    /// The row of the direct call on top, if its layer is not pushed yet; of one on a stack of its own if
+    /// `ON_STACK`, else of another.
     #[inline(always)]
-    pub(crate) fn direct(&self) -> Option<&'static Row> {
-        self.direct.get()
+    pub(crate) fn direct<const ON_STACK: bool>(&self) -> Option<&'static Row> {
+        self.noted::<ON_STACK>().get()
+    }
+
+    #[inline(always)]
+    fn noted<const ON_STACK: bool>(&self) -> &Cell<Option<&'static Row>> {
+        if ON_STACK { &self.on_stack } else { &self.direct }
     }
 
     /// The task leaves for a call whose layer has room. It is pushed when somebody looks at the layers,
@@ -106,14 +115,14 @@ impl Local {
     ///
     /// The row is of the carrier that the task is on, and of the runtime's ledger, which outlives the task.
     #[inline(always)]
-    pub(crate) fn begin_direct(&self, row: &'static Row) {
-        self.direct.set(Some(row));
+    pub(crate) fn begin_direct<const ON_STACK: bool>(&self, row: &'static Row) {
+        self.noted::<ON_STACK>().set(Some(row));
     }
 
     /// The task is back from that call. False: its layer has been pushed, and is to be popped.
     #[inline(always)]
-    pub(crate) fn end_direct(&self) -> bool {
-        self.direct.take().is_some()
+    pub(crate) fn end_direct<const ON_STACK: bool>(&self) -> bool {
+        self.noted::<ON_STACK>().take().is_some()
     }
 
     /// May the direct call on top call back without memory for layers?
@@ -125,27 +134,28 @@ impl Local {
     /// The layers of an outer callback are pushed, so that an inner one can be noted.
     #[inline(never)]
     fn make_room(&self) -> bool {
-        let direct = self.direct.take();
+        let (direct, on_stack) = (self.direct.take(), self.on_stack.take());
         self.layers(|_| ());
         self.direct.set(direct);
+        self.on_stack.set(on_stack);
         self.has_room(3)
     }
 
     /// The direct call on top calls back, as it [can](Local::can_call_back). Its layer and the callback's are
     /// pushed when somebody looks at the layers.
     #[inline(always)]
-    pub(crate) fn begin_callback(&self, row: &'static Row) {
-        self.direct.set(None);
+    pub(crate) fn begin_callback<const ON_STACK: bool>(&self, row: &'static Row) {
+        self.noted::<ON_STACK>().set(None);
         self.called.set(Some(row));
     }
 
     /// The callback ends, and its call is direct again. False, and nothing was done: its layers have been
     /// pushed, and are to be popped.
     #[inline(always)]
-    pub(crate) fn end_callback(&self, row: &'static Row) -> bool {
+    pub(crate) fn end_callback<const ON_STACK: bool>(&self, row: &'static Row) -> bool {
         let is_noted = self.called.take().is_some();
         if is_noted {
-            self.direct.set(Some(row));
+            self.begin_direct::<ON_STACK>(row);
         }
         is_noted
     }
@@ -160,7 +170,14 @@ impl Local {
         self.fp_env.replace(environment)
     }
 
+    /// On what the native code on top runs.
+    #[inline(always)]
+    pub(crate) fn below(&self) -> Below {
+        self.below.get()
+    }
+
     /// On what the native code on top runs; returns what was said before.
+    #[inline(always)]
     pub(crate) fn set_below(&self, below: Below) -> Below {
         self.below.replace(below)
     }

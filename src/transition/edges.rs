@@ -107,7 +107,7 @@ pub fn reverse_enter() -> Result<(), TransitionError> {
     local::with(|local| {
         // What a raw call took is not known with callbacks in it.
         let ended = local.set_raw(None).map(|timing| timing.end(Duration::ZERO));
-        let back = call_in(local, Below::Thread)?;
+        let back = call_in(local, Below::THREAD)?;
         ended.inspect(|ended| ended.record_callback(back));
         Ok(())
     })
@@ -122,7 +122,7 @@ pub fn reverse_enter() -> Result<(), TransitionError> {
 /// [`TransitionError`]: the top layer is not one that [`reverse_enter`] made, or no task runs here,
 /// and nothing has changed.
 pub fn reverse_leave() -> Result<(), TransitionError> {
-    local::with(|local| back_in(local, None, Below::Thread))
+    local::with(|local| back_in(local, None, Below::THREAD))
         .unwrap_or_else(|| no_task(Event::ReverseLeave))
 }
 

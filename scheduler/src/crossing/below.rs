@@ -2,56 +2,66 @@
 //!
 //! | native frames below | a wait |
 //! |---|---|
-//! | on a thread's own stack, or nothing was promised of their library: [`Below::Thread`] | in place: the carrier waits, its worker serves others |
-//! | on a stack of the task's, [`Below::Stack`] | switches the fiber away. Unless `migrates`, the task is tied to its carrier ([`crate::affinity`]) while the callback is open |
+//! | on a thread's own stack, or nothing was promised of their library: [`Below::THREAD`] | in place: the carrier waits, its worker serves others |
+//! | on a stack of the task's, [`Below::stack`] | switches the fiber away. Unless it `migrates`, the task is tied to its carrier ([`crate::affinity`]) while the callback is open |
 //!
 //! The weakest of a task's layers decides: with one of the first kind it waits in place, with one that
 //! is tied it is tied. INVARIANT(below.even): each callback that was entered with a [`Below`] is left with
 //! the same one, innermost first, on the carrier that the task is on then; for a tied one that is the
 //! carrier on which it was entered.
 
+use crate::NativeStack;
 use crate::affinity;
 use crate::carrier::Carrier;
 use crate::task::Header;
 
-/// See the module.
+/// See the module. One word, because each callback puts it aside.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Below {
+pub struct Below(usize);
+
+/// Beside the lowest address of a stack, which is even: the task may go on on another thread.
+const MIGRATES: usize = 1;
+
+impl Below {
     /// Native frames that keep their thread.
-    #[default]
-    Thread,
-    /// Native frames on a [`NativeStack`](crate::NativeStack).
-    Stack {
-        /// The lowest address of it that code may use.
-        low: usize,
-        /// The task may go on on another thread.
-        migrates: bool,
-    },
+    pub const THREAD: Below = Below(0);
+
+    /// Native frames on a stack of the task's; `migrates`: it may go on on another thread.
+    #[inline(always)]
+    pub fn stack(stack: &NativeStack, migrates: bool) -> Below {
+        Below(stack.low() | if migrates { MIGRATES } else { 0 })
+    }
+
+    /// The lowest address of the task's stack that code may use, if the frames are on one.
+    #[inline(always)]
+    fn low(self) -> Option<usize> {
+        (self != Below::THREAD).then_some(self.0 & !MIGRATES)
+    }
+
+    /// [`Below::low`] if the task is tied to its carrier, but not blocking it.
+    #[inline(always)]
+    pub(super) fn low_of_tied(self) -> Option<usize> {
+        self.low().filter(|_| self.0 & MIGRATES == 0)
+    }
 }
 
 /// A callback begins.
 pub(super) fn enter(carrier: &Carrier, task: &Header, below: Below) {
     task.callbacks.set(task.callbacks.get() + 1);
-    match below {
-        Below::Thread => task.blocking.set(task.blocking.get() + 1),
-        Below::Stack { migrates, .. } => {
-            if !migrates {
-                affinity::tie(carrier, task);
-            }
-        }
+    if below == Below::THREAD {
+        task.blocking.set(task.blocking.get() + 1);
+    } else if below.low_of_tied().is_some() {
+        affinity::tie(carrier, task);
     }
 }
 
 /// A callback ends, or did not begin after all.
 pub(super) fn leave(carrier: &Carrier, task: &Header, below: Below) {
     task.callbacks.set(task.callbacks.get().saturating_sub(1));
-    match below {
-        Below::Thread => task.blocking.set(task.blocking.get().saturating_sub(1)),
-        Below::Stack { migrates, .. } => {
-            if !migrates {
-                affinity::untie(carrier, task);
-            }
-        }
+    if below == Below::THREAD {
+        task.blocking.set(task.blocking.get().saturating_sub(1));
+    } else if below.low_of_tied().is_some() {
+        affinity::untie(carrier, task);
     }
 }
 
@@ -66,7 +76,7 @@ pub(super) fn forget(carrier: &Carrier, task: &Header) {
 ///
 /// Returns what was before.
 pub fn use_stack_of(below: Below) -> Option<usize> {
-    let Below::Stack { low, .. } = below else { return None };
+    let low = below.low()?;
     let (carrier, task) = crate::wait::kept_task()?;
     carrier.stack_low.set(low);
     Some(task.stack_low.replace(low))

@@ -1,14 +1,16 @@
-//! The way of a callback with nothing special to it: out of a call that left by [`Here::leave`](super::Here::leave), on the
-//! thread's own stack, with the worker still there when it begins, or taken meanwhile.
+//! The way of a callback with nothing special to it: out of a call that left by [`Here::leave`](super::Here::leave), with the
+//! worker still there when it begins, or taken meanwhile. On the thread's own stack ([`Called`]), or, if the
+//! callback may suspend, on one of the task's ([`CalledOnStack`]).
 //!
 //! As [`Here`](super::Here) for calls: everything is read once, and the steps are those of
-//! [`call_back`](super::call_back) and [`leave_again`](super::leave_again) with [`Below::Thread`], inline.
+//! [`call_back`](super::call_back) and [`leave_again`](super::leave_again), inline.
 
 use super::fence::{self, light, light_half};
 use super::word::{Native, Snapshot};
 use super::{
     Back, Below, Terminated, below, enter_without_worker, kick_if_work_waits, leave_after_end,
 };
+use crate::affinity;
 use crate::carrier::Carrier;
 use crate::sync::atomic::Ordering;
 use crate::task::Header;
@@ -99,7 +101,7 @@ impl Caller {
         task.callbacks.set(callbacks + 1);
         task.blocking.set(blocking + 1);
         if !kept {
-            match wait_for_worker(carrier, task) {
+            match wait_for_worker(carrier, task, Below::THREAD) {
                 Ok(back) => late(back),
                 Err(terminated) => return Some(Err(terminated)),
             }
@@ -133,36 +135,142 @@ impl<const COMPARE: bool> Called<COMPARE> {
     #[inline(always)]
     pub fn leave_again(self, target: usize) -> bool {
         let Called { carrier, task, run, callbacks, blocking, .. } = self;
-        let mut word = run;
-        if !carrier.word.is(run) {
-            // Native calls in between have counted.
-            word = carrier.word.own();
-            if !word.is_run() {
-                return leave_after_end(carrier, task, target, Below::Thread);
-            }
-        }
+        let Some(word) = still_in_run(carrier, run) else {
+            return leave_after_end(carrier, task, target, Below::THREAD);
+        };
         task.callbacks.set(callbacks);
         task.blocking.set(blocking);
-        // ORDERING(crossing.word): Relaxed, as in `publish`.
-        carrier.target.store(target, Ordering::Relaxed);
-        // Membarrier may have been lost since the call left.
-        if COMPARE || !fence::is_asymmetric() {
-            carrier.word.leave_from(word, Native::Compare);
-            light();
-        } else {
-            carrier.word.leave_from(word, Native::Asymmetric);
-            light_half();
-        }
-        if carrier.shared().gate.is_ajar() {
-            kick_if_work_waits(carrier);
-        }
+        leave::<COMPARE>(carrier, word, target);
         true
+    }
+}
+
+/// A callback that has begun, out of native code in mode A on a [`NativeStack`](crate::NativeStack): its task
+/// may be suspended in it, and is tied to its thread ([`crate::affinity`]).
+///
+/// A copy of pointers, good until the callback has ended, for the task is on its carrier whenever it runs.
+#[expect(missing_debug_implementations, reason = "it is gone before anybody could print it")]
+#[must_use = "a callback that has begun must leave again"]
+pub struct CalledOnStack {
+    carrier: &'static Carrier,
+    task: &'static Header,
+    /// As in [`Called`].
+    run: Snapshot,
+    /// What the task has counted before.
+    callbacks: u32,
+    /// The lowest address of the task's own stack before.
+    stack_low: usize,
+    thread: PhantomData<*mut ()>,
+}
+
+impl Caller {
+    /// [`Caller::begin`] for native code whose callbacks may suspend the task but not take it to another
+    /// thread: `below` says on what it runs. `None` if that does not fit, too.
+    ///
+    /// # Errors
+    /// As [`call_back`](super::call_back).
+    ///
+    /// # Safety
+    /// The native code on top was called by [`Here::leave`](super::Here::leave), and runs on a stack of the
+    /// task's by [`Here::on_native_stack`](super::Here::on_native_stack).
+    #[inline(always)]
+    pub unsafe fn begin_on_stack(
+        self,
+        below: Below,
+        late: impl FnOnce(Back),
+    ) -> Option<Result<CalledOnStack, Terminated>> {
+        let low = below.low_of_tied()?;
+        let carrier = self.carrier;
+        let word = carrier.word.own();
+        if !word.is_asymmetric() {
+            return None;
+        }
+        // SAFETY: as in `begin`.
+        let task = unsafe { &*carrier.current() };
+        let kept = carrier.word.come_back_unasked(word, &carrier.request) || carrier.settle();
+        let callbacks = task.callbacks.get();
+        task.callbacks.set(callbacks + 1);
+        affinity::tie(carrier, task);
+        if !kept {
+            match wait_for_worker(carrier, task, below) {
+                Ok(back) => late(back),
+                Err(terminated) => return Some(Err(terminated)),
+            }
+        }
+        // As `below::use_stack_of`.
+        carrier.stack_low.set(low);
+        let stack_low = task.stack_low.replace(low);
+        let run = word.run();
+        Some(Ok(CalledOnStack { carrier, task, run, callbacks, stack_low, thread: PhantomData }))
+    }
+}
+
+impl CalledOnStack {
+    /// As [`Called::guard`].
+    ///
+    /// # Errors
+    /// As [`guard`](crate::guard).
+    #[inline(always)]
+    pub fn guard<R>(&self, f: impl FnOnce() -> R) -> thread::Result<R> {
+        let before = self.task.guarded_layers.replace(self.callbacks + 1);
+        let result = catch_unwind(AssertUnwindSafe(f));
+        self.task.guarded_layers.set(before);
+        result
+    }
+
+    /// The stack is that of the native code again, and no task's.
+    #[inline(always)]
+    pub fn resume_outer(&self) {
+        self.carrier.stack_low.set(0);
+        self.task.stack_low.set(self.stack_low);
+    }
+
+    /// As [`Called::leave_again`], after [`CalledOnStack::resume_outer`]; `below` as at the begin.
+    #[inline(always)]
+    pub fn leave_again(self, target: usize, below: Below) -> bool {
+        let CalledOnStack { carrier, task, run, callbacks, .. } = self;
+        let Some(word) = still_in_run(carrier, run) else {
+            return leave_after_end(carrier, task, target, below);
+        };
+        task.callbacks.set(callbacks);
+        affinity::untie(carrier, task);
+        leave::<false>(carrier, word, target);
+        true
+    }
+}
+
+/// The word of a carrier whose callback ends: mostly what it was when that began. `None`: the task is not in
+/// managed code.
+#[inline(always)]
+fn still_in_run(carrier: &Carrier, run: Snapshot) -> Option<Snapshot> {
+    if carrier.word.is(run) {
+        return Some(run);
+    }
+    // Other native calls have counted in between.
+    Some(carrier.word.own()).filter(|word| word.is_run())
+}
+
+/// As [`Here::leave`](super::Here::leave), for native code that goes on.
+#[inline(always)]
+fn leave<const COMPARE: bool>(carrier: &Carrier, word: Snapshot, target: usize) {
+    // ORDERING(crossing.word): Relaxed, as in `publish`.
+    carrier.target.store(target, Ordering::Relaxed);
+    // Membarrier may have been lost since the call left.
+    if COMPARE || !fence::is_asymmetric() {
+        carrier.word.leave_from(word, Native::Compare);
+        light();
+    } else {
+        carrier.word.leave_from(word, Native::Asymmetric);
+        light_half();
+    }
+    if carrier.shared().gate.is_ajar() {
+        kick_if_work_waits(carrier);
     }
 }
 
 /// The worker is gone.
 #[cold]
 #[inline(never)]
-fn wait_for_worker(carrier: &Carrier, task: &Header) -> Result<Back, Terminated> {
-    enter_without_worker(carrier, task).inspect_err(|_| below::leave(carrier, task, Below::Thread))
+fn wait_for_worker(carrier: &Carrier, task: &Header, below: Below) -> Result<Back, Terminated> {
+    enter_without_worker(carrier, task).inspect_err(|_| below::leave(carrier, task, below))
 }

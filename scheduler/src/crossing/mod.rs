@@ -10,7 +10,7 @@ mod soak;
 pub(crate) mod word;
 
 pub use self::below::Below;
-pub use self::called::{Called, Caller};
+pub use self::called::{Called, CalledOnStack, Caller};
 pub(crate) use self::proof::{Burning, Unproven};
 
 use self::fence::{light, light_half};
@@ -222,6 +222,19 @@ impl Here {
         self.task_word
     }
 
+    /// The carrier that this thread is.
+    #[inline(always)]
+    pub(crate) fn carrier(self) -> &'static Carrier {
+        self.carrier
+    }
+
+    /// The task.
+    #[inline(always)]
+    pub(crate) fn task(self) -> &'static Header {
+        // SAFETY: a carrier with a task's word has the task, and keeps it until it is switched away.
+        unsafe { &*self.carrier.current() }
+    }
+
     /// The word that the embedder keeps with the carrier.
     #[inline(always)]
     pub fn carrier_word(self) -> *mut () {
@@ -276,8 +289,7 @@ impl Here {
     /// not unwind.
     #[inline(always)]
     pub unsafe fn on_carrier_stack<R>(self, f: impl FnOnce() -> R) -> R {
-        // SAFETY: a carrier with a task's word has the task, and keeps it until it is switched away.
-        let Some(inside) = unsafe { &*self.carrier.current() }.inside.get() else {
+        let Some(inside) = self.task().inside.get() else {
             debug_assert!(false, "a task with a stack of its own has a fiber");
             return f();
         };

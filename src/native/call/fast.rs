@@ -49,7 +49,7 @@ impl<const COMPARE: bool> Fast<COMPARE> {
     #[inline(always)]
     pub(super) fn run<R>(self, f: impl FnOnce() -> R) -> R {
         let Fast { here, local, profile, row, stays } = self;
-        local.begin_direct(row);
+        local.begin_direct::<false>(row);
         // Each branch leaves for itself: what must live over the call then stays in registers.
         if stays {
             let left = here.leave::<COMPARE>(profile.word());
@@ -76,7 +76,7 @@ fn come_back<const COMPARE: bool>(here: Here, local: &Local, left: Left<COMPARE>
     if !here.come_back(left) {
         return late(local);
     }
-    if !local.end_direct() {
+    if !local.end_direct::<false>() {
         // Also if a panic is kept.
         pop(local);
     }
@@ -85,7 +85,7 @@ fn come_back<const COMPARE: bool>(here: Here, local: &Local, left: Left<COMPARE>
 /// The worker is gone.
 #[cold]
 #[inline(never)]
-fn late(local: &Local) {
+pub(super) fn late(local: &Local) {
     wait_for_worker(local);
     if local.keeps_panic() {
         raise_kept(local);
@@ -118,7 +118,7 @@ fn raise_kept(local: &Local) {
 /// Somebody has looked at the layers meanwhile, so this call's was pushed.
 #[cold]
 #[inline(never)]
-fn pop(local: &Local) {
+pub(super) fn pop(local: &Local) {
     if local.layers(Layers::enter).is_err() {
         tracing::error!(
             target: "sortie::crossing",
@@ -142,7 +142,7 @@ impl<const COMPARE: bool> Drop for WayBack<'_, COMPARE> {
     #[inline(never)]
     fn drop(&mut self) {
         if self.here.come_back(self.left) {
-            let _ = self.local.end_direct() || self.local.layers(Layers::enter).is_ok();
+            let _ = self.local.end_direct::<false>() || self.local.layers(Layers::enter).is_ok();
         } else {
             // Waits in place: the thread is panicking.
             wait_for_worker(self.local);

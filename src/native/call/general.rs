@@ -3,6 +3,7 @@
 
 use super::super::{Target, offload};
 use super::fast::Fast;
+use super::on_stack::OnStack;
 use crate::target::decision::{Action, Decision};
 use crate::target::ledger;
 use crate::target::policy::{Callbacks, FpEnv};
@@ -25,6 +26,9 @@ pub(super) fn call<R: Send>(
     if let Some(fast) = Fast::<true>::prepare(profile) {
         return fast.run(f);
     }
+    if let Some(on_stack) = OnStack::prepare(profile) {
+        return on_stack.run(f);
+    }
     if is_announced() {
         let decision = profile.decide();
         if decision.may_last() && sortie_scheduler::blocks_others() {
@@ -44,6 +48,9 @@ pub(super) fn call_declared<R>(
     if let Some(fast) = Fast::<true>::prepare(profile) {
         return fast.run(f);
     }
+    if let Some(on_stack) = OnStack::prepare(profile) {
+        return on_stack.run(f);
+    }
     if target.declares_offload() && is_announced() {
         let decision = profile.decide();
         if decision.may_last() && sortie_scheduler::blocks_others() {
@@ -60,6 +67,9 @@ pub(super) fn call_declared<R>(
 pub(super) fn call_here<R>(target: &Target, profile: &'static Profile, f: impl FnOnce() -> R) -> R {
     if let Some(fast) = Fast::<true>::prepare(profile) {
         return fast.run(f);
+    }
+    if let Some(on_stack) = OnStack::prepare(profile) {
+        return on_stack.run(f);
     }
     call_on_this_thread(target, profile, None, f)
 }
@@ -114,10 +124,9 @@ fn announced<R>(
     let mut stack = if decision.is_special() { stack_for(profile) } else { None };
     let (result, kept) = local::with(|local| {
         let outer = local.set_fp_env(environment);
-        let below = stack.as_ref().map_or(Below::Thread, |(stack, migrates)| Below::Stack {
-            low: stack.low(),
-            migrates: *migrates,
-        });
+        let below = stack
+            .as_ref()
+            .map_or(Below::THREAD, |(stack, migrates)| Below::stack(stack, *migrates));
         let outer_below = local.set_below(below);
         let called_back = local.set_called_back(Duration::ZERO);
         // Before the call: making a row may allocate, which may touch `errno`.

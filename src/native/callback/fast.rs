@@ -26,14 +26,14 @@ impl<const COMPARE: bool> Fast<COMPARE> {
         let caller = unsafe { Caller::get() }?;
         // SAFETY: as in `local::with`: the word is that of a `Local` which outlives the callback.
         let local = unsafe { caller.task_word().cast::<Local>().as_ref() };
-        let row = local.direct()?;
+        let row = local.direct::<false>()?;
         if !local.can_call_back() {
             return None;
         }
         // SAFETY: a direct call left by `Here::leave`, and a function whose callbacks suspend has none.
         let called = unsafe { caller.begin::<COMPARE>(|back| count_back(row, back)) }?;
         let Ok(called) = called else { return Some(Err(refused(local))) };
-        local.begin_callback(row);
+        local.begin_callback::<false>(row);
         // The carrier is the one on which the call began.
         row.count_callback();
         Some(Ok(Fast { called, local, row }))
@@ -44,8 +44,8 @@ impl<const COMPARE: bool> Fast<COMPARE> {
     pub(super) fn run<R>(self, f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
         let Fast { called, local, row } = self;
         let result = called.guard(f);
-        if !local.end_callback(row) {
-            pop(local, row)?;
+        if !local.end_callback::<false>(row) {
+            pop::<false>(local, row)?;
         }
         called.leave_again(row.profile().word());
         Ok(match result {
@@ -61,13 +61,16 @@ impl<const COMPARE: bool> Fast<COMPARE> {
 /// Somebody has looked at the layers meanwhile, so they were pushed. The call's is popped again too: it is
 /// pushed when somebody looks.
 #[inline(never)]
-fn pop(local: &Local, row: &'static Row) -> Result<(), TransitionError> {
+pub(super) fn pop<const ON_STACK: bool>(
+    local: &Local,
+    row: &'static Row,
+) -> Result<(), TransitionError> {
     // Raw transitions may have crossed the callback.
     local.layers(Layers::reverse_leave).inspect_err(|error| {
         tracing::debug!(target: "sortie::crossing", %error, "refused");
     })?;
     if local.layers(Layers::enter).is_ok() {
-        local.begin_direct(row);
+        local.begin_direct::<ON_STACK>(row);
     }
     Ok(())
 }
@@ -75,11 +78,11 @@ fn pop(local: &Local, row: &'static Row) -> Result<(), TransitionError> {
 /// The callback has another worker.
 #[cold]
 #[inline(never)]
-fn count_back(row: &Row, back: Back) {
+pub(super) fn count_back(row: &Row, back: Back) {
     row.count_back(back);
 }
 
 #[cold]
-fn refused(local: &Local) -> TransitionError {
+pub(super) fn refused(local: &Local) -> TransitionError {
     local.layers(|layers| layers.refuse(Event::ReverseEnter))
 }

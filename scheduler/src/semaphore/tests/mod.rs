@@ -144,9 +144,9 @@ fn never_above_the_limit_with_tasks_and_threads_mixed() {
 /// A task leaves for native code, which calls back: there it cannot be switched away.
 fn in_a_callback(f: impl FnOnce()) {
     assert!(crossing::leave(1, Exit::Compare));
-    crossing::call_back(crossing::Below::Thread).unwrap();
+    crossing::call_back(crossing::Below::THREAD).unwrap();
     f();
-    assert!(crossing::leave_again(1, Exit::Compare, crossing::Below::Thread));
+    assert!(crossing::leave_again(1, Exit::Compare, crossing::Below::THREAD));
     crossing::come_back().unwrap();
 }
 

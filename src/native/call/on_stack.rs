@@ -1,0 +1,67 @@
+//! The way of a short call whose callbacks may suspend: that of `fast.rs`, in mode A, on a stack of the task's.
+//!
+//! The carrier has such stacks at hand, so there is no lock on the way; without one the call goes the general
+//! way, which makes it. A callback that suspends ties the task to its carrier, so the call ends on the thread
+//! on which it began. Where callbacks may migrate, the call goes the general way.
+
+use super::fast::{late, pop};
+use crate::target::Profile;
+use crate::target::row::{Page, Row};
+use crate::task::local::Local;
+use sortie_scheduler::NativeStack;
+use sortie_scheduler::crossing::{Below, Here};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use tracing::level_filters::LevelFilter;
+
+/// A call that may go this way.
+pub(super) struct OnStack {
+    here: Here,
+    local: &'static Local,
+    profile: &'static Profile,
+    row: &'static Row,
+    stack: NativeStack,
+}
+
+impl OnStack {
+    /// Has a look at everything that could be in the way, and counts the call.
+    #[inline(always)]
+    pub(super) fn prepare(profile: &'static Profile) -> Option<OnStack> {
+        if !profile.is_fast_but_suspends() || LevelFilter::current() >= LevelFilter::TRACE {
+            return None;
+        }
+        // SAFETY: used up by `run`, in which the task is on this carrier whenever it runs, up to the last use.
+        let here = unsafe { Here::get() }?;
+        // SAFETY: as in `local::with`: the word is that of a `Local` which outlives the call.
+        let local = unsafe { here.task_word().cast::<Local>().as_ref() };
+        // SAFETY: as in `ledger::page`: the word is null, or a page that the ledger keeps.
+        let page = unsafe { here.carrier_word().cast::<Page>().as_ref() }?;
+        let row = page.near(profile)?;
+        if !local.has_room(1) {
+            return None;
+        }
+        let stack = here.take_native_stack()?;
+        row.count_untimed().then_some(OnStack { here, local, profile, row, stack })
+    }
+
+    /// Makes the call.
+    #[inline(always)]
+    pub(super) fn run<R>(self, f: impl FnOnce() -> R) -> R {
+        let OnStack { here, local, profile, row, stack } = self;
+        let outer = local.set_below(Below::stack(&stack, false));
+        local.begin_direct::<true>(row);
+        let left = here.leave::<false>(profile.word());
+        // SAFETY: the closure catches what unwinds, and the task is in native code until it is back.
+        let result = unsafe { here.on_native_stack(stack, || catch_unwind(AssertUnwindSafe(f))) };
+        local.set_below(outer);
+        if !here.come_back(left) {
+            late(local);
+        } else if !local.end_direct::<true>() {
+            // Also if a panic is kept.
+            pop(local);
+        }
+        match result {
+            Ok(value) => value,
+            Err(payload) => sortie_scheduler::raise(payload),
+        }
+    }
+}

@@ -1,0 +1,67 @@
+//! The way of a callback that may suspend its task, out of a call that went the way of `call/on_stack.rs`.
+//!
+//! As `fast.rs`; beside that the task is tied to its thread meanwhile, and the stack of the native code counts
+//! as its own.
+
+use super::fast::{count_back, pop, refused};
+use crate::target::row::Row;
+use crate::task::local::Local;
+use crate::transition::TransitionError;
+use sortie_scheduler::crossing::{Below, CalledOnStack, Caller};
+
+/// A callback that has begun, and goes this way.
+#[must_use = "a callback that has begun must end"]
+pub(super) struct OnStack {
+    called: CalledOnStack,
+    local: &'static Local,
+    row: &'static Row,
+    below: Below,
+}
+
+impl OnStack {
+    /// As [`Fast::begin`](super::fast::Fast::begin).
+    #[inline(always)]
+    pub(super) fn begin() -> Option<Result<OnStack, TransitionError>> {
+        // SAFETY: used up by `begin_on_stack`.
+        let caller = unsafe { Caller::get() }?;
+        // SAFETY: as in `local::with`: the word is that of a `Local` which outlives the callback.
+        let local = unsafe { caller.task_word().cast::<Local>().as_ref() };
+        let row = local.direct::<true>()?;
+        let below = local.below();
+        if !local.can_call_back() {
+            return None;
+        }
+        // SAFETY: a direct call that is noted as one on a stack was left by `Here::leave`, and runs there.
+        let called = unsafe { caller.begin_on_stack(below, |back| count_back(row, back)) }?;
+        let Ok(called) = called else { return Some(Err(refused(local))) };
+        local.begin_callback::<true>(row);
+        local.set_below(Below::THREAD);
+        // The carrier is the one on which the call began.
+        row.count_callback();
+        Some(Ok(OnStack { called, local, row, below }))
+    }
+
+    /// Runs `f` in managed code, and goes back to native code. `Ok(None)`: it panicked, which is kept.
+    #[inline(always)]
+    pub(super) fn run<R>(self, f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
+        let OnStack { called, local, row, below } = self;
+        let result = called.guard(|| {
+            // The wait for a worker just now was one that a guard forbids.
+            sortie_scheduler::raise_postponed();
+            f()
+        });
+        called.resume_outer();
+        local.set_below(below);
+        if !local.end_callback::<true>(row) {
+            pop::<true>(local, row)?;
+        }
+        called.leave_again(row.profile().word(), below);
+        Ok(match result {
+            Ok(value) => Some(value),
+            Err(payload) => {
+                local.keep(payload);
+                None
+            }
+        })
+    }
+}

@@ -1,0 +1,297 @@
+//! Callbacks out of calls that are known to be short, which take ways of their own: all that is promised of
+//! others holds of them.
+
+use sortie::native::{self, Callbacks, Class, Policy, Target};
+use sortie::transition::{self, Layer};
+use sortie_natives::{with_callback, with_callback_below, with_callback_between};
+use sortie_test::{MODES, each, each_of, panic_text, until};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+const SHORT: Policy = Policy::new().class(Class::Short);
+// SAFETY: `callback.c` keeps everything on its stack.
+const SUSPEND: Policy = unsafe { SHORT.callbacks(Callbacks::Suspend) };
+
+static BLOCKS: Target = Target::named("natives_call_back, short").with_policy(SHORT);
+static SUSPENDS: Target = Target::named("natives_call_back, short, suspends").with_policy(SUSPEND);
+
+/// The first calls on a carrier are timed, and go the general way.
+const WARM: i32 = 4;
+
+/// One callback out of C, in a call of `target`.
+fn through(target: &Target, f: impl Fn() -> i32) -> i32 {
+    native::call_here(target, || with_callback(1, |_| native::callback(-1, &f)))
+}
+
+/// Calls of each target in turn, one in the callback of the other; true: looks at the layers there.
+fn descend(levels: &[(&Target, bool)], depth: usize) -> i32 {
+    let Some(((target, looks), rest)) = levels.split_first() else {
+        sortie::yield_now();
+        return 0;
+    };
+    let look = |when: bool| {
+        if *looks == when {
+            let layers = transition::layers();
+            assert_eq!(layers.len(), 1 + 2 * (depth + 1), "{layers:?}");
+            assert_eq!(layers[0], Layer::ManagedBase);
+            let pair = |pair: &[Layer]| matches!(pair, [Layer::Native { .. }, Layer::Managed]);
+            assert!(layers[1..].chunks(2).all(pair), "{layers:?}");
+        }
+    };
+    let sum = through(target, || {
+        look(true);
+        let below = descend(rest, depth + 1);
+        look(false);
+        below + 1
+    });
+    assert_eq!(transition::layers().len(), 1 + 2 * depth);
+    sum
+}
+
+/// Whoever looks at the layers, and wherever, finds them all.
+#[test]
+fn layers_are_there_for_who_looks() {
+    each(|runtime| {
+        let tasks: Vec<_> = (0..8_usize)
+            .map(|seed| {
+                runtime.spawn(move || {
+                    for round in 0..64_usize {
+                        let bits = round.wrapping_mul(0x9E37_79B9).wrapping_add(seed << 3);
+                        let levels: Vec<_> = (0..1 + round % 6)
+                            .map(|level| {
+                                let target =
+                                    if bits >> level & 1 == 0 { &BLOCKS } else { &SUSPENDS };
+                                (target, bits >> (level + 6) & 1 == 0)
+                            })
+                            .collect();
+                        assert_eq!(descend(&levels, 0), levels.len() as i32);
+                    }
+                })
+            })
+            .collect();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    });
+}
+
+#[test]
+fn every_call_and_callback_is_counted() {
+    static COUNTED: Target = Target::named("natives_call_back, counted").with_policy(SHORT);
+    static COUNTED_SUSPENDS: Target =
+        Target::named("natives_call_back, counted, suspends").with_policy(SUSPEND);
+    const CALLS: i32 = 500;
+    const TASKS: u64 = 4;
+    each(|runtime| {
+        let tasks: Vec<_> = (0..TASKS)
+            .map(|_| {
+                runtime.spawn(|| {
+                    for call in 0..CALLS {
+                        for target in [&COUNTED, &COUNTED_SUSPENDS] {
+                            let sum = native::call_here(target, || {
+                                with_callback(2, |turn| {
+                                    native::callback(-1, || {
+                                        if (call + turn) % 3 == 0 {
+                                            sortie::yield_now();
+                                        }
+                                        turn
+                                    })
+                                })
+                            });
+                            assert_eq!(sum, 1);
+                        }
+                    }
+                })
+            })
+            .collect();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        for name in ["natives_call_back, counted", "natives_call_back, counted, suspends"] {
+            let rows = runtime.snapshot().targets;
+            let row = rows.iter().find(|row| row.symbol.as_deref() == Some(name)).unwrap();
+            assert_eq!(row.calls, TASKS * CALLS as u64, "{name}");
+            assert_eq!(row.callbacks, 2 * row.calls, "{name}");
+            assert_eq!(row.running, 0, "{name}");
+        }
+    });
+}
+
+/// Each call that is suspended in its callback keeps its stack, and calls in the callback have others.
+#[test]
+fn no_stack_is_given_twice() {
+    const TASKS: usize = 40;
+    each(|runtime| {
+        let (inside, open) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let tasks: Vec<_> = (0..TASKS)
+            .map(|n| {
+                let (inside, open) = (inside.clone(), open.clone());
+                runtime.spawn(move || {
+                    (0..WARM).for_each(|_| assert_eq!(through(&SUSPENDS, || 1), 1));
+                    let deep = |bytes: usize, f: &dyn Fn() -> i32| {
+                        native::call_here(&SUSPENDS, || {
+                            with_callback_below(bytes, |_| native::callback(-1, f))
+                        })
+                    };
+                    // On the native stacks of two calls there are values of this task's.
+                    deep(64 * (n % 8), &|| {
+                        let mine = std::hint::black_box([n as i32; 32]);
+                        let inner = deep(128 * (n % 5), &|| {
+                            let mine = std::hint::black_box([n as i32 + 1; 32]);
+                            inside.fetch_add(1, Ordering::SeqCst);
+                            while !open.load(Ordering::SeqCst) {
+                                sortie::yield_now();
+                            }
+                            // On the carrier's stack, between two turns.
+                            assert_eq!(through(&BLOCKS, || 3), 3);
+                            sortie::yield_now();
+                            std::hint::black_box(mine).iter().sum()
+                        });
+                        sortie::yield_now();
+                        inner + std::hint::black_box(mine).iter().sum::<i32>()
+                    })
+                })
+            })
+            .collect();
+        until("all are in their callbacks", || inside.load(Ordering::SeqCst) == TASKS);
+        open.store(true, Ordering::SeqCst);
+        for (n, task) in tasks.into_iter().enumerate() {
+            assert_eq!(task.join().unwrap(), 32 * (2 * n as i32 + 1));
+        }
+    });
+}
+
+/// The task is tied to its thread in the callback, and in that only.
+#[test]
+fn a_callback_goes_on_on_its_thread() {
+    each_of(&[1, 2, 4], &MODES, |runtime| {
+        let tasks: Vec<_> = (0..32)
+            .map(|_| {
+                runtime.spawn(|| {
+                    for turn in 0..40 {
+                        let same = through(&SUSPENDS, || {
+                            let thread = std::thread::current().id();
+                            match turn % 4 {
+                                0 => sortie::sleep(Duration::from_micros(50)),
+                                1 => sortie::spawn(|| ()).join().unwrap(),
+                                _ => sortie::yield_now(),
+                            }
+                            i32::from(thread == std::thread::current().id())
+                        });
+                        assert_eq!(same, 1);
+                        sortie::yield_now();
+                    }
+                })
+            })
+            .collect();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    });
+}
+
+/// The native code sleeps before and after its callback, and others take the worker.
+#[test]
+fn a_worker_that_was_taken_is_waited_for() {
+    each(|runtime| {
+        for target in [&BLOCKS, &SUSPENDS] {
+            let tasks: Vec<_> = (0..8)
+                .map(|n| {
+                    runtime.spawn(move || {
+                        (0..WARM).for_each(|_| assert_eq!(through(target, || 1), 1));
+                        native::call_here(target, || {
+                            with_callback_between(300_000, |_| {
+                                native::callback(-1, || {
+                                    sortie::yield_now();
+                                    n
+                                })
+                            })
+                        })
+                    })
+                })
+                .collect();
+            for (n, task) in tasks.into_iter().enumerate() {
+                assert_eq!(task.join().unwrap(), n as i32);
+            }
+        }
+    });
+}
+
+#[test]
+fn a_panic_goes_round_the_native_frames() {
+    each(|runtime| {
+        for target in [&BLOCKS, &SUSPENDS] {
+            runtime.run(move || {
+                for _ in 0..WARM {
+                    let sums = AtomicUsize::new(0);
+                    let text = panic_text(|| {
+                        // The outer call is noted when the inner one's callback panics.
+                        through(&BLOCKS, || {
+                            native::call_here(target, || {
+                                let sum = with_callback(3, |turn| {
+                                    native::callback(7, || {
+                                        assert!(turn < 1, "on purpose");
+                                        sortie::yield_now();
+                                        turn
+                                    })
+                                });
+                                // Two callbacks gave their fallback, one of them without running.
+                                sums.fetch_add(sum as usize, Ordering::SeqCst);
+                            });
+                            1
+                        });
+                    });
+                    assert_eq!(sums.load(Ordering::SeqCst), 14);
+                    assert!(text.contains("on purpose"), "{text}");
+                    assert_eq!(transition::layers(), [Layer::ManagedBase]);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn an_abort_goes_round_the_native_frames() {
+    each(|runtime| {
+        for target in [&BLOCKS, &SUSPENDS] {
+            let inside = Arc::new(AtomicBool::new(false));
+            let fallback = Arc::new(AtomicBool::new(false));
+            let (there, seen) = (inside.clone(), fallback.clone());
+            let task = runtime.spawn(move || {
+                (0..WARM).for_each(|_| assert_eq!(through(target, || 1), 1));
+                native::call_here(target, || {
+                    let answer = with_callback(1, |_| {
+                        native::callback(-7, || {
+                            there.store(true, Ordering::SeqCst);
+                            sortie::sleep(Duration::from_secs(3_600));
+                            1
+                        })
+                    });
+                    seen.store(answer == -7, Ordering::SeqCst);
+                });
+            });
+            until("it is in its callback", || inside.load(Ordering::SeqCst));
+            task.abort();
+            assert!(task.join().is_err());
+            assert!(fallback.load(Ordering::SeqCst));
+        }
+    });
+}
+
+/// Raw transitions within a callback are balanced, and its own layers are still there.
+#[test]
+fn raw_transitions_are_made_in_callbacks() {
+    each(|runtime| {
+        for target in [&BLOCKS, &SUSPENDS] {
+            runtime.run(move || {
+                for _ in 0..WARM {
+                    let sum = through(target, || {
+                        transition::leave(1).unwrap();
+                        transition::reverse_enter().unwrap();
+                        sortie::yield_now();
+                        transition::reverse_leave().unwrap();
+                        transition::enter().unwrap();
+                        5
+                    });
+                    assert_eq!(sum, 5);
+                    assert_eq!(transition::layers(), [Layer::ManagedBase]);
+                }
+            });
+        }
+    });
+}
