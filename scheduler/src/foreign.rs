@@ -14,7 +14,7 @@ use crate::shared::Shared;
 use crate::sync::Arc;
 use crate::sync::atomic::{Ordering, fence};
 use crate::task::TaskRef;
-use crate::task::cell::new_task;
+use crate::task::cell::{Kind, new_task};
 use crate::task::header::Birth;
 use crate::task::join::{Refusal, refuse};
 use crate::task::set::Sets;
@@ -68,15 +68,17 @@ pub(crate) fn attach(
         }
     }
     let birth = Birth {
-        shared: shared.clone(),
+        shared,
         id: crate::task::Id(shared.ids(1).start),
         name: std::thread::current().name().map(Arc::from),
         span: tracing::Span::none(),
         migrating: false,
         sets: Sets::default(),
     };
-    // SAFETY: nothing is borrowed.
-    let (task, handle) = unsafe { new_task(birth, || ()) };
+    let nothing = || ();
+    let conceived = kind_of(&nothing).conceive(birth);
+    // SAFETY: of the kind of this closure, which borrows nothing.
+    let (task, handle) = unsafe { new_task(conceived, nothing) };
     drop(handle);
     let (kept, word) = embedder();
     task.embedder.set(word);
@@ -94,6 +96,11 @@ pub(crate) fn attach(
     }
     current::set_carrier(&*carrier);
     Ok(())
+}
+
+/// The kind of tasks that run this closure.
+fn kind_of<F: FnOnce()>(_: &F) -> Kind {
+    Kind::of::<F, ()>()
 }
 
 /// Is the thread of this carrier inside its runtime? For the thread itself.

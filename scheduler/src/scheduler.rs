@@ -10,7 +10,7 @@ use crate::shutdown::{self, Report};
 use crate::stack::StackStats;
 use crate::sync::Arc;
 use crate::sync::atomic::{Ordering, fence as full_fence};
-use crate::task::cell::new_task;
+use crate::task::cell::{Conceived, Kind, new_task};
 use crate::task::header::Birth;
 use crate::task::join::{Refusal, refuse};
 use crate::task::set::Sets;
@@ -166,7 +166,7 @@ impl Scheduler {
 
     /// The scheduler whose carrier this thread is, in managed or native code.
     pub fn current() -> Option<Scheduler> {
-        wait::task().map(|task| Scheduler { shared: task.shared.clone() })
+        wait::task().map(|task| Scheduler { shared: Arc::clone(&task.shared) })
     }
 
     /// Ends the scheduler: refuses spawns, aborts suspended tasks, waits for the rest until `limit`
@@ -313,17 +313,18 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    // SAFETY: by contract.
-    let (task, handle) = unsafe { new_task(birth(shared, options), f) };
+    let conceived = conceive(shared, options, const { &Kind::of::<F, T>() });
+    // SAFETY: of this very kind; and by contract.
+    let (task, handle) = unsafe { new_task(conceived, f) };
     admit(shared, task);
     // SAFETY: the handle's reference of a task whose output is a `T`, from `new_task`.
     unsafe { JoinHandle::new(handle) }
 }
 
-/// What the task is born with. Never inlined into user code, which may be switched: spans and
+/// A task without its closure. Never inlined into user code, which may be switched: spans and
 /// events are the subscriber's, with whatever thread-locals it has.
 #[inline(never)]
-fn birth(shared: &Arc<Shared>, options: Spawn) -> Birth {
+fn conceive(shared: &Arc<Shared>, options: Spawn, kind: &Kind) -> Conceived {
     let id = next_id(shared);
     let name = options.name;
     let span = options.span.unwrap_or_else(|| {
@@ -332,10 +333,10 @@ fn birth(shared: &Arc<Shared>, options: Spawn) -> Birth {
     });
     tracing::trace!(target: "sortie::task", task = id.get(), name = name.as_deref(), "spawn");
     let migrating = options.migrating || shared.config.migrating;
-    Birth { shared: shared.clone(), id, name, span, migrating, sets: options.sets }
+    kind.conceive(Birth { shared, id, name, span, migrating, sets: options.sets })
 }
 
-/// Lets a task in, or refuses it. Never inlined, as [`birth`].
+/// Lets a task in, or refuses it. Never inlined, as [`conceive`].
 #[inline(never)]
 fn admit(shared: &Shared, task: TaskRef) {
     count_spawn(shared);
@@ -452,7 +453,7 @@ pub fn set_carrier_word(word: *mut ()) {
 
 /// Runs `f` on what the embedder keeps with the current task's runtime ([`Config::embedder`]).
 pub fn with_embedder<R>(f: impl FnOnce(&dyn Any) -> R) -> Option<R> {
-    let shared = wait::task()?.shared.clone();
+    let shared = Arc::clone(&wait::task()?.shared);
     shared.config.embedder.as_deref().map(|embedder| f(embedder))
 }
 

@@ -496,8 +496,10 @@ impl Shared {
         carrier.word.wait();
         if had_worker
             // SAFETY: this is the carrier's own thread, out of its loop.
-            && let Some(worker) = unsafe { carrier.take_worker() }
+            && let Some(mut worker) = unsafe { carrier.take_worker() }
         {
+            // It may be idle for good, and must not keep the runtime.
+            worker.supply.clear();
             if worker.is_extra() {
                 self.take_back(worker);
             } else if let Placed::Given(worker, first) = self.lobby.put_idle(worker) {

@@ -2,6 +2,8 @@
 
 use super::header::{Birth, Header, TaskRef, VTable};
 use super::join::{JoinError, Refusal};
+use super::supply;
+use std::alloc::Layout;
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -23,21 +25,50 @@ struct TaskCell<F, T> {
     stage: UnsafeCell<Stage<F, T>>,
 }
 
+/// What is known of a task before its closure is in its place.
+pub(crate) struct Kind {
+    cell: Layout,
+    vtable: &'static VTable,
+}
+
+impl Kind {
+    /// The kind of tasks that run an `F`.
+    #[inline]
+    pub(crate) const fn of<F: FnOnce() -> T, T>() -> Kind {
+        Kind { cell: Layout::new::<TaskCell<F, T>>(), vtable: &Typed::<F, T>::VTABLE }
+    }
+
+    /// The memory of a new task, with its header.
+    #[inline]
+    pub(crate) fn conceive(&self, birth: Birth<'_>) -> Conceived {
+        let header = supply::allocate(self.cell).cast::<Header>();
+        // SAFETY: the memory is new, and begins with a header.
+        unsafe { header.write(Header::new(birth, self.vtable)) };
+        Conceived(header)
+    }
+}
+
+/// A task without its closure, which is to follow at once: nothing frees it before.
+#[must_use = "a task without a closure is a leak"]
+pub(crate) struct Conceived(NonNull<Header>);
+
 /// A new task, with the scheduler's reference and the handle's.
 ///
 /// # Safety
-/// What `F` and `T` borrow, if they are not `'static`, outlives the task's stay in its sets, and the handle,
-/// unless that is leaked. The rest of the task, which others may keep, no longer has an `F` or a `T` then.
-pub(crate) unsafe fn new_task<F, T>(birth: Birth, closure: F) -> (TaskRef, TaskRef)
+/// - `conceived` was made by the kind of tasks that run an `F`.
+/// - What `F` and `T` borrow, if they are not `'static`, outlives the task's stay in its sets, and the handle,
+///   unless that is leaked. The rest of the task, which others may keep, no longer has an `F` or a `T` then.
+#[inline]
+pub(crate) unsafe fn new_task<F, T>(conceived: Conceived, closure: F) -> (TaskRef, TaskRef)
 where
     F: FnOnce() -> T + Send,
     T: Send,
 {
-    let cell = Box::new(TaskCell {
-        header: Header::new(birth, &Typed::<F, T>::VTABLE),
-        stage: UnsafeCell::new(Stage::<F, T>::Closure(closure)),
-    });
-    let header = NonNull::from(Box::leak(cell)).cast::<Header>();
+    let header = conceived.0;
+    // SAFETY: the memory of such a cell, by contract.
+    let stage = unsafe { &raw mut (*header.cast::<TaskCell<F, T>>().as_ptr()).stage };
+    // SAFETY: as above; there was no stage yet.
+    unsafe { stage.write(UnsafeCell::new(Stage::Closure(closure))) };
     // SAFETY: a new header counts two references, of which this is the scheduler's.
     let task = unsafe { TaskRef::from_raw(header) };
     // SAFETY: and this the handle's.
@@ -142,7 +173,11 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
     }
 
     unsafe fn free(header: NonNull<Header>) {
-        // SAFETY: the last reference is gone, and the cell came out of a box.
-        drop(unsafe { Box::from_raw(header.cast::<TaskCell<F, T>>().as_ptr()) });
+        // SAFETY: the last reference is gone, so nobody else touches the stage.
+        let stage = unsafe { Self::stage(header) };
+        // SAFETY: as above.
+        unsafe { stage.drop_in_place() };
+        // SAFETY: the cell's other field, and the layout that it was allocated with.
+        unsafe { Header::end(header, Layout::new::<TaskCell<F, T>>()) };
     }
 }

@@ -14,7 +14,10 @@ use crate::park::Parker;
 use crate::shared::Shared;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
+use super::supply;
+use std::alloc::Layout;
 use std::cell::{Cell, UnsafeCell};
+use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
@@ -40,7 +43,8 @@ pub(crate) struct Header {
     pub(crate) state: State,
     /// What keeps the task on its carrier, counted. See `crate::affinity`.
     pub(crate) ties: AtomicU32,
-    pub(crate) shared: Arc<Shared>,
+    /// Taken out by [`Header::end`], with the header.
+    pub(crate) shared: ManuallyDrop<Arc<Shared>>,
     /// The task's fiber from its first run to its end.
     pub(crate) fiber: Cell<Option<NonNull<Fiber>>>,
     /// The fiber's inner side, by which the task's own code leaves it.
@@ -98,8 +102,8 @@ unsafe impl Sync for Header {}
 unsafe impl Send for Header {}
 
 /// What is fixed when a task is spawned.
-pub(crate) struct Birth {
-    pub(crate) shared: Arc<Shared>,
+pub(crate) struct Birth<'a> {
+    pub(crate) shared: &'a Arc<Shared>,
     pub(crate) id: Id,
     pub(crate) name: Option<Arc<str>>,
     pub(crate) span: tracing::Span,
@@ -109,11 +113,12 @@ pub(crate) struct Birth {
 
 impl Header {
     /// A header with two references: the scheduler's and the join handle's.
-    pub(super) fn new(birth: Birth, vtable: &'static VTable) -> Header {
+    #[inline]
+    pub(super) fn new(birth: Birth<'_>, vtable: &'static VTable) -> Header {
         Header {
             state: State::new(),
             ties: AtomicU32::new(0),
-            shared: birth.shared,
+            shared: ManuallyDrop::new(supply::refer_to(birth.shared)),
             fiber: Cell::new(None),
             inside: Cell::new(None),
             embedder: Cell::new(std::ptr::null()),
@@ -142,6 +147,23 @@ impl Header {
             name: birth.name,
             span: birth.span,
         }
+    }
+
+    /// Ends a header and gives its memory back, which is that of the task's whole cell.
+    ///
+    /// # Safety
+    /// The last reference is gone, the rest of the cell is dropped, and the cell was allocated with this layout.
+    #[inline(never)]
+    pub(super) unsafe fn end(header: NonNull<Header>, cell: Layout) {
+        let at = header.as_ptr();
+        // SAFETY: nobody else uses the header, which is dropped below without the reference.
+        let shared = unsafe { ManuallyDrop::take(&mut (*at).shared) };
+        // SAFETY: by contract.
+        unsafe { at.drop_in_place() };
+        // SAFETY: by contract.
+        unsafe { supply::free(header.cast(), cell) };
+        // The last step: it may end the runtime.
+        supply::give_back(shared);
     }
 
     /// May the task, once started, go on on its own carrier only? For good, or for the time of a callback.

@@ -8,6 +8,7 @@
 //! - `abort/`: how a task is asked to unwind, and when it does.
 //! - `hook.rs`, `cancel.rs`: native calls that an abort cuts short.
 //! - `set.rs`, `wait_out.rs`: tasks whose ends one waits for together, and the wait that is not left before.
+//! - `supply.rs`: what a worker keeps of ended tasks for the next ones.
 //! - `living.rs`: the list of tasks that have been suspended, for shutdown and dumps.
 //!
 //! # Who may touch which field of a header
@@ -35,6 +36,7 @@ pub(crate) mod no_suspend;
 pub(crate) mod set;
 pub(crate) mod state;
 mod wait_out;
+pub(crate) mod supply;
 
 pub use cancel::{Cancelled, Hook, cancellable};
 pub(crate) use header::{Header, TaskRef, Waker};

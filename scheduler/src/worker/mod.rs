@@ -25,6 +25,7 @@ use crate::queue::{Local, Remote};
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use crate::task::Id;
+use crate::task::supply::Supply;
 use crossbeam_utils::CachePadded;
 use std::ops::Range;
 use std::ptr::{self, NonNull};
@@ -119,6 +120,8 @@ pub(crate) struct Worker {
     stands_in_for: Vec<Run>,
     #[expect(clippy::vec_box, reason = "a fiber is handed on as the box it is")]
     fibers: Vec<Box<Fiber>>,
+    /// For its next tasks.
+    pub(crate) supply: Supply,
     ids: Range<u64>,
     random: u32,
 }
@@ -138,6 +141,7 @@ impl Worker {
             serves_timers: false,
             stands_in_for: Vec::new(),
             fibers: Vec::with_capacity(WARM_FIBERS),
+            supply: Supply::default(),
             ids: 0..0,
             random: 0x9E37_79B9 ^ (index as u32).wrapping_mul(0x85EB_CA6B) | 1,
         }
