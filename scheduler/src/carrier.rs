@@ -28,6 +28,7 @@ use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsiz
 use crate::task::{Header, TaskRef};
 use crate::vitals::Vitals;
 use crate::worker::Worker;
+use crate::worker::lend::Hand;
 use crossbeam_utils::CachePadded;
 use std::cell::{Cell, UnsafeCell};
 use std::collections::VecDeque;
@@ -77,6 +78,8 @@ pub(crate) struct Carrier {
     pub(crate) keeps_pinned: AtomicBool,
     /// Ready tasks that are pinned here.
     ring: UnsafeCell<VecDeque<TaskRef>>,
+    /// Tasks that are neither queued nor suspended nor running. See `worker/lend.rs`.
+    hand: UnsafeCell<Hand>,
     /// Live tasks that are pinned here.
     pinned: AtomicUsize,
     pub(crate) index: usize,
@@ -141,6 +144,7 @@ impl Carrier {
             yield_flag: AtomicBool::new(false),
             keeps_pinned: AtomicBool::new(false),
             ring: UnsafeCell::new(VecDeque::new()),
+            hand: UnsafeCell::new(Hand::default()),
             pinned: AtomicUsize::new(0),
             index,
             foreign,
@@ -342,6 +346,16 @@ impl Carrier {
             self.mailbox.take_all(ring);
         }
         f(ring)
+    }
+
+    /// Runs `f` on what the carrier's loop has in hand.
+    ///
+    /// # Safety
+    /// The caller runs on this carrier's thread, and `f` does not come back here.
+    #[inline]
+    pub(crate) unsafe fn with_hand<R>(&self, f: impl FnOnce(&mut Hand) -> R) -> R {
+        // SAFETY: rule 4, by contract.
+        f(unsafe { &mut *self.hand.get() })
     }
 
     /// Runs `f` on the stacks that the carrier keeps for native calls.

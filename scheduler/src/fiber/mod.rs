@@ -42,6 +42,8 @@ pub(crate) enum Reason {
     Suspended,
     /// The body came back from native code and its worker was gone: it waits for another.
     Reentering,
+    /// The body lends its turn to another, which it waits for.
+    Lending,
     /// The body's native call is to be made by another thread.
     Offloading,
     /// The body ended; the fiber is ready for the next.

@@ -81,6 +81,31 @@ impl Local {
         self.pop_deque().or_else(|| self.remote.take_slot())
     }
 
+    /// Takes this task, if it is the one that [`Local::pop`] would give.
+    #[inline]
+    pub(crate) fn claim(&self, task: &TaskRef) -> Option<TaskRef> {
+        let wanted = task.as_raw().as_ptr();
+        // ORDERING: Relaxed, a look; the exchange decides.
+        let newest = self.remote.slot.load(Ordering::Relaxed);
+        if newest == wanted {
+            let slot = &self.remote.slot;
+            // ORDERING(queue.slot): AcqRel, as in `take_slot`; a failure means that a thief has it.
+            slot.compare_exchange(wanted, ptr::null_mut(), Ordering::AcqRel, Ordering::Relaxed)
+                .ok()?;
+            // SAFETY: the slot held one reference, which the exchange took out.
+            return NonNull::new(wanted).map(|task| unsafe { TaskRef::from_raw(task) });
+        }
+        if !newest.is_null() {
+            return None;
+        }
+        let newest = self.pop_deque()?;
+        if newest.as_raw().as_ptr() == wanted {
+            return Some(newest);
+        }
+        self.deque.push(newest);
+        None
+    }
+
     #[inline]
     fn pop_deque(&self) -> Option<TaskRef> {
         if self.deque.is_empty() { None } else { self.deque.pop() }

@@ -63,6 +63,9 @@ pub(crate) struct Header {
     pub(crate) migrating: bool,
     /// Is there a span to enter?
     pub(crate) has_span: bool,
+    /// It was taken from its queue by who joins it, and has not come back to the loop since but as done.
+    /// See `worker/lend.rs`.
+    pub(crate) lent: Cell<bool>,
     refs: AtomicU32,
     /// How many callbacks are open, so how many native layers lie below managed code.
     pub(crate) callbacks: Cell<u32>,
@@ -128,6 +131,7 @@ impl Header {
             linked: Cell::new(false),
             migrating: birth.migrating,
             has_span: !birth.span.is_none(),
+            lent: Cell::new(false),
             refs: AtomicU32::new(2),
             callbacks: Cell::new(0),
             vtable,
@@ -147,6 +151,14 @@ impl Header {
             name: birth.name,
             span: birth.span,
         }
+    }
+
+    /// Does nobody know the task but the loop that runs it and who joins it, who is in that loop's hand? By the
+    /// loop, or the task.
+    #[inline]
+    pub(crate) fn is_private(&self) -> bool {
+        // ORDERING(task.refs): Acquire, pairs with the Release of each drop of a reference.
+        self.lent.get() && !self.linked.get() && self.refs.load(Ordering::Acquire) == 2
     }
 
     /// Ends a header and gives its memory back, which is that of the task's whole cell.
@@ -243,6 +255,14 @@ impl TaskRef {
         self.0
     }
 
+    /// Gives the loop's reference to a task up that [`Header::is_private`] and is done.
+    #[inline]
+    pub(crate) fn give_up_private(self) {
+        // ORDERING: Relaxed, the other reference is in the hand of this very thread.
+        self.refs.store(1, Ordering::Relaxed);
+        std::mem::forget(self);
+    }
+
     /// Wakes the task: it goes on, or will find at its next suspension that it need not.
     pub(crate) fn wake(&self) {
         self.settle(self.state.transition_to_woken());
@@ -284,9 +304,12 @@ impl Clone for TaskRef {
 impl Drop for TaskRef {
     #[inline]
     fn drop(&mut self) {
-        // ORDERING(task.refs): Release, pairs with the Acquire fence below: what was done through
+        // ORDERING(task.refs): Acquire, pairs with the Release of each earlier drop. Who finds one reference has
+        // it, and nobody is left to make another.
+        let is_last = self.refs.load(Ordering::Acquire) == 1;
+        // ORDERING(task.refs): Release, pairs with the Acquire above and below: what was done through
         // any reference comes before the end.
-        if self.refs.fetch_sub(1, Ordering::Release) == 1 {
+        if is_last || self.refs.fetch_sub(1, Ordering::Release) == 1 {
             // ORDERING(task.refs): Acquire, pairs with the Release of each earlier drop.
             fence(Ordering::Acquire);
             // SAFETY: this was the last reference.

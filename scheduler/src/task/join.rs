@@ -6,7 +6,9 @@ use super::{Id, state::Completion};
 use crate::stack::StackError;
 use crate::sync::Arc;
 use crate::sync::Mutex;
+use crate::fiber::Reason;
 use crate::wait;
+use crate::worker::lend;
 use std::any::Any;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
@@ -34,6 +36,9 @@ pub(crate) enum Refusal {
 pub(super) fn complete(header: NonNull<Header>, panicked: bool) {
     // SAFETY: the caller owns the task, and with it the scheduler's reference.
     let task = unsafe { header.as_ref() };
+    if task.is_private() {
+        return task.state.set_done_in_private();
+    }
     let mut owed = task.state.transition_to_done(false);
     if owed == Completion::DropOutput {
         // SAFETY: the handle is gone, so the completer owns the output.
@@ -82,6 +87,7 @@ impl<T> JoinHandle<T> {
     }
 
     /// True once the task has ended, and [`JoinHandle::join`] would not wait.
+    #[inline]
     pub fn is_finished(&self) -> bool {
         self.task().state.load().is_done()
     }
@@ -184,10 +190,13 @@ impl<T> JoinHandle<T> {
     /// # Errors
     /// [`JoinError`] if the task panicked, was aborted, was refused by a shutdown or for want of a
     /// stack, or if the wait could never end.
+    #[inline]
     pub fn join(mut self) -> Result<T, JoinError> {
-        let task = self.task();
-        if !task.state.load().is_done() {
-            wait_for(task, None)?;
+        if !self.is_finished() {
+            lend_turn(self.task());
+        }
+        if !self.is_finished() {
+            wait_for(self.task(), None)?;
         }
         self.take_output()
     }
@@ -242,6 +251,14 @@ impl<T> JoinHandle<T> {
         unsafe { (task.vtable.take_output)(task.as_raw(), output.as_mut_ptr().cast()) };
         // SAFETY: written by the line above.
         unsafe { output.assume_init() }
+    }
+}
+
+/// The shortest join: `task` is still to run here, and does so now. Inlined, see [`wait::switch_here`].
+#[inline(always)]
+fn lend_turn(task: &TaskRef) {
+    if let Some(lender) = lend::lend_to(task) {
+        wait::switch_here(lender, Reason::Lending);
     }
 }
 

@@ -238,6 +238,17 @@ impl State {
         })
     }
 
+    /// [`State::transition_to_done`] for a task that nobody else knows but who joins it, in the hand of the
+    /// loop on this thread: see INVARIANT(lend.private).
+    #[inline]
+    pub(crate) fn set_done_in_private(&self) {
+        // ORDERING: Relaxed, nobody else reads or writes the word meanwhile.
+        let now = self.0.load(Ordering::Relaxed);
+        debug_assert!(now & (PHASE | HANDLE | JOINER) == ACTIVE | HANDLE, "{:?}", Snapshot(now));
+        // ORDERING(task.state): Release, as the exchange that it stands for.
+        self.0.store(now & !(PHASE | WOKEN) | DONE, Ordering::Release);
+    }
+
     /// The joiner has stored its waker. False: the task is done, and the waker is still its own.
     #[inline]
     pub(crate) fn transition_to_joined(&self) -> bool {

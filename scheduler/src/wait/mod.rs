@@ -311,7 +311,7 @@ fn pause_undisturbed() {
 /// last: every frame between that code and the switch is a wrong guess on the way out and one on the way back,
 /// of four nanoseconds each. Of the thread nothing is kept: the header is the task's own.
 #[inline(always)]
-fn switch_here(task: &Header, reason: Reason) {
+pub(crate) fn switch_here(task: &Header, reason: Reason) {
     task.resting_place.set(current::stack_pointer());
     if let Some(inside) = task.inside.get() {
         // SAFETY: as in `switch_away`: who calls this has asked `is_switchable`.

@@ -5,6 +5,7 @@
 //! - `current.rs`: which carrier is this thread? The crate's one door to thread-local storage.
 //! - `run.rs`: the loop of a carrier: pick, resume, settle. `pick.rs`: which task is next.
 //!   `without.rs`: how a carrier gives its worker away, and gets one again.
+//! - `lend.rs`: a join that needs no queue and no wake-up.
 //! - `extra.rs`: workers that stand in for one whose task does not switch.
 //!
 //! N workers exist, from the start of a runtime to its end. Who owns one may run tasks; who does
@@ -13,6 +14,7 @@
 
 pub(crate) mod current;
 pub(crate) mod extra;
+pub(crate) mod lend;
 mod pick;
 pub(crate) mod run;
 pub(crate) mod without;
@@ -110,6 +112,8 @@ pub(crate) struct Worker {
     tick: u32,
     /// Picks since the worker came to its carrier.
     pub(crate) tenure: u32,
+    /// How often a task has lent its turn since the last pick.
+    pub(crate) lends: u8,
     /// Counted in the lobby as one that looks for work.
     pub(crate) searching: bool,
     /// It was given away for the time of a native call, and its carrier has not been idle since.
@@ -136,6 +140,7 @@ impl Worker {
             shown,
             tick: 0,
             tenure: 0,
+            lends: 0,
             searching: false,
             handed_off: false,
             serves_timers: false,

@@ -36,6 +36,7 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
     let (tick, tenure) = unsafe {
         carrier.with_worker(|worker| {
             worker.tenure = worker.tenure.saturating_add(1);
+            worker.lends = 0;
             // An extra worker that is not wanted any more has no next task.
             (!worker.is_recalled()).then(|| (worker.next_tick(), worker.tenure))
         })

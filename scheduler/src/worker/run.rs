@@ -4,6 +4,7 @@
 //! After each resume everything about the worker is read anew: the task may have gone to native
 //! code and lost it, and the carrier may own another now, or none.
 
+use super::lend::{borrower, lender};
 use super::pick::{found_work, next};
 use super::without::{become_spare, cede, is_due_to_cede, retire};
 use super::{Worker, current};
@@ -69,15 +70,26 @@ fn stays_for_tasks(carrier: &Carrier) -> bool {
     carrier.word.is_run() && !unsafe { carrier.is_alone() } && !carrier.shared().is_terminated()
 }
 
-/// Runs a task until it gives the carrier back.
+/// Runs a task until it gives the carrier back, and so those that it lends its turn to.
 fn run(carrier: &Carrier, task: TaskRef) {
     found_work(carrier);
+    let mut turn = Some(task);
+    while let Some(task) = turn {
+        turn = take_turn(carrier, task);
+    }
+}
+
+/// One turn of a task. Returns who is to run at once.
+#[inline]
+fn take_turn(carrier: &Carrier, task: TaskRef) -> Option<TaskRef> {
     // ORDERING: Relaxed, the flag publishes nothing; it was meant for the task before.
     if carrier.yield_flag.load(Ordering::Relaxed) {
         // ORDERING: Relaxed, as above.
         carrier.yield_flag.store(false, Ordering::Relaxed);
     }
-    let Some(mut fiber) = task.fiber.get().or_else(|| start(carrier, &task)) else { return };
+    let Some(mut fiber) = task.fiber.get().or_else(|| start(carrier, &task)) else {
+        return lender(carrier);
+    };
     // Around `current`: a subscriber that waits in here stands on the loop's stack, not the task's.
     let span = task.has_span.then(|| task.span.enter());
     carrier.begin(&task, task.stack_low.get());
@@ -89,7 +101,12 @@ fn run(carrier: &Carrier, task: TaskRef) {
     let reason = unsafe { fiber.resume() };
     carrier.end();
     drop(span);
+    if reason == Reason::Lending {
+        carrier.shared().living.add(&task);
+        return borrower(carrier, task);
+    }
     settle(carrier, task, reason);
+    lender(carrier)
 }
 
 /// A task runs for the first time: a fiber for it, and a home if it is pinned.
@@ -127,6 +144,7 @@ fn start(carrier: &Carrier, task: &TaskRef) -> Option<NonNull<Fiber>> {
 fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
     let shared = carrier.shared();
     if reason != Reason::Done {
+        task.lent.set(false);
         shared.living.add(&task);
     }
     if reason == Reason::Yielded && task.is_pinned() {
@@ -174,6 +192,7 @@ fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
             }
         }
         Reason::Offloading => shared.offload(task),
+        Reason::Lending => unreachable!("who lends its turn stays in the loop's hand"),
         Reason::Done => finish(carrier, task),
     }
 }
@@ -194,7 +213,11 @@ fn finish(carrier: &Carrier, task: TaskRef) {
     light();
     let census =
         (shared.census.is_asked() || shared.is_closing()).then(|| shared.census.lock.lock());
-    drop(task);
+    if task.is_private() {
+        task.give_up_private();
+    } else {
+        drop(task);
+    }
     drop(census);
     let surplus = if carrier.word.is_run() {
         // SAFETY: this is the carrier's thread, in its loop.

@@ -1,0 +1,99 @@
+//! A task that joins one which is still to run here lends it its turn.
+//!
+//! The usual join of a task that was just spawned needs no queue and no wake-up: who joins takes the task out of
+//! its worker's queue, the loop runs it at once, and resumes who joined. Until then the *lender* is in the loop's
+//! hand: neither suspended nor queued, so that a wake or an abort leaves a bit which it finds when it goes on.
+//!
+//! - Only pinned tasks lend: in the hand they could not run elsewhere, and pinned they could not anyhow while
+//!   their carrier is busy with the other.
+//! - INVARIANT(lend.short): a lender stays in the hand only until the task that it lent to comes back to the loop,
+//!   for whatever reason. It is resumed then, and if it still has to wait, waits as every joiner does.
+//! - INVARIANT(lend.bound): between two picks there are [`MOST_LENDS`] at most, so that tasks which spawn and join
+//!   without end let the others have their turns, and a tree of joins is no deep pile of lenders.
+//! - INVARIANT(lend.private): a task that was taken so, and has come back to the loop only as done, was seen by
+//!   nobody else if its references are two: the loop's, and the handle in the lender's hand. Its last steps
+//!   need no exchange then.
+//!
+//! Must not: keep a lender on a carrier that has lost its worker, or cedes it: it goes to the ring of pinned tasks.
+
+use crate::carrier::Carrier;
+use crate::task::{Header, TaskRef};
+use crate::wait;
+
+/// How often a turn is lent between two picks.
+const MOST_LENDS: u8 = 32;
+
+/// What a carrier's loop has in hand.
+#[derive(Debug, Default)]
+pub(crate) struct Hand {
+    /// Who is to run next.
+    borrower: Option<TaskRef>,
+    /// Who lent their turns, the last one on top.
+    lenders: Vec<TaskRef>,
+}
+
+/// The current task wants to join `task`: if it can lend it its turn, all is ready for its switch, and this is the
+/// current task's header. Unwinds if the current task is aborted.
+#[inline(never)]
+pub(crate) fn lend_to(task: &TaskRef) -> Option<&'static Header> {
+    let (carrier, lender) = wait::managed()?;
+    if !lender.is_pinned() || !wait::is_switchable(lender) {
+        return None;
+    }
+    wait::raise_if_aborted(lender);
+    lender.no_suspend.check("a join");
+    // SAFETY: this is the carrier's thread, the word says `RUN`, and the closure stays in the queues.
+    let borrower = unsafe {
+        carrier.with_worker(|worker| {
+            if worker.lends == MOST_LENDS {
+                return None;
+            }
+            let borrower = worker.queues.claim(task)?;
+            worker.lends += 1;
+            Some(borrower)
+        })
+    }??;
+    borrower.lent.set(true);
+    // SAFETY: this is the carrier's thread, and the closure stays in the hand.
+    unsafe { carrier.with_hand(|hand| hand.borrower = Some(borrower)) };
+    wait::announce(lender);
+    Some(lender)
+}
+
+/// A task has lent its turn: who has got it.
+pub(super) fn borrower(carrier: &Carrier, lender: TaskRef) -> Option<TaskRef> {
+    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the hand.
+    unsafe {
+        carrier.with_hand(|hand| {
+            hand.lenders.push(lender);
+            hand.borrower.take()
+        })
+    }
+}
+
+/// The task that has had the turn is back in the loop: who lent it, to run on. `None`: nobody did, or the carrier
+/// has no worker for it now.
+#[inline]
+pub(super) fn lender(carrier: &Carrier) -> Option<TaskRef> {
+    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the hand.
+    let lender = unsafe { carrier.with_hand(|hand| hand.lenders.pop()) }?;
+    if carrier.word.is_run() {
+        return Some(lender);
+    }
+    put_down(carrier, lender);
+    None
+}
+
+/// The carrier has lost its worker meanwhile: all lenders are ready tasks of its ring.
+#[cold]
+fn put_down(carrier: &Carrier, last: TaskRef) {
+    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the hand.
+    let others = unsafe { carrier.with_hand(|hand| std::mem::take(&mut hand.lenders)) };
+    // SAFETY: as above, and the closure stays in the ring.
+    unsafe {
+        carrier.with_ring(|ring| {
+            ring.push_back(last);
+            ring.extend(others.into_iter().rev());
+        });
+    }
+}
