@@ -20,7 +20,7 @@
 
 use crate::crossing::word::{Native, Request, Snapshot, Word};
 use crate::park::Parker;
-use crate::queue::Mailbox;
+use crate::queue::{Mailbox, Ring};
 use crate::shared::Shared;
 use crate::stack::Stack;
 use crate::sync::Mutex;
@@ -31,7 +31,6 @@ use crate::worker::Worker;
 use crate::worker::lend::Hand;
 use crossbeam_utils::CachePadded;
 use std::cell::{Cell, UnsafeCell};
-use std::collections::VecDeque;
 use std::ptr::{self, NonNull};
 use std::thread;
 
@@ -77,7 +76,7 @@ pub(crate) struct Carrier {
     /// the carrier, cleared by the monitor.
     pub(crate) keeps_pinned: AtomicBool,
     /// Ready tasks that are pinned here.
-    ring: UnsafeCell<VecDeque<TaskRef>>,
+    ring: UnsafeCell<Ring>,
     /// Tasks that are neither queued nor suspended nor running. See `worker/lend.rs`.
     hand: UnsafeCell<Hand>,
     /// Live tasks that are pinned here.
@@ -143,7 +142,7 @@ impl Carrier {
             burning: AtomicBool::new(false),
             yield_flag: AtomicBool::new(false),
             keeps_pinned: AtomicBool::new(false),
-            ring: UnsafeCell::new(VecDeque::new()),
+            ring: UnsafeCell::new(Ring::default()),
             hand: UnsafeCell::new(Hand::default()),
             pinned: AtomicUsize::new(0),
             index,
@@ -339,11 +338,11 @@ impl Carrier {
     /// # Safety
     /// The caller runs on this carrier's thread, and `f` does not come back here.
     #[inline]
-    pub(crate) unsafe fn with_ring<R>(&self, f: impl FnOnce(&mut VecDeque<TaskRef>) -> R) -> R {
+    pub(crate) unsafe fn with_ring<R>(&self, f: impl FnOnce(&mut Ring) -> R) -> R {
         // SAFETY: rule 3, by contract.
         let ring = unsafe { &mut *self.ring.get() };
         if !self.mailbox.is_empty() {
-            self.mailbox.take_all(ring);
+            ring.take_in(&self.mailbox);
         }
         f(ring)
     }

@@ -12,7 +12,7 @@ use crate::metrics::{Counter, Counts};
 use crate::monitor::standstill::Crowds;
 use crate::native_stack;
 use crate::park::Parker;
-use crate::queue::Injector;
+use crate::queue::{Injector, Ring};
 use crate::shutdown::{self, Report};
 use crate::stack::{StackShape, Stacks};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
@@ -206,7 +206,7 @@ impl Shared {
         {
             if here.is_some_and(|here| here.as_ref() == home) {
                 // SAFETY: this is the home's own thread, and the word says `RUN`.
-                return unsafe { home.with_ring(|ring| ring.push_back(task)) };
+                return unsafe { home.with_ring(|ring| ring.push_woken(task)) };
             }
             home.mailbox.push(task);
             // ORDERING(carrier.summons): SeqCst, between the push and the look at the word; pairs
@@ -507,7 +507,7 @@ impl Shared {
             }
         }
         // SAFETY: as above.
-        while let Some(task) = unsafe { carrier.with_ring(|ring| ring.pop_front()) } {
+        while let Some(task) = unsafe { carrier.with_ring(Ring::pop) } {
             shutdown::refuse_or_keep(self, task);
         }
         carrier.take_recall();

@@ -7,15 +7,18 @@
 //! | ring ([`Local`]) | its owner: tasks that yielded and may move | its owner and thieves, oldest first | FIFO |
 //! | [`Injector`] | everybody else: foreign threads, native layers, timers | all workers | FIFO |
 //! | re-entry | tasks back from native code whose worker was gone | all workers | FIFO |
+//! | [`Ring`] | a carrier: tasks pinned to it, woken there or with turns to take | that carrier | woken ones newest first, the others FIFO |
 //! | [`Mailbox`] | everybody, for tasks pinned to one carrier | that carrier | FIFO |
 //!
 //! A task is in one of them at most, and its scheduler's reference travels with it.
 
 mod local;
 mod mailbox;
+mod ring;
 
 pub(crate) use local::{Local, Remote};
 pub(crate) use mailbox::Mailbox;
+pub(crate) use ring::Ring;
 
 use crate::task::TaskRef;
 use crossbeam_deque::Steal;

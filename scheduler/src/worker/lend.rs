@@ -92,8 +92,7 @@ fn put_down(carrier: &Carrier, last: TaskRef) {
     // SAFETY: as above, and the closure stays in the ring.
     unsafe {
         carrier.with_ring(|ring| {
-            ring.push_back(last);
-            ring.extend(others.into_iter().rev());
+            others.into_iter().chain([last]).for_each(|lender| ring.push_woken(lender));
         });
     }
 }

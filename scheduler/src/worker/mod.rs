@@ -114,6 +114,8 @@ pub(crate) struct Worker {
     pub(crate) tenure: u32,
     /// How often a task has lent its turn since the last pick.
     pub(crate) lends: u8,
+    /// How many picks in a row found a task that was woken on its carrier.
+    woken_streak: u8,
     /// Counted in the lobby as one that looks for work.
     pub(crate) searching: bool,
     /// It was given away for the time of a native call, and its carrier has not been idle since.
@@ -141,6 +143,7 @@ impl Worker {
             tick: 0,
             tenure: 0,
             lends: 0,
+            woken_streak: 0,
             searching: false,
             handed_off: false,
             serves_timers: false,

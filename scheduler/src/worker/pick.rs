@@ -1,7 +1,7 @@
 //! Which task is next.
 //!
-//! Ordinarily: the slot (three times in a row at most), the deque newest first, then, in turn, the
-//! ring of pinned tasks and the ring of those that yielded; with all empty the re-entry queue, the
+//! Ordinarily: pinned tasks that were woken on their carrier, newest first, and the slot (each three times in a row
+//! at most), the deque newest first, then, in turn, the ring of pinned tasks and the ring of those that yielded; with all empty the re-entry queue, the
 //! injector, and other workers' queues. Newest first would starve the old, so
 //!
 //! - every 61st pick serves the injector, and halfway between the oldest of the ring of pinned tasks,
@@ -15,16 +15,16 @@
 use super::Worker;
 use crate::carrier::Carrier;
 use crate::metrics::Counter;
+use crate::queue::Ring;
 use crate::shared::Shared;
 use crate::task::TaskRef;
-use std::collections::VecDeque;
 
 const FAIR_EVERY: u32 = 61;
 const FAIR_HALF: u32 = 30;
 const OTHERS_EVERY: u32 = 16;
 
-/// How many tasks in turn no longer fit into the first cache.
-const MANY: usize = 32;
+/// How many times in a row a task that was woken here goes before the others.
+const WOKEN_BUDGET: u8 = 3;
 
 /// How often an empty worker looks at the others before it goes idle.
 const SEARCH_ROUNDS: u32 = 4;
@@ -89,31 +89,31 @@ fn oldest(carrier: &Carrier) -> Option<TaskRef> {
     unsafe { carrier.with_worker(|worker| worker.queues.pop_oldest()) }?
 }
 
-/// The oldest of the pinned tasks.
+/// The pinned task whose turn it is.
 fn pinned(carrier: &Carrier) -> Option<TaskRef> {
     // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the ring.
-    unsafe {
-        carrier.with_ring(|ring| {
-            let task = ring.pop_front();
-            fetch_ahead(ring);
-            task
-        })
-    }
+    unsafe { carrier.with_ring(Ring::pop) }
 }
 
-/// Fetches what the next turns will touch: of the task after the next its header, of the next the rest. Not of
-/// a few tasks, which are there yet from their last turn.
+/// The oldest of the pinned tasks that were woken here.
+fn oldest_woken(carrier: &Carrier) -> Option<TaskRef> {
+    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the ring.
+    unsafe { carrier.with_ring(Ring::pop_oldest_woken) }
+}
+
+/// The newest of the pinned tasks that were woken here, a few times in a row.
 #[inline]
-fn fetch_ahead(ring: &VecDeque<TaskRef>) {
-    if ring.len() < MANY {
-        return;
-    }
-    if let Some(later) = ring.get(2) {
-        later.prefetch();
-    }
-    if let Some(next) = ring.front() {
-        next.prefetch_stack();
-    }
+fn woken(carrier: &Carrier) -> Option<TaskRef> {
+    // SAFETY: this is the carrier's thread, in its loop, and the closures stay in the worker and the ring.
+    unsafe {
+        carrier.with_worker(|worker| {
+            let has_budget = worker.woken_streak < WOKEN_BUDGET;
+            // SAFETY: as above.
+            let task = has_budget.then(|| unsafe { carrier.with_ring(Ring::pop_woken) }).flatten();
+            worker.woken_streak = if task.is_some() { worker.woken_streak + 1 } else { 0 };
+            task
+        })
+    }?
 }
 
 /// The oldest of the tasks that yielded and may move.
@@ -125,6 +125,9 @@ fn yielded(carrier: &Carrier) -> Option<TaskRef> {
 /// From the carrier's and the worker's own queues.
 #[inline]
 fn local(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
+    if let Some(task) = woken(carrier) {
+        return Some(task);
+    }
     // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the queues.
     let newest = unsafe { carrier.with_worker(|worker| worker.queues.pop()) }?;
     if newest.is_some() {
@@ -139,9 +142,10 @@ fn local(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
 
 /// The oldest task of one place after the other, beginning with another place each time.
 fn fair(carrier: &Carrier, turn: u32) -> Option<TaskRef> {
-    (0..3).find_map(|place| match (turn + place) % 3 {
+    (0..4).find_map(|place| match (turn + place) % 4 {
         0 => pinned(carrier),
         1 => oldest(carrier),
+        2 => oldest_woken(carrier),
         _ => yielded(carrier),
     })
 }

@@ -150,7 +150,7 @@ fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
     if reason == Reason::Yielded && task.is_pinned() {
         // The most usual, and the whole of it.
         // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the ring.
-        return unsafe { carrier.with_ring(|ring| ring.push_back(task)) };
+        return unsafe { carrier.with_ring(|ring| ring.push_last(task)) };
     }
     match reason {
         Reason::Yielded => {
@@ -175,7 +175,7 @@ fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
         // A pinned task that re-enters: the carrier goes into line for it and its others.
         // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the ring.
         Reason::Reentering => unsafe {
-            carrier.with_ring(|ring| ring.push_back(task));
+            carrier.with_ring(|ring| ring.push_last(task));
         },
         Reason::Suspended => {
             // While the task is suspended its scheduler's reference belongs to nobody; the winner
