@@ -3,10 +3,11 @@
 use super::abort::{self, AbortError, AbortHandle};
 use super::header::{Header, TaskRef};
 use super::{Id, state::Completion};
+use crate::crossing::Errno;
+use crate::fiber::Reason;
 use crate::stack::StackError;
 use crate::sync::Arc;
 use crate::sync::Mutex;
-use crate::fiber::Reason;
 use crate::wait;
 use crate::worker::lend;
 use std::any::Any;

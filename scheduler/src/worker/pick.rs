@@ -108,8 +108,7 @@ fn woken(carrier: &Carrier) -> Option<TaskRef> {
     unsafe {
         carrier.with_worker(|worker| {
             let has_budget = worker.woken_streak < WOKEN_BUDGET;
-            // SAFETY: as above.
-            let task = has_budget.then(|| unsafe { carrier.with_ring(Ring::pop_woken) }).flatten();
+            let task = has_budget.then(|| carrier.with_ring(Ring::pop_woken)).flatten();
             worker.woken_streak = if task.is_some() { worker.woken_streak + 1 } else { 0 };
             task
         })
