@@ -158,7 +158,10 @@ impl Header {
     #[inline]
     pub(crate) fn is_private(&self) -> bool {
         // ORDERING(task.refs): Acquire, pairs with the Release of each drop of a reference.
-        self.lent.get() && !self.linked.get() && self.refs.load(Ordering::Acquire) == 2
+        self.lent.get()
+            && !self.linked.get()
+            && self.sets.are_none()
+            && self.refs.load(Ordering::Acquire) == 2
     }
 
     /// Ends a header and gives its memory back, which is that of the task's whole cell.

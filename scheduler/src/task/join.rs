@@ -3,7 +3,6 @@
 use super::abort::{self, AbortError, AbortHandle};
 use super::header::{Header, TaskRef};
 use super::{Id, state::Completion};
-use crate::crossing::Errno;
 use crate::fiber::Reason;
 use crate::stack::StackError;
 use crate::sync::Arc;

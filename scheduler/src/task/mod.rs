@@ -35,8 +35,8 @@ pub(crate) mod living;
 pub(crate) mod no_suspend;
 pub(crate) mod set;
 pub(crate) mod state;
-mod wait_out;
 pub(crate) mod supply;
+mod wait_out;
 
 pub use cancel::{Cancelled, Hook, cancellable};
 pub(crate) use header::{Header, TaskRef, Waker};

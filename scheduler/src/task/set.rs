@@ -364,6 +364,12 @@ impl Sets {
         self.group = Membership::new(Some(group), 0);
     }
 
+    /// Is the task a member of no set?
+    #[inline]
+    pub(crate) fn are_none(&self) -> bool {
+        self.owner.set.is_none() && self.group.set.is_none()
+    }
+
     /// The part of `set`, which is one of the two.
     fn of(&self, set: &TaskSet) -> &Membership {
         let is_owner = self.owner.set.as_deref().is_some_and(|owner| ptr::eq(owner, set));
