@@ -171,8 +171,10 @@ impl Header {
     #[inline(never)]
     pub(super) unsafe fn end(header: NonNull<Header>, cell: Layout) {
         let at = header.as_ptr();
-        // SAFETY: nobody else uses the header, which is dropped below without the reference.
-        let shared = unsafe { ManuallyDrop::take(&mut (*at).shared) };
+        // SAFETY: nobody else uses the header any more.
+        let shared = unsafe { &mut (*at).shared };
+        // SAFETY: the header is dropped below, and this field not with it.
+        let shared = unsafe { ManuallyDrop::take(shared) };
         // SAFETY: by contract.
         unsafe { at.drop_in_place() };
         // SAFETY: by contract.

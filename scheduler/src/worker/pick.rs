@@ -104,15 +104,15 @@ fn oldest_woken(carrier: &Carrier) -> Option<TaskRef> {
 /// The newest of the pinned tasks that were woken here, a few times in a row.
 #[inline]
 fn woken(carrier: &Carrier) -> Option<TaskRef> {
-    // SAFETY: this is the carrier's thread, in its loop, and the closures stay in the worker and the ring.
-    unsafe {
-        carrier.with_worker(|worker| {
-            let has_budget = worker.woken_streak < WOKEN_BUDGET;
-            let task = has_budget.then(|| carrier.with_ring(Ring::pop_woken)).flatten();
-            worker.woken_streak = if task.is_some() { worker.woken_streak + 1 } else { 0 };
-            task
-        })
-    }?
+    let pop = |worker: &mut Worker| {
+        let has_budget = worker.woken_streak < WOKEN_BUDGET;
+        // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the ring.
+        let task = has_budget.then(|| unsafe { carrier.with_ring(Ring::pop_woken) }).flatten();
+        worker.woken_streak = if task.is_some() { worker.woken_streak + 1 } else { 0 };
+        task
+    };
+    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the worker and the ring.
+    unsafe { carrier.with_worker(pop) }?
 }
 
 /// The oldest of the tasks that yielded and may move.
