@@ -198,6 +198,8 @@ pub enum StartError {
     Stack(crate::StackError),
     /// The operating system refused a thread.
     Thread(std::io::Error),
+    /// This process was forked off from one in which a runtime lived.
+    Forked,
 }
 
 impl std::fmt::Display for StartError {
@@ -212,6 +214,10 @@ impl std::fmt::Display for StartError {
                 "the system refused a thread for the runtime: {error}; look at `ulimit -u`, the \
                  cgroup's pids.max and the memory limit"
             ),
+            StartError::Forked => f.write_str(
+                "this process was forked off from one with a runtime, whose locks it has copied; exec \
+                 first, or fork before the first runtime is built",
+            ),
         }
     }
 }
@@ -219,7 +225,7 @@ impl std::fmt::Display for StartError {
 impl std::error::Error for StartError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            StartError::Invalid { .. } => None,
+            StartError::Invalid { .. } | StartError::Forked => None,
             StartError::Stack(error) => Some(error),
             StartError::Thread(error) => Some(error),
         }

@@ -157,6 +157,9 @@ fn detach() -> bool {
 
 impl Drop for Attachment {
     fn drop(&mut self) {
+        if self.shared.is_forked() {
+            return;
+        }
         let carrier = self.carrier;
         // The thread ends inside managed code, or in native code that this called: its worker must
         // not end with it.

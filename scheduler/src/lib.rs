@@ -14,7 +14,7 @@
 //! | `task` | the state word, the header, join, the living |
 //! | `park`, `queue`, `timer`, `idle`, `gate` | sleeping, ready tasks, wake-ups by time, who is idle, the monitor's sleep |
 //! | `carrier`, `worker`, `wait` | threads, what travels between them, the loop, how code waits |
-//! | `crossing`, `offload`, `foreign`, `monitor`, `shutdown` | leave and come back; calls on another thread; threads from outside; retakes; the end |
+//! | `crossing`, `offload`, `foreign`, `monitor`, `shutdown`, `fork` | leave and come back; calls on another thread; threads from outside; retakes; the end; what a forked child has |
 //! | `shared`, `scheduler` | what the threads of a runtime share; the public face |
 #![deny(missing_docs)]
 
@@ -32,6 +32,7 @@ pub mod crossing;
 mod fetch;
 mod fiber;
 mod foreign;
+mod fork;
 mod gate;
 mod idle;
 mod lock;

@@ -23,6 +23,7 @@
 
 use crate::carrier::{Carrier, CarrierRef};
 use crate::fiber::Reason;
+use crate::fork;
 use crate::shared::Shared;
 use crate::sync::atomic::Ordering;
 use crate::task::TaskRef;
@@ -153,6 +154,9 @@ fn make_call(carrier: &Carrier, task: TaskRef) {
     // SAFETY: the task is suspended on its own stack, where the argument lies, until `back` below; and
     // it owes one run.
     unsafe { (job.run)(job.argument) };
+    if carrier.shared().is_forked() {
+        fork::end_of_child();
+    }
     let _kept = carrier.come_back();
     carrier.handed_over.set(false);
     carrier.end();

@@ -4,6 +4,7 @@ use crate::config::{Config, StartError};
 use crate::crossing::fence;
 use crate::crossing::word::Phase;
 use crate::foreign::{self, AttachError};
+use crate::fork;
 use crate::metrics::Counter;
 use crate::shared::Shared;
 use crate::shutdown::{self, Report};
@@ -12,7 +13,7 @@ use crate::sync::Arc;
 use crate::sync::atomic::{Ordering, fence as full_fence};
 use crate::task::cell::{Conceived, Kind, new_task};
 use crate::task::header::Birth;
-use crate::task::join::{Refusal, refuse};
+use crate::task::join::refuse;
 use crate::task::set::Sets;
 use crate::task::{Id, JoinHandle, TaskRef, TaskSet};
 use crate::worker::{Worker, current};
@@ -27,9 +28,13 @@ impl Config {
     /// # Errors
     /// [`StartError`] if a value of the configuration cannot be, or the system refuses a thread.
     pub fn start(self) -> Result<Scheduler, StartError> {
+        if fork::is_child() {
+            return Err(StartError::Forked);
+        }
         // Before the first thread: it costs milliseconds once there are others.
         fence::register();
         let shared = Arc::new(Shared::new(self)?);
+        fork::register(&shared);
         let for_monitor = shared.clone();
         let thread = thread::Builder::new()
             .name(format!("{}-mon", shared.config.thread_name))
@@ -172,13 +177,22 @@ impl Scheduler {
     /// Ends the scheduler: refuses spawns, aborts suspended tasks, waits for the rest until `limit`
     /// has passed, and says who was left.
     ///
-    /// Called by one of its own tasks it asks for the end and does not wait: then `None`.
+    /// Called by one of its own tasks it asks for the end and does not wait: then `None`. In the child of a
+    /// `fork` nothing of the scheduler is there to end, and the report is empty.
     pub fn shutdown(&self, limit: Duration) -> Option<Report> {
+        if self.shared.is_forked() {
+            return Some(Report::nothing());
+        }
         if self.is_current() {
             shutdown::ask(&self.shared, limit);
             return None;
         }
         Some(shutdown::shutdown(&self.shared, limit))
+    }
+
+    /// True in the child of a `fork`: the scheduler's threads are the parent's.
+    pub fn is_forked(&self) -> bool {
+        self.shared.is_forked()
     }
 
     /// True once a shutdown has begun.
@@ -213,8 +227,11 @@ impl Scheduler {
         self.shared.config.workers
     }
 
-    /// The native calls that are under way. Read without stopping anybody.
+    /// The native calls that are under way. Read without stopping anybody. None in the child of a `fork`.
     pub fn native_calls(&self) -> Vec<NativeCall> {
+        if self.shared.is_forked() {
+            return Vec::new();
+        }
         let calls = self.shared.arena.all().into_iter().filter_map(|carrier| {
             let word = carrier.word.load();
             // ORDERING: Relaxed, after the Acquire look at the word, and checked by a second one.
@@ -228,9 +245,10 @@ impl Scheduler {
         calls.collect()
     }
 
-    /// What happened so far, and what is there now.
+    /// What happened so far, and what is there now. In the child of a `fork`: what had happened by then.
     pub fn stats(&self) -> Stats {
         let shared = &*self.shared;
+        let is_here = !shared.is_forked();
         let sum = |counter| shared.sum(counter);
         let finished = sum(Counter::Finished);
         Stats {
@@ -238,7 +256,7 @@ impl Scheduler {
             idle_workers: shared.lobby.idle(),
             // ORDERING: Relaxed, a count that stands for itself.
             carriers: shared.threads.load(Ordering::Relaxed),
-            spare_carriers: shared.lobby.spares(),
+            spare_carriers: if is_here { shared.lobby.spares() } else { 0 },
             max_carriers: shared.config.carrier_cap(),
             tasks_spawned: sum(Counter::Spawned),
             tasks_finished: finished,
@@ -257,12 +275,15 @@ impl Scheduler {
             queued: shared.injector.len()
                 + shared.shown.iter().map(|shown| shown.queues.len()).sum::<usize>(),
             stack_bytes: shared.fibers.stack_bytes(),
-            stacks: shared.fibers.stats(),
+            stacks: if is_here { shared.fibers.stats() } else { StackStats::default() },
         }
     }
 
     /// Every task that was suspended at least once and has not ended, by number.
     pub fn living(&self) -> Vec<(Id, Option<Arc<str>>)> {
+        if self.shared.is_forked() {
+            return Vec::new();
+        }
         let tasks = self.shared.living.all();
         let mut tasks: Vec<_> = tasks.iter().map(|task| (task.id, task.name.clone())).collect();
         tasks.sort_by_key(|(id, _)| *id);
@@ -340,7 +361,7 @@ fn conceive(shared: &Arc<Shared>, options: Spawn, kind: &Kind) -> Conceived {
 #[inline(never)]
 fn admit(shared: &Shared, task: TaskRef) {
     count_spawn(shared);
-    let refusal = if shared.is_closing() { Some(Refusal::ShutDown) } else { None };
+    let refusal = if shared.is_closing() { Some(shared.refusal()) } else { None };
     match task.sets.enter(&task).err().or(refusal) {
         None => shared.submit(task),
         Some(refusal) => {

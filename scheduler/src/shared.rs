@@ -6,6 +6,7 @@ use crate::config::{Config, Observed, StartError};
 use crate::crossing::retake::Retaking;
 use crate::crossing::{Burning, Unproven};
 use crate::fiber::Depot;
+use crate::fork;
 use crate::gate::Gate;
 use crate::idle::{Lobby, Placed, Roused};
 use crate::metrics::{Counter, Counts};
@@ -18,6 +19,7 @@ use crate::stack::{StackShape, Stacks};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::{Arc, Mutex};
 use crate::task::abort::Stubborn;
+use crate::task::join::Refusal;
 use crate::task::living::Living;
 use crate::task::{TaskRef, Waker};
 use crate::timer::{TimerKey, Timers};
@@ -41,6 +43,8 @@ pub(crate) enum Stage {
     Stopping,
     /// The deadline is past: no worker is given any more, tasks that are left are stragglers.
     Terminated,
+    /// This is the child of a `fork`, and the runtime's threads are not here: see [`crate::fork`].
+    Forked,
 }
 
 /// How many task numbers a worker takes at a time.
@@ -194,6 +198,17 @@ impl Shared {
         self.has_reached(Stage::Terminated)
     }
 
+    /// Is this a child of `fork`, in which the runtime's locks and queues must not be touched?
+    #[inline]
+    pub(crate) fn is_forked(&self) -> bool {
+        self.has_reached(Stage::Forked)
+    }
+
+    /// Why a task is refused once the runtime is closing.
+    pub(crate) fn refusal(&self) -> Refusal {
+        if self.is_forked() { Refusal::Forked } else { Refusal::ShutDown }
+    }
+
     // ---- ready tasks ----
 
     /// Puts a ready task where it may run, and sees to it that somebody looks there.
@@ -207,6 +222,9 @@ impl Shared {
             if here.is_some_and(|here| here.as_ref() == home) {
                 // SAFETY: this is the home's own thread, and the word says `RUN`.
                 return unsafe { home.with_ring(|ring| ring.push_woken(task)) };
+            }
+            if self.is_forked() {
+                return std::mem::forget(task);
             }
             home.mailbox.push(task);
             // ORDERING(carrier.summons): SeqCst, between the push and the look at the word; pairs
@@ -222,6 +240,8 @@ impl Shared {
                 // SAFETY: this is the carrier's own thread, and the word says `RUN`.
                 unsafe { here.with_worker(|worker| worker.queues.push(task)) };
             }
+            // Somebody is to go on who is not here; another thread may have been at the queue.
+            None if self.is_forked() => return std::mem::forget(task),
             None => self.injector.push(task),
         }
         self.after_queueing();
@@ -595,6 +615,11 @@ impl Shared {
 
 impl Drop for Shared {
     fn drop(&mut self) {
+        fork::forget(self);
+        if self.is_forked() {
+            // A copy, whose threads are another process's. What they held is not to be waited for.
+            return;
+        }
         self.recover();
     }
 }

@@ -39,6 +39,11 @@ pub struct Report {
 }
 
 impl Report {
+    /// There was nothing to end.
+    pub(crate) fn nothing() -> Report {
+        Report { stragglers: Vec::new(), elapsed: Duration::ZERO }
+    }
+
     /// True if every task has ended and nothing of the runtime is left.
     pub fn is_clean(&self) -> bool {
         self.stragglers.is_empty()
@@ -254,6 +259,9 @@ fn join_monitor(shared: &Shared) {
 
 /// Empties the queues that nobody serves any more.
 pub(crate) fn drain(shared: &Shared) {
+    if shared.is_forked() {
+        return;
+    }
     let injected = || {
         let reentering = || shared.reentry.pop().or_else(|| shared.offloaded.pop());
         shared.injector.pop().or_else(reentering)

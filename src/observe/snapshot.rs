@@ -93,7 +93,7 @@ impl Snapshot {
             stacks_out: stats.stacks.stacks_out,
             stacks_mapped_bytes: stats.stacks.mapped_bytes,
             guard: stats.stacks.guard,
-            targets: ledger.merge(scheduler),
+            targets: if scheduler.is_forked() { Vec::new() } else { ledger.merge(scheduler) },
         }
     }
 

@@ -324,7 +324,10 @@ pub fn come_back() -> Result<Back, Terminated> {
 /// As [`come_back`].
 #[cold]
 pub fn come_back_late() -> Result<Back, Terminated> {
-    let (carrier, task) = wait::kept_task().expect("called on the thread that has left");
+    let Some((carrier, task)) = wait::kept_task() else {
+        // In a child that was forked off meanwhile.
+        return Ok(Back::Kept);
+    };
     enter_without_worker(carrier, task)
 }
 

@@ -115,6 +115,10 @@ pub fn cancellable<R>(hook: &mut Hook<'_>, call: impl FnOnce() -> R) -> Option<R
     struct Open<'a>(&'a Header, &'a Record<'a>);
     impl Drop for Open<'_> {
         fn drop(&mut self) {
+            if self.0.shared.is_forked() {
+                // Who runs the hook is in the parent, and so is the call that it cuts short.
+                return;
+            }
             close(&self.0.hook);
             self.0.cancellable.set(self.1.outer);
         }
@@ -206,6 +210,9 @@ fn reopen(task: &Header) {
 /// Runs the hook of the native call that the task is in, if there is one that is to be run now. By who has
 /// asked for the abort before, on whatever thread. May change `errno`.
 pub(crate) fn interrupt(task: &TaskRef) {
+    if task.shared.is_forked() {
+        return;
+    }
     while let Some(record) = task.hook.claim() {
         // SAFETY: the word was open with this record, and the frame where it lies waits for `finish`.
         let record = unsafe { &*record.cast::<Record<'static>>() };

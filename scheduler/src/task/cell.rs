@@ -83,7 +83,7 @@ fn begin(header: NonNull<Header>) -> Option<Refusal> {
     let task = unsafe { header.as_ref() };
     tracing::trace!(target: "sortie::task", task = task.id.get(), "start");
     if task.shared.is_closing() {
-        return Some(Refusal::ShutDown);
+        return Some(task.shared.refusal());
     }
     task.state.load().is_abort_requested().then_some(Refusal::Aborted)
 }

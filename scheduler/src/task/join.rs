@@ -26,6 +26,8 @@ pub(crate) enum Refusal {
     Stack(StackError),
     /// Its group had as many tasks as it may.
     Full,
+    /// This process was forked off, and the runtime is its parent's.
+    Forked,
 }
 
 /// Ends a task whose output or error is stored: wakes the joiner, or drops what nobody wants. Then it leaves
@@ -265,6 +267,9 @@ fn lend_turn(task: &TaskRef) {
 /// Waits until `task` is done. False: the time came first.
 #[inline(never)]
 fn wait_for(task: &TaskRef, until: Option<Instant>) -> Result<bool, JoinError> {
+    if task.shared.is_forked() {
+        return Err(JoinError::new(task, Kind::Forked));
+    }
     if wait::would_deadlock(task) {
         return Err(JoinError::new(task, Kind::Deadlock));
     }
@@ -334,6 +339,8 @@ enum Kind {
     },
     Refused(Refusal),
     Deadlock,
+    /// The task runs in the process that this one was forked off from.
+    Forked,
 }
 
 impl JoinError {
@@ -370,14 +377,20 @@ impl JoinError {
         matches!(self.kind, Kind::Aborted { .. } | Kind::Refused(Refusal::Aborted))
     }
 
-    /// True if the task never ran because its runtime was shut down.
+    /// True if the task never ran because its runtime was shut down, or is not in this process: see
+    /// [`JoinError::is_forked`].
     pub fn is_shut_down(&self) -> bool {
-        matches!(self.kind, Kind::Refused(Refusal::ShutDown))
+        matches!(self.kind, Kind::Refused(Refusal::ShutDown | Refusal::Forked))
     }
 
     /// True if the task never ran because its group had as many tasks as it may have.
     pub fn is_over_limit(&self) -> bool {
         matches!(self.kind, Kind::Refused(Refusal::Full))
+    }
+
+    /// True if this is the child of a `fork`, and the task's runtime stayed in the parent.
+    pub fn is_forked(&self) -> bool {
+        matches!(self.kind, Kind::Forked | Kind::Refused(Refusal::Forked))
     }
 
     /// True if the wait could never have ended: the joiner holds, inside a callback, the carrier
@@ -428,6 +441,13 @@ impl std::fmt::Display for JoinError {
             Kind::Refused(Refusal::Full) => f.write_str(
                 "never ran: its group has as many tasks as it may; wait for one of them to end, or let \
                  the group queue what is beyond its limit",
+            ),
+            Kind::Refused(Refusal::Forked) => f.write_str(
+                "never ran: this process was forked off and its runtime stayed in the parent; exec, or \
+                 fork before the first runtime is built",
+            ),
+            Kind::Forked => f.write_str(
+                "is not in this process, which was forked off: its output is for the parent to join",
             ),
             Kind::Refused(Refusal::Stack(error)) => {
                 write!(f, "never ran, no stack could be had for it: {error}")

@@ -11,6 +11,7 @@ use super::{Worker, current};
 use crate::carrier::{Carrier, CarrierRef};
 use crate::crossing::fence::light;
 use crate::fiber::{Fiber, Reason};
+use crate::fork;
 use crate::metrics::Counter;
 use crate::offload::serve;
 use crate::shared::Shared;
@@ -200,6 +201,9 @@ fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
 /// A task has ended: its fiber is for the next.
 fn finish(carrier: &Carrier, task: TaskRef) {
     let shared = carrier.shared();
+    if shared.is_forked() {
+        fork::end_of_child();
+    }
     if !task.migrating {
         carrier.set_pinned(carrier.pinned() - 1);
     }

@@ -19,6 +19,7 @@ pub mod drops;
 pub mod events;
 pub mod fibers;
 pub mod figures;
+pub mod forks;
 pub mod gauge;
 pub mod leaks;
 pub mod limits;
