@@ -44,7 +44,6 @@ pub struct Raiser {
 
 /// A scope was ended by its [`Raiser`], or its time has come: its code was unwound.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
 pub struct Raised;
 
 impl std::fmt::Display for Raised {
