@@ -6,7 +6,7 @@ use sortie::task::{self, delay_abort, is_abort};
 use sortie_natives::{Gate, with_callback};
 use sortie_scheduler::abort::{self, Raised, Raiser, scope};
 use sortie_test::drops::Drops;
-use sortie_test::each;
+use sortie_test::{each, until};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
@@ -230,6 +230,30 @@ fn it_cancels_a_native_call_inside_and_none_behind() {
             task.join().unwrap();
         }
         assert_eq!(hit.load(SeqCst), 0, "calls behind the scope were cancelled");
+    });
+}
+
+/// What is over leaves nothing behind: the next native call is cancelled by an abort as ever.
+#[test]
+fn behind_it_all_is_as_before() {
+    each(|runtime| {
+        let inside = Arc::new(AtomicBool::new(false));
+        let says = inside.clone();
+        let task = runtime.spawn(move || {
+            assert_eq!(abort::until(soon(), for_ever), Err(Raised));
+            let gate = Gate::new();
+            native::call_cancellable(
+                &NATIVE,
+                |_| gate.open(),
+                || {
+                    says.store(true, SeqCst);
+                    gate.wait();
+                },
+            );
+        });
+        until("it is inside", || inside.load(SeqCst));
+        task.abort();
+        assert!(task.join().unwrap_err().is_aborted());
     });
 }
 
