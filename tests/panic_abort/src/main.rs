@@ -6,7 +6,9 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    assert!(cfg!(panic = "abort"), "build it with `-C panic=abort`");
+    if cfg!(panic = "unwind") {
+        return Err("build it with `-C panic=abort`".into());
+    }
     let runtime = Runtime::builder().workers(2).build()?;
 
     let sum = runtime.run(|| {
