@@ -32,6 +32,7 @@
 //! | tasks | [`spawn`], [`JoinHandle`], [`yield_now`], [`sleep`], [`task`] |
 //! | tasks that borrow; many at once | [`task::scope`](fn@task::scope), [`join!`], [`task::par`], [`task::JoinSet`], [`task::Group`] |
 //! | values that belong to a task | [`task_local!`] |
+//! | time limits, ticks | [`time`] |
 //! | what must not be suspended | [`task::NoSuspend`] |
 //! | native calls, callbacks, libraries | [`native`], [`pinvoke!`] |
 //! | how native functions are called | [`native::Policy`], [`native::policy`], [`native::Class`] |
@@ -63,6 +64,7 @@ mod shutdown;
 pub mod sync;
 mod target;
 pub mod task;
+pub mod time;
 pub mod transition;
 
 pub use observe::Snapshot;
@@ -72,8 +74,7 @@ pub use sortie_scheduler::{
     GuardKind, JoinError, JoinHandle, Place, StackError, StartError as BuildError, Straggler,
 };
 pub use target::ledger::TargetRow;
-
-use std::time::Duration;
+pub use time::sleep;
 
 /// Spawns a task on the current task's runtime.
 ///
@@ -124,27 +125,6 @@ where
 #[inline(always)]
 pub fn yield_now() {
     sortie_scheduler::yield_now();
-}
-
-/// Waits until at least `duration` has passed, on the monotonic clock.
-///
-/// A suspension point. [`Duration::MAX`] is for ever, or until an abort. Outside of a task, and in
-/// native code, the thread sleeps.
-///
-/// # Panics
-/// In debug builds, under a [`task::NoSuspend`] guard.
-///
-/// ```
-/// use std::time::{Duration, Instant};
-///
-/// let runtime = sortie::Runtime::new()?;
-/// let start = Instant::now();
-/// runtime.run(|| sortie::sleep(Duration::from_millis(2)));
-/// assert!(start.elapsed() >= Duration::from_millis(2));
-/// # Ok::<(), sortie::BuildError>(())
-/// ```
-pub fn sleep(duration: Duration) {
-    sortie_scheduler::sleep(duration);
 }
 
 /// The README's program, compiled and run with the documentation's.

@@ -253,6 +253,7 @@ impl Scheduler {
         let finished = sum(Counter::Finished);
         Stats {
             workers: shared.config.workers,
+            timers: shared.timers.len(),
             idle_workers: shared.lobby.idle(),
             // ORDERING: Relaxed, a count that stands for itself.
             carriers: shared.threads.load(Ordering::Relaxed),
@@ -571,6 +572,8 @@ pub struct Stats {
     pub monitor_wakeups: u64,
     /// Ready tasks on queues that any worker serves.
     pub queued: usize,
+    /// Timers that are set.
+    pub timers: usize,
     /// Usable bytes of a task's stack.
     pub stack_bytes: usize,
     /// Stacks.

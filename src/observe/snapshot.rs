@@ -34,6 +34,8 @@ pub struct Snapshot {
     pub tasks_finished: u64,
     /// Ready tasks on queues that any worker serves.
     pub tasks_queued: usize,
+    /// Timers that are set: of sleeps, time limits, and waits that have one.
+    pub timers: usize,
     /// Times that a worker found work at another.
     pub steals: u64,
     /// Workers taken back from carriers in native code.
@@ -79,6 +81,7 @@ impl Snapshot {
             tasks_spawned: stats.tasks_spawned,
             tasks_finished: stats.tasks_finished,
             tasks_queued: stats.queued,
+            timers: stats.timers,
             steals: stats.steals,
             retakes: stats.retakes,
             hand_offs: stats.hand_offs,

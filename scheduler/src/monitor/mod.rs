@@ -56,7 +56,7 @@ pub(crate) fn main(shared: &Arc<Shared>) {
     let mut naps = 0;
     while !shared.is_stopping() {
         let now = Instant::now();
-        shared.timers.fire(now);
+        shared.timers.fire(now, 1);
         let look = watch.look(shared, now);
         fence::tell_loss();
         if !matches!(look, Look::Quiet) {

@@ -16,8 +16,8 @@
 //!   worker: all may be in native code, or in tasks that do not switch. That each timer fires rests on it alone, and
 //!   on the protocol of its alarm (`alarm.rs`). All else is for precision.
 //!
-//! Each of these fires a bounded number, and comes again after others have had their turn: a machine that
-//! was suspended has many timers that are late. To wake costs more than to fire, so after a batch the
+//! Each of these fires a bounded number, and comes again after others have had their turn: a process that was
+//! stopped has many timers that are late. To wake costs more than to fire, so after a batch the
 //! time's keeper sleeps a while, longer after more ([`REST`]): where timers are dense several fire
 //! together, where they are not each fires at its time.
 
@@ -47,14 +47,14 @@ const LONGEST_REST: u64 = 8;
 /// How many entries of a wheel are touched under one hold of its lock.
 const BATCH: usize = 32;
 
-/// How many batches one call of [`Timers::fire`] takes.
-const BATCHES: usize = 8;
+/// How many batches are fired at once by one who has nothing else to do; all others fire one.
+pub(crate) const BATCHES: usize = 8;
 
 /// More shards than this have nobody meet less.
 const MAX_SHARDS: usize = 16;
 
 /// The shortest sleep of a monitor that has left late timers to others.
-const SHORTEST_SLEEP: Duration = Duration::from_micros(20);
+const SHORTEST_SLEEP: Duration = Duration::from_micros(100);
 
 /// Names a timer that was set.
 #[derive(Clone, Copy, Debug)]
@@ -143,11 +143,10 @@ impl Timers {
         drop(removed);
     }
 
-    /// Wakes those whose time has come, as many as one call may. True: there was one.
-    pub(crate) fn fire(&self, now: Instant) -> bool {
+    /// Wakes those whose time has come, so many batches at most. True: there was one.
+    pub(crate) fn fire(&self, now: Instant, mut batches: usize) -> bool {
         let tick = self.elapsed_ns(now) / TICK_NS;
         let mut fired = 0;
-        let mut batches = BATCHES;
         for shard in &self.shards {
             while shard.next() <= tick && batches > 0 {
                 batches -= 1;
@@ -169,8 +168,8 @@ impl Timers {
 
     /// As [`Timers::fire`], by one who does not know the time. Costs a look where there are no timers.
     #[inline]
-    pub(crate) fn fire_due(&self) -> bool {
-        self.next() != NEVER && self.fire(Instant::now())
+    pub(crate) fn fire_due(&self, batches: usize) -> bool {
+        self.next() != NEVER && self.fire(Instant::now(), batches)
     }
 
     /// The first tick at which a timer is due, or one before it.
@@ -211,6 +210,11 @@ impl Timers {
     /// The monitor is awake.
     pub(crate) fn take_alarm(&self) {
         self.alarm.take();
+    }
+
+    /// How many are set.
+    pub(crate) fn len(&self) -> usize {
+        self.shards.iter().map(|shard| shard.wheel.lock().as_ref().map_or(0, Wheel::len)).sum()
     }
 
     /// Forgets all timers, at the end, and takes none any more.

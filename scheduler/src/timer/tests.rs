@@ -26,12 +26,12 @@ fn timers_of_all_shards_fire_when_due_and_not_before() {
         set(&timers, at(n), parker, n * 3);
     }
     for (n, parker) in parkers.iter().enumerate() {
-        timers.fire(at(n) - Duration::from_micros(1));
+        timers.fire(at(n) - Duration::from_micros(1), 1);
         assert!(!is_woken(parker), "{n} is woken too early");
-        timers.fire(at(n) + Duration::from_micros(17));
+        timers.fire(at(n) + Duration::from_micros(17), 1);
         assert!(is_woken(parker), "{n} is not woken in time");
     }
-    assert!(!timers.fire(at(1000)));
+    assert!(!timers.fire(at(1000), 1));
 }
 
 #[test]
@@ -44,9 +44,9 @@ fn one_call_fires_a_bounded_number() {
     }
     let later = now + Duration::from_millis(1);
     let left = || Arc::strong_count(&parker) - 1;
-    assert!(timers.fire(later));
-    assert_eq!(left(), 1000 - BATCH * BATCHES);
-    while timers.fire(later) {}
+    assert!(timers.fire(later, 3));
+    assert_eq!(left(), 1000 - BATCH * 3);
+    while timers.fire(later, 1) {}
     assert_eq!(left(), 0);
 }
 
@@ -58,7 +58,7 @@ fn a_timer_that_is_taken_back_wakes_nobody_and_keeps_nothing() {
     let keys = [0, 1].map(|by| set(&timers, now, &parker, by));
     keys.into_iter().for_each(|key| timers.remove(key));
     assert_eq!((timers.next(), Arc::strong_count(&parker)), (NEVER, 1));
-    timers.fire(now + Duration::from_millis(1));
+    timers.fire(now + Duration::from_millis(1), 1);
     assert!(!is_woken(&parker));
     // Once more is nothing.
     keys.into_iter().for_each(|key| timers.remove(key));
@@ -73,7 +73,7 @@ fn closed_timers_keep_nothing_and_take_none() {
     assert_eq!(Arc::strong_count(&parker), 1);
     assert!(timers.set(Instant::now(), Waker::Thread(parker.clone()), 0).is_none());
     timers.remove(key);
-    assert!(!timers.fire(Instant::now() + Duration::from_secs(1)));
+    assert!(!timers.fire(Instant::now() + Duration::from_secs(1), 1));
     assert_eq!((timers.next(), Arc::strong_count(&parker)), (NEVER, 1));
 }
 
@@ -84,9 +84,9 @@ fn times_without_end_are_timers_too() {
     let now = Instant::now();
     set(&timers, now + Duration::from_secs(1 << 40), &parker, 0);
     set(&timers, now.checked_sub(Duration::from_secs(1)).unwrap_or(now), &parker, 0);
-    timers.fire(now + Duration::from_millis(1));
+    timers.fire(now + Duration::from_millis(1), 1);
     assert_eq!(Arc::strong_count(&parker), 2);
-    timers.fire(now + Duration::from_secs(1 << 30));
+    timers.fire(now + Duration::from_secs(1 << 30), 1);
     assert_eq!(Arc::strong_count(&parker), 2);
     let vigil = timers.keep().expect("a timer");
     assert!(vigil.left() > Duration::from_secs(1 << 30));

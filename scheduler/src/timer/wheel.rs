@@ -94,6 +94,11 @@ impl<T> Wheel<T> {
         }
     }
 
+    /// How many things are in it.
+    pub(super) fn len(&self) -> usize {
+        self.len
+    }
+
     /// Puts a thing in, to be taken at `tick`, or at once if that has been.
     pub(super) fn insert(&mut self, tick: u64, thing: T) -> Key {
         let tick = tick.clamp(self.now, LAST_TICK);

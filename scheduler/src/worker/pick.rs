@@ -18,6 +18,7 @@ use crate::metrics::Counter;
 use crate::queue::Ring;
 use crate::shared::Shared;
 use crate::task::TaskRef;
+use crate::timer::BATCHES;
 
 const FAIR_EVERY: u32 = 61;
 const FAIR_HALF: u32 = 30;
@@ -55,7 +56,7 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
         return fair;
     }
     if tick.is_multiple_of(OTHERS_EVERY) {
-        shared.timers.fire_due();
+        shared.timers.fire_due(1);
         if let Some(task) = shared.reentry.pop() {
             return Some(task);
         }
@@ -63,7 +64,7 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
     local(carrier, tick)
         .or_else(|| shared.reentry.pop())
         .or_else(|| shared.injector.pop())
-        .or_else(|| if shared.timers.fire_due() { local(carrier, tick) } else { None })
+        .or_else(|| if shared.timers.fire_due(BATCHES) { local(carrier, tick) } else { None })
         .or_else(|| search(carrier))
 }
 

@@ -9,6 +9,7 @@ use super::pick::stop_searching;
 use crate::carrier::Carrier;
 use crate::idle::Placed;
 use crate::sync::atomic::{Ordering, fence};
+use crate::timer::BATCHES;
 use std::time::{Duration, Instant};
 
 /// How many picks a worker stays with a carrier before it goes to one in line.
@@ -208,7 +209,7 @@ fn serve_timers(carrier: &Carrier) -> bool {
     }
     let has_worker = reclaim(carrier, true);
     if !has_worker {
-        timers.fire(now);
+        timers.fire(now, BATCHES);
     }
     has_worker
 }
