@@ -131,3 +131,22 @@ pub fn yield_now() {
 #[cfg(doctest)]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The guide's programs, likewise.
+#[cfg(doctest)]
+mod guide {
+    #[doc = include_str!("../docs/guide/abort.md")]
+    struct Abort;
+    #[doc = include_str!("../docs/guide/callbacks.md")]
+    struct Callbacks;
+    #[doc = include_str!("../docs/guide/native-calls.md")]
+    struct NativeCalls;
+    #[doc = include_str!("../docs/guide/soundness.md")]
+    struct Soundness;
+    #[doc = include_str!("../docs/guide/synchronization.md")]
+    struct Synchronization;
+    #[doc = include_str!("../docs/guide/tasks.md")]
+    struct Tasks;
+    #[doc = include_str!("../docs/guide/tuning.md")]
+    struct Tuning;
+}

@@ -33,6 +33,15 @@ fn in_the_order_of_their_ends() {
                 assert_eq!(set.join_next().unwrap().unwrap(), n);
             }
             assert!(set.is_empty() && set.join_next().is_none());
+            // All have ended before they are joined.
+            for n in 0..8 {
+                let finished = handle.snapshot().tasks_finished;
+                set.spawn_on(handle, move || n);
+                while handle.snapshot().tasks_finished == finished {
+                    sortie::sleep(Duration::from_micros(50));
+                }
+            }
+            assert!((0..8).all(|n| set.try_join_next().unwrap().unwrap() == n));
             // And again, with keys that were used.
             for n in 0..20 {
                 set.spawn_on(handle, move || n);

@@ -81,14 +81,16 @@ fn a_panic_ends_the_loop_behind_what_has_begun() {
         runtime.run(|| {
             let drops = Drops::new();
             let (begun, ended) = (AtomicUsize::new(0), AtomicUsize::new(0));
+            let panics = AtomicBool::new(false);
             let items: Vec<_> = (0..10_000).map(|n| (n, drops.value())).collect();
             let result = catch_unwind(AssertUnwindSafe(|| {
                 par::tasks(4).map(items, |(n, value)| {
                     begun.fetch_add(1, SeqCst);
                     if n == 100 {
+                        panics.store(true, SeqCst);
                         std::panic::resume_unwind(Box::new(n));
                     }
-                    if n < 200 {
+                    while n > 100 && !panics.load(SeqCst) {
                         sortie::sleep(Duration::from_micros(20));
                     }
                     ended.fetch_add(1, SeqCst);
@@ -97,6 +99,7 @@ fn a_panic_ends_the_loop_behind_what_has_begun() {
             }));
             assert_eq!(*result.unwrap_err().downcast::<i32>().unwrap(), 100);
             assert_eq!(begun.load(SeqCst), ended.load(SeqCst) + 1);
+            assert!(begun.load(SeqCst) < 9_000, "turns are begun after the panic");
             drops.check();
             // The iterator's own.
             let numbers = (0..1000).inspect(|n| {

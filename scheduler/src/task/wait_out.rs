@@ -35,6 +35,11 @@ impl TaskSet {
     /// a member never ends.
     #[inline(never)]
     pub fn wait_out(&self) {
+        if let Some((_, task)) = wait::managed() {
+            // Also if nobody is left: what depends on the moment would be found on somebody else's machine. The
+            // wait goes on in any case: to wait in place might be to wait for oneself.
+            let _ = task.no_suspend.postpone("the end of a scope");
+        }
         if self.is_empty() {
             return;
         }
@@ -44,8 +49,6 @@ impl TaskSet {
             Some((carrier, task)) => {
                 // What a subscriber does must not end the wait.
                 let _ = catch_unwind(AssertUnwindSafe(|| wait::announce(task)));
-                // In any case: to wait in place might be to wait for oneself.
-                let _ = task.no_suspend.postpone("the end of a scope");
                 if wait::is_switchable(task) {
                     self.wait_out_suspended(&watch, task);
                 } else {
