@@ -71,7 +71,8 @@ pub use observe::Snapshot;
 pub use runtime::{Builder, Handle, Runtime};
 pub use shutdown::ShutdownReport;
 pub use sortie_scheduler::{
-    GuardKind, JoinError, JoinHandle, Place, StackError, StartError as BuildError, Straggler,
+    BlockedWait, Deadlock, GuardKind, JoinError, JoinHandle, Place, StackError,
+    StartError as BuildError, Straggler,
 };
 pub use target::ledger::TargetRow;
 pub use time::sleep;

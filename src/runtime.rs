@@ -7,7 +7,7 @@ use crate::target::policies;
 use crate::task::local::Local;
 use crate::task::{Scope, scope_on};
 use crate::transition::{self, Event, Layers, TransitionError};
-use crate::{BuildError, JoinHandle};
+use crate::{BuildError, Deadlock, JoinHandle};
 use sortie_scheduler::{AttachError, Config, Scheduler, Spawn};
 use std::sync::Arc;
 use std::time::Duration;
@@ -147,6 +147,45 @@ impl Runtime {
     pub fn snapshot(&self) -> Snapshot {
         self.handle.snapshot()
     }
+
+    /// Circles of waits in which tasks of this runtime are: each waits for what the next has, and none goes on
+    /// unless one of them is aborted.
+    ///
+    /// Known are waits without a limit for what one other has: a [`Mutex`](crate::sync::Mutex), the writer of a
+    /// [`RwLock`](crate::sync::RwLock), who does what is done [once](crate::sync::Once), the task that is joined. Tasks of
+    /// other runtimes, and threads, are found in a circle where they wait for locks. What is told is certain: it was seen
+    /// three times alike. Stops nobody; takes time in proportion to the waits. [`Builder::report_deadlocks`] tells of each
+    /// when it comes about.
+    ///
+    /// ```
+    /// use sortie::sync::Mutex;
+    /// use std::sync::Arc;
+    /// use std::time::Duration;
+    ///
+    /// let runtime = sortie::Runtime::builder().workers(2).build()?;
+    /// let locks = Arc::new([Mutex::new(()), Mutex::new(())]);
+    /// let tasks = [0, 1].map(|n| {
+    ///     let locks = locks.clone();
+    ///     runtime.spawn(move || {
+    ///         let _one = locks[n].lock();
+    ///         sortie::sleep(Duration::from_millis(5));
+    ///         let _other = locks[1 - n].lock(); // each has what the other wants
+    ///     })
+    /// });
+    /// let deadlock = loop {
+    ///     if let Some(deadlock) = runtime.deadlocks().pop() {
+    ///         break deadlock;
+    ///     }
+    /// };
+    /// println!("{deadlock}");
+    /// assert_eq!(deadlock.waits().len(), 2);
+    /// tasks[0].abort();
+    /// # for task in tasks { let _ = task.join(); }
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
+    pub fn deadlocks(&self) -> Vec<Deadlock> {
+        self.handle.deadlocks()
+    }
 }
 
 impl Drop for Runtime {
@@ -203,6 +242,11 @@ impl Handle {
     /// What the runtime has and did.
     pub fn snapshot(&self) -> Snapshot {
         Snapshot::new(&self.scheduler, &self.ledger)
+    }
+
+    /// As [`Runtime::deadlocks`].
+    pub fn deadlocks(&self) -> Vec<Deadlock> {
+        self.scheduler.deadlocks()
     }
 
     /// A thread without a task enters managed code of this runtime.
@@ -308,6 +352,17 @@ impl Builder {
     /// The name of the runtime's threads; the kernel keeps the first 15 bytes.
     pub fn thread_name(self, name: impl Into<String>) -> Builder {
         Builder { config: self.config.thread_name(name) }
+    }
+
+    /// Says by an event of the target `sortie::task`, level `error`, when the wait of a task closes a circle of waits that
+    /// none of them will leave ([`Runtime::deadlocks`]). For debugging: each wait for a lock or a join pays for a look.
+    ///
+    /// ```
+    /// let runtime = sortie::Runtime::builder().report_deadlocks(cfg!(debug_assertions)).build()?;
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
+    pub fn report_deadlocks(self, report: bool) -> Builder {
+        Builder { config: self.config.report_deadlocks(report) }
     }
 
     /// Lets every task be stolen after it has started, and follow its worker.

@@ -56,6 +56,7 @@ pub struct Config {
     pub(crate) callback_stack_bytes: usize,
     pub(crate) thread_name: String,
     pub(crate) migrating: bool,
+    pub(crate) report_deadlocks: bool,
     pub(crate) embedder: Option<Arc<dyn Embedder>>,
 }
 
@@ -78,6 +79,7 @@ impl Config {
             callback_stack_bytes: CALLBACK_STACK_BYTES,
             thread_name: "sortie".to_owned(),
             migrating: false,
+            report_deadlocks: false,
             embedder: None,
         }
     }
@@ -123,6 +125,13 @@ impl Config {
     /// The name of the runtime's threads; the kernel keeps the first 15 bytes.
     pub fn thread_name(mut self, name: impl Into<String>) -> Config {
         self.thread_name = name.into();
+        self
+    }
+
+    /// Says by an event when the wait of a task closes a circle. For debugging: each wait for a lock or a
+    /// join pays for a look.
+    pub fn report_deadlocks(mut self, report: bool) -> Config {
+        self.report_deadlocks = report;
         self
     }
 

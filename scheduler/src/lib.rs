@@ -29,6 +29,7 @@ mod carrier;
 mod census;
 mod config;
 pub mod crossing;
+mod deadlock;
 mod fetch;
 mod fiber;
 mod foreign;
@@ -56,6 +57,7 @@ pub mod wait;
 mod worker;
 
 pub use config::{Config, Embedder, Observed, StartError};
+pub use deadlock::{BlockedWait, Deadlock};
 #[doc(hidden)]
 pub use fiber::bench;
 pub use foreign::AttachError;

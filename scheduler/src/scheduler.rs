@@ -169,6 +169,11 @@ impl Scheduler {
         unsafe { spawn_task(&self.shared, options, f) }
     }
 
+    /// The circles of waits in which tasks of this scheduler are. Does not stop anybody.
+    pub fn deadlocks(&self) -> Vec<crate::Deadlock> {
+        crate::deadlock::find(&self.shared)
+    }
+
     /// The scheduler whose carrier this thread is, in managed or native code.
     pub fn current() -> Option<Scheduler> {
         wait::task().map(|task| Scheduler { shared: Arc::clone(&task.shared) })

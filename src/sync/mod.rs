@@ -22,6 +22,12 @@
 //! Each wait is a suspension point: a task that is aborted in it unwinds, and leaves the line. Each has a form
 //! with a limit. Whatever ends a wait early, what the waiter was woken for or handed goes to the next.
 //!
+//! # Deadlocks
+//!
+//! A task that would wait for itself panics. Circles of several are found by
+//! [`Runtime::deadlocks`](crate::Runtime::deadlocks), and told when they come about if the runtime was built so
+//! ([`Builder::report_deadlocks`](crate::Builder::report_deadlocks)).
+//!
 //! # Holding a lock while suspended
 //!
 //! The owner of a lock is the task, not its thread: a task may hold a guard over a suspension, and over a move to

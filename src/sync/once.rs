@@ -1,6 +1,6 @@
 //! Once: done by whoever comes first, while the others wait.
 
-use sortie_scheduler::wait::{Owner, WaitList, Waiter, deadline};
+use sortie_scheduler::wait::{Owner, WaitList, Waiter, blocked_on, deadline};
 use std::convert::Infallible;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -129,7 +129,7 @@ impl Once {
             let place = self.turns.enter(&waiter);
             // ORDERING: Relaxed, the exchange decides; the fence in `enter` orders it with the look of who notifies.
             if !matches!(self.state.load(Ordering::Relaxed), FRESH | DONE) {
-                place.wait();
+                blocked_on("a wait for what is done once", &self.state, || place.wait());
             }
         }
     }

@@ -107,6 +107,11 @@ impl<W: Waiting> Exclusive<W> {
         self.word.load(Ordering::Relaxed)
     }
 
+    /// The word, for those who ask who the owner is.
+    pub(crate) fn owner_word(&self) -> &AtomicUsize {
+        &self.word
+    }
+
     /// Does somebody stand in line, and nobody of them was called? A look.
     #[inline]
     pub(crate) fn is_called_for(&self) -> bool {

@@ -23,6 +23,7 @@ use crate::crossing::Errno;
 use crate::sync::Mutex;
 use crate::sync::atomic::AtomicUsize;
 use crate::wait::Waiter;
+use crate::wait::blocked::blocked_on;
 use crate::wait::line::{Line, Ticket};
 use crate::wait::owner::Owner;
 use crate::wait::sleeper::Sleeper;
@@ -165,6 +166,9 @@ impl Lock {
     #[inline(never)]
     #[track_caller]
     fn wait(&self, owner: Owner, how: Wait) -> bool {
+        if !matches!(how, Wait::Until(_)) && Owner::of(self.exclusive.word()) == Some(owner) {
+            panic!("this task or thread holds the lock already, and would wait for itself");
+        }
         let looks = || match self.exclusive.word() {
             0 => self.exclusive.take(owner.get()).then_some(true),
             // Others stand in line: the lock is held for long, or it is their turn.
@@ -174,17 +178,18 @@ impl Lock {
             return true;
         }
         let errno = Errno::save();
-        let in_time = self.wait_in_line(owner, how);
+        let in_time = match how {
+            Wait::Until(_) => self.wait_in_line(owner, how),
+            _ => blocked_on("a wait for a lock", self.exclusive.owner_word(), || {
+                self.wait_in_line(owner, how)
+            }),
+        };
         // On whatever thread this is now.
         errno.restore();
         in_time
     }
 
-    #[track_caller]
     fn wait_in_line(&self, owner: Owner, how: Wait) -> bool {
-        if !matches!(how, Wait::Until(_)) && Owner::of(self.exclusive.word()) == Some(owner) {
-            panic!("this task or thread holds the lock already, and would wait for itself");
-        }
         let waiter = Waiter::new("a wait for a lock");
         let Some(ticket) = self.exclusive.enter(Sleeper::new(&waiter), owner.get()) else {
             return true;

@@ -11,6 +11,7 @@
 use crate::semaphore::permits::MOST;
 use crate::semaphore::pool::Pool;
 use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::wait::blocked::blocked_on;
 use crate::wait::owner::Owner;
 use crate::wait::spin::spin;
 use std::time::Instant;
@@ -174,7 +175,13 @@ impl SharedLock {
             false => self.pool.take(wants).then_some(true),
         };
         let what = if wants == MOST { "a wait to write" } else { "a wait to read" };
-        spin(looks) || self.pool.wait(wants, what, until)
+        if spin(looks) {
+            return true;
+        }
+        match until {
+            Some(_) => self.pool.wait(wants, what, until),
+            None => blocked_on(what, &self.writer, || self.pool.wait(wants, what, None)),
+        }
     }
 }
 

@@ -15,6 +15,7 @@ use crate::park::Parker;
 use crate::shared::Shared;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
+use crate::wait::blocked::Joining;
 use std::alloc::Layout;
 use std::cell::{Cell, UnsafeCell};
 use std::mem::ManuallyDrop;
@@ -91,6 +92,8 @@ pub(crate) struct Header {
     /// The next task in a mailbox.
     pub(crate) next: Cell<*const Header>,
     pub(super) joiner: UnsafeCell<Option<Waker>>,
+    /// The join that the task is in.
+    pub(crate) joining: Joining,
     pub(super) links: UnsafeCell<Links>,
     /// Those who wait for the task's end as for one of many. See `set.rs`.
     pub(crate) sets: Sets,
@@ -146,6 +149,7 @@ impl Header {
             id: birth.id,
             next: Cell::new(std::ptr::null()),
             joiner: UnsafeCell::new(None),
+            joining: Joining::new(),
             links: UnsafeCell::new(Links::new()),
             sets: birth.sets,
             name: birth.name,

@@ -8,10 +8,12 @@ use crate::stack::StackError;
 use crate::sync::Arc;
 use crate::sync::Mutex;
 use crate::wait;
+use crate::wait::blocked::blocked_in_join;
 use crate::worker::lend;
 use std::any::Any;
 use std::marker::PhantomData;
 use std::mem::MaybeUninit;
+use std::panic::Location;
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
@@ -193,6 +195,7 @@ impl<T> JoinHandle<T> {
     /// [`JoinError`] if the task panicked, was aborted, was refused by a shutdown or for want of a
     /// stack, or if the wait could never end.
     #[inline]
+    #[track_caller]
     pub fn join(mut self) -> Result<T, JoinError> {
         if !self.is_finished() {
             lend_turn(self.task());
@@ -266,6 +269,7 @@ fn lend_turn(task: &TaskRef) {
 
 /// Waits until `task` is done. False: the time came first.
 #[inline(never)]
+#[track_caller]
 fn wait_for(task: &TaskRef, until: Option<Instant>) -> Result<bool, JoinError> {
     if task.shared.is_forked() {
         return Err(JoinError::new(task, Kind::Forked));
@@ -273,6 +277,14 @@ fn wait_for(task: &TaskRef, until: Option<Instant>) -> Result<bool, JoinError> {
     if wait::would_deadlock(task) {
         return Err(JoinError::new(task, Kind::Deadlock));
     }
+    match until {
+        Some(_) => wait_in_join(task, until),
+        None => blocked_in_join(task, Location::caller(), || wait_in_join(task, None)),
+    }
+}
+
+/// The wait itself.
+fn wait_in_join(task: &TaskRef, until: Option<Instant>) -> Result<bool, JoinError> {
     /// Takes the waker back if the wait is left by unwinding, or because its time has come.
     struct Registered<'a>(&'a TaskRef);
     impl Drop for Registered<'_> {

@@ -21,7 +21,7 @@
 //! 4. `home`: written by the owner, read by the winner of a wake.
 //! 5. `joiner`: the joiner until it has set `JOINER`, then the completer.
 //! 6. `next`: whoever owns the mailbox entry.
-//! 7. `links`: under the living list's lock; `sets`: each set's part under that set's.
+//! 7. `joining`: written by the owner, read by anybody with a reference. `links`: under the living list's lock; `sets`: each set's part under that set's.
 //! 8. The stage in the cell: the body while it runs; from `DONE` on the join handle, or the
 //!    completer if the handle is gone.
 

@@ -14,6 +14,7 @@
 //! Pauses are the suspension points: there an abort is raised, if no foreign frame lies between
 //! and the thread is not panicking. Never inside a loop of our own that holds a lock.
 
+pub(crate) mod blocked;
 pub(crate) mod due;
 pub(crate) mod line;
 mod list;
@@ -24,6 +25,7 @@ pub(crate) mod spin;
 #[cfg(test)]
 mod tests;
 
+pub use blocked::blocked_on;
 pub use owner::Owner;
 pub use place::{Place, WaitList};
 

@@ -1,6 +1,7 @@
 //! Who holds something: a task, or a thread that runs none.
 
 use super::kept_task;
+use crate::task::Header;
 use crate::worker::current;
 
 /// The task, or the thread without a task, that holds a lock.
@@ -18,9 +19,15 @@ impl Owner {
     #[inline]
     pub fn current() -> Owner {
         match kept_task() {
-            Some((_, task)) => Owner(std::ptr::from_ref(task).addr()),
+            Some((_, task)) => Owner::of_task(task),
             None => Owner(current::thread_mark()),
         }
+    }
+
+    /// The owner that a task is.
+    #[inline]
+    pub(crate) fn of_task(task: &Header) -> Owner {
+        Owner(std::ptr::from_ref(task).addr())
     }
 
     /// The number: a multiple of 64, and not 0.

@@ -1,0 +1,159 @@
+//! Deadlocks: circles of waits, each of which only the next could end.
+//!
+//! Each wait has one owner, so from a waiter leads one way: to who owns what it waits for, from there to
+//! whom that one waits for. The way ends where somebody does not wait, or comes back to itself: a deadlock.
+//!
+//! The waits are looked at one by one while others come and go, so a circle that was seen need not have been
+//! there at any one time. What is told was seen three times alike. All its waits then lasted from the first look to
+//! the last; in the second look each owner owned what the one before it waits for, at a time when it was waiting
+//! itself; and who waits lets nothing go. So there was a moment at which all of it was true, and it stays so.
+
+use crate::shared::Shared;
+use crate::task::{Id, TaskRef};
+use crate::wait::blocked::{self, Wait};
+use crate::wait::owner::Owner;
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::panic::Location;
+
+/// Tasks, or threads, that wait for each other in a circle. None of them goes on unless one is aborted.
+///
+/// Written, it says who waits where for whom.
+#[derive(Clone, Debug)]
+pub struct Deadlock {
+    waits: Vec<BlockedWait>,
+}
+
+/// One wait of a [`Deadlock`].
+#[derive(Clone, Debug)]
+pub struct BlockedWait(Wait);
+
+impl Deadlock {
+    /// The waits: each for what the next has, the last for what the first has.
+    pub fn waits(&self) -> &[BlockedWait] {
+        &self.waits
+    }
+}
+
+impl BlockedWait {
+    /// The task that waits; `None`: it is a thread without a task.
+    pub fn task(&self) -> Option<Id> {
+        self.0.id
+    }
+
+    /// The name of the task or thread.
+    pub fn name(&self) -> Option<&str> {
+        self.0.name.as_deref()
+    }
+
+    /// What it waits for: "a wait for a lock", "a join".
+    pub fn what(&self) -> &'static str {
+        self.0.what
+    }
+
+    /// Where the wait was begun, as far as that is known: the call of `lock`, `join` and so on.
+    pub fn place(&self) -> &'static Location<'static> {
+        self.0.place
+    }
+}
+
+impl fmt::Display for BlockedWait {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.task(), self.name()) {
+            (Some(id), Some(name)) => write!(f, "task {name:?} (id {id})")?,
+            (Some(id), None) => write!(f, "task {id}")?,
+            (None, Some(name)) => write!(f, "thread {name:?}")?,
+            (None, None) => f.write_str("a thread")?,
+        }
+        write!(f, " in {} at {}", self.what(), self.place())
+    }
+}
+
+impl fmt::Display for Deadlock {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for wait in &self.waits {
+            write!(f, "{wait}, for ")?;
+        }
+        f.write_str("the first")
+    }
+}
+
+/// How the waits are looked at: tasks whose joins are in their headers are kept for so long.
+struct Look<'a> {
+    tasks: &'a HashMap<Owner, TaskRef>,
+}
+
+impl Look<'_> {
+    fn wait_of(&self, waiter: Owner) -> Option<Wait> {
+        blocked::wait_of(waiter)
+            .or_else(|| self.tasks.get(&waiter).and_then(|task| blocked::join_of(task)))
+    }
+
+    /// The circle that this one is on.
+    fn circle(&self, first: Owner) -> Option<Vec<Wait>> {
+        let mut seen = HashSet::new();
+        let mut waits = Vec::new();
+        let mut at = first;
+        loop {
+            let wait = self.wait_of(at)?;
+            at = wait.owner?;
+            waits.push(wait);
+            if at == first {
+                return Some(waits);
+            }
+            if !seen.insert(at) {
+                // A circle, and this one only leads to it.
+                return None;
+            }
+        }
+    }
+
+    /// The circle that this one is on, seen three times alike.
+    fn certain_circle(&self, first: Owner) -> Option<Deadlock> {
+        let waits = self.circle(first)?;
+        for _ in 0..2 {
+            let again = self.circle(first)?;
+            let alike =
+                |(one, two): (&Wait, &Wait)| one.waiter == two.waiter && one.number == two.number;
+            if again.len() != waits.len() || !again.iter().zip(&waits).all(alike) {
+                return None;
+            }
+        }
+        Some(Deadlock { waits: waits.into_iter().map(BlockedWait).collect() })
+    }
+}
+
+/// The deadlocks in which tasks of this runtime are.
+pub(crate) fn find(shared: &Shared) -> Vec<Deadlock> {
+    let tasks = shared.living.all();
+    let tasks: HashMap<_, _> =
+        tasks.into_iter().map(|task| (Owner::of_task(&task), task)).collect();
+    let look = Look { tasks: &tasks };
+    let here = std::ptr::from_ref(shared).addr();
+    let mut told = HashSet::new();
+    let mut deadlocks = Vec::new();
+    let waiters = blocked::all().into_iter().filter(|wait| wait.runtime == here);
+    let waiters: Vec<_> = waiters.map(|wait| wait.waiter).chain(tasks.keys().copied()).collect();
+    for waiter in waiters {
+        if told.contains(&waiter) {
+            continue;
+        }
+        if let Some(deadlock) = look.certain_circle(waiter) {
+            told.extend(deadlock.waits.iter().map(|wait| wait.0.waiter));
+            deadlocks.push(deadlock);
+        }
+    }
+    deadlocks
+}
+
+/// Says so if the wait that this one has just noted closes a circle.
+#[cold]
+pub(crate) fn report(waiter: Owner) {
+    if let Some(deadlock) = (Look { tasks: &HashMap::new() }).certain_circle(waiter) {
+        tracing::error!(
+            target: "sortie::task",
+            %deadlock,
+            "deadlock: each of these waits for what the next has; abort one of them"
+        );
+    }
+}

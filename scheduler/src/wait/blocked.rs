@@ -1,0 +1,225 @@
+//! Who waits for what somebody else has: the records behind the report of deadlocks.
+//!
+//! A wait whose end is in one other's hands (a lock's owner, a task that is joined) is noted while it lasts. Waits
+//! for locks, and those of threads, in a table of the whole process, under locks of its own: only who
+//! really waits comes here. A task's join in two words of its own header, because joins are many.
+//!
+//! Waits with a limit are not noted: they end.
+//!
+//! INVARIANT(blocked.word): a record points to the word of the lock that is waited for, and is taken out
+//! before the wait ends: who reads the word under the table's lock finds it there. A task that never ends its
+//! wait, because its runtime ended around it, keeps what it borrows, and the record.
+//!
+//! Must not: run code of others under the table's lock.
+
+use super::owner::Owner;
+use super::task;
+use crate::deadlock;
+use crate::sync::Mutex;
+use crate::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use crate::task::{Header, Id};
+use std::collections::BTreeMap;
+use std::panic::Location;
+use std::ptr::{self, NonNull};
+use std::sync::Arc;
+
+/// A wait, as it is told.
+#[derive(Clone, Debug)]
+pub(crate) struct Wait {
+    pub(crate) waiter: Owner,
+    /// The same as long as the wait lasts, another for each.
+    pub(crate) number: u64,
+    /// The address of the waiter's runtime; 0: a thread's.
+    pub(crate) runtime: usize,
+    pub(crate) id: Option<Id>,
+    pub(crate) name: Option<Arc<str>>,
+    pub(crate) what: &'static str,
+    pub(crate) place: &'static Location<'static>,
+    /// In whose hands its end is now.
+    pub(crate) owner: Option<Owner>,
+}
+
+/// How the owner is found.
+#[derive(Clone, Copy)]
+enum Owned {
+    /// The word of a lock.
+    Word(NonNull<AtomicUsize>),
+    By(Owner),
+}
+
+struct Record {
+    /// Without the owner of now.
+    wait: Wait,
+    owned: Owned,
+}
+
+// SAFETY: the word is a shared atomic that is there while the record is, by INVARIANT(blocked.word).
+unsafe impl Send for Record {}
+
+impl Record {
+    fn wait(&self) -> Wait {
+        let owner = match self.owned {
+            // SAFETY: by INVARIANT(blocked.word); the caller holds the lock of the record's shard.
+            Owned::Word(word) => Owner::of(unsafe { word.as_ref() }.load(Ordering::Relaxed)),
+            Owned::By(owner) => Some(owner),
+        };
+        // Who owns what it waits for was handed it, and is about to find out.
+        let owner =
+            owner.filter(|&owner| matches!(self.owned, Owned::By(_)) || owner != self.wait.waiter);
+        Wait { owner, ..self.wait.clone() }
+    }
+}
+
+const SHARDS: usize = 32;
+
+static RECORDS: [Mutex<BTreeMap<usize, Record>>; SHARDS] =
+    [const { Mutex::new(BTreeMap::new()) }; SHARDS];
+
+fn shard(waiter: Owner) -> &'static Mutex<BTreeMap<usize, Record>> {
+    // Headers lie a few lines apart.
+    &RECORDS[(waiter.get() >> 8 ^ waiter.get() >> 13) % SHARDS]
+}
+
+/// Runs `wait`, which waits for what the owner in `word` has, and notes that meanwhile. `what` says what it is
+/// a wait for.
+///
+/// If the runtime of the waiting task reports deadlocks and this closes one, that is said before.
+#[track_caller]
+pub fn blocked_on<R>(what: &'static str, word: &AtomicUsize, wait: impl FnOnce() -> R) -> R {
+    let _noted = Noted::new(what, Owned::Word(NonNull::from(word)), Location::caller());
+    wait()
+}
+
+/// A record in the table, while this lives.
+struct Noted {
+    waiter: Owner,
+    /// The wait around this one: a destructor waits, or a subscriber of tracing's.
+    outer: Option<Record>,
+}
+
+impl Noted {
+    // Not inlined: it is called around pauses, and a name of a thread is a thread-local's.
+    #[inline(never)]
+    fn new(what: &'static str, owned: Owned, place: &'static Location<'static>) -> Noted {
+        static NUMBERS: AtomicU64 = AtomicU64::new(0);
+        let waiter = Owner::current();
+        let task = task();
+        let name = match task {
+            Some(task) => task.name.clone(),
+            None => std::thread::current().name().map(Arc::from),
+        };
+        let wait = Wait {
+            waiter,
+            // ORDERING: Relaxed, a number.
+            number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            runtime: task.map_or(0, |task| Arc::as_ptr(&task.shared).addr()),
+            id: task.map(|task| task.id),
+            name,
+            what,
+            place,
+            owner: None,
+        };
+        let outer = shard(waiter).lock().insert(waiter.get(), Record { wait, owned });
+        let noted = Noted { waiter, outer };
+        if task.is_some_and(|task| task.shared.config.report_deadlocks) {
+            deadlock::report(waiter);
+        }
+        noted
+    }
+}
+
+impl Drop for Noted {
+    #[inline(never)]
+    fn drop(&mut self) {
+        let mut records = shard(self.waiter).lock();
+        let ended = match self.outer.take() {
+            Some(outer) => records.insert(self.waiter.get(), outer),
+            None => records.remove(&self.waiter.get()),
+        };
+        drop(records);
+        drop(ended);
+    }
+}
+
+/// What a task notes in its header while it joins another.
+pub(crate) struct Joining {
+    /// The task that is joined, as an owner's number; 0: none.
+    joined: AtomicUsize,
+    place: AtomicPtr<Location<'static>>,
+}
+
+impl Joining {
+    pub(crate) const fn new() -> Joining {
+        Joining { joined: AtomicUsize::new(0), place: AtomicPtr::new(ptr::null_mut()) }
+    }
+
+    fn set(&self, joined: usize, place: *const Location<'static>) {
+        // ORDERING: Relaxed, both are addresses of what is there all the time, or only compared.
+        self.place.store(place.cast_mut(), Ordering::Relaxed);
+        // ORDERING: Relaxed, as above.
+        self.joined.store(joined, Ordering::Relaxed);
+    }
+}
+
+/// Runs `wait`, which joins `joined`, and notes that meanwhile.
+#[inline]
+pub(crate) fn blocked_in_join<R>(
+    joined: &Header,
+    place: &'static Location<'static>,
+    wait: impl FnOnce() -> R,
+) -> R {
+    /// Takes the note back.
+    struct Joins<'a>(&'a Joining);
+    impl Drop for Joins<'_> {
+        fn drop(&mut self) {
+            self.0.set(0, ptr::null());
+        }
+    }
+    let owner = Owner::of_task(joined);
+    match task() {
+        Some(joiner) if !joiner.shared.config.report_deadlocks => {
+            joiner.joining.set(owner.get(), place);
+            // The task's own frames keep its header.
+            let _joins = Joins(&joiner.joining);
+            wait()
+        }
+        _ => {
+            let _noted = Noted::new("a join", Owned::By(owner), place);
+            wait()
+        }
+    }
+}
+
+/// The join that a task notes in its header. The caller has a reference to it.
+pub(crate) fn join_of(task: &Header) -> Option<Wait> {
+    // ORDERING: Relaxed, a look; who needs more looks again, with the references in hand.
+    let joined = Owner::of(task.joining.joined.load(Ordering::Relaxed))?;
+    // ORDERING: Relaxed, as above.
+    let place = NonNull::new(task.joining.place.load(Ordering::Relaxed))?;
+    Some(Wait {
+        waiter: Owner::of_task(task),
+        // A handle is joined once.
+        number: joined.get() as u64,
+        runtime: Arc::as_ptr(&task.shared).addr(),
+        id: Some(task.id),
+        name: task.name.clone(),
+        what: "a join",
+        // SAFETY: only ever set from a `&'static Location`.
+        place: unsafe { place.as_ref() },
+        owner: Some(joined),
+    })
+}
+
+/// The wait of this one in the table.
+pub(crate) fn wait_of(waiter: Owner) -> Option<Wait> {
+    shard(waiter).lock().get(&waiter.get()).map(Record::wait)
+}
+
+/// All waits in the table.
+pub(crate) fn all() -> Vec<Wait> {
+    let mut waits = Vec::new();
+    for records in &RECORDS {
+        waits.extend(records.lock().values().map(Record::wait));
+    }
+    waits
+}

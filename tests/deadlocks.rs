@@ -1,0 +1,252 @@
+//! Circles of waits are found, with names and places, and nothing else is taken for one.
+
+use sortie::sync::{Event, Mutex, Once, RwLock};
+use sortie::{Deadlock, Handle, JoinHandle, Runtime, task};
+use sortie_test::{MODES, each, each_of, each_setting, events, until};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+/// The only deadlock, once it is there.
+fn the_deadlock(runtime: &Runtime) -> Deadlock {
+    let mut found = Vec::new();
+    until("a deadlock", || {
+        found = runtime.deadlocks();
+        !found.is_empty()
+    });
+    assert_eq!(found.len(), 1, "{found:?}");
+    found.remove(0)
+}
+
+fn named<T: Send + 'static>(
+    runtime: &Handle,
+    name: &str,
+    f: impl FnOnce() -> T + Send + 'static,
+) -> JoinHandle<T> {
+    task::Builder::new().name(name).spawn_on(runtime, f)
+}
+
+/// Two that each take a lock, and then want the other's.
+struct Crossing {
+    locks: [Mutex<()>; 2],
+    taken: [Event; 2],
+}
+
+impl Crossing {
+    fn new() -> Arc<Crossing> {
+        let locks = [Mutex::new(()), Mutex::new(())];
+        Arc::new(Crossing { locks, taken: [Event::manual(), Event::manual()] })
+    }
+
+    fn take(&self, n: usize, limit: Option<Duration>) {
+        let _one = self.locks[n].lock();
+        self.taken[n].set();
+        self.taken[1 - n].wait();
+        match limit {
+            None => drop(self.locks[1 - n].lock()),
+            Some(limit) => drop(self.locks[1 - n].try_lock_for(limit)),
+        }
+    }
+}
+
+fn is_aborted(task: JoinHandle<()>) {
+    assert!(task.join().unwrap_err().is_aborted());
+}
+
+#[test]
+fn tasks_that_lock_crosswise_are_named_and_one_abort_frees_the_other() {
+    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
+        let crossing = Crossing::new();
+        let tasks = ["left", "right"].map(|name| {
+            let crossing = crossing.clone();
+            let n = usize::from(name == "right");
+            named(&runtime.handle(), name, move || crossing.take(n, None))
+        });
+        let deadlock = the_deadlock(runtime);
+        let mut names: Vec<_> = deadlock.waits().iter().map(|wait| wait.name().unwrap()).collect();
+        names.sort_unstable();
+        assert_eq!(names, ["left", "right"]);
+        for wait in deadlock.waits() {
+            assert_eq!(wait.what(), "a wait for a lock");
+            assert!(wait.place().file().ends_with("deadlocks.rs"), "{deadlock}");
+            assert!(tasks.iter().any(|task| Some(task.id()) == wait.task()));
+        }
+        let text = deadlock.to_string();
+        assert!(text.contains("task \"left\" (id ") && text.contains("deadlocks.rs:"), "{text}");
+        let [left, right] = tasks;
+        left.abort();
+        is_aborted(left);
+        right.join().unwrap();
+        assert!(runtime.deadlocks().is_empty());
+    });
+}
+
+#[test]
+fn a_circle_of_a_writer_something_done_once_a_join_and_a_thread() {
+    each(|runtime| {
+        let table = Arc::new(RwLock::new(()));
+        let once = Arc::new(Once::new());
+        let lock = Arc::new(Mutex::new(()));
+        let [wrote, began, locked] = [(); 3].map(|()| Arc::new(Event::manual()));
+        let go_on = Arc::new(Event::manual());
+        // The writer wants what is done once; who does that joins a task; that wants the thread's lock; and the
+        // thread wants to read.
+        let writer = {
+            let (table, once, wrote, go_on) =
+                (table.clone(), once.clone(), wrote.clone(), go_on.clone());
+            named(&runtime.handle(), "writer", move || {
+                let _held = table.write();
+                wrote.set();
+                go_on.wait();
+                once.call_once(|| ());
+            })
+        };
+        let joined = {
+            let (lock, go_on) = (lock.clone(), go_on.clone());
+            named(&runtime.handle(), "joined", move || {
+                go_on.wait();
+                drop(lock.lock());
+            })
+        };
+        let to_abort = {
+            let (once, began, go_on) = (once.clone(), began.clone(), go_on.clone());
+            named(&runtime.handle(), "beginner", move || {
+                once.call_once(|| {
+                    began.set();
+                    go_on.wait();
+                    joined.join().unwrap();
+                });
+            })
+        };
+        let thread = {
+            let (table, lock, locked, go_on) =
+                (table.clone(), lock.clone(), locked.clone(), go_on.clone());
+            let body = move || {
+                let _held = lock.lock();
+                locked.set();
+                go_on.wait();
+                drop(table.read());
+            };
+            std::thread::Builder::new().name("reader".into()).spawn(body).unwrap()
+        };
+        wrote.wait();
+        began.wait();
+        locked.wait();
+        go_on.set();
+        let deadlock = the_deadlock(runtime);
+        let mut waits: Vec<_> =
+            deadlock.waits().iter().map(|wait| (wait.name().unwrap(), wait.what())).collect();
+        waits.sort_unstable();
+        let expected = [
+            ("beginner", "a join"),
+            ("joined", "a wait for a lock"),
+            ("reader", "a wait to read"),
+            ("writer", "a wait for what is done once"),
+        ];
+        assert_eq!(waits, expected);
+        for wait in deadlock.waits() {
+            assert!(wait.place().file().ends_with("deadlocks.rs"), "{deadlock}");
+            assert_eq!(wait.task().is_none(), wait.name() == Some("reader"));
+        }
+        to_abort.abort();
+        is_aborted(to_abort);
+        writer.join().unwrap();
+        thread.join().unwrap();
+        assert!(runtime.deadlocks().is_empty());
+    });
+}
+
+#[test]
+fn tasks_that_join_each_other() {
+    each(|runtime| {
+        let handles = Arc::new([Mutex::new(None::<JoinHandle<()>>), Mutex::new(None)]);
+        let there = Arc::new(Event::manual());
+        let tasks = [0, 1].map(|n| {
+            let (handles, there) = (handles.clone(), there.clone());
+            runtime.spawn(move || {
+                there.wait();
+                let other = handles[1 - n].lock().take().unwrap();
+                let _ = other.join();
+            })
+        });
+        let ids = tasks.each_ref().map(|task| Some(task.id()));
+        let [first, second] = tasks;
+        *handles[0].lock() = Some(first);
+        *handles[1].lock() = Some(second);
+        there.set();
+        let deadlock = the_deadlock(runtime);
+        assert_eq!(deadlock.waits().len(), 2);
+        for wait in deadlock.waits() {
+            assert!(ids.contains(&wait.task()) && wait.what() == "a join", "{deadlock}");
+        }
+        // Nobody has a handle any more: the fixture's shutdown ends them.
+    });
+}
+
+#[test]
+fn waits_that_end_are_no_deadlock() {
+    each(|runtime| {
+        // With a limit.
+        let crossing = Crossing::new();
+        let tasks = [0, 1].map(|n| {
+            let crossing = crossing.clone();
+            runtime.spawn(move || crossing.take(n, Some(Duration::from_millis(3))))
+        });
+        while !tasks.iter().all(JoinHandle::is_finished) {
+            assert!(runtime.deadlocks().is_empty());
+        }
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        // And where locks are taken in order, handed over, and joined around.
+        let stop = Arc::new(AtomicBool::new(false));
+        let locks = Arc::new([(); 3].map(|()| Mutex::new(0)));
+        let tasks: Vec<_> = (0..12)
+            .map(|n| {
+                let (locks, stop) = (locks.clone(), stop.clone());
+                runtime.spawn(move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        let one = locks[n % 2].lock();
+                        let inner = locks.clone();
+                        sortie::spawn(move || *inner[2].lock() += 1).join().unwrap();
+                        let two = locks[2].lock();
+                        sortie::yield_now();
+                        drop((one, two));
+                    }
+                })
+            })
+            .collect();
+        for _ in 0..100 {
+            let found = runtime.deadlocks();
+            assert!(found.is_empty(), "{}", found[0]);
+        }
+        stop.store(true, Ordering::Relaxed);
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    });
+}
+
+#[test]
+fn a_runtime_that_is_to_report_them_says_so_once_when_it_closes() {
+    each_setting(|case| {
+        events::record();
+        let runtime = case.watched(case.builder().report_deadlocks(true).build().unwrap());
+        let crossing = Crossing::new();
+        let tasks = ["left", "right"].map(|name| {
+            let crossing = crossing.clone();
+            let n = usize::from(name == "right");
+            named(&runtime.handle(), name, move || crossing.take(n, None))
+        });
+        let said = || {
+            let seen = events::seen().into_iter();
+            seen.filter(|seen| seen.target == "sortie::task" && seen.text.contains("deadlock:"))
+                .collect::<Vec<_>>()
+        };
+        until("it is said", || !said().is_empty());
+        let text = &said()[0].text;
+        assert!(text.contains("left") && text.contains("right"), "{text}");
+        tasks[1].abort();
+        for task in tasks {
+            let _ = task.join();
+        }
+        assert_eq!(said().len(), 1, "{:?}", said());
+        assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
+    });
+}
