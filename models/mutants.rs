@@ -29,6 +29,7 @@ const RETAKE: &str = "crossing/retake.rs";
 const PROOF: &str = "crossing/proof.rs";
 const GATE: &str = "gate.rs";
 const LOBBY: &str = "idle/mod.rs";
+const RING: &str = "ring/slots.rs";
 const LIST: &str = "wait/list.rs";
 const PERMITS: &str = "semaphore/permits.rs";
 const EXCLUSIVE: &str = "lock/exclusive.rs";
@@ -552,6 +553,80 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         self.count(&inner);",
         to: "let worker = inner.idle.pop();
         self.count(&inner);",
+    },
+    // ---- the ring ----
+    Mutant {
+        name: "ring_push_in_no_order",
+        file: RING,
+        from: "slot.stamp.store(tail + 1, Ordering::Release);
+                        total_order();",
+        to: "slot.stamp.store(tail + 1, Ordering::Release);",
+    },
+    Mutant {
+        name: "ring_pop_in_no_order",
+        file: RING,
+        from: "slot.stamp.store(head.wrapping_add(self.lap()), Ordering::Release);
+                        total_order();",
+        to: "slot.stamp.store(head.wrapping_add(self.lap()), Ordering::Release);",
+    },
+    Mutant {
+        name: "ring_close_in_no_order",
+        file: RING,
+        from: "self.tail.fetch_or(self.closed, Ordering::SeqCst);
+        total_order();",
+        to: "self.tail.fetch_or(self.closed, Ordering::SeqCst);",
+    },
+    Mutant {
+        name: "ring_push_stamps_relaxed",
+        file: RING,
+        from: "slot.stamp.store(tail + 1, Ordering::Release);",
+        to: "slot.stamp.store(tail + 1, Ordering::Relaxed);",
+    },
+    Mutant {
+        name: "ring_pop_stamps_relaxed",
+        file: RING,
+        from: "slot.stamp.store(head.wrapping_add(self.lap()), Ordering::Release);",
+        to: "slot.stamp.store(head.wrapping_add(self.lap()), Ordering::Relaxed);",
+    },
+    Mutant {
+        name: "ring_push_finds_room_relaxed",
+        file: RING,
+        from: "slot.stamp.load(Ordering::Acquire);
+            if stamp == tail {",
+        to: "slot.stamp.load(Ordering::Relaxed);
+            if stamp == tail {",
+    },
+    Mutant {
+        name: "ring_pop_finds_it_relaxed",
+        file: RING,
+        from: "slot.stamp.load(Ordering::Acquire);
+            if stamp == head + 1 {",
+        to: "slot.stamp.load(Ordering::Relaxed);
+            if stamp == head + 1 {",
+    },
+    Mutant {
+        name: "ring_push_takes_by_store",
+        file: RING,
+        from: "match self.tail.compare_exchange_weak(
+                    tail,
+                    self.after(tail),
+                    Ordering::SeqCst,
+                    Ordering::Relaxed,
+                ) {",
+        to: "self.tail.store(self.after(tail), Ordering::SeqCst);
+                match Ok::<usize, usize>(tail) {",
+    },
+    Mutant {
+        name: "ring_pop_takes_by_store",
+        file: RING,
+        from: "match self.head.compare_exchange_weak(
+                    head,
+                    self.after(head),
+                    Ordering::SeqCst,
+                    Ordering::Relaxed,
+                ) {",
+        to: "self.head.store(self.after(head), Ordering::SeqCst);
+                match Ok::<usize, usize>(head) {",
     },
     // ---- the wait list ----
     Mutant {

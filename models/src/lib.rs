@@ -38,6 +38,9 @@ mod idle;
 mod park;
 #[path = "../../scheduler/src/semaphore/permits.rs"]
 mod permits;
+#[path = "../../scheduler/src/ring/slots.rs"]
+#[allow(unreachable_pub, reason = "public where it comes from")]
+mod ring;
 #[path = "../../scheduler/src/task/state.rs"]
 mod state;
 

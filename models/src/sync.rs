@@ -10,6 +10,77 @@ pub(crate) mod atomic {
     pub(crate) use loom::sync::atomic::{
         AtomicBool, AtomicPtr, AtomicU32, AtomicU64, AtomicUsize, Ordering, fence,
     };
+
+    /// Where the code rests on the total order of `SeqCst` accesses, which loom does not know.
+    pub(crate) fn total_order() {
+        fence(Ordering::SeqCst);
+    }
+}
+
+/// No thread of a model shares a cache line with another.
+pub(crate) struct CachePadded<T>(T);
+
+impl<T> CachePadded<T> {
+    pub(crate) fn new(value: T) -> CachePadded<T> {
+        CachePadded(value)
+    }
+}
+
+impl<T> std::ops::Deref for CachePadded<T> {
+    type Target = T;
+    fn deref(&self) -> &T {
+        &self.0
+    }
+}
+
+/// Room for what is handed from thread to thread. Loom sees who comes there without order.
+pub(crate) mod cell {
+    use loom::cell::UnsafeCell;
+    use std::mem::MaybeUninit;
+
+    pub(crate) struct Place<T>(UnsafeCell<MaybeUninit<T>>);
+
+    impl<T> Place<T> {
+        pub(crate) fn new() -> Place<T> {
+            Place(UnsafeCell::new(MaybeUninit::uninit()))
+        }
+
+        /// # Safety
+        /// The place is the caller's alone.
+        pub(crate) unsafe fn put(&self, value: T) {
+            self.0.with_mut(|place| {
+                // SAFETY: the caller's promise, and loom looks.
+                let place = unsafe { &mut *place };
+                place.write(value);
+            });
+        }
+
+        /// # Safety
+        /// The place is the caller's alone, and a value is there.
+        pub(crate) unsafe fn take(&self) -> T {
+            self.0.with_mut(|place| {
+                // SAFETY: the caller's promise, and loom looks.
+                let place = unsafe { &*place };
+                // SAFETY: the caller's promise.
+                unsafe { place.assume_init_read() }
+            })
+        }
+    }
+}
+
+/// Waiting for a thread that needs a few instructions more: the others have their turn.
+pub(crate) mod hint {
+    pub(crate) struct Patience;
+
+    impl Patience {
+        pub(crate) fn new() -> Patience {
+            Patience
+        }
+
+        pub(crate) fn wait(&mut self) {
+            loom::thread::yield_now();
+        }
+    }
 }
 
 /// The asymmetric fence: both sides as what they stand for together, a full fence each.

@@ -12,6 +12,7 @@
 //! | `stack` | slabs of guarded stacks, overflow reports |
 //! | `fiber` | the context switch |
 //! | `task` | the state word, the header, join, the living |
+//! | `ring` | a bounded queue of messages |
 //! | `park`, `queue`, `timer`, `idle`, `gate` | sleeping, ready tasks, wake-ups by time, who is idle, the monitor's sleep |
 //! | `carrier`, `worker`, `wait` | threads, what travels between them, the loop, how code waits |
 //! | `crossing`, `offload`, `foreign`, `monitor`, `shutdown`, `fork` | leave and come back; calls on another thread; threads from outside; retakes; the end; what a forked child has |
@@ -44,6 +45,7 @@ mod offload;
 mod overflow;
 mod park;
 mod queue;
+pub mod ring;
 mod scheduler;
 mod semaphore;
 mod shared;

@@ -7,6 +7,7 @@
 //!
 //! Must not: hold logic. What is here is a name for something that another crate provides.
 
+pub(crate) use crossbeam_utils::CachePadded;
 pub(crate) use parking_lot::Mutex;
 pub(crate) use std::sync::Arc;
 
@@ -16,6 +17,65 @@ pub(crate) mod atomic {
         AtomicBool, AtomicI32, AtomicPtr, AtomicU8, AtomicU32, AtomicU64, AtomicUsize, Ordering,
         fence,
     };
+
+    /// Says that the code rests on the total order of `SeqCst` accesses around here. Nothing by itself: loom
+    /// knows of no such order, and the models' door makes a fence of it.
+    #[inline(always)]
+    pub(crate) fn total_order() {}
+}
+
+/// Room for what is handed from thread to thread.
+pub(crate) mod cell {
+    use std::cell::UnsafeCell;
+    use std::mem::MaybeUninit;
+
+    /// Room for one value, whose owner knows whether one is there.
+    pub(crate) struct Place<T>(UnsafeCell<MaybeUninit<T>>);
+
+    impl<T> Place<T> {
+        pub(crate) fn new() -> Place<T> {
+            Place(UnsafeCell::new(MaybeUninit::uninit()))
+        }
+
+        /// # Safety
+        /// The place is the caller's alone.
+        #[inline(always)]
+        pub(crate) unsafe fn put(&self, value: T) {
+            // SAFETY: the caller's promise.
+            let place = unsafe { &mut *self.0.get() };
+            place.write(value);
+        }
+
+        /// # Safety
+        /// The place is the caller's alone, and a value is there. None is there afterwards.
+        #[inline(always)]
+        pub(crate) unsafe fn take(&self) -> T {
+            // SAFETY: the caller's promise.
+            let place = unsafe { &*self.0.get() };
+            // SAFETY: the caller's promise.
+            unsafe { place.assume_init_read() }
+        }
+    }
+}
+
+/// Waiting for a thread that needs a few instructions more.
+pub(crate) mod hint {
+    use crossbeam_utils::Backoff;
+
+    /// Spins at first, then lets other threads run.
+    pub(crate) struct Patience(Backoff);
+
+    impl Patience {
+        #[inline]
+        pub(crate) fn new() -> Patience {
+            Patience(Backoff::new())
+        }
+
+        #[cold]
+        pub(crate) fn wait(&mut self) {
+            self.0.snooze();
+        }
+    }
 }
 
 /// The asymmetric fence.

@@ -13,6 +13,7 @@
 //! | something that happens | [`Event`] | all, or the first who came |
 //! | each other | [`Barrier`] | all |
 //! | something that is done once | [`Once`], [`OnceLock`] | who comes first does it; if that fails, who has waited longest |
+//! | messages | [`channel`] | who waits longest is woken; who comes meanwhile may be faster |
 //!
 //! The types are `std`'s in shape, without poisoning: a lock that a panic or an abort unwinds through is
 //! let go.
@@ -35,11 +36,14 @@
 //! as `std`'s are not: who took a lock lets it go.
 
 mod barrier;
+pub mod channel;
 mod condvar;
 mod event;
 mod mutex;
 mod once;
 mod once_lock;
+#[allow(dead_code, reason = "a part is for those who wait for several channels")]
+mod party;
 mod rwlock;
 
 pub use barrier::{Barrier, BarrierWaitResult};

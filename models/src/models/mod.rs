@@ -14,5 +14,6 @@ mod monitor;
 mod parking;
 mod permits;
 mod proof;
+mod ring;
 mod task;
 mod timers;

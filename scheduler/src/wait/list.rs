@@ -48,8 +48,9 @@ impl<W: Waiting> List<W> {
     /// How many wait and were not notified. No fence: see the module.
     #[inline]
     pub(crate) fn waiting(&self) -> usize {
-        // ORDERING(list.count): Relaxed. By itself a look; in `notify` ordered by the fence before it.
-        self.waiting.load(Ordering::Relaxed)
+        // ORDERING(list.count): SeqCst, for callers whose change of the condition is a SeqCst exchange: with it and
+        // the fence in `enter` it is in one total order. In `notify` ordered by the fence before it.
+        self.waiting.load(Ordering::SeqCst)
     }
 
     /// A place in line. The caller looks at its condition after this.

@@ -1,0 +1,165 @@
+//! The sending half.
+
+use super::error::{SendError, SendTimeoutError, TrySendError};
+use super::shared::Shared;
+use sortie_scheduler::wait::deadline;
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+/// The half of a channel that messages go in by. Cloned, another for the same channel.
+///
+/// The waits are suspension points: a task is switched away, inside a callback its carrier waits, any other
+/// thread sleeps. If the task is aborted while it waits, the wait unwinds; the message is dropped with it and
+/// was not sent.
+pub struct Sender<T> {
+    shared: Arc<Shared<T>>,
+}
+
+impl<T> Sender<T> {
+    pub(super) fn new(shared: Arc<Shared<T>>) -> Sender<T> {
+        Sender { shared }
+    }
+
+    /// Sends a message, waiting for room; in a channel without room, until it has been received.
+    ///
+    /// That it was sent does not say that it will be received: the receivers may all go before that.
+    ///
+    /// # Errors
+    /// The message, if there are no receivers any more.
+    ///
+    /// # Panics
+    /// In debug builds, if it would wait while a [`NoSuspend`](crate::task::NoSuspend) of the task is alive.
+    ///
+    /// ```
+    /// use sortie::sync::channel::{self, SendError};
+    ///
+    /// let (sender, receiver) = channel::bounded(1);
+    /// sender.send("a").unwrap();
+    /// assert_eq!(receiver.recv(), Ok("a"));
+    /// drop(receiver);
+    /// assert_eq!(sender.send("b"), Err(SendError("b")));
+    /// ```
+    #[inline]
+    pub fn send(&self, message: T) -> Result<(), SendError<T>> {
+        self.shared.send(message, None).map_err(|error| SendError(error.into_inner()))
+    }
+
+    /// Sends a message if that needs no wait.
+    ///
+    /// Neither suspends nor blocks. A channel without room takes a message if a receiver waits for one.
+    ///
+    /// # Errors
+    /// The message, if there is no room or there are no receivers any more.
+    ///
+    /// ```
+    /// use sortie::sync::channel::{self, TrySendError};
+    ///
+    /// let (sender, receiver) = channel::bounded(1);
+    /// assert_eq!(sender.try_send(1), Ok(()));
+    /// assert_eq!(sender.try_send(2), Err(TrySendError::Full(2)));
+    /// drop(receiver);
+    /// assert_eq!(sender.try_send(3), Err(TrySendError::Disconnected(3)));
+    /// ```
+    #[inline]
+    pub fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
+        self.shared.try_send(message)
+    }
+
+    /// As [`Sender::send`], but waits for so long at most.
+    ///
+    /// # Errors
+    /// The message, if the time came first or there are no receivers any more.
+    ///
+    /// # Panics
+    /// As [`Sender::send`].
+    ///
+    /// ```
+    /// use sortie::sync::channel::{self, SendTimeoutError};
+    /// use std::time::Duration;
+    ///
+    /// let (sender, _receiver) = channel::bounded(1);
+    /// sender.send(1).unwrap();
+    /// let error = sender.send_timeout(2, Duration::from_millis(1)).unwrap_err();
+    /// assert_eq!(error, SendTimeoutError::Timeout(2));
+    /// ```
+    pub fn send_timeout(&self, message: T, timeout: Duration) -> Result<(), SendTimeoutError<T>> {
+        self.send_until(message, deadline(timeout))
+    }
+
+    /// As [`Sender::send`], but waits until this time at the latest.
+    ///
+    /// # Errors
+    /// As [`Sender::send_timeout`].
+    ///
+    /// # Panics
+    /// As [`Sender::send`].
+    pub fn send_until(&self, message: T, until: Instant) -> Result<(), SendTimeoutError<T>> {
+        self.shared.send(message, Some(until))
+    }
+
+    /// Are there no receivers any more?
+    ///
+    /// ```
+    /// let (sender, receiver) = sortie::sync::channel::unbounded::<u32>();
+    /// assert!(!sender.is_disconnected());
+    /// drop(receiver);
+    /// assert!(sender.is_disconnected());
+    /// ```
+    pub fn is_disconnected(&self) -> bool {
+        self.shared.is_disconnected()
+    }
+
+    /// How many messages are in the channel.
+    pub fn len(&self) -> usize {
+        self.shared.len()
+    }
+
+    /// Is no message in the channel?
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// How many messages there is room for. `None`: without limit.
+    ///
+    /// ```
+    /// use sortie::sync::channel;
+    ///
+    /// assert_eq!(channel::bounded::<u32>(8).0.capacity(), Some(8));
+    /// assert_eq!(channel::bounded::<u32>(0).0.capacity(), Some(0));
+    /// assert_eq!(channel::unbounded::<u32>().0.capacity(), None);
+    /// ```
+    pub fn capacity(&self) -> Option<usize> {
+        self.shared.capacity()
+    }
+
+    /// Do both send to the same channel?
+    pub fn same_channel(&self, other: &Sender<T>) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+}
+
+impl<T> Clone for Sender<T> {
+    fn clone(&self) -> Sender<T> {
+        self.shared.senders.add_handle();
+        Sender { shared: self.shared.clone() }
+    }
+}
+
+impl<T> Drop for Sender<T> {
+    fn drop(&mut self) {
+        if self.shared.senders.drop_handle() {
+            self.shared.end_of_senders();
+        }
+    }
+}
+
+impl<T> fmt::Debug for Sender<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sender")
+            .field("len", &self.len())
+            .field("capacity", &self.capacity())
+            .field("is_disconnected", &self.is_disconnected())
+            .finish()
+    }
+}

@@ -1,0 +1,223 @@
+//! What the halves of a channel share, and how they wait.
+//!
+//! A send or a receive is tried first, and if it comes to something costs no lock, no fence and no look at a
+//! clock. Else it enters the line of its side, is tried again, and waits. INVARIANT(channel.woken): who has put a
+//! message in looks at the receivers' line after that, who has taken one out at the senders', and who disconnects
+//! at the other side's. A wake-up is for one message or one room; a waiter that does not need it passes it on.
+//!
+//! Rendezvous have lines of their own.
+
+use super::error::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
+use super::rendezvous::Rendezvous;
+use super::side::Side;
+use super::unbounded::Unbounded;
+use sortie_scheduler::ring::{PopError, PushError, Ring};
+use sortie_scheduler::wait::{Place, Waiter};
+use std::time::Instant;
+
+/// Where the messages are.
+pub(crate) enum Flavor<T> {
+    Bounded(Ring<T>),
+    Unbounded(Unbounded<T>),
+    Rendezvous(Rendezvous<T>),
+}
+
+/// See the module.
+pub(crate) struct Shared<T> {
+    pub(super) flavor: Flavor<T>,
+    pub(super) senders: Side,
+    pub(super) receivers: Side,
+}
+
+impl<T> Shared<T> {
+    pub(super) fn new(flavor: Flavor<T>) -> Shared<T> {
+        Shared { flavor, senders: Side::new(), receivers: Side::new() }
+    }
+
+    #[inline]
+    pub(crate) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
+        match &self.flavor {
+            Flavor::Bounded(ring) => match ring.push(message) {
+                Ok(()) => {
+                    // The push ordered it.
+                    self.receivers.waiting.notify_one_ordered();
+                    Ok(())
+                }
+                Err(PushError::Full(message)) => Err(TrySendError::Full(message)),
+                Err(PushError::Closed(message)) => Err(TrySendError::Disconnected(message)),
+            },
+            Flavor::Unbounded(queue) => queue.push(message, &self.receivers.waiting),
+            Flavor::Rendezvous(place) => place.try_send(message),
+        }
+    }
+
+    #[inline]
+    pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
+        match &self.flavor {
+            Flavor::Bounded(ring) => match ring.pop() {
+                Ok(message) => {
+                    // The pop ordered it.
+                    self.senders.waiting.notify_one_ordered();
+                    Ok(message)
+                }
+                Err(PopError::Empty) => Err(TryRecvError::Empty),
+                Err(PopError::Closed) => Err(TryRecvError::Disconnected),
+            },
+            Flavor::Unbounded(queue) => queue.pop(),
+            Flavor::Rendezvous(place) => place.try_recv(),
+        }
+    }
+
+    /// Sends, waiting until this time at the latest.
+    #[inline]
+    pub(super) fn send(
+        &self,
+        message: T,
+        until: Option<Instant>,
+    ) -> Result<(), SendTimeoutError<T>> {
+        match self.try_send(message) {
+            Ok(()) => Ok(()),
+            Err(TrySendError::Disconnected(message)) => {
+                Err(SendTimeoutError::Disconnected(message))
+            }
+            Err(TrySendError::Full(message)) => self.wait_to_send(message, until),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait_to_send(
+        &self,
+        mut message: T,
+        until: Option<Instant>,
+    ) -> Result<(), SendTimeoutError<T>> {
+        let waiter = Waiter::new("a send");
+        if let Flavor::Rendezvous(place) = &self.flavor {
+            return place.send(message, &waiter, until);
+        }
+        loop {
+            let place = self.senders.waiting.enter(&waiter);
+            message = match self.try_send(message) {
+                Ok(()) => {
+                    forgo(place);
+                    return Ok(());
+                }
+                Err(TrySendError::Full(message)) => message,
+                Err(TrySendError::Disconnected(message)) => {
+                    return Err(SendTimeoutError::Disconnected(message));
+                }
+            };
+            let in_time = wait(place, until);
+            message = match self.try_send(message) {
+                Ok(()) => return Ok(()),
+                Err(TrySendError::Full(message)) if in_time => message,
+                Err(TrySendError::Full(message)) => return Err(SendTimeoutError::Timeout(message)),
+                Err(TrySendError::Disconnected(message)) => {
+                    return Err(SendTimeoutError::Disconnected(message));
+                }
+            };
+        }
+    }
+
+    /// Receives, waiting until this time at the latest.
+    #[inline]
+    pub(super) fn recv(&self, until: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        match self.try_recv() {
+            Ok(message) => Ok(message),
+            Err(TryRecvError::Disconnected) => Err(RecvTimeoutError::Disconnected),
+            Err(TryRecvError::Empty) => self.wait_to_receive(until),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn wait_to_receive(&self, until: Option<Instant>) -> Result<T, RecvTimeoutError> {
+        let waiter = Waiter::new("a receive");
+        if let Flavor::Rendezvous(place) = &self.flavor {
+            return place.recv(&waiter, until);
+        }
+        loop {
+            let place = self.receivers.waiting.enter(&waiter);
+            match self.try_recv() {
+                Ok(message) => {
+                    forgo(place);
+                    return Ok(message);
+                }
+                Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+                Err(TryRecvError::Empty) => {}
+            }
+            let in_time = wait(place, until);
+            match self.try_recv() {
+                Ok(message) => return Ok(message),
+                Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+                Err(TryRecvError::Empty) if in_time => {}
+                Err(TryRecvError::Empty) => return Err(RecvTimeoutError::Timeout),
+            }
+        }
+    }
+
+    /// The last sender is gone.
+    pub(super) fn end_of_senders(&self) {
+        self.close();
+        self.receivers.waiting.notify_all();
+    }
+
+    /// The last receiver is gone: what is left is dropped, and what it holds.
+    pub(super) fn end_of_receivers(&self) {
+        self.close();
+        self.senders.waiting.notify_all();
+        match &self.flavor {
+            Flavor::Bounded(ring) => while ring.pop().is_ok() {},
+            Flavor::Unbounded(queue) => queue.clear(),
+            Flavor::Rendezvous(place) => place.clear(),
+        }
+    }
+
+    fn close(&self) {
+        match &self.flavor {
+            Flavor::Bounded(ring) => drop(ring.close()),
+            Flavor::Unbounded(queue) => queue.close(),
+            Flavor::Rendezvous(place) => place.close(),
+        }
+    }
+
+    pub(crate) fn is_disconnected(&self) -> bool {
+        match &self.flavor {
+            Flavor::Bounded(ring) => ring.is_closed(),
+            Flavor::Unbounded(queue) => queue.is_closed(),
+            Flavor::Rendezvous(place) => place.is_closed(),
+        }
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        match &self.flavor {
+            Flavor::Bounded(ring) => ring.len(),
+            Flavor::Unbounded(queue) => queue.len(),
+            Flavor::Rendezvous(place) => place.len(),
+        }
+    }
+
+    pub(crate) fn capacity(&self) -> Option<usize> {
+        match &self.flavor {
+            Flavor::Bounded(ring) => Some(ring.capacity()),
+            Flavor::Unbounded(_) => None,
+            Flavor::Rendezvous(_) => Some(0),
+        }
+    }
+}
+
+/// Leaves the line with what was waited for: a notification that had come was for that.
+fn forgo(place: Place<'_>) {
+    drop(place.try_take());
+}
+
+/// False: the time came first.
+pub(super) fn wait(place: Place<'_>, until: Option<Instant>) -> bool {
+    match until {
+        None => {
+            place.wait();
+            true
+        }
+        Some(until) => place.wait_until(until),
+    }
+}
