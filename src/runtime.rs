@@ -257,8 +257,8 @@ impl Handle {
     /// a task of this runtime has called, it is [`transition::reverse_enter`].
     ///
     /// # Errors
-    /// [`TransitionError`]: the runtime was shut down, the thread is in managed code already, or it
-    /// belongs to another runtime's task.
+    /// [`TransitionError`]: the runtime was shut down, the thread is in managed code already, it belongs
+    /// to another runtime's task, or it runs a signal handler.
     ///
     /// ```
     /// use sortie::transition;
@@ -285,6 +285,9 @@ impl Handle {
             });
             attached.map_err(|error| match error {
                 AttachError::ShutDown => TransitionError::ShutDown,
+                AttachError::InSignalHandler => {
+                    TransitionError::InSignalHandler { event: Event::ReverseEnter }
+                }
                 _ => TransitionError::NotOwner {
                     event: Event::ReverseEnter,
                     found: transition::layers().last().copied(),

@@ -55,6 +55,8 @@ pub(crate) struct Carrier {
     task_word: AtomicPtr<()>,
     /// The lowest address of the task's own stack while its code runs on it, 0 otherwise.
     pub(crate) stack_low: Cell<usize>,
+    /// Where the thread's alternate signal stack begins, and its bytes; 0 if it has none.
+    pub(crate) signal_stack: Cell<(usize, usize)>,
     /// A word of the embedder's, kept as long as the runtime. Null at first.
     pub(crate) embedder: AtomicPtr<()>,
     pub(crate) shared: *const Shared,
@@ -133,6 +135,7 @@ impl Carrier {
             current: AtomicPtr::new(ptr::null_mut()),
             task_word: AtomicPtr::new(ptr::null_mut()),
             stack_low: Cell::new(0),
+            signal_stack: Cell::new((0, 0)),
             embedder: AtomicPtr::new(ptr::null_mut()),
             shared,
             request: CachePadded::new(Request::new()),

@@ -9,6 +9,7 @@
 
 use crate::carrier::{Carrier, CarrierRef};
 use crate::crossing::{self, Terminated};
+use crate::handler;
 use crate::metrics::Counter;
 use crate::shared::Shared;
 use crate::sync::Arc;
@@ -31,6 +32,8 @@ pub enum AttachError {
     ShutDown,
     /// The thread belongs to a runtime, or is attached to another one and inside it.
     Taken,
+    /// The thread runs a signal handler.
+    InSignalHandler,
 }
 
 struct Attachment {
@@ -52,6 +55,9 @@ pub(crate) fn attach(
     shared: &Arc<Shared>,
     embedder: impl FnOnce() -> (Box<dyn Any>, *const ()),
 ) -> Result<(), AttachError> {
+    if handler::is_on_signal_stack() {
+        return Err(AttachError::InSignalHandler);
+    }
     if shared.is_closing() {
         return Err(AttachError::ShutDown);
     }
@@ -86,6 +92,7 @@ pub(crate) fn attach(
     // ORDERING: Relaxed, the thread's own, read by itself.
     task.home.store(ptr::from_ref(&*carrier).cast_mut(), Ordering::Relaxed);
     carrier.word.wait();
+    handler::remember(&carrier);
     carrier.vitals.begin();
     carrier.begin(&task, 0);
     let attachment = Attachment { shared: shared.clone(), carrier, task, _embedder: kept };

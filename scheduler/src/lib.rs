@@ -14,7 +14,7 @@
 //! | `task` | the state word, the header, join, the living |
 //! | `ring` | a bounded queue of messages |
 //! | `park`, `queue`, `timer`, `idle`, `gate` | sleeping, ready tasks, wake-ups by time, who is idle, the monitor's sleep |
-//! | `carrier`, `worker`, `wait` | threads, what travels between them, the loop, how code waits |
+//! | `carrier`, `handler`, `worker`, `wait` | threads, their signal handlers, what travels between them, the loop, how code waits |
 //! | `crossing`, `offload`, `foreign`, `monitor`, `shutdown`, `fork` | leave and come back; calls on another thread; threads from outside; retakes; the end; what a forked child has |
 //! | `shared`, `scheduler` | what the threads of a runtime share; the public face |
 #![deny(missing_docs)]
@@ -36,6 +36,7 @@ mod fiber;
 mod foreign;
 mod fork;
 mod gate;
+mod handler;
 mod idle;
 mod lock;
 mod metrics;
@@ -63,6 +64,7 @@ pub use deadlock::{BlockedWait, Deadlock};
 #[doc(hidden)]
 pub use fiber::bench;
 pub use foreign::AttachError;
+pub use handler::in_signal_handler;
 pub use lock::{Lock, SharedLock};
 pub use native_stack::NativeStack;
 pub use offload::{blocks_others, is_switchable, offload};

@@ -5,6 +5,7 @@ use crate::crossing::fence;
 use crate::crossing::word::Phase;
 use crate::foreign::{self, AttachError};
 use crate::fork;
+use crate::handler;
 use crate::metrics::Counter;
 use crate::shared::Shared;
 use crate::shutdown::{self, Report};
@@ -352,6 +353,9 @@ where
 /// events are the subscriber's, with whatever thread-locals it has.
 #[inline(never)]
 fn conceive(shared: &Arc<Shared>, options: Spawn, kind: &Kind) -> Conceived {
+    if handler::in_signal_handler() {
+        handler::refuse_spawn();
+    }
     let id = next_id(shared);
     let name = options.name;
     let span = options.span.unwrap_or_else(|| {

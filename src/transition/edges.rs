@@ -41,6 +41,7 @@ use std::time::Duration;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn leave(target: usize) -> Result<(), TransitionError> {
+    check_handler(Event::Leave)?;
     local::with(|local| {
         if local.layers(|layers| layers.top_is_native()) {
             // Wrong, and said so before anything is counted.
@@ -80,6 +81,7 @@ pub fn leave(target: usize) -> Result<(), TransitionError> {
 /// would have suspended the task under a [`NoSuspend`](crate::task::NoSuspend) guard; the layer is popped
 /// then.
 pub fn enter() -> Result<(), TransitionError> {
+    check_handler(Event::Enter)?;
     let kept = local::with(|local| {
         let ended = local.set_raw(None).map(|timing| timing.end(Duration::ZERO));
         let back = back(local)?;
@@ -104,6 +106,7 @@ pub fn enter() -> Result<(), TransitionError> {
 /// [`TransitionError`]: the top layer is not native, no task runs here, there is no memory for the
 /// layer, or the runtime was shut down. Nothing has changed then.
 pub fn reverse_enter() -> Result<(), TransitionError> {
+    check_handler(Event::ReverseEnter)?;
     local::with(|local| {
         // What a raw call took is not known with callbacks in it.
         let ended = local.set_raw(None).map(|timing| timing.end(Duration::ZERO));
@@ -122,6 +125,7 @@ pub fn reverse_enter() -> Result<(), TransitionError> {
 /// [`TransitionError`]: the top layer is not one that [`reverse_enter`] made, or no task runs here,
 /// and nothing has changed.
 pub fn reverse_leave() -> Result<(), TransitionError> {
+    check_handler(Event::ReverseLeave)?;
     local::with(|local| back_in(local, None, Below::THREAD))
         .unwrap_or_else(|| no_task(Event::ReverseLeave))
 }
@@ -138,6 +142,15 @@ pub fn reverse_leave() -> Result<(), TransitionError> {
 /// ```
 pub fn layers() -> Vec<Layer> {
     local::with(|local| local.layers(|layers| layers.to_vec())).unwrap_or_default()
+}
+
+/// A handler that interrupts a step of the scheduler's must not make another.
+#[inline]
+fn check_handler(event: Event) -> Result<(), TransitionError> {
+    if sortie_scheduler::in_signal_handler() {
+        return Err(TransitionError::InSignalHandler { event });
+    }
+    Ok(())
 }
 
 fn misuse(event: Event) -> TransitionError {

@@ -36,6 +36,14 @@ pub enum TransitionError {
     },
     /// The runtime does not adopt the calling thread.
     AttachDenied,
+    /// The calling thread runs a signal handler, which may have interrupted the scheduler itself.
+    ///
+    /// Told of handlers that run on the thread's alternate signal stack (`SA_ONSTACK`). Others look like
+    /// the code that they interrupted, and must not make transitions either.
+    InSignalHandler {
+        /// The refused event.
+        event: Event,
+    },
     /// No worker became free within the bound that the configuration sets on this wait.
     ///
     /// Never the answer of the automaton itself: it comes from whoever waits for a worker between
@@ -79,6 +87,11 @@ impl fmt::Display for TransitionError {
             Self::AttachDenied => f.write_str(
                 "the runtime does not adopt this thread; call from a thread of the runtime, or \
                  allow foreign threads when it is built",
+            ),
+            Self::InSignalHandler { event } => write!(
+                f,
+                "`{event}` expects code that is no signal handler; let the handler write to a pipe or a \
+                 flag, and do the rest on a thread that reads it"
             ),
             Self::TimedOut => f.write_str(
                 "no worker became free within the configured bound; try again, or raise the bound \

@@ -1,8 +1,17 @@
 //! Compiles the C and C++ files beside it, with all warnings as errors.
 
 fn main() {
-    let sources =
-        ["block.c", "callback.c", "closure.c", "errno.c", "event_loop.c", "gate.c", "stack.c"];
+    let sources = [
+        "block.c",
+        "callback.c",
+        "closure.c",
+        "errno.c",
+        "event_loop.c",
+        "gate.c",
+        "jump.c",
+        "signal.c",
+        "stack.c",
+    ];
     for source in sources {
         println!("cargo::rerun-if-changed={source}");
     }

@@ -51,6 +51,14 @@ void natives_gate_wait(struct natives_gate *gate);
 void natives_gate_open(struct natives_gate *gate);
 int natives_gate_inside(struct natives_gate *gate);
 
+/* jump.c: functions that leave what they called by a jump. */
+int natives_land(natives_callback *callback, void *user);
+__attribute__((noreturn)) void natives_jump(int outward);
+
+/* signal.c: code in a signal handler. */
+int natives_handle_signals(natives_nothing *code);
+int natives_raise(void);
+
 /* stack.c: functions that use as much stack as they are told. */
 size_t natives_use_stack(size_t bytes);
 int natives_call_back_below(size_t bytes, natives_callback *callback, void *user);

@@ -12,6 +12,7 @@ use crate::carrier::{Carrier, CarrierRef};
 use crate::crossing::fence::light;
 use crate::fiber::{Fiber, Reason};
 use crate::fork;
+use crate::handler;
 use crate::metrics::Counter;
 use crate::offload::serve;
 use crate::shared::Shared;
@@ -26,6 +27,7 @@ use std::ptr::{self, NonNull};
 /// A carrier's thread, from its start to its end.
 pub(crate) fn carrier_main(shared: Arc<Shared>, carrier: CarrierRef, first: Option<Box<Worker>>) {
     current::set_carrier(&*carrier);
+    handler::remember(&carrier);
     carrier.vitals.begin();
     sharpen_sleeps();
     if let Some(worker) = first {

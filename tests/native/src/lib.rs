@@ -91,6 +91,19 @@ unsafe extern "C" {
     #[link_name = "natives_catch"]
     pub fn catch(callback: Callback, user: *mut c_void) -> c_int;
 
+    /// Calls back, and returns the answer; or -1, if somebody jumps here meanwhile.
+    #[link_name = "natives_land"]
+    pub fn land(callback: Callback, user: *mut c_void) -> c_int;
+    /// Jumps to where [`land`] waits for it on this thread, so many further out than the innermost.
+    #[link_name = "natives_jump"]
+    pub fn jump(outward: c_int) -> !;
+    /// From now on the code is run for each `SIGUSR2`, by a handler on the alternate signal stack.
+    #[link_name = "natives_handle_signals"]
+    pub safe fn handle_signals(code: extern "C" fn()) -> c_int;
+    /// Runs that code on this thread, in the handler, before it returns.
+    #[link_name = "natives_raise"]
+    pub safe fn raise() -> c_int;
+
     fn natives_loop_new() -> *mut RawLoop;
     fn natives_loop_free(events: *mut RawLoop);
     fn natives_loop_post(events: *mut RawLoop, event: c_int) -> c_int;
@@ -261,6 +274,12 @@ pub fn with_callback_between<F: FnMut(i32) -> i32>(nanoseconds: u64, mut f: F) -
 pub fn with_callback_on_thread<F: FnMut(i32) -> i32 + Send>(mut f: F) -> i32 {
     // SAFETY: as in `with_callback`; `F` may be used on the other thread, and C waits for it.
     unsafe { thread_call_back(trampoline::<F>, (&raw mut f).cast()) }
+}
+
+/// As [`with_callback`], once; -1 if `f` is left by a jump ([`jump`]).
+pub fn with_landing<F: FnMut(i32) -> i32>(mut f: F) -> i32 {
+    // SAFETY: as in `with_callback`.
+    unsafe { land(trampoline::<F>, (&raw mut f).cast()) }
 }
 
 unsafe extern "C" fn trampoline<F: FnMut(i32) -> i32>(user: *mut c_void, turn: c_int) -> c_int {
