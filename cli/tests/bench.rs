@@ -110,7 +110,7 @@ fn check_further(rows: &[Value]) {
                 assert!(extra["plain_ns"].as_f64().unwrap() > 0.0, "{row}");
                 assert!(extra["over_plain_ns"].is_number(), "{row}");
                 // The run and the warm-ups before it.
-                assert!(extra["ledger_calls"].as_u64().unwrap() > 1000, "{row}");
+                assert!(extra["ledger_calls"].as_f64().unwrap() > 1000.0, "{row}");
             }
             "native_yield" => {
                 let switched = extra["switched_percent"].as_f64().unwrap();

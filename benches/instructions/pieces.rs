@@ -1,0 +1,82 @@
+//! The pieces. Each does so many operations on a runtime of one worker, and what it does beside does not
+//! depend on their number.
+
+use sortie::native::{self, Class, Policy, Target};
+use sortie::{Runtime, transition};
+use std::hint::black_box;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub(crate) struct Piece {
+    pub(crate) name: &'static str,
+    pub(crate) run: fn(u64),
+}
+
+pub(crate) const PIECES: &[Piece] = &[
+    Piece { name: "switch", run: switch },
+    Piece { name: "yield, alone", run: |ops| inside(ops, sortie::yield_now) },
+    Piece { name: "yield", run: take_turns },
+    Piece { name: "spawn and join", run: |ops| inside(ops, spawn_and_join) },
+    Piece { name: "call, mode A", run: |ops| inside(ops, call_in_mode_a) },
+    Piece { name: "call, mode C", run: |ops| inside(ops, call_in_mode_c) },
+    Piece { name: "leave and enter", run: |ops| inside(ops, leave_and_enter) },
+];
+
+/// SAFETY: [`nop`] needs no more stack than for its return address, and calls nobody.
+const LEAF: Policy = unsafe { Policy::new().task_stack(1024) };
+
+static SHORT: Target = Target::named("nop, short").with_policy(LEAF.class(Class::Short));
+static MIXED: Target = Target::named("nop, mixed").with_policy(LEAF.class(Class::Mixed));
+
+#[inline(never)]
+extern "C" fn nop(x: i32) -> i32 {
+    black_box(x) + 1
+}
+
+/// A resume and a suspension.
+fn switch(ops: u64) {
+    black_box(sortie_scheduler::bench::switches(ops)).expect("a fiber's stack");
+}
+
+/// Operations inside of one task.
+fn inside(ops: u64, operation: fn()) {
+    let runtime = Runtime::builder().workers(1).build().expect("a runtime");
+    runtime.run(move || (0..ops).for_each(|_| operation()));
+}
+
+/// Each yield runs the other task, which yields back: an operation is both.
+fn take_turns(ops: u64) {
+    let runtime = Runtime::builder().workers(1).build().expect("a runtime");
+    runtime.run(move || {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let its = is_over.clone();
+        let other = sortie::spawn(move || {
+            // ORDERING: Relaxed, the flag publishes nothing but itself.
+            while !its.load(Ordering::Relaxed) {
+                sortie::yield_now();
+            }
+        });
+        (0..ops).for_each(|_| sortie::yield_now());
+        // ORDERING: Relaxed, as above.
+        is_over.store(true, Ordering::Relaxed);
+        other.join().expect("a task that only yields does not fail");
+    });
+}
+
+fn spawn_and_join() {
+    sortie::spawn(|| ()).join().expect("a task that does nothing does not fail");
+}
+
+fn call_in_mode_a() {
+    black_box(native::call_here(&SHORT, || nop(black_box(1))));
+}
+
+fn call_in_mode_c() {
+    black_box(native::call_here(&MIXED, || nop(black_box(1))));
+}
+
+fn leave_and_enter() {
+    transition::leave(1).expect("in managed code");
+    black_box(nop(black_box(1)));
+    transition::enter().expect("in native code");
+}
