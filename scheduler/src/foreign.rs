@@ -16,7 +16,7 @@ use crate::sync::Arc;
 use crate::sync::atomic::{Ordering, fence};
 use crate::task::TaskRef;
 use crate::task::cell::{Kind, new_task};
-use crate::task::header::Birth;
+use crate::task::header::{Birth, Extras};
 use crate::task::join::{Refusal, refuse};
 use crate::task::set::Sets;
 use crate::worker::current;
@@ -73,16 +73,14 @@ pub(crate) fn attach(
             return Err(AttachError::Taken);
         }
     }
-    let birth = Birth {
-        shared,
-        id: crate::task::Id(shared.ids(1).start),
+    let id = crate::task::Id(shared.ids(1).start);
+    let nothing = || ();
+    let extras = Extras {
         name: std::thread::current().name().map(Arc::from),
         span: tracing::Span::none(),
-        migrating: false,
-        sets: Sets::default(),
+        sets: Sets::new(),
     };
-    let nothing = || ();
-    let conceived = kind_of(&nothing).conceive(birth);
+    let conceived = kind_of(&nothing).conceive(Birth { shared, id, migrating: false }).with(extras);
     // SAFETY: of the kind of this closure, which borrows nothing.
     let (task, handle) = unsafe { new_task(conceived, nothing) };
     drop(handle);

@@ -13,7 +13,7 @@ use crate::stack::StackStats;
 use crate::sync::Arc;
 use crate::sync::atomic::{Ordering, fence as full_fence};
 use crate::task::cell::{Conceived, Kind, new_task};
-use crate::task::header::Birth;
+use crate::task::header::{Birth, Extras};
 use crate::task::join::refuse;
 use crate::task::set::Sets;
 use crate::task::{Id, JoinHandle, TaskRef, TaskSet};
@@ -22,6 +22,7 @@ use crate::{monitor, wait};
 use std::any::Any;
 use std::thread;
 use std::time::{Duration, Instant};
+use tracing::level_filters::LevelFilter;
 
 impl Config {
     /// Starts the scheduler's threads.
@@ -357,14 +358,25 @@ fn conceive(shared: &Arc<Shared>, options: Spawn, kind: &Kind) -> Conceived {
         handler::refuse_spawn();
     }
     let id = next_id(shared);
-    let name = options.name;
-    let span = options.span.unwrap_or_else(|| {
+    let migrating = options.migrating || shared.config.migrating;
+    let conceived = kind.conceive(Birth { shared, id, migrating });
+    let is_plain = options.name.is_none() && options.span.is_none() && options.sets.are_none();
+    if is_plain && LevelFilter::current() < LevelFilter::DEBUG {
+        return conceived;
+    }
+    conceived.with(extras(id, options))
+}
+
+/// What a task has beside its closure, if it was given anything or somebody listens.
+#[cold]
+fn extras(id: Id, options: Spawn) -> Extras {
+    let Spawn { name, span, sets, .. } = options;
+    let span = span.unwrap_or_else(|| {
         let name = name.as_deref();
         tracing::debug_span!(target: "sortie::task", "task", id = id.get(), name)
     });
     tracing::trace!(target: "sortie::task", task = id.get(), name = name.as_deref(), "spawn");
-    let migrating = options.migrating || shared.config.migrating;
-    kind.conceive(Birth { shared, id, name, span, migrating, sets: options.sets })
+    Extras { name, span, sets }
 }
 
 /// Lets a task in, or refuses it. Never inlined, as [`conceive`].

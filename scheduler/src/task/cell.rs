@@ -1,6 +1,6 @@
 //! The typed rest of a task: its closure, and then its output.
 
-use super::header::{Birth, Header, TaskRef, VTable};
+use super::header::{Birth, Extras, Header, TaskRef, VTable};
 use super::join::{JoinError, Refusal};
 use super::supply;
 use std::alloc::Layout;
@@ -51,6 +51,15 @@ impl Kind {
 /// A task without its closure, which is to follow at once: nothing frees it before.
 #[must_use = "a task without a closure is a leak"]
 pub(crate) struct Conceived(NonNull<Header>);
+
+impl Conceived {
+    /// Gives the task what most do without.
+    pub(crate) fn with(mut self, extras: Extras) -> Conceived {
+        // SAFETY: nobody else knows the header yet.
+        unsafe { self.0.as_mut() }.set_extras(extras);
+        self
+    }
+}
 
 /// A new task, with the scheduler's reference and the handle's.
 ///

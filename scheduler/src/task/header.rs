@@ -111,9 +111,14 @@ unsafe impl Send for Header {}
 pub(crate) struct Birth<'a> {
     pub(crate) shared: &'a Arc<Shared>,
     pub(crate) id: Id,
+    pub(crate) migrating: bool,
+}
+
+/// What most tasks do without. It is written over a header that was made without: values that are moved about before
+/// would cost each task more than these few the second write.
+pub(crate) struct Extras {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) span: tracing::Span,
-    pub(crate) migrating: bool,
     pub(crate) sets: Sets,
 }
 
@@ -133,7 +138,7 @@ impl Header {
             blocking: Cell::new(0),
             linked: Cell::new(false),
             migrating: birth.migrating,
-            has_span: !birth.span.is_none(),
+            has_span: false,
             lent: Cell::new(false),
             refs: AtomicU32::new(2),
             callbacks: Cell::new(0),
@@ -151,10 +156,19 @@ impl Header {
             joiner: UnsafeCell::new(None),
             joining: Joining::new(),
             links: UnsafeCell::new(Links::new()),
-            sets: birth.sets,
-            name: birth.name,
-            span: birth.span,
+            sets: Sets::new(),
+            name: None,
+            span: tracing::Span::none(),
         }
+    }
+
+    /// Before anybody else knows the task.
+    #[cold]
+    pub(super) fn set_extras(&mut self, extras: Extras) {
+        self.has_span = !extras.span.is_none();
+        self.name = extras.name;
+        self.span = extras.span;
+        self.sets = extras.sets;
     }
 
     /// Does nobody know the task but the loop that runs it and who joins it, who is in that loop's hand? By the
