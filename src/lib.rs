@@ -140,6 +140,12 @@ mod guide {
     struct Abort;
     #[doc = include_str!("../docs/guide/callbacks.md")]
     struct Callbacks;
+    #[doc = include_str!("../docs/guide/from-go.md")]
+    struct FromGo;
+    #[doc = include_str!("../docs/guide/from-may.md")]
+    struct FromMay;
+    #[doc = include_str!("../docs/guide/from-tokio.md")]
+    struct FromTokio;
     #[doc = include_str!("../docs/guide/native-calls.md")]
     struct NativeCalls;
     #[doc = include_str!("../docs/guide/soundness.md")]
