@@ -84,19 +84,29 @@ fn not_run(error: TransitionError) {
 /// ```
 #[inline]
 pub fn try_callback<R>(f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
-    match Fast::<false>::begin() {
-        Some(fast) => fast?.run(f),
-        None => enter_otherwise(f),
+    // SAFETY: used up by either `begin`.
+    if let Some((caller, local)) = unsafe { fast::caller() } {
+        if let Some(row) = local.direct::<false>() {
+            if let Some(fast) = Fast::<false>::begin(caller, local, row) {
+                return fast?.run(f);
+            }
+        } else if let Some(row) = local.direct::<true>()
+            && let Some(on_stack) = OnStack::begin(caller, local, row)
+        {
+            return on_stack?.run(f);
+        }
     }
+    enter_otherwise(f)
 }
 
-/// Not out of a short call in mode A whose callbacks wait in place.
+/// Not out of a short call in mode A.
 #[inline(never)]
 fn enter_otherwise<R>(f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
-    if let Some(on_stack) = OnStack::begin() {
-        return on_stack?.run(f);
-    }
-    if let Some(fast) = Fast::<true>::begin() {
+    // SAFETY: used up by `begin`.
+    if let Some((caller, local)) = unsafe { fast::caller() }
+        && let Some(row) = local.direct::<false>()
+        && let Some(fast) = Fast::<true>::begin(caller, local, row)
+    {
         return fast?.run(f);
     }
     // The automaton's answer for a thread without a task is that of the raw call.

@@ -244,7 +244,7 @@ pub(crate) fn announce(task: &Header) {
 }
 
 /// May this task's fiber be switched away?
-#[inline]
+#[inline(always)]
 pub(crate) fn is_switchable(task: &Header) -> bool {
     task.blocking.get() == 0 && task.inside.get().is_some() && !std::thread::panicking()
 }

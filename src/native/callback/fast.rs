@@ -17,16 +17,27 @@ pub(super) struct Fast<const COMPARE: bool> {
     row: &'static Row,
 }
 
+/// The task on this thread, as its callback finds it.
+///
+/// # Safety
+/// As for [`Caller::get`].
+#[inline(always)]
+pub(super) unsafe fn caller() -> Option<(Caller, &'static Local)> {
+    // SAFETY: by contract.
+    let caller = unsafe { Caller::get() }?;
+    // SAFETY: as in `local::with`: the word is that of a `Local` which outlives the callback.
+    Some((caller, unsafe { caller.task_word().cast::<Local>().as_ref() }))
+}
+
 impl<const COMPARE: bool> Fast<COMPARE> {
-    /// Comes back into managed code, if all is as it mostly is. `None`: nothing has happened, and the callback
-    /// goes the general way.
+    /// Comes back into managed code out of the direct call of `row`, if all is as it mostly is. `None`: nothing
+    /// has happened, and the callback goes the general way.
     #[inline(always)]
-    pub(super) fn begin() -> Option<Result<Self, TransitionError>> {
-        // SAFETY: used up by `begin`.
-        let caller = unsafe { Caller::get() }?;
-        // SAFETY: as in `local::with`: the word is that of a `Local` which outlives the callback.
-        let local = unsafe { caller.task_word().cast::<Local>().as_ref() };
-        let row = local.direct::<false>()?;
+    pub(super) fn begin(
+        caller: Caller,
+        local: &'static Local,
+        row: &'static Row,
+    ) -> Option<Result<Self, TransitionError>> {
         if !local.can_call_back() {
             return None;
         }

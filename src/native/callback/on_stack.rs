@@ -21,12 +21,11 @@ pub(super) struct OnStack {
 impl OnStack {
     /// As [`Fast::begin`](super::fast::Fast::begin).
     #[inline(always)]
-    pub(super) fn begin() -> Option<Result<OnStack, TransitionError>> {
-        // SAFETY: used up by `begin_on_stack`.
-        let caller = unsafe { Caller::get() }?;
-        // SAFETY: as in `local::with`: the word is that of a `Local` which outlives the callback.
-        let local = unsafe { caller.task_word().cast::<Local>().as_ref() };
-        let row = local.direct::<true>()?;
+    pub(super) fn begin(
+        caller: Caller,
+        local: &'static Local,
+        row: &'static Row,
+    ) -> Option<Result<OnStack, TransitionError>> {
         let below = local.below();
         if !local.can_call_back() {
             return None;
