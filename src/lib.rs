@@ -31,6 +31,7 @@
 //! | making a runtime, ending it | [`Runtime`], [`Builder`], [`ShutdownReport`] |
 //! | tasks | [`spawn`], [`JoinHandle`], [`yield_now`], [`sleep`], [`task`] |
 //! | tasks that borrow; many at once | [`task::scope`](fn@task::scope), [`join!`], [`task::par`], [`task::JoinSet`], [`task::Group`] |
+//! | locks, conditions, events and what else tasks wait at for each other | [`sync`]; circles of waits: [`Runtime::deadlocks`] |
 //! | values that belong to a task | [`task_local!`] |
 //! | time limits, ticks | [`time`] |
 //! | what must not be suspended | [`task::NoSuspend`] |
@@ -50,6 +51,7 @@
 //! | [`task::scope`](fn@task::scope), [`join!`], [`task::par`] | suspend the task at their end | block the thread | panic, and name [`Runtime::scope`] |
 //! | [`Runtime::scope`], [`Handle::scope`] | suspend the task at their end | block the thread | block the thread |
 //! | [`task::JoinSet::join_next`], [`task::Group::wait`] | suspend the task | block the thread | block the thread |
+//! | waits of [`sync`] | suspend the task | block the thread | block the thread |
 //! | [`task_local!`] | of the task | of the task | of the thread |
 //! | [`JoinHandle::abort`] | does not wait | the same | the same |
 //! | [`yield_now`] | lets others run | returns | returns |

@@ -124,6 +124,11 @@ impl Semaphore {
     ///
     /// # Panics
     /// As [`Semaphore::acquire`].
+    ///
+    /// ```
+    /// let semaphore = sortie_scheduler::Semaphore::new(0);
+    /// assert!(!semaphore.acquire_until(std::time::Instant::now()));
+    /// ```
     #[inline]
     #[must_use = "true: a permit was taken, and must be released"]
     pub fn acquire_until(&self, until: Instant) -> bool {
@@ -162,6 +167,12 @@ impl Semaphore {
     }
 
     /// Takes so many permits if they are free and nobody waits. Does not wait. Keeps `errno`.
+    ///
+    /// ```
+    /// let semaphore = sortie_scheduler::Semaphore::new(3);
+    /// assert!(semaphore.try_acquire_many(2));
+    /// assert!(!semaphore.try_acquire_many(2));
+    /// ```
     #[inline]
     #[must_use = "true: the permits were taken, and must be released"]
     pub fn try_acquire_many(&self, permits: u32) -> bool {
@@ -185,6 +196,13 @@ impl Semaphore {
     ///
     /// # Panics
     /// If fewer are out.
+    ///
+    /// ```
+    /// let semaphore = sortie_scheduler::Semaphore::new(3);
+    /// semaphore.acquire_many(3);
+    /// semaphore.release_many(2);
+    /// assert_eq!(semaphore.in_use(), 1);
+    /// ```
     #[inline]
     pub fn release_many(&self, permits: u32) {
         let given = self.pool.give(permits);

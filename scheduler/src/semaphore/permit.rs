@@ -60,6 +60,11 @@ impl Semaphore {
     ///
     /// # Panics
     /// As [`Semaphore::acquire`].
+    ///
+    /// ```
+    /// let semaphore = sortie_scheduler::Semaphore::new(3);
+    /// assert_eq!(semaphore.permit_many(2).permits(), 2);
+    /// ```
     #[inline]
     pub fn permit_many(&self, permits: u32) -> Permit<'_> {
         self.acquire_many(permits);
@@ -67,6 +72,12 @@ impl Semaphore {
     }
 
     /// As [`Semaphore::try_acquire`], released by a drop.
+    ///
+    /// ```
+    /// let semaphore = sortie_scheduler::Semaphore::new(1);
+    /// let permit = semaphore.try_permit();
+    /// assert!(permit.is_some() && semaphore.try_permit().is_none());
+    /// ```
     #[inline]
     pub fn try_permit(&self) -> Option<Permit<'_>> {
         self.try_acquire().then(|| Permit { semaphore: self, permits: 1 })
@@ -85,6 +96,13 @@ impl Semaphore {
     ///
     /// # Panics
     /// As [`Semaphore::acquire`].
+    ///
+    /// ```
+    /// let semaphore = sortie_scheduler::Semaphore::new(1);
+    /// let permit = semaphore.permit();
+    /// assert!(semaphore.permit_timeout(std::time::Duration::from_millis(1)).is_none());
+    /// # drop(permit);
+    /// ```
     #[inline]
     pub fn permit_timeout(&self, timeout: Duration) -> Option<Permit<'_>> {
         self.permit_until(deadline(timeout))

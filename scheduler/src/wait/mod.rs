@@ -24,75 +24,25 @@ pub(crate) mod sleeper;
 pub(crate) mod spin;
 #[cfg(test)]
 mod tests;
+mod waiter;
 
 pub use blocked::blocked_on;
 pub use owner::Owner;
 pub use place::{Place, WaitList};
+pub(crate) use waiter::Who;
+pub use waiter::{Waiter, deadline};
 
 use crate::carrier::Carrier;
 use crate::crossing;
 use crate::fiber::Reason;
-use crate::park::Parker;
-use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::task::abort;
 use crate::task::state::Suspend;
-use crate::task::{Header, TaskRef, Waker};
-use crate::timer::TimerKey;
+use crate::task::{Header, TaskRef};
 use crate::worker::current;
-use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
-
-/// Somebody about to wait. Stays on the thread or the fiber that made it.
-pub struct Waiter {
-    pub(crate) who: Who,
-}
-
-/// Who waits.
-pub(crate) enum Who {
-    Task(TaskWaiter),
-    Thread(Arc<Parker>),
-}
-
-/// The current task, about to wait.
-pub(crate) struct TaskWaiter {
-    /// Its own frames keep it.
-    task: NonNull<Header>,
-    /// The timer that ends the wait, and when.
-    timer: Cell<Option<(Instant, TimerKey)>>,
-}
-
-impl TaskWaiter {
-    fn task(&self) -> &Header {
-        // SAFETY: a waiter stays in the frames of the task that made it.
-        unsafe { self.task.as_ref() }
-    }
-
-    /// Sees to it that the task is woken at this time.
-    fn set_timer(&self, until: Instant) {
-        match self.timer.get() {
-            Some((at, _)) if at == until => return,
-            _ => self.take_timer_back(),
-        }
-        let task = self.task();
-        let key = task.shared.set_timer(until, Waker::Task(reference(task)));
-        self.timer.set(key.map(|key| (until, key)));
-    }
-
-    fn take_timer_back(&self) {
-        if let Some((_, key)) = self.timer.take() {
-            self.task().shared.timers.remove(key);
-        }
-    }
-}
-
-impl Drop for TaskWaiter {
-    fn drop(&mut self) {
-        self.take_timer_back();
-    }
-}
 
 /// The carrier and the task of code that runs managed on a carrier.
 ///
@@ -132,106 +82,6 @@ pub(crate) fn reference(task: &Header) -> TaskRef {
     // SAFETY: not a reference of ours to give up, hence never dropped: only cloned.
     let borrowed = ManuallyDrop::new(unsafe { TaskRef::from_raw(NonNull::from(task)) });
     TaskRef::clone(&borrowed)
-}
-
-impl Waiter {
-    /// The beginning of a wait of the current task or thread, which `what` names.
-    ///
-    /// # Panics
-    /// In debug builds, if a [`NoSuspend`](crate::NoSuspend) of the task is alive: before anybody knows of
-    /// the wait.
-    pub fn new(what: &'static str) -> Waiter {
-        let who = match managed() {
-            Some((_, task)) => {
-                task.no_suspend.check(what);
-                announce(task);
-                Who::Task(TaskWaiter { task: NonNull::from(task), timer: Cell::new(None) })
-            }
-            None => Who::Thread(current::thread_parker()),
-        };
-        Waiter { who }
-    }
-
-    /// What ends the wait.
-    pub(crate) fn waker(&self) -> Waker {
-        match &self.who {
-            Who::Task(waiter) => Waker::Task(reference(waiter.task())),
-            Who::Thread(parker) => Waker::Thread(parker.clone()),
-        }
-    }
-
-    /// Waits for a wake, or for no reason. Unwinds if the task is aborted. May change `errno`.
-    #[inline(always)]
-    pub fn pause(&self) {
-        match &self.who {
-            Who::Thread(parker) => parker.park(),
-            Who::Task(_) => pause(None),
-        }
-    }
-
-    /// As [`Waiter::pause`], but raises no abort. True: it never ends for want of time.
-    pub(crate) fn pause_undisturbed(&self) -> bool {
-        match &self.who {
-            Who::Thread(parker) => parker.park(),
-            Who::Task(_) => pause_undisturbed(),
-        }
-        true
-    }
-
-    /// As [`Waiter::pause`], but for a wait that ends at `until`: false once that time has come.
-    ///
-    /// The timer behind it is set at the first call, and taken back with the waiter.
-    #[must_use = "a wait whose time has come ends"]
-    pub fn pause_until(&self, until: Instant) -> bool {
-        let left = until.saturating_duration_since(Instant::now());
-        if left.is_zero() {
-            // A suspension point all the same.
-            checkpoint();
-            return false;
-        }
-        match &self.who {
-            Who::Thread(parker) => {
-                parker.park_timeout(left);
-            }
-            Who::Task(waiter) => {
-                if is_switchable(waiter.task()) {
-                    waiter.set_timer(until);
-                }
-                pause(Some(until));
-            }
-        }
-        Instant::now() < until
-    }
-
-    /// [`Waiter::pause_until`] where there is a limit, [`Waiter::pause`] where there is none, and then true.
-    #[must_use = "a wait whose time has come ends"]
-    #[inline(always)]
-    pub fn pause_for(&self, until: Option<Instant>) -> bool {
-        match until {
-            Some(until) => self.pause_until(until),
-            None => {
-                self.pause();
-                true
-            }
-        }
-    }
-}
-
-impl std::fmt::Debug for Waiter {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let who = match self.who {
-            Who::Task(_) => "a task",
-            Who::Thread(_) => "a thread",
-        };
-        f.debug_tuple("Waiter").field(&who).finish()
-    }
-}
-
-/// When a wait of this length ends that begins now. Past the end of the clock: so late that nobody sees it.
-pub fn deadline(duration: Duration) -> Instant {
-    const FAR: Duration = Duration::from_secs(1 << 36);
-    let now = Instant::now();
-    now.checked_add(duration).unwrap_or_else(|| now + FAR)
 }
 
 /// Traces a wait before it begins: once its waker is out, code of a subscriber that waits itself
