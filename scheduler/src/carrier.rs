@@ -387,6 +387,7 @@ impl Carrier {
             && unsafe { self.with_ring(|ring| ring.is_empty()) }
             && shared.injector.is_empty()
             && shared.reentry.is_empty()
+            && shared.ranks.is_empty()
             && shared.lobby.in_line() == 0
     }
 

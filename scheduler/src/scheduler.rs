@@ -16,7 +16,7 @@ use crate::task::cell::{Conceived, Kind, new_task};
 use crate::task::header::{Birth, Extras};
 use crate::task::join::refuse;
 use crate::task::set::Sets;
-use crate::task::{Id, JoinHandle, TaskRef, TaskSet};
+use crate::task::{Id, JoinHandle, Priority, TaskRef, TaskSet};
 use crate::worker::{Worker, current};
 use crate::{monitor, wait};
 use std::any::Any;
@@ -73,13 +73,20 @@ pub struct Spawn {
     name: Option<Arc<str>>,
     span: Option<tracing::Span>,
     migrating: bool,
+    priority: Priority,
     sets: Sets,
 }
 
 impl Spawn {
     /// No name, the default span, pinned once started unless the runtime is `migrating`.
     pub const fn new() -> Spawn {
-        Spawn { name: None, span: None, migrating: false, sets: Sets::new() }
+        Spawn {
+            name: None,
+            span: None,
+            migrating: false,
+            priority: Priority::Normal,
+            sets: Sets::new(),
+        }
     }
 
     /// Names the task.
@@ -91,6 +98,12 @@ impl Spawn {
     /// The span that the task runs in.
     pub fn span(mut self, span: tracing::Span) -> Spawn {
         self.span = Some(span);
+        self
+    }
+
+    /// How soon the task gets its turns, beside others.
+    pub fn priority(mut self, priority: Priority) -> Spawn {
+        self.priority = priority;
         self
     }
 
@@ -281,6 +294,7 @@ impl Scheduler {
             bursts: sum(Counter::Bursts),
             monitor_wakeups: sum(Counter::MonitorTicks),
             queued: shared.injector.len()
+                + shared.ranks.len()
                 + shared.shown.iter().map(|shown| shown.queues.len()).sum::<usize>(),
             stack_bytes: shared.fibers.stack_bytes(),
             stacks: if is_here { shared.fibers.stats() } else { StackStats::default() },
@@ -342,10 +356,11 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
+    let priority = options.priority;
     let conceived = conceive(shared, options, const { &Kind::of::<F, T>() });
     // SAFETY: of this very kind; and by contract.
     let (task, handle) = unsafe { new_task(conceived, f) };
-    admit(shared, task);
+    admit(shared, task, priority);
     // SAFETY: the handle's reference of a task whose output is a `T`, from `new_task`.
     unsafe { JoinHandle::new(handle) }
 }
@@ -381,8 +396,11 @@ fn extras(id: Id, options: Spawn) -> Extras {
 
 /// Lets a task in, or refuses it. Never inlined, as [`conceive`].
 #[inline(never)]
-fn admit(shared: &Shared, task: TaskRef) {
+fn admit(shared: &Shared, task: TaskRef, priority: Priority) {
     count_spawn(shared);
+    if priority != Priority::Normal {
+        task.set_priority(priority);
+    }
     let refusal = if shared.is_closing() { Some(shared.refusal()) } else { None };
     match task.sets.enter(&task).err().or(refusal) {
         None => shared.submit(task),

@@ -13,7 +13,7 @@ use crate::metrics::{Counter, Counts};
 use crate::monitor::standstill::Crowds;
 use crate::native_stack;
 use crate::park::Parker;
-use crate::queue::{Injector, Ring};
+use crate::queue::{Injector, Ranks, Ring};
 use crate::shutdown::{self, Report};
 use crate::stack::{StackShape, Stacks};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
@@ -61,6 +61,8 @@ pub(crate) struct Shared {
     pub(crate) has_hot_spare: AtomicBool,
     pub(crate) lobby: CachePadded<Lobby<Box<Worker>, CarrierRef>>,
     pub(crate) injector: Injector,
+    /// Ready tasks of other priorities than the ordinary one.
+    pub(crate) ranks: CachePadded<Ranks>,
     pub(crate) reentry: Injector,
     /// Tasks whose native call is to be made by another thread, and no thread was there.
     pub(crate) offloaded: Injector,
@@ -133,6 +135,7 @@ impl Shared {
             has_hot_spare: AtomicBool::new(false),
             lobby: CachePadded::new(lobby),
             injector: Injector::new(),
+            ranks: CachePadded::new(Ranks::new()),
             reentry: Injector::new(),
             offloaded: Injector::new(),
             gate: CachePadded::new(Gate::new()),
@@ -235,14 +238,17 @@ impl Shared {
             }
             return;
         }
-        match here {
-            Some(here) => {
+        if here.is_none() && self.is_forked() {
+            // Somebody is to go on who is not here; another thread may have been at the queue.
+            return std::mem::forget(task);
+        }
+        match (self.ranks.push(task), here) {
+            (Ok(()), _) => {}
+            (Err(task), Some(here)) => {
                 // SAFETY: this is the carrier's own thread, and the word says `RUN`.
                 unsafe { here.with_worker(|worker| worker.queues.push(task)) };
             }
-            // Somebody is to go on who is not here; another thread may have been at the queue.
-            None if self.is_forked() => return std::mem::forget(task),
-            None => self.injector.push(task),
+            (Err(task), None) => self.injector.push(task),
         }
         self.after_queueing();
         if here.is_none() {
@@ -324,6 +330,7 @@ impl Shared {
     pub(crate) fn work_is_queued(&self) -> bool {
         !self.injector.is_empty()
             || !self.reentry.is_empty()
+            || !self.ranks.is_empty()
             || self.queues().iter().any(|shown| !shown.queues.is_empty())
     }
 
@@ -527,7 +534,7 @@ impl Shared {
             }
         }
         // SAFETY: as above.
-        while let Some(task) = unsafe { carrier.with_ring(Ring::pop) } {
+        while let Some(task) = unsafe { carrier.with_ring(Ring::pop_any) } {
             shutdown::refuse_or_keep(self, task);
         }
         carrier.take_recall();

@@ -264,7 +264,7 @@ pub(crate) fn drain(shared: &Shared) {
     }
     let injected = || {
         let reentering = || shared.reentry.pop().or_else(|| shared.offloaded.pop());
-        shared.injector.pop().or_else(reentering)
+        shared.injector.pop().or_else(|| shared.ranks.pop_any()).or_else(reentering)
     };
     let queued = || shared.shown.iter().find_map(|shown| shown.queues.take_any());
     while let Some(task) = injected().or_else(queued) {

@@ -36,7 +36,7 @@ pub use join_set::JoinSet;
 pub use no_suspend::NoSuspend;
 pub(crate) use scope::scope_on;
 pub use scope::{Scope, ScopedJoinHandle, scope};
-pub use sortie_scheduler::Id;
+pub use sortie_scheduler::{Id, Priority};
 pub use task_local::{AccessError, LocalKey};
 
 use crate::JoinHandle;
@@ -114,6 +114,43 @@ pub fn checkpoint() {
     sortie_scheduler::checkpoint();
 }
 
+/// The current task's priority; `None` on a thread that runs none.
+///
+/// In managed code and in native code.
+///
+/// ```
+/// use sortie::task::{self, Priority};
+///
+/// let runtime = sortie::Runtime::new()?;
+/// assert_eq!(runtime.run(task::priority), Some(Priority::Normal));
+/// assert_eq!(task::priority(), None);
+/// # Ok::<(), sortie::BuildError>(())
+/// ```
+pub fn priority() -> Option<Priority> {
+    sortie_scheduler::priority()
+}
+
+/// Changes the current task's priority, from the next time on that it becomes ready. False: no task runs here.
+///
+/// In managed code and in native code; does not block.
+/// [`JoinHandle::set_priority`](crate::JoinHandle::set_priority) changes another's.
+///
+/// ```
+/// use sortie::task::{self, Priority};
+///
+/// let runtime = sortie::Runtime::new()?;
+/// runtime.run(|| {
+///     assert!(task::set_priority(Priority::Idle));
+///     // What nobody waits for.
+///     sortie::yield_now();
+/// });
+/// assert!(!task::set_priority(Priority::Idle));
+/// # Ok::<(), sortie::BuildError>(())
+/// ```
+pub fn set_priority(priority: Priority) -> bool {
+    sortie_scheduler::set_priority(priority)
+}
+
 /// How a task is spawned. Made by [`Builder::new`], ended by [`Builder::spawn`].
 ///
 /// ```
@@ -149,6 +186,23 @@ impl Builder {
     /// the target `sortie::task`.
     pub fn span(self, span: tracing::Span) -> Builder {
         Builder { options: self.options.span(span), ..self }
+    }
+
+    /// How soon the task gets its turns, beside others: [`Priority`] says how they are shared.
+    ///
+    /// ```
+    /// use sortie::task::{self, Priority};
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// let priority = runtime.run(|| {
+    ///     let report = task::Builder::new().priority(Priority::BelowNormal).spawn(task::priority);
+    ///     report.join().unwrap()
+    /// });
+    /// assert_eq!(priority, Some(Priority::BelowNormal));
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
+    pub fn priority(self, priority: Priority) -> Builder {
+        Builder { options: self.options.priority(priority), ..self }
     }
 
     /// Lets the task be stolen after it has started, and follow a worker that was taken back.

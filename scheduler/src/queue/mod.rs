@@ -8,16 +8,19 @@
 //! | [`Injector`] | everybody else: foreign threads, native layers, timers | all workers | FIFO |
 //! | re-entry | tasks back from native code whose worker was gone | all workers | FIFO |
 //! | [`Ring`] | a carrier: tasks pinned to it, woken there or with turns to take | that carrier | woken ones newest first, the others FIFO |
+//! | [`Ranks`], [`ranks::Lanes`] | in place of all these, for tasks of other priorities than the ordinary one | all workers; the carrier | FIFO in each class |
 //! | [`Mailbox`] | everybody, for tasks pinned to one carrier | that carrier | FIFO |
 //!
 //! A task is in one of them at most, and its scheduler's reference travels with it.
 
 mod local;
 mod mailbox;
+pub(crate) mod ranks;
 mod ring;
 
 pub(crate) use local::{Local, Remote};
 pub(crate) use mailbox::Mailbox;
+pub(crate) use ranks::Ranks;
 pub(crate) use ring::Ring;
 
 use crate::task::TaskRef;

@@ -1,11 +1,16 @@
 //! Ready tasks that are pinned to one carrier. Touched by its thread only.
 //!
+//! Those of other priorities than the ordinary one lie in lanes of their own ([`super::ranks`]), and are taken by
+//! [`Ring::pop_ranked`] only.
+//!
 //! Those that were woken by a task on the same carrier go next, the newest first: it is the parent whose last
 //! child has just ended, and a tree that is walked depth-first keeps few of its tasks alive. Those that yielded, or
 //! came by mail, take turns. Who picks sees to it that neither starves the other.
 
 use super::Mailbox;
+use super::ranks::Lanes;
 use crate::task::TaskRef;
+use crate::task::priority::Class;
 use std::collections::VecDeque;
 
 /// How many tasks in turn no longer fit into the first cache.
@@ -16,29 +21,57 @@ const MANY: usize = 32;
 pub(crate) struct Ring {
     woken: VecDeque<TaskRef>,
     turns: VecDeque<TaskRef>,
+    ranked: Lanes,
 }
 
 impl Ring {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.turns.is_empty() && self.woken.is_empty()
+        self.turns.is_empty() && self.woken.is_empty() && self.ranked.is_empty()
     }
 
     /// Queues a task that was woken here.
     #[inline]
     pub(crate) fn push_woken(&mut self, task: TaskRef) {
-        self.woken.push_back(task);
+        match task.class() {
+            None => self.woken.push_back(task),
+            Some(class) => self.ranked.push(class, task),
+        }
     }
 
     /// Queues a task behind all that take turns.
     #[inline]
     pub(crate) fn push_last(&mut self, task: TaskRef) {
-        self.turns.push_back(task);
+        match task.class() {
+            None => self.turns.push_back(task),
+            Some(class) => self.ranked.push(class, task),
+        }
     }
 
     /// Takes the mail in.
     pub(crate) fn take_in(&mut self, mailbox: &Mailbox) {
+        let first = self.turns.len();
         mailbox.take_all(&mut self.turns);
+        if self.turns.range(first..).any(|task| task.class().is_some()) {
+            self.sort(first);
+        }
+    }
+
+    /// Of the tasks from the one at `first` on, puts those of other priorities into their lanes.
+    #[cold]
+    fn sort(&mut self, first: usize) {
+        let mail = self.turns.split_off(first);
+        mail.into_iter().for_each(|task| self.push_last(task));
+    }
+
+    /// The first in line of a class of priorities.
+    pub(crate) fn pop_ranked(&mut self, class: Class) -> Option<TaskRef> {
+        self.ranked.pop(class)
+    }
+
+    /// Any task, at the end.
+    pub(crate) fn pop_any(&mut self) -> Option<TaskRef> {
+        self.pop().or_else(|| Class::ALL.into_iter().find_map(|class| self.pop_ranked(class)))
     }
 
     /// The task that was woken last.

@@ -73,6 +73,10 @@ impl<T> JoinHandle<T> {
         JoinHandle { task: Some(task), output: PhantomData }
     }
 
+    pub(crate) fn header(&self) -> &Header {
+        self.task()
+    }
+
     fn task(&self) -> &TaskRef {
         self.task.as_ref().expect("present until `join` or the drop")
     }

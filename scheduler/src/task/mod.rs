@@ -9,6 +9,7 @@
 //! - `hook.rs`, `cancel.rs`: native calls that an abort cuts short.
 //! - `set.rs`, `wait_out.rs`: tasks whose ends one waits for together, and the wait that is not left before.
 //! - `supply.rs`: what a worker keeps of ended tasks for the next ones.
+//! - `priority.rs`: how soon a ready task gets its turn.
 //! - `living.rs`: the list of tasks that have been suspended, for shutdown and dumps.
 //!
 //! # Who may touch which field of a header
@@ -33,6 +34,7 @@ pub(crate) mod hook;
 pub(crate) mod join;
 pub(crate) mod living;
 pub(crate) mod no_suspend;
+pub(crate) mod priority;
 pub(crate) mod set;
 pub(crate) mod state;
 pub(crate) mod supply;
@@ -42,6 +44,7 @@ pub use cancel::{Cancelled, Hook, cancellable};
 pub(crate) use header::{Header, TaskRef, Waker};
 pub use join::{JoinError, JoinHandle};
 pub use no_suspend::{NoSuspend, check_suspension, raise_postponed};
+pub use priority::{Priority, priority, set_priority};
 pub use set::{Next, TaskSet};
 
 /// A task's number, unique in its runtime. Tasks get them in about the order of their spawns.

@@ -48,6 +48,10 @@ const RUDE: u32 = 1 << 6;
 /// A scope of the task's is due, which says so itself. Set after that; cleared by the task, which then looks
 /// at the scopes that are left.
 const RAISE: u32 = 1 << 7;
+/// Three bits: the priority, as the number of its level exclusive or [`ORDINARY`], so that the ordinary one is 0.
+const PRIORITY: u32 = 0b111 << PRIORITY_AT;
+const PRIORITY_AT: u32 = 8;
+const ORDINARY: u32 = 3;
 
 /// What a wake owes. See [`State::transition_to_woken`].
 #[must_use = "a task that is not submitted or unparked after a won wake never runs again"]
@@ -104,6 +108,15 @@ impl Snapshot {
     }
     pub(crate) fn is_raised(self) -> bool {
         self.0 & RAISE != 0
+    }
+    /// Has the task another priority than the ordinary one?
+    #[inline]
+    pub(crate) fn is_ranked(self) -> bool {
+        self.0 & PRIORITY != 0
+    }
+    /// The number of its priority's level, from 0.
+    pub(crate) fn priority(self) -> usize {
+        ((self.0 & PRIORITY) >> PRIORITY_AT ^ ORDINARY) as usize
     }
     /// Was the task asked to unwind, as a whole or up to a scope?
     pub(crate) fn is_asked_to_unwind(self) -> bool {
@@ -195,6 +208,12 @@ impl State {
             }
             wake(now | what)
         })
+    }
+
+    /// The task's priority is another from the next time on that it is queued. `level` is below 8.
+    pub(crate) fn transition_to_priority(&self, level: usize) {
+        let bits = (level as u32 ^ ORDINARY) << PRIORITY_AT & PRIORITY;
+        self.update(|now| (now & !PRIORITY | bits, ()));
     }
 
     /// A scope of the task's has ended. The task looks at those that are left after this.

@@ -3,8 +3,8 @@
 //! - [`Worker`]: the queues, the warm fibers, the ticks. Owned by value by one carrier at a time,
 //!   in that carrier's cell, or by the lobby while idle.
 //! - `current.rs`: which carrier is this thread? The crate's one door to thread-local storage.
-//! - `run.rs`: the loop of a carrier: pick, resume, settle. `pick.rs`: which task is next.
-//!   `without.rs`: how a carrier gives its worker away, and gets one again.
+//! - `run.rs`: the loop of a carrier: pick, resume, settle. `pick.rs`: which task is next,
+//!   `ranked.rs`: if their priorities differ. `without.rs`: how a carrier gives its worker away, and gets one again.
 //! - `lend.rs`: a join that needs no queue and no wake-up.
 //! - `extra.rs`: workers that stand in for one whose task does not switch.
 //!
@@ -16,6 +16,7 @@ pub(crate) mod current;
 pub(crate) mod extra;
 pub(crate) mod lend;
 mod pick;
+mod ranked;
 pub(crate) mod run;
 pub(crate) mod without;
 

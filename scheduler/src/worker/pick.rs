@@ -2,7 +2,7 @@
 //!
 //! Ordinarily: pinned tasks that were woken on their carrier, newest first, and the slot (each three times in a row
 //! at most), the deque newest first, then, in turn, the ring of pinned tasks and the ring of those that yielded; with all empty the re-entry queue, the
-//! injector, and other workers' queues. Newest first would starve the old, so
+//! injector, and other workers' queues. Tasks of other priorities come before or between all that: `ranked.rs`. Newest first would starve the old, so
 //!
 //! - every 61st pick serves the injector, and halfway between the oldest of the ring of pinned tasks,
 //!   the deque or the ring of the others: each time another of them leads, and the first that has
@@ -12,7 +12,7 @@
 //!   carrier's ring and the worker's queues, by turns;
 //! - a worker that was with its carrier for 16 picks goes to the first carrier in line.
 
-use super::Worker;
+use super::{Worker, ranked};
 use crate::carrier::Carrier;
 use crate::metrics::Counter;
 use crate::queue::Ring;
@@ -42,6 +42,10 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
             (!worker.is_recalled()).then(|| (worker.next_tick(), worker.tenure))
         })
     }??;
+    let has_ranks = shared.ranks.is_open();
+    if has_ranks && let Some(task) = ranked::before_others(carrier, tick) {
+        return Some(task);
+    }
     if tenure == 1
         && let Some(task) = first(carrier, tick)
     {
@@ -65,6 +69,7 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
         .or_else(|| shared.reentry.pop())
         .or_else(|| shared.injector.pop())
         .or_else(|| if shared.timers.fire_due(BATCHES) { local(carrier, tick) } else { None })
+        .or_else(|| if has_ranks { ranked::after_others(carrier, tick) } else { None })
         .or_else(|| search(carrier))
 }
 
@@ -175,7 +180,10 @@ fn search(carrier: &Carrier) -> Option<TaskRef> {
                     (0..10).for_each(|_| std::hint::spin_loop());
                 }
                 let reentering = shared.reentry.pop();
-                reentering.or_else(|| steal(shared, worker)).or_else(|| shared.injector.pop())
+                reentering
+                    .or_else(|| steal(shared, worker))
+                    .or_else(|| shared.injector.pop())
+                    .or_else(|| shared.ranks.pop_any())
             });
             if found.is_some() {
                 worker.count(Counter::Steals);
@@ -189,7 +197,10 @@ fn search(carrier: &Carrier) -> Option<TaskRef> {
 /// Is there something for this carrier, or for any?
 fn has_come(carrier: &Carrier) -> bool {
     let shared = carrier.shared();
-    !carrier.mailbox.is_empty() || !shared.reentry.is_empty() || !shared.injector.is_empty()
+    !carrier.mailbox.is_empty()
+        || !shared.reentry.is_empty()
+        || !shared.injector.is_empty()
+        || !shared.ranks.is_empty()
 }
 
 /// From each other worker once, beginning anywhere.

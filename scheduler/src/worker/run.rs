@@ -157,6 +157,10 @@ fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
     }
     match reason {
         Reason::Yielded => {
+            let task = match shared.ranks.push(task) {
+                Ok(()) => return shared.after_queueing(),
+                Err(task) => task,
+            };
             // SAFETY: this is the carrier's thread, in its loop; a task yields with a worker.
             let others = unsafe {
                 carrier.with_worker(|worker| {
@@ -171,7 +175,9 @@ fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
             }
         }
         Reason::Reentering if !task.is_pinned() => {
-            shared.reentry.push(task);
+            if let Err(task) = shared.ranks.push(task) {
+                shared.reentry.push(task);
+            }
             shared.after_queueing();
             shared.drain_if_terminated();
         }

@@ -1,7 +1,7 @@
 //! Who may abort a task without a right to its output.
 
 use super::{AbortError, ask, ask_or_report};
-use crate::task::{Id, TaskRef};
+use crate::task::{Header, Id, TaskRef};
 
 /// Aborts a task, from anywhere: see [`JoinHandle::abort_handle`](crate::JoinHandle::abort_handle).
 ///
@@ -12,6 +12,10 @@ pub struct AbortHandle(TaskRef);
 impl AbortHandle {
     pub(crate) fn new(task: TaskRef) -> AbortHandle {
         AbortHandle(task)
+    }
+
+    pub(crate) fn header(&self) -> &Header {
+        &self.0
     }
 
     /// The task's number.
