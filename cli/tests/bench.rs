@@ -4,12 +4,16 @@ use serde_json::Value;
 use std::path::Path;
 use std::process::{Command, Output};
 
-const QUICK: [&str; 14] = [
+const QUICK: [&str; 18] = [
     "switch",
     "yield1",
     "yield1k",
     "spawnseq",
     "skynet",
+    "pingpong",
+    "spsc",
+    "mpsc8",
+    "mutex",
     "native_plain",
     "native_nop",
     "native_nop_c",
@@ -169,7 +173,7 @@ fn peers_enter_the_same_workloads() {
         small_run(&["spawnbatch"], 1000, peer, "own", &["--tasks", "500"]);
         small_run(&["idle1m"], 500, peer, "own", &[]);
         small_run(&["stall"], 20, peer, "own", &[]);
-        small_run(&["mutex"], 1000, peer, "own", &[]);
+        small_run(&["mutex", "pingpong", "spsc", "mpsc8"], 1000, peer, "own", &[]);
     }
     small_run(&["spawnseq", "skynet"], 1000, "rayon", "own", &[]);
     small_run(&["switch", "yield1k"], 1000, "corosensei", "own", &[]);

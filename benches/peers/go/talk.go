@@ -27,8 +27,8 @@ func spsc(_ Case, ops uint64) Run {
 	return send(1, ops)
 }
 
-func mpsc8(_ Case, ops uint64) Run {
-	return send(8, ops)
+func mpsc8(it Case, ops uint64) Run {
+	return send(it.Tasks, ops)
 }
 
 // So many senders, and one who receives.

@@ -39,6 +39,8 @@ impl Futures for Smol {
     /// Opened by closing it.
     type Gate = (Sender<()>, Receiver<()>);
 
+    type Sender = Sender<u64>;
+    type Receiver = Receiver<u64>;
     type Counter = Mutex<u64>;
 
     fn start(setup: &Setup) -> Result<Smol, Failure> {
@@ -88,6 +90,18 @@ impl Futures for Smol {
 
     fn open(gate: &Self::Gate, _tasks: usize) {
         gate.0.close();
+    }
+
+    fn channel(capacity: usize) -> (Sender<u64>, Receiver<u64>) {
+        async_channel::bounded(capacity)
+    }
+
+    async fn send(sender: &Sender<u64>, message: u64) {
+        sender.send(message).await.expect("the receiver stays");
+    }
+
+    async fn receive(receiver: &mut Receiver<u64>) -> Option<u64> {
+        receiver.recv().await.ok()
     }
 
     fn counter() -> Mutex<u64> {

@@ -12,7 +12,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
-use tokio::sync::{Mutex, Semaphore};
+use tokio::sync::{Mutex, Semaphore, mpsc};
 use tokio::task::{self, JoinHandle};
 
 /// The runtime that has one thread: whoever waits for the task runs all of them. There is one of it
@@ -50,6 +50,8 @@ macro_rules! tokio_futures {
     () => {
         type Task<T: Send + 'static> = Task<T>;
         type Gate = Semaphore;
+        type Sender = mpsc::Sender<u64>;
+        type Receiver = mpsc::Receiver<u64>;
         type Counter = Mutex<u64>;
 
         fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
@@ -84,6 +86,18 @@ macro_rules! tokio_futures {
 
         fn open(gate: &Semaphore, tasks: usize) {
             gate.add_permits(tasks);
+        }
+
+        fn channel(capacity: usize) -> (mpsc::Sender<u64>, mpsc::Receiver<u64>) {
+            mpsc::channel(capacity)
+        }
+
+        async fn send(sender: &mpsc::Sender<u64>, message: u64) {
+            sender.send(message).await.expect("the receiver stays");
+        }
+
+        fn receive(receiver: &mut mpsc::Receiver<u64>) -> impl Future<Output = Option<u64>> + Send {
+            receiver.recv()
         }
 
         fn counter() -> Mutex<u64> {

@@ -27,6 +27,10 @@ pub(super) trait Futures: Sized + 'static {
     /// What tasks wait at until it is opened.
     type Gate: Send + Sync + 'static;
 
+    /// The ends of a channel of numbers.
+    type Sender: Clone + Send + Sync + 'static;
+    type Receiver: Send + 'static;
+
     /// A number under a lock.
     type Counter: Send + Sync + 'static;
 
@@ -60,6 +64,13 @@ pub(super) trait Futures: Sized + 'static {
     /// Opens it for so many, who may wait already.
     fn open(gate: &Self::Gate, tasks: usize);
 
+    fn channel(capacity: usize) -> (Self::Sender, Self::Receiver);
+
+    fn send(sender: &Self::Sender, message: u64) -> impl Future<Output = ()> + Send;
+
+    /// Nothing when nobody can send any more.
+    fn receive(receiver: &mut Self::Receiver) -> impl Future<Output = Option<u64>> + Send;
+
     fn counter() -> Self::Counter;
 
     /// Adds to it, and gives the sum.
@@ -78,6 +89,9 @@ impl<E: Futures> Entries<E> {
         entry(E::PEER, "spawnbatch", spawns::spawnbatch::<E>),
         entry(E::PEER, "skynet", spawns::skynet::<E>),
         entry(E::PEER, "fib", spawns::fib::<E>),
+        entry(E::PEER, "pingpong", talk::pingpong::<E>),
+        entry(E::PEER, "spsc", talk::spsc::<E>),
+        entry(E::PEER, "mpsc8", talk::mpsc8::<E>),
         entry(E::PEER, "mutex", talk::mutex::<E>),
         entry(E::PEER, "native_nop", blocking::moved_calls::<E>),
         entry(E::PEER, "offload", blocking::moved_calls::<E>),
