@@ -269,6 +269,38 @@ fn an_abort_of_the_closure_is_passed_on() {
     });
 }
 
+/// A time limit outside of a scope ends its tasks first, and then the scope; the task itself goes on.
+#[test]
+fn a_time_limit_is_passed_on() {
+    each(|runtime| {
+        let (drops, ended) = (Drops::new(), Arc::new(AtomicUsize::new(0)));
+        let task = {
+            let (drops, ended) = (drops.clone(), ended.clone());
+            runtime.spawn(move || {
+                let field = AtomicUsize::new(0);
+                let limited = sortie::time::timeout(Duration::from_millis(3), || {
+                    scope(|s| {
+                        for _ in 0..3 {
+                            let value = Borrower { ended: &field, _counted: drops.value() };
+                            s.spawn(|| {
+                                let _value = value;
+                                sortie::sleep(Duration::MAX);
+                            });
+                        }
+                    });
+                    ended.fetch_add(1, SeqCst);
+                });
+                assert!(limited.is_err());
+                assert_eq!(field.into_inner(), 3);
+                scope(|s| s.spawn(|| (sortie::yield_now(), 7).1).join().unwrap())
+            })
+        };
+        assert_eq!(task.join().unwrap(), 7);
+        assert_eq!(ended.load(SeqCst), 0);
+        drops.check();
+    });
+}
+
 /// What a destructor does while its task unwinds by an abort is not cut short.
 #[test]
 fn a_scope_of_a_destructor_is_left_alone() {
