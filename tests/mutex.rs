@@ -2,7 +2,7 @@
 
 use sortie::native::{self, Target};
 use sortie::sync::{Mutex, MutexGuard};
-use sortie_test::{MODES, each, each_of, until};
+use sortie_test::{MODES, Mode, each, each_of, until};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -270,4 +270,28 @@ fn guards_of_arcs_and_of_parts_come_along() {
     *part = 3;
     drop(part);
     assert_eq!(*mutex.lock(), (1, 3));
+}
+
+#[test]
+fn who_waits_in_place_goes_before_those_who_need_its_carrier() {
+    // One worker, so that both are at home on its carrier.
+    each_of(&[1], &[Mode::Pinned], |runtime| {
+        let order = runtime.run(|| {
+            let mutex = Arc::new(Mutex::new(Vec::new()));
+            let held = mutex.lock();
+            let at = mutex.clone();
+            let behind = sortie::spawn(move || at.lock().push("who needs the carrier"));
+            sortie::yield_now();
+            native::call_here(&NATIVE, || {
+                native::callback((), || {
+                    // Handed over to one that cannot run before this callback has returned.
+                    MutexGuard::unlock_fair(held);
+                    mutex.lock().push("who holds it");
+                });
+            });
+            behind.join().unwrap();
+            mutex.lock().clone()
+        });
+        assert_eq!(order, ["who holds it", "who needs the carrier"]);
+    });
 }
