@@ -69,7 +69,6 @@ pub(super) fn retire(carrier: &Carrier) -> bool {
     // SAFETY: this is the carrier's thread, in its loop, and the word says `SPARE`.
     let Some(mut worker) = (unsafe { carrier.take_worker() }) else { return true };
     let was_handed_off = std::mem::take(&mut worker.handed_off);
-    worker.serves_timers = false;
     if worker.is_extra() {
         carrier.shared().lobby.add_spare(carrier.as_ref());
         carrier.shared().hand_on(worker);
@@ -176,6 +175,7 @@ fn sleep(carrier: &Carrier) -> Awake {
         if carrier.take_call() {
             let Some(mut worker) = shared.lobby.take_idle() else { return Awake::InVain };
             worker.searching = true;
+            worker.serves_timers = false;
             // SAFETY: as above.
             unsafe { carrier.put_worker(worker) };
             return Awake::Stays;
