@@ -78,6 +78,6 @@ pub use shutdown::{Place, Report, Straggler};
 pub use stack::{GuardKind, StackError, StackStats, probe_guard};
 pub use task::abort;
 pub use task::{
-    Cancelled, Hook, Id, JoinError, JoinHandle, Next, NoSuspend, Priority, TaskSet, cancellable,
-    check_suspension, priority, raise_postponed, set_priority,
+    Cancelled, EndWatch, Hook, Id, JoinError, JoinHandle, Next, NoSuspend, Priority, TaskSet,
+    cancellable, check_suspension, priority, raise_postponed, set_priority,
 };

@@ -14,6 +14,9 @@
 //! | each other | [`Barrier`] | all |
 //! | something that is done once | [`Once`], [`OnceLock`] | who comes first does it; if that fails, who has waited longest |
 //! | messages | [`channel`] | who waits longest is woken; who comes meanwhile may be faster |
+//! | an answer | [`oneshot`] | there is one |
+//! | the latest value of something | [`watch`] | all |
+//! | the first of several | [`select!`](crate::select) | as in the lines that it stands in |
 //!
 //! The types are `std`'s in shape, without poisoning: a lock that a panic or an abort unwinds through is
 //! let go.
@@ -42,9 +45,12 @@ mod event;
 mod mutex;
 mod once;
 mod once_lock;
-#[allow(dead_code, reason = "a part is for those who wait for several channels")]
+pub mod oneshot;
 mod party;
 mod rwlock;
+#[doc(hidden)]
+pub mod select;
+pub mod watch;
 
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use condvar::{Condvar, RawCondvar, WaitTimeoutResult};

@@ -14,7 +14,8 @@ const CLOSED: usize = 1;
 const CLAIMED: usize = 2;
 
 /// See the module.
-pub(crate) struct Party {
+#[derive(Debug)]
+pub struct Party {
     claim: AtomicUsize,
     line: WaitList,
 }

@@ -21,7 +21,7 @@
 //!
 //! [`Ring::push`] says `Full`, and [`Ring::pop`] says `Empty`, by a look at the other side's position. Who
 //! waits enters a line, which is a fence, and tries once more; who has pushed or popped looks at the line
-//! ([`List::notify_ordered`](crate::wait::list)). INVARIANT(ring.seen): the exchange of a position, the look
+//! (the wait list's `notify_ordered`). INVARIANT(ring.seen): the exchange of a position, the look
 //! at the line and that fence are in one total order, hence one of the two sees the other. It costs nothing on
 //! the side that need not wait.
 //!

@@ -77,7 +77,7 @@ impl<T> JoinHandle<T> {
         self.task()
     }
 
-    fn task(&self) -> &TaskRef {
+    pub(super) fn task(&self) -> &TaskRef {
         self.task.as_ref().expect("present until `join` or the drop")
     }
 
@@ -293,18 +293,13 @@ fn wait_in_join(task: &TaskRef, until: Option<Instant>) -> Result<bool, JoinErro
     struct Registered<'a>(&'a TaskRef);
     impl Drop for Registered<'_> {
         fn drop(&mut self) {
-            if self.0.state.transition_to_unjoined() {
-                // SAFETY: the task is not done and `JOINER` is clear: the waker is the joiner's.
-                drop(unsafe { (*self.0.joiner.get()).take() });
-            }
+            // SAFETY: registered below.
+            unsafe { take_back(self.0) };
         }
     }
     let waiter = wait::Waiter::new("a join");
-    // SAFETY: a task has one handle, and `JOINER` is not set: the field is the joiner's.
-    unsafe { *task.joiner.get() = Some(waiter.waker()) };
-    if !task.state.transition_to_joined() {
-        // SAFETY: the task was done before `JOINER` was set: the field is still the joiner's.
-        drop(unsafe { (*task.joiner.get()).take() });
+    // SAFETY: a task has one handle, which this wait has to itself.
+    if !unsafe { register(task, &waiter) } {
         return Ok(true);
     }
     let registered = Registered(task);
@@ -321,6 +316,32 @@ fn wait_in_join(task: &TaskRef, until: Option<Instant>) -> Result<bool, JoinErro
     // Done: the waker is the completer's, who may be about to use it.
     std::mem::forget(registered);
     Ok(true)
+}
+
+/// Lets the task's end wake the waiter. False: it has ended.
+///
+/// # Safety
+/// Nobody else is registered, nor registers meanwhile.
+pub(super) unsafe fn register(task: &TaskRef, waiter: &wait::Waiter) -> bool {
+    // SAFETY: `JOINER` is not set: the field is the joiner's, and the caller is the only one.
+    unsafe { *task.joiner.get() = Some(waiter.waker()) };
+    let is_registered = task.state.transition_to_joined();
+    if !is_registered {
+        // SAFETY: the task was done before `JOINER` was set: the field is still the joiner's.
+        drop(unsafe { (*task.joiner.get()).take() });
+    }
+    is_registered
+}
+
+/// Takes back what [`register`] has done, unless the task has ended.
+///
+/// # Safety
+/// The caller is registered.
+pub(super) unsafe fn take_back(task: &TaskRef) {
+    if task.state.transition_to_unjoined() {
+        // SAFETY: the task is not done and `JOINER` is clear: the waker is the joiner's.
+        drop(unsafe { (*task.joiner.get()).take() });
+    }
 }
 
 impl<T> Drop for JoinHandle<T> {

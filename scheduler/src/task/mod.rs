@@ -39,6 +39,7 @@ pub(crate) mod set;
 pub(crate) mod state;
 pub(crate) mod supply;
 mod wait_out;
+mod watch_end;
 
 pub use cancel::{Cancelled, Hook, cancellable};
 pub(crate) use header::{Header, TaskRef, Waker};
@@ -46,6 +47,7 @@ pub use join::{JoinError, JoinHandle};
 pub use no_suspend::{NoSuspend, check_suspension, raise_postponed};
 pub use priority::{Priority, priority, set_priority};
 pub use set::{Next, TaskSet};
+pub use watch_end::EndWatch;
 
 /// A task's number, unique in its runtime. Tasks get them in about the order of their spawns.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -4,6 +4,19 @@ pub use std::sync::mpsc::{RecvError, RecvTimeoutError, SendError, TryRecvError, 
 
 use std::fmt;
 
+/// There are no receivers any more: why the arm `send` of a [`select!`](crate::select) sent nothing. The message is
+/// where it was.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub struct Disconnected;
+
+impl fmt::Display for Disconnected {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("sending on a channel that has no receivers any more")
+    }
+}
+
+impl std::error::Error for Disconnected {}
+
 /// Why a [`send_timeout`](super::Sender::send_timeout) gave its message back.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum SendTimeoutError<T> {

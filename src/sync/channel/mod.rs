@@ -1,7 +1,7 @@
 //! Channels: messages from any number of senders to any number of receivers, tasks and threads alike.
 //!
 //! [`bounded`] channels have room for so many messages and make senders wait when it is full, with a capacity
-//! of 0 until a receiver takes the message out of the sender's hands; [`unbounded`] ones have room without
+//! of 0 until a receiver takes the message out of the sender's hands; [`unbounded()`] ones have room without
 //! limit. Both halves can be cloned. The channel is *disconnected* when the last of either half is dropped: then
 //! sends fail, and receives fail once nothing is left in it.
 //!
@@ -13,7 +13,7 @@
 //!   channel, and a wake-up that had come goes to the next who waits.
 //! - When the last receiver goes, the messages that are left are dropped.
 //!
-//! [`Semaphore`](crate::sync::Semaphore) bounds
+//! [`select!`](crate::select) waits for several channels at once. [`Semaphore`](crate::sync::Semaphore) bounds
 //! what is no message.
 //!
 //! ```
@@ -31,7 +31,6 @@ mod error;
 mod iter;
 
 mod receiver;
-#[allow(dead_code, reason = "a part is for those who wait for several channels")]
 pub(crate) mod rendezvous;
 mod sender;
 pub(crate) mod shared;
@@ -39,7 +38,8 @@ mod side;
 mod unbounded;
 
 pub use error::{
-    RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError, TrySendError,
+    Disconnected, RecvError, RecvTimeoutError, SendError, SendTimeoutError, TryRecvError,
+    TrySendError,
 };
 pub use iter::{IntoIter, Iter, TryIter};
 pub use receiver::Receiver;

@@ -152,6 +152,10 @@ impl<T> Receiver<T> {
     pub fn same_channel(&self, other: &Receiver<T>) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
+
+    pub(crate) fn shared(&self) -> &Shared<T> {
+        &self.shared
+    }
 }
 
 impl<T> Clone for Receiver<T> {

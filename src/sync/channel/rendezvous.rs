@@ -6,8 +6,9 @@
 //!
 //! - INVARIANT(rendezvous.kept): a message is with its sender, in an offer, under the number of a receiver that was
 //!   claimed, among those that came back, or received.
-//! - A receiver that was handed a message and unwinds, or whose runtime has ended around it, gives it back: it goes
-//!   to the next who receives, although its sender is gone.
+//! - A receiver that was handed a message and unwinds gives it back: it goes to the next who receives, although its
+//!   sender is gone. Until then nobody is told that the channel has ended. From a receiver whose runtime has ended
+//!   around it the sender takes it back.
 //!
 //! Must not: wake, or drop a message or a party, under the lock.
 
@@ -53,8 +54,6 @@ enum Else<'a> {
     Nothing,
     /// It is offered, and the party waits.
     Offer(&'a Arc<Party>),
-    /// It stays with those that came back.
-    Keep,
 }
 
 /// What came of a receive that may ask.
@@ -92,6 +91,16 @@ impl<T> Core<T> {
         Ticket(number)
     }
 
+    /// Can nothing come any more? What was handed over may come back.
+    fn is_over(&self) -> bool {
+        self.is_closed && self.handed.is_empty()
+    }
+
+    /// Who waits for a message.
+    fn receivers(&self) -> Vec<Arc<Party>> {
+        self.receivers.iter().map(|offer| offer.party.clone()).collect()
+    }
+
     fn take_handed(&mut self, number: u64) -> Option<T> {
         let at = self.handed.iter().position(|(to, _)| *to == number)?;
         Some(self.handed.swap_remove(at).1)
@@ -121,17 +130,13 @@ impl<T> Rendezvous<T> {
     fn hand(&self, mut message: T, otherwise: Else<'_>) -> Result<Option<Ticket>, TrySendError<T>> {
         loop {
             let mut core = self.core.lock();
-            if core.is_closed && !matches!(otherwise, Else::Keep) {
+            if core.is_closed {
                 return Err(TrySendError::Disconnected(message));
             }
             let Some(receiver) = claim(&mut core.receivers) else {
                 return match otherwise {
                     Else::Nothing => Err(TrySendError::Full(message)),
                     Else::Offer(party) => Ok(Some(core.push_offer(message, party, 0))),
-                    Else::Keep => {
-                        core.returned.push_back(message);
-                        Ok(None)
-                    }
                 };
             };
             core.handed.push((receiver.number, message));
@@ -168,7 +173,7 @@ impl<T> Rendezvous<T> {
             return Ok(Taken::Message(sender.message));
         }
         match otherwise {
-            _ if core.is_closed => Err(TryRecvError::Disconnected),
+            _ if core.is_over() => Err(TryRecvError::Disconnected),
             Some(party) => Ok(Taken::Asked(core.push_request(party, 0))),
             None => Err(TryRecvError::Empty),
         }
@@ -203,15 +208,32 @@ impl<T> Rendezvous<T> {
         let mut core = self.core.lock();
         let request = remove(&mut core.receivers, ticket);
         let message = core.take_handed(ticket.0);
+        // Others may have waited for what becomes of it.
+        let others = if core.is_over() { core.receivers() } else { Vec::new() };
         drop(core);
         drop(request);
+        for party in others {
+            party.wake();
+        }
         message
     }
 
-    /// Gives a message back that was handed to somebody who will not receive it.
-    pub(crate) fn give_back(&self, message: T) {
-        // It is kept in any case.
-        drop(self.hand(message, Else::Keep));
+    /// As [`Rendezvous::desist`], by unwinding: what has been handed over is for others.
+    pub(crate) fn abandon(&self, ticket: Ticket) {
+        let mut core = self.core.lock();
+        let request = remove(&mut core.receivers, ticket);
+        let others = match core.take_handed(ticket.0) {
+            Some(message) => {
+                core.returned.push_back(message);
+                core.receivers()
+            }
+            None => Vec::new(),
+        };
+        drop(core);
+        drop(request);
+        for party in others {
+            party.wake();
+        }
     }
 
     /// Does somebody other than the party wait for a message, or is there nobody to wait for?
@@ -223,7 +245,7 @@ impl<T> Rendezvous<T> {
     /// Does somebody other than the party offer a message, or is there nobody to wait for?
     pub(crate) fn is_sender_there(&self, party: &Arc<Party>) -> bool {
         let core = self.core.lock();
-        core.is_closed
+        core.is_over()
             || !core.returned.is_empty()
             || core.senders.iter().any(|offer| !Arc::ptr_eq(&offer.party, party))
     }
@@ -350,10 +372,8 @@ impl<T> Asked<'_, T> {
 
 impl<T> Drop for Asked<'_, T> {
     fn drop(&mut self) {
-        if let Some(ticket) = self.ticket.take()
-            && let Some(message) = self.place.desist(ticket)
-        {
-            self.place.give_back(message);
+        if let Some(ticket) = self.ticket.take() {
+            self.place.abandon(ticket);
         }
     }
 }

@@ -137,6 +137,10 @@ impl<T> Sender<T> {
     pub fn same_channel(&self, other: &Sender<T>) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }
+
+    pub(crate) fn shared(&self) -> &Shared<T> {
+        &self.shared
+    }
 }
 
 impl<T> Clone for Sender<T> {

@@ -24,9 +24,9 @@ pub(crate) enum Flavor<T> {
 
 /// See the module.
 pub(crate) struct Shared<T> {
-    pub(super) flavor: Flavor<T>,
-    pub(super) senders: Side,
-    pub(super) receivers: Side,
+    pub(crate) flavor: Flavor<T>,
+    pub(crate) senders: Side,
+    pub(crate) receivers: Side,
 }
 
 impl<T> Shared<T> {
@@ -212,7 +212,7 @@ fn forgo(place: Place<'_>) {
 }
 
 /// False: the time came first.
-pub(super) fn wait(place: Place<'_>, until: Option<Instant>) -> bool {
+pub(crate) fn wait(place: Place<'_>, until: Option<Instant>) -> bool {
     match until {
         None => {
             place.wait();

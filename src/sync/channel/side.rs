@@ -4,9 +4,9 @@ use sortie_scheduler::wait::WaitList;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 /// See the module.
-pub(super) struct Side {
+pub(crate) struct Side {
     handles: AtomicUsize,
-    pub(super) waiting: WaitList,
+    pub(crate) waiting: WaitList,
 }
 
 impl Side {
