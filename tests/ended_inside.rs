@@ -14,12 +14,15 @@ enum Where {
     Managed,
     Native,
     Callback,
+    /// On another thread, which makes a native call for the task.
+    Offloaded,
 }
 
-fn at<R>(place: Where, f: impl FnOnce() -> R) -> R {
+fn at<R: Send>(place: Where, f: impl FnOnce() -> R + Send) -> R {
     match place {
         Where::Managed => f(),
         Where::Native => native::call_here(&NATIVE, f),
+        Where::Offloaded => native::offload(&NATIVE, f),
         Where::Callback => {
             native::call_here(&NATIVE, || native::callback(None, || Some(f()))).unwrap()
         }
@@ -28,7 +31,7 @@ fn at<R>(place: Where, f: impl FnOnce() -> R) -> R {
 
 #[test]
 fn dropped() {
-    for place in [Where::Managed, Where::Native, Where::Callback] {
+    for place in [Where::Managed, Where::Native, Where::Callback, Where::Offloaded] {
         each_setting(|case| {
             let runtime = case.runtime();
             let handle = runtime.handle();
@@ -61,7 +64,7 @@ fn dropped() {
 
 #[test]
 fn shut_down() {
-    for place in [Where::Managed, Where::Native, Where::Callback] {
+    for place in [Where::Managed, Where::Native, Where::Callback, Where::Offloaded] {
         each_setting(|case| {
             let runtime = case.runtime();
             let handle = runtime.handle();

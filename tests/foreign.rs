@@ -3,6 +3,7 @@
 use sortie::native::{self, Target};
 use sortie::task;
 use sortie::transition::{self, Layer, TransitionError, reverse_leave};
+use sortie_test::figures::short_or_soak;
 use sortie_test::{Mode, each, each_of, each_setting};
 use std::time::Duration;
 
@@ -58,6 +59,28 @@ fn two_hundred_threads_at_once() {
                 });
             }
         });
+    });
+}
+
+/// Abuse test 27: threads come, call once, and go.
+#[test]
+fn thousands_of_threads_leave_nothing() {
+    each_of(&[2], &[Mode::Pinned], |runtime| {
+        let threads = short_or_soak(400, 10_000);
+        let handle = runtime.handle();
+        let visit = || {
+            handle.reverse_enter().unwrap();
+            assert_eq!(sortie::spawn(|| 42).join().unwrap(), 42);
+            reverse_leave().unwrap();
+        };
+        for _ in 0..threads / 50 {
+            std::thread::scope(|scope| (0..50).for_each(|_| drop(scope.spawn(visit))));
+        }
+        // A visit takes no carrier's thread: there are those that the workers have, and spares.
+        let snapshot = runtime.snapshot();
+        println!("{threads} threads: {} carriers", snapshot.carriers);
+        assert!(snapshot.carriers < 60, "{snapshot:?}");
+        assert_eq!(snapshot.tasks_live(), 0);
     });
 }
 

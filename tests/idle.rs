@@ -1,6 +1,6 @@
 //! An idle runtime burns no CPU and wakes nobody, whatever is parked on it.
 
-use sortie_test::figures::own_cpu;
+use sortie_test::figures::{own_cpu, short_or_soak};
 use sortie_test::{Case, MODES, WORKERS, exclusively, until};
 use std::time::Duration;
 
@@ -26,11 +26,13 @@ fn parked_tasks_cost_nothing() {
                 // The search before the sleep, and one look of the monitor, may still be under way.
                 std::thread::sleep(Duration::from_millis(50));
                 let (wakeups, before) = (runtime.snapshot().monitor_wakeups, own_cpu());
-                std::thread::sleep(Duration::from_secs(1));
+                std::thread::sleep(short_or_soak(Duration::from_secs(1), Duration::from_secs(60)));
                 let burnt = own_cpu() - before;
                 let wakeups = runtime.snapshot().monitor_wakeups - wakeups;
                 assert!(wakeups < 5, "{wakeups} wake-ups of the monitor");
-                assert!(burnt < Duration::from_millis(5), "{burnt:?} of CPU");
+                println!("{workers} workers: {wakeups} wake-ups, {burnt:?} of CPU");
+                let bound = short_or_soak(Duration::from_millis(5), Duration::from_millis(1));
+                assert!(burnt < bound, "{burnt:?} of CPU");
                 drop(runtime);
             });
         }

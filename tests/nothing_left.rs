@@ -1,7 +1,9 @@
 //! After its end nothing of a runtime is left, however often that is done.
 
 use sortie::native::{self, Target};
-use sortie_test::{MODES, WORKERS, each_of, each_setting, leaks, until};
+use sortie_test::figures::short_or_soak;
+use sortie_test::memory::Memory;
+use sortie_test::{MODES, Mode, WORKERS, each_of, each_setting, leaks, until};
 use std::time::Duration;
 
 static NANOSLEEP: Target = Target::named("natives_nanosleep");
@@ -50,6 +52,29 @@ fn after_two_hundred_starts_and_ends() {
         });
         let least = least.min().expect("four windows");
         assert!(least < 16 << 10, "{least} bytes more are allocated after each 8 rounds");
+    });
+}
+
+/// Abuse test 40: the process has as many descriptors, threads and mappings as after the first of them.
+#[test]
+fn after_ten_thousand_starts_and_ends() {
+    each_of(&[1], &[Mode::Pinned], |_| {
+        let case = sortie_test::Case::new(2, Mode::Migrating);
+        let round = || {
+            let runtime = case.runtime();
+            runtime.run(|| sortie::spawn(sortie::yield_now).join().unwrap());
+            drop(runtime);
+            until("the threads are gone", || leaks::threads(&case.thread_name).is_empty());
+        };
+        (0..20).for_each(|_| round());
+        let before = (leaks::Inventory::take(&case.thread_name), Memory::now());
+        let rounds = short_or_soak(100, 10_000);
+        (0..rounds).for_each(|_| round());
+        before.0.check_nothing_left();
+        let now = Memory::now();
+        println!("{rounds} runtimes: {} mappings, before {}", now.mappings, before.1.mappings);
+        // Thread stacks and arenas that the C library keeps.
+        assert!(now.mappings <= before.1.mappings + 16, "{now:?}, before {:?}", before.1);
     });
 }
 

@@ -231,3 +231,36 @@ fn a_callback_after_the_end_returns_its_fallback() {
         assert!(task.join().unwrap_err().is_aborted());
     });
 }
+
+/// Abuse test 38.
+#[test]
+fn fifty_in_native_code_keep_nobody_beyond_the_deadline() {
+    each_setting(|case| {
+        let runtime = case.runtime();
+        let gate = Arc::new(Gate::new());
+        let tasks: Vec<_> = (0..50)
+            .map(|n| {
+                let at = gate.clone();
+                let task = Builder::new().name(format!("sleeper {n}"));
+                task.spawn_on(&runtime.handle(), move || {
+                    native::call_here(&Target::new(Gate::address()), || at.wait());
+                })
+            })
+            .collect();
+        until("all are inside", || gate.inside() == 50);
+        let start = Instant::now();
+        let report = runtime.shutdown(LIMIT);
+        let late = start.elapsed().saturating_sub(LIMIT);
+        println!("{late:?} after the deadline");
+        assert!(start.elapsed() >= LIMIT);
+        assert!(late < Duration::from_secs(5), "{late:?}");
+        assert_eq!(report.stragglers().len(), 50, "{report}");
+        let target = Gate::address();
+        assert!(report.stragglers().iter().all(|it| it.place == Place::Native { target }));
+        assert!((0..50).all(|n| report.to_string().contains(&format!("\"sleeper {n}\""))));
+        gate.open();
+        for task in tasks {
+            assert!(task.join().unwrap_err().is_aborted());
+        }
+    });
+}

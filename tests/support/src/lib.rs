@@ -23,6 +23,7 @@ pub mod forks;
 pub mod gauge;
 pub mod leaks;
 pub mod limits;
+pub mod memory;
 pub mod mixture;
 pub mod seccomp;
 pub mod stop;

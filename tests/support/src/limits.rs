@@ -31,6 +31,25 @@ pub fn allow_threads(more: usize) {
     assert_eq!(answer, 0, "a limit");
 }
 
+/// From now on the process gets so many bytes of address space beside those that it has; `None`: as many as it
+/// likes. For a child process only.
+///
+/// # Panics
+/// If the kernel refuses.
+pub fn allow_address_space(more: Option<usize>) {
+    let limit = more.map_or(libc::RLIM_INFINITY, |more| {
+        let sizes = fs::read_to_string("/proc/self/statm").expect("what the kernel tells");
+        let pages = sizes.split(' ').next().expect("the first number");
+        // SAFETY: has no conditions.
+        let page = unsafe { libc::sysconf(libc::_SC_PAGESIZE) } as libc::rlim_t;
+        pages.parse::<libc::rlim_t>().expect("a number") * page + more as libc::rlim_t
+    });
+    let limit = libc::rlimit { rlim_cur: limit, rlim_max: libc::RLIM_INFINITY };
+    // SAFETY: a whole limit.
+    let answer = unsafe { libc::setrlimit(libc::RLIMIT_AS, &raw const limit) };
+    assert_eq!(answer, 0, "a limit");
+}
+
 /// The threads of all processes of this user, which is what the kernel counts.
 fn threads_of_this_user() -> usize {
     // SAFETY: has no conditions.
