@@ -58,7 +58,7 @@ fn those_beyond_the_limit_wait_for_their_turn() {
             let (now, most) = (now.clone(), most.clone());
             let task = Builder::new().group(&group).spawn_on(&runtime.handle(), move || {
                 most.fetch_max(now.fetch_add(1, SeqCst) + 1, SeqCst);
-                sortie::yield_now();
+                sortie::sleep(Duration::from_micros(200));
                 now.fetch_sub(1, SeqCst);
                 // A turn is given back however it ends.
                 if n % 5 == 0 {
