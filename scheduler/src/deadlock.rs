@@ -149,7 +149,13 @@ pub(crate) fn find(shared: &Shared) -> Vec<Deadlock> {
 /// Says so if the wait that this one has just noted closes a circle.
 #[cold]
 pub(crate) fn report(waiter: Owner) {
-    if let Some(deadlock) = (Look { tasks: &HashMap::new() }).certain_circle(waiter) {
+    let circle = (Look { tasks: &HashMap::new() }).certain_circle(waiter);
+    // Several may close it at once, and all find it. The last one does, by INVARIANT(blocked.number).
+    let is_last = |deadlock: &Deadlock| {
+        let own = deadlock.waits[0].0.number;
+        deadlock.waits.iter().all(|wait| !wait.0.reports || wait.0.number <= own)
+    };
+    if let Some(deadlock) = circle.filter(is_last) {
         tracing::error!(
             target: "sortie::task",
             %deadlock,

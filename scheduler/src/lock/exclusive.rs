@@ -33,6 +33,12 @@
 //! word say `CALL` by an exchange; in the same stay its entry gets into the line. An owner whose exchange to 0 came
 //! first left a free lock. One whose exchange fails finds `CALL`, comes to the line, and finds the entry.
 //!
+//! # The lost
+//!
+//! A task whose runtime ended around it after it was called, or made the owner, will not come. Whoever comes
+//! to the line next takes that back. The word alone does not say so: until somebody has to wait again, others in
+//! line wait on, and where the lost one is the owner, the lock stays held, as by any task that never ends.
+//!
 //! Must not: wake, or drop a waker, under the line's lock.
 
 use crate::sync::Mutex;

@@ -29,6 +29,8 @@ pub(crate) struct Wait {
     pub(crate) waiter: Owner,
     /// The same as long as the wait lasts, another for each.
     pub(crate) number: u64,
+    /// Does the waiter say so if this closes a circle?
+    pub(crate) reports: bool,
     /// The address of the waiter's runtime; 0: a thread's.
     pub(crate) runtime: usize,
     pub(crate) id: Option<Id>,
@@ -108,10 +110,15 @@ impl Noted {
             Some(task) => task.name.clone(),
             None => std::thread::current().name().map(Arc::from),
         };
+        let reports = task.is_some_and(|task| task.shared.config.report_deadlocks);
+        let mut records = shard(waiter).lock();
         let wait = Wait {
             waiter,
-            // ORDERING: Relaxed, a number.
+            // INVARIANT(blocked.number): taken under the lock under which the record gets into the table. So who
+            // has the greater number, and looks for the other after that, finds it.
+            // ORDERING: Relaxed, the locks of the shards order it with the looks.
             number: NUMBERS.fetch_add(1, Ordering::Relaxed),
+            reports,
             runtime: task.map_or(0, |task| Arc::as_ptr(&task.shared).addr()),
             id: task.map(|task| task.id),
             name,
@@ -119,9 +126,10 @@ impl Noted {
             place,
             owner: None,
         };
-        let outer = shard(waiter).lock().insert(waiter.get(), Record { wait, owned });
+        let outer = records.insert(waiter.get(), Record { wait, owned });
+        drop(records);
         let noted = Noted { waiter, outer };
-        if task.is_some_and(|task| task.shared.config.report_deadlocks) {
+        if reports {
             deadlock::report(waiter);
         }
         noted
@@ -200,6 +208,7 @@ pub(crate) fn join_of(task: &Header) -> Option<Wait> {
         waiter: Owner::of_task(task),
         // A handle is joined once.
         number: joined.get() as u64,
+        reports: false,
         runtime: Arc::as_ptr(&task.shared).addr(),
         id: Some(task.id),
         name: task.name.clone(),
