@@ -29,6 +29,7 @@ const RETAKE: &str = "crossing/retake.rs";
 const PROOF: &str = "crossing/proof.rs";
 const GATE: &str = "gate.rs";
 const LOBBY: &str = "idle/mod.rs";
+const MAILBOX: &str = "queue/mailbox.rs";
 const RING: &str = "ring/slots.rs";
 const LIST: &str = "wait/list.rs";
 const PERMITS: &str = "semaphore/permits.rs";
@@ -787,9 +788,58 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         from: "let others = Others { wait: line.waiting() > 0, called: line.handed() > 1 };",
         to: "let others = Others { wait: line.waiting() > 0, called: line.handed() > 0 };",
     },
+    // ---- the mailbox ----
+    Mutant {
+        name: "mailbox_pushes_relaxed",
+        file: MAILBOX,
+        from: "task.as_ptr(),
+                Ordering::Release,",
+        to: "task.as_ptr(),
+                Ordering::Relaxed,",
+    },
+    Mutant {
+        name: "mailbox_pushes_by_load_and_store",
+        file: MAILBOX,
+        from: "match self.newest.compare_exchange_weak(
+                newest,
+                task.as_ptr(),
+                Ordering::Release,
+                Ordering::Relaxed,
+            ) {",
+        to: "self.newest.store(task.as_ptr(), Ordering::Release);
+            match Ok::<(), *mut Header>(()) {",
+    },
+    Mutant {
+        name: "mailbox_takes_relaxed",
+        file: MAILBOX,
+        from: "self.newest.swap(ptr::null_mut(), Ordering::Acquire);
+        let end",
+        to: "self.newest.swap(ptr::null_mut(), Ordering::Relaxed);
+        let end",
+    },
 ];
 
 pub(crate) const REPEATED: &[Repeated] = &[
+    Repeated {
+        file: "shared.rs",
+        model: "mailbox.rs",
+        text: "home.mailbox.push(task);
+            // ORDERING(carrier.summons): SeqCst, between the push and the look at the word; pairs
+            // with the fence in `sleep_as_spare`.
+            fence(Ordering::SeqCst);
+            if home.word.load().is_spare() {
+                self.summon(&home);
+            }",
+    },
+    Repeated {
+        file: "worker/without.rs",
+        model: "mailbox.rs",
+        text: "fence(Ordering::SeqCst);
+    // SAFETY: this is the carrier's thread, in its loop.
+    let has_pinned_work = unsafe { carrier.with_ring(|ring| !ring.is_empty()) };
+    if has_pinned_work {
+        shared.summon(carrier);",
+    },
     Repeated {
         file: "task/cancel.rs",
         model: "hook.rs",

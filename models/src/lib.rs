@@ -18,6 +18,7 @@
 mod crossing;
 mod explore;
 mod sync;
+mod task;
 mod wait;
 mod waiting;
 mod worker;
@@ -34,6 +35,8 @@ mod gate;
 mod hook;
 #[path = "../../scheduler/src/idle/mod.rs"]
 mod idle;
+#[path = "../../scheduler/src/queue/mailbox.rs"]
+mod mailbox;
 #[path = "../../scheduler/src/park.rs"]
 mod park;
 #[path = "../../scheduler/src/semaphore/permits.rs"]

@@ -10,6 +10,7 @@ mod exclusive;
 mod hook;
 mod idle;
 mod list;
+mod mailbox;
 mod monitor;
 mod parking;
 mod permits;
