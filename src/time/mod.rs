@@ -11,8 +11,8 @@
 //! | for | see |
 //! |---|---|
 //! | a pause | [`sleep`], [`sleep_until`] |
-//! | code that must not take too long | [`timeout`], [`timeout_at`] |
-//! | something every so often | [`interval`], [`interval_at`] |
+//! | code that must not take too long | [`timeout`](timeout()), [`timeout_at`] |
+//! | something every so often | [`interval`](interval()), [`interval_at`] |
 //! | a limit on one wait | the forms of each with `_timeout` and `_until`, as [`JoinHandle::join_timeout`] |
 //!
 //! [`JoinHandle::join_timeout`]: crate::JoinHandle::join_timeout

@@ -104,7 +104,7 @@ impl<T> JoinHandle<T> {
     ///
     /// Its frames are unwound as by a panic, without the panic hook's message; a task that catches that
     /// ([`is_abort`](crate::abort::is_abort) tells) is asked again at each further suspension point. Regions
-    /// ([`abort::delay`](crate::abort::delay)) hold it back. One that has not started does not run. In managed code
+    /// ([`abort::delay`]) hold it back. One that has not started does not run. In managed code
     /// that never suspends, and in a native call, it goes on until that is over; a native call that can
     /// be cancelled is told to come to an end, by its hook, which runs on this thread before this returns.
     /// Frames of native code that has called back are not unwound: the abort ends the callback, and is

@@ -4,7 +4,7 @@
 //! |---|---|---|---|
 //! | abort | [`TaskRef::abort`]; the end of the runtime | the whole task | each kind of region (`region.rs`) |
 //! | rude abort | [`TaskRef::abort_rudely`] | the whole task | not by critical regions |
-//! | a scope's raise | [`Raiser`], and the timer of [`until`] | the task up to its [`scope`] | regions that were opened inside of the scope |
+//! | a scope's raise | [`Raiser`], and the timer of [`until`] | the task up to its [`scope`](scope()) | regions that were opened inside of the scope |
 //! | its own abort | [`abort_current`] | the whole task | not by regions that prevent others' aborts |
 //!
 //! Who asks says so in the task's state word, wakes the task, and runs the hook of the native call that it is
