@@ -4,8 +4,9 @@ use sortie::native::{self, Target};
 use sortie::transition::{self, Layer, TransitionError};
 use sortie_natives::{with_callback, with_callback_between, with_callback_on_thread};
 use sortie_test::drops::Drops;
-use sortie_test::{each, panic_text};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use sortie_test::{Mode, each, each_of, panic_text};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
 
 static CALL_BACK: Target = Target::named("natives_call_back");
@@ -198,4 +199,63 @@ fn a_join_of_a_task_pinned_below_is_an_error_and_no_hang() {
             }
         });
     });
+}
+
+/// Callbacks on as many threads, each of which joins a task that is pinned to the next one's: the last that begins
+/// is told, and its end is the others'.
+#[test]
+fn a_circle_of_callbacks_that_join_each_others_tasks_is_an_error_and_no_hang() {
+    each_of(&[2, 3, 4], &[Mode::Pinned], |runtime| {
+        let n = runtime.case.workers;
+        let meeting = Arc::new(Barrier::new(n));
+        let pinned: Arc<Mutex<Vec<_>>> = Arc::default();
+        pinned.lock().unwrap().resize_with(n, || None);
+        let parties: Vec<_> = (0..n)
+            .map(|party| {
+                let (meeting, pinned) = (meeting.clone(), pinned.clone());
+                runtime.spawn(move || {
+                    // Each on a thread of its own: nobody lets another in.
+                    meeting.wait();
+                    let go = Arc::new(AtomicBool::new(false));
+                    pinned.lock().unwrap()[party] = Some(spawn_here(&go));
+                    native::call_here(&CALL_BACK, || {
+                        native::callback(None, || {
+                            meeting.wait();
+                            let next = pinned.lock().unwrap()[(party + 1) % n].take().unwrap();
+                            meeting.wait();
+                            go.store(true, Ordering::SeqCst);
+                            Some(next.join())
+                        })
+                    })
+                    .unwrap()
+                })
+            })
+            .collect();
+        let joined: Vec<_> = parties.into_iter().map(|party| party.join().unwrap()).collect();
+        let errors: Vec<_> = joined.into_iter().filter_map(Result::err).collect();
+        assert_eq!(errors.len(), 1, "{errors:?}");
+        assert!(errors[0].is_deadlock(), "{}", errors[0]);
+    });
+}
+
+/// A task that has started on this thread, and ends after `go`.
+fn spawn_here(go: &Arc<AtomicBool>) -> sortie::JoinHandle<()> {
+    loop {
+        let thread = Arc::new(Mutex::new(None));
+        let (started, go) = (thread.clone(), go.clone());
+        let task = sortie::spawn(move || {
+            let here = std::thread::current().id();
+            *started.lock().unwrap() = Some(here);
+            while !go.load(Ordering::SeqCst) {
+                sortie::yield_now();
+            }
+        });
+        while thread.lock().unwrap().is_none() {
+            sortie::yield_now();
+        }
+        // Another worker may have been quicker; that one's task runs beside.
+        if *thread.lock().unwrap() == Some(std::thread::current().id()) {
+            return task;
+        }
+    }
 }

@@ -4,7 +4,7 @@
 use sortie::native::{self, Callbacks, Class, Policy, Target};
 use sortie::transition::{self, Layer};
 use sortie_natives::{with_callback, with_callback_below, with_callback_between};
-use sortie_test::{MODES, each, each_of, panic_text, until};
+use sortie_test::{MODES, Mode, each, each_of, panic_text, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
@@ -155,6 +155,37 @@ fn no_stack_is_given_twice() {
         for (n, task) in tasks.into_iter().enumerate() {
             assert_eq!(task.join().unwrap(), 32 * (2 * n as i32 + 1));
         }
+    });
+}
+
+/// What a task calls after such a callback runs where it did before, on the carrier's stack.
+#[test]
+fn the_task_has_its_own_stack_again() {
+    /// Where the native code of a call finds itself.
+    fn place() -> usize {
+        native::call_here(&BLOCKS, || {
+            let mut here = 0_u8;
+            std::hint::black_box(&raw mut here).addr()
+        })
+    }
+    each_of(&[1, 2], &[Mode::Pinned], |runtime| {
+        let tasks: Vec<_> = (0..4)
+            .map(|_| {
+                runtime.spawn(|| {
+                    let before = place();
+                    for _ in 0..20 {
+                        through(&SUSPENDS, || {
+                            sortie::yield_now();
+                            assert!(place().abs_diff(before) < 1 << 16);
+                            1
+                        });
+                        sortie::yield_now();
+                        assert!(place().abs_diff(before) < 1 << 16);
+                    }
+                })
+            })
+            .collect();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
     });
 }
 

@@ -283,7 +283,11 @@ fn wait_for(task: &TaskRef, until: Option<Instant>) -> Result<bool, JoinError> {
     }
     match until {
         Some(_) => wait_in_join(task, until),
-        None => blocked_in_join(task, Location::caller(), || wait_in_join(task, None)),
+        None => {
+            let in_place = wait::circle::enter(task);
+            let Ok(_in_place) = in_place else { return Err(JoinError::new(task, Kind::Deadlock)) };
+            blocked_in_join(task, Location::caller(), || wait_in_join(task, None))
+        }
     }
 }
 
@@ -431,7 +435,8 @@ impl JoinError {
     }
 
     /// True if the wait could never have ended: the joiner holds, inside a callback, the carrier
-    /// that the other task is pinned to.
+    /// that the other task is pinned to; or one that another callback waits for which holds that carrier, and so on
+    /// in a circle.
     pub fn is_deadlock(&self) -> bool {
         matches!(self.kind, Kind::Deadlock)
     }
@@ -490,7 +495,8 @@ impl std::fmt::Display for JoinError {
                 write!(f, "never ran, no stack could be had for it: {error}")
             }
             Kind::Deadlock => f.write_str(
-                "is pinned to the carrier that this callback holds, so a join here never ends; \
+                "is pinned to the carrier that this callback holds, or to one that is held by a callback \
+                 which waits for this one's in turn, so a join here never ends; \
                  join it after the native call, or spawn it with `migrating`",
             ),
         }

@@ -15,6 +15,7 @@
 //! and the thread is not panicking. Never inside a loop of our own that holds a lock.
 
 pub(crate) mod blocked;
+pub(crate) mod circle;
 pub(crate) mod due;
 pub(crate) mod line;
 mod list;
