@@ -821,6 +821,21 @@ pub(crate) const MUTANTS: &[Mutant] = &[
 
 pub(crate) const REPEATED: &[Repeated] = &[
     Repeated {
+        file: "foreign.rs",
+        model: "visit.rs",
+        text: "shared.metrics.add(Counter::Visits);
+    // ORDERING(shared.stage): SeqCst, between the count and the look at the stage; pairs with the
+    // stage's change before the shutdown's look at the counts.
+    fence(Ordering::SeqCst);
+    let entered = if shared.is_closing()",
+    },
+    Repeated {
+        file: "shared.rs",
+        model: "visit.rs",
+        text: "fence(Ordering::SeqCst);
+        let spawned = self.sum(Counter::Spawned) + self.sum(Counter::Visits);",
+    },
+    Repeated {
         file: "shared.rs",
         model: "mailbox.rs",
         text: "home.mailbox.push(task);

@@ -18,3 +18,4 @@ mod proof;
 mod ring;
 mod task;
 mod timers;
+mod visit;
