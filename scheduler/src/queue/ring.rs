@@ -33,19 +33,32 @@ impl Ring {
     /// Queues a task that was woken here.
     #[inline]
     pub(crate) fn push_woken(&mut self, task: TaskRef) {
-        match task.class() {
-            None => self.woken.push_back(task),
-            Some(class) => self.ranked.push(class, task),
+        if let Some(task) = self.unless_ranked(task) {
+            self.woken.push_back(task);
         }
     }
 
     /// Queues a task behind all that take turns.
     #[inline]
     pub(crate) fn push_last(&mut self, task: TaskRef) {
-        match task.class() {
-            None => self.turns.push_back(task),
-            Some(class) => self.ranked.push(class, task),
+        if let Some(task) = self.unless_ranked(task) {
+            self.turns.push_back(task);
         }
+    }
+
+    /// The task, unless it is of another priority and went into its lane.
+    #[inline(always)]
+    fn unless_ranked(&mut self, task: TaskRef) -> Option<TaskRef> {
+        if task.state.load().is_ranked() { self.push_ranked(task) } else { Some(task) }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn push_ranked(&mut self, task: TaskRef) -> Option<TaskRef> {
+        // None after all, if the priority has changed just now.
+        let Some(class) = task.class() else { return Some(task) };
+        self.ranked.push(class, task);
+        None
     }
 
     /// Takes the mail in.

@@ -42,8 +42,9 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
             (!worker.is_recalled()).then(|| (worker.next_tick(), worker.tenure))
         })
     }??;
-    let has_ranks = shared.ranks.is_open();
-    if has_ranks && let Some(task) = ranked::before_others(carrier, tick) {
+    if shared.ranks.is_open()
+        && let Some(task) = ranked::before_others(carrier, tick)
+    {
         return Some(task);
     }
     if tenure == 1
@@ -69,7 +70,7 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
         .or_else(|| shared.reentry.pop())
         .or_else(|| shared.injector.pop())
         .or_else(|| if shared.timers.fire_due(BATCHES) { local(carrier, tick) } else { None })
-        .or_else(|| if has_ranks { ranked::after_others(carrier, tick) } else { None })
+        .or_else(|| ranked::after_others(carrier, tick))
         .or_else(|| search(carrier))
 }
 

@@ -28,6 +28,7 @@ fn leader(tick: u32) -> Option<Class> {
 
 /// What is to run before the ordinary queues are asked.
 #[cold]
+#[inline(never)]
 pub(super) fn before_others(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
     if tick.is_multiple_of(TIMERS_EVERY) {
         // Whoever leads: those in front might be ready without end.
@@ -40,8 +41,10 @@ pub(super) fn before_others(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
 }
 
 /// What is to run if the ordinary queues have nothing.
-#[cold]
 pub(super) fn after_others(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
+    if !carrier.shared().ranks.is_open() {
+        return None;
+    }
     Class::ALL.into_iter().find_map(|class| take(carrier, class, tick))
 }
 
