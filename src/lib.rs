@@ -54,9 +54,26 @@
 //! | waits of [`sync`] | suspend the task | block the thread | block the thread |
 //! | [`task_local!`] | of the task | of the task | of the thread |
 //! | [`JoinHandle::abort`] | does not wait | the same | the same |
+//! | [`task::abort_current`] | unwinds the task | unwinds it on return | an error |
+//! | [`task::delay_abort`] | delays the task's aborts | the same | just runs |
+//! | [`task::set_priority`] | the task's, from its next turn on | the same | `false` |
 //! | [`yield_now`] | lets others run | returns | returns |
+//! | [`task::checkpoint`] | takes an abort, lets others run if that is asked for | returns | returns |
 //! | [`task::current`], [`transition::layers`] | answer | answer | `None`, none |
 //! | dropping a [`Runtime`], [`Runtime::shutdown`] | another's: waits; its own: asks and goes on | the same | waits |
+//!
+//! Managed code is also what runs in a callback, in a destructor while its task unwinds, and on a thread that is
+//! attached by [`Handle::reverse_enter`]. There
+//!
+//! | | in a callback | while the task unwinds | on an attached thread |
+//! |---|---|---|---|
+//! | a wait, [`yield_now`] | in place, unless the [policy](native::Policy::callbacks) lets it be suspended | in place | in place |
+//! | an abort | ends the callback, which returns its fallback, and goes on when the native code returns | waits; if a panic is caught, until the next suspension point | never |
+//! | [`spawn`], [`JoinHandle::abort`] | as ever | as ever | as ever |
+//!
+//! After a shutdown a [`spawn`] is refused, and its join says so; to abort a task that has ended, or was refused, does
+//! nothing. In a program that is built with `panic = "abort"` aborts are refused ([`task::AbortError`]), time limits do
+//! not cut code short, and a shutdown waits for tasks to end by themselves.
 #![deny(missing_docs)]
 
 pub mod native;

@@ -1,0 +1,198 @@
+//! Spawn, join, abort, yield, sleep and checkpoint where they are seldom called: outside of a runtime, after its
+//! end, from attached threads, inside callbacks, and while the thread panics. The table is in the documentation of
+//! the crate.
+
+use sortie::native::{self, Target};
+use sortie::task::{self, AbortError, DelayError};
+use sortie::{Handle, JoinHandle};
+use sortie_natives::with_callback;
+use sortie_test::{each, each_setting, panic_text};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::time::{Duration, Instant};
+
+static NATIVE: Target = Target::named("native code");
+
+const SHORT: Duration = Duration::from_micros(300);
+
+/// What needs no runtime does what it says on any thread.
+fn waits_work() {
+    let start = Instant::now();
+    sortie::sleep(SHORT);
+    assert!(start.elapsed() >= SHORT);
+    sortie::yield_now();
+    task::checkpoint();
+    assert_eq!(task::delay_abort(|| 3), 3);
+}
+
+/// Of one that has ended, one that waits, and one that is refused.
+fn joins_and_aborts_work(handle: &Handle) {
+    assert_eq!(handle.spawn(|| 5).join().unwrap(), 5);
+    let waiting = handle.spawn(|| sortie::sleep(Duration::MAX));
+    waiting.abort();
+    assert!(waiting.join().unwrap_err().is_aborted());
+}
+
+fn refuses(task: JoinHandle<()>) {
+    task.abort();
+    task.abort_rudely();
+    assert!(task.is_finished());
+    assert!(task.join().unwrap_err().is_shut_down());
+}
+
+#[test]
+fn outside_of_a_runtime() {
+    assert!(panic_text(|| drop(sortie::spawn(|| ()))).contains("Runtime::spawn"));
+    assert_eq!(task::abort_current(), Err(AbortError::Outside));
+    assert_eq!(task::begin_delay_abort(), Err(DelayError::Outside));
+    waits_work();
+    each(|runtime| joins_and_aborts_work(&runtime.handle()));
+}
+
+#[test]
+fn after_the_end() {
+    each_setting(|case| {
+        let runtime = case.runtime();
+        let handle = runtime.handle();
+        let ended = runtime.spawn(|| 5);
+        let report = runtime.shutdown(Duration::from_secs(10));
+        assert!(report.is_clean(), "{report}");
+        refuses(handle.spawn(|| unreachable!("it is refused")));
+        ended.abort();
+        // It ran, or was refused, as the shutdown found it.
+        match ended.join() {
+            Ok(output) => assert_eq!(output, 5),
+            Err(error) => assert!(error.is_shut_down(), "{error}"),
+        }
+        waits_work();
+    });
+}
+
+#[test]
+fn on_an_attached_thread() {
+    each(|runtime| {
+        let handle = runtime.handle();
+        std::thread::spawn(move || {
+            handle.reverse_enter().unwrap();
+            joins_and_aborts_work(&handle);
+            assert_eq!(sortie::spawn(|| 6).join().unwrap(), 6);
+            // Its frames are not a task's, to be unwound.
+            assert_eq!(task::abort_current(), Err(AbortError::Outside));
+            waits_work();
+            sortie::transition::reverse_leave().unwrap();
+            waits_work();
+        })
+        .join()
+        .unwrap();
+    });
+}
+
+#[test]
+fn in_native_code_and_in_callbacks() {
+    each(|runtime| {
+        let handle = runtime.handle();
+        runtime.run(move || {
+            native::call_here(&NATIVE, || {
+                waits_work();
+                joins_and_aborts_work(&handle);
+                let sum = with_callback(2, |_| {
+                    native::callback(-1, || {
+                        waits_work();
+                        // Not pinned to the carrier that waits here.
+                        assert!(sortie::spawn(|| 7).join().is_ok_and(|output| output == 7));
+                        1
+                    })
+                });
+                assert_eq!(sum, 2);
+            });
+        });
+        // What a callback aborts ends it, and is raised when the native code has returned.
+        let after = Arc::new(AtomicUsize::new(0));
+        let native = after.clone();
+        let task = runtime.spawn(move || {
+            native::call_here(&NATIVE, || {
+                let sum = with_callback(2, |_| {
+                    native::callback(-1, || {
+                        task::abort_current().unwrap();
+                        1
+                    })
+                });
+                assert_eq!(sum, -2);
+                native.fetch_add(1, SeqCst);
+                // In native code it is only asked for.
+                task::abort_current().unwrap();
+                native.fetch_add(1, SeqCst);
+            });
+            native.fetch_add(1, SeqCst);
+        });
+        assert!(task.join().unwrap_err().is_aborted());
+        assert_eq!(after.load(SeqCst), 2);
+    });
+}
+
+/// A destructor that calls everything while its task unwinds, by a panic or by an abort.
+struct CallsAll(Arc<AtomicUsize>);
+
+impl Drop for CallsAll {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking());
+        waits_work();
+        assert_eq!(sortie::spawn(|| 8).join().unwrap(), 8);
+        let waiting = sortie::spawn(|| sortie::sleep(Duration::MAX));
+        waiting.abort();
+        assert!(waiting.join().unwrap_err().is_aborted());
+        assert_eq!(task::begin_delay_abort(), Ok(()));
+        assert_eq!(task::end_delay_abort(), Ok(()));
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
+#[test]
+fn while_it_panics() {
+    each(|runtime| {
+        let called = Arc::new(AtomicUsize::new(0));
+        for abort in [false, true] {
+            let calls = CallsAll(called.clone());
+            let task = runtime.spawn(move || {
+                let _calls = calls;
+                if abort {
+                    task::abort_current().unwrap();
+                }
+                panic!("as the test wants");
+            });
+            let error = task.join().unwrap_err();
+            assert_eq!((error.is_aborted(), error.is_panic()), (abort, !abort), "{error}");
+        }
+        assert_eq!(called.load(SeqCst), 2);
+    });
+}
+
+/// Who aborts itself while it panics has panicked; if it catches that, it is aborted at its next suspension point.
+#[test]
+fn its_own_abort_while_it_panics() {
+    struct Aborts;
+    impl Drop for Aborts {
+        fn drop(&mut self) {
+            task::abort_current().unwrap();
+            sortie::yield_now();
+        }
+    }
+    each(|runtime| {
+        for catches in [false, true] {
+            let task = runtime.spawn(move || {
+                let panics = || {
+                    let _aborts = Aborts;
+                    panic!("as the test wants");
+                };
+                if catches {
+                    assert!(std::panic::catch_unwind(panics).is_err());
+                    sortie::yield_now();
+                    unreachable!("aborted");
+                }
+                panics()
+            });
+            let error = task.join().unwrap_err();
+            assert_eq!((error.is_aborted(), error.is_panic()), (catches, !catches), "{error}");
+        }
+    });
+}
