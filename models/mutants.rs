@@ -877,6 +877,20 @@ pub(crate) const REPEATED: &[Repeated] = &[
         cancel::interrupt(self);",
     },
     Repeated {
+        file: "task/abort/scope.rs",
+        model: "scope.rs",
+        text: "signal.due.store(true, Ordering::Relaxed);
+        signal.task.raise();
+        signal.word.finish(false);",
+    },
+    Repeated {
+        file: "task/abort/scope.rs",
+        model: "scope.rs",
+        text: "task.state.transition_to_settled();
+        let is_due = |scopes: &mut Vec<Open>| scopes.iter().any(|open| open.signal.is_due());
+        if task.aborting.with_scopes(is_due) {",
+    },
+    Repeated {
         file: "carrier.rs",
         model: "../carrier.rs",
         text: "let worker = self.worker.load(Ordering::Relaxed);

@@ -16,6 +16,7 @@ mod parking;
 mod permits;
 mod proof;
 mod ring;
+mod scope;
 mod task;
 mod timers;
 mod visit;
