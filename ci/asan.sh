@@ -14,6 +14,6 @@ export ASAN_OPTIONS="detect_stack_use_after_return=0:detect_leaks=0:abort_on_err
 tests=("$@")
 if [ ${#tests[@]} -eq 0 ]; then
     tests=(affinity callbacks calls foreign join libraries mixture nesting offload outside panics retake
-        suspending_callbacks thread_affinity two_runtimes unwinding yielding)
+        scope scope_stress suspending_callbacks thread_affinity two_runtimes unwinding yielding)
 fi
 cargo test --no-fail-fast --features sanitizer --target "$target" --target-dir target/asan "${tests[@]/#/--test=}"

@@ -9,6 +9,8 @@ cargo run --quiet --release --example pinvoke -- --safe
 cargo run --quiet --release --example nested -- --elements 3
 cargo run --quiet --release --example callbacks -- --json "$out/callbacks.json"
 cargo run --quiet --release --example callbacks -- --tasks 1000 --workers 1 --migrating
+cargo run --quiet --release --example scope -- --mib 8
+cargo run --quiet --release --example pipeline -- src
 cargo run --quiet --release --example blocking_database
 cargo run --quiet --release --example blocking_database -- --safe --workers 1 --json >"$out/database.json"
 cargo run --quiet --release --example stall -- --trials 5 --json "$out/stall.json"
