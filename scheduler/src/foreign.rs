@@ -55,21 +55,22 @@ pub(crate) fn attach(
     shared: &Arc<Shared>,
     embedder: impl FnOnce() -> (Box<dyn Any>, *const ()),
 ) -> Result<(), AttachError> {
-    if handler::is_on_signal_stack() {
+    // SAFETY: the arena outlives this thread's stay in its runtime.
+    let carrier = unsafe { current::carrier().as_ref() };
+    let is_attached = carrier
+        .is_some_and(|carrier| carrier.foreign && ptr::eq(carrier.shared, Arc::as_ptr(shared)));
+    // What the thread has known since it was attached need not be asked of the kernel again.
+    if handler::in_signal_handler() || !is_attached && handler::is_on_signal_stack() {
         return Err(AttachError::InSignalHandler);
     }
     if shared.is_closing() {
         return Err(AttachError::ShutDown);
     }
-    // SAFETY: the arena outlives this thread's stay in its runtime.
-    if let Some(carrier) = unsafe { current::carrier().as_ref() } {
-        if !carrier.foreign {
-            return Err(AttachError::Taken);
-        }
-        if ptr::eq(carrier.shared, Arc::as_ptr(shared)) {
-            return Ok(());
-        }
-        if !detach() {
+    if is_attached {
+        return Ok(());
+    }
+    if let Some(carrier) = carrier {
+        if !carrier.foreign || !detach() {
             return Err(AttachError::Taken);
         }
     }
