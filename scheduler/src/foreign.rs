@@ -69,10 +69,8 @@ pub(crate) fn attach(
     if is_attached {
         return Ok(());
     }
-    if let Some(carrier) = carrier {
-        if !carrier.foreign || !detach() {
-            return Err(AttachError::Taken);
-        }
+    if carrier.is_some_and(|carrier| !carrier.foreign || !detach()) {
+        return Err(AttachError::Taken);
     }
     let id = crate::task::Id(shared.ids(1).start);
     let nothing = || ();
