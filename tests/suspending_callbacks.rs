@@ -49,8 +49,10 @@ fn many_are_suspended_on_few_carriers() {
                 .collect();
             until("all are in their callbacks", || inside.load(Ordering::SeqCst) == TASKS);
             let carriers = runtime.snapshot().carriers;
-            // Others may keep a carrier from its processor, and then another stands in for it.
-            assert!(carriers <= 2 * runtime.case.workers + 16, "{carriers} carriers");
+            // Others may keep a carrier from its processor, and then another stands in for it. With
+            // AddressSanitizer everything takes so long that this happens on a quiet machine, too.
+            let is_slow = cfg!(feature = "sanitizer");
+            assert!(is_slow || carriers <= 2 * runtime.case.workers + 16, "{carriers} carriers");
             open.store(true, Ordering::SeqCst);
             for (n, task) in tasks.into_iter().enumerate() {
                 assert_eq!(task.join().unwrap(), n as i32);

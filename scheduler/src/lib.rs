@@ -16,7 +16,7 @@
 //! | `park`, `queue`, `timer`, `idle`, `gate` | sleeping, ready tasks, wake-ups by time, who is idle, the monitor's sleep |
 //! | `carrier`, `handler`, `worker`, `wait` | threads, their signal handlers, what travels between them, the loop, how code waits |
 //! | `crossing`, `offload`, `foreign`, `monitor`, `shutdown`, `fork` | leave and come back; calls on another thread; threads from outside; retakes; the end; what a forked child has |
-//! | `shared`, `scheduler` | what the threads of a runtime share; the public face |
+//! | `shared`, `spawn`, `scheduler` | what the threads of a runtime share; how tasks are made; the public face |
 #![deny(missing_docs)]
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
@@ -51,6 +51,7 @@ mod scheduler;
 mod semaphore;
 mod shared;
 mod shutdown;
+mod spawn;
 mod stack;
 mod sync;
 mod task;
@@ -69,12 +70,13 @@ pub use lock::{Lock, SharedLock};
 pub use native_stack::NativeStack;
 pub use offload::{blocks_others, is_switchable, offload};
 pub use scheduler::{
-    NativeCall, Scheduler, Spawn, Stats, carrier_word, checkpoint, current_task, guard, is_managed,
-    on_carrier_stack, raise, set_carrier_word, set_task_word, sleep, sleep_until, spawn_current,
-    stack_left, task_word, with_embedder, yield_now,
+    NativeCall, Scheduler, Stats, carrier_word, checkpoint, current_task, guard, is_managed,
+    on_carrier_stack, raise, set_carrier_word, set_task_word, sleep, sleep_until, stack_left,
+    task_word, with_embedder, yield_now,
 };
 pub use semaphore::{AutoReset, Permit, Semaphore};
 pub use shutdown::{Place, Report, Straggler};
+pub use spawn::{Spawn, spawn_current};
 pub use stack::{GuardKind, StackError, StackStats, probe_guard};
 pub use task::abort;
 pub use task::{

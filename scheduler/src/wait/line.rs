@@ -37,6 +37,9 @@ struct Entry<W> {
 pub(crate) struct Line<W> {
     /// By ticket.
     entries: VecDeque<Entry<W>>,
+    /// So many at the head were handed something, or more. Whose turn it is stands behind them: a million that were
+    /// handed what they want one by one are not looked at a million times.
+    settled: usize,
     /// How many entries wait.
     waiting: usize,
     /// How many entries hold a place.
@@ -49,7 +52,7 @@ pub(crate) struct Line<W> {
 
 impl<W> Line<W> {
     pub(crate) const fn new() -> Line<W> {
-        Line { entries: VecDeque::new(), waiting: 0, holders: 0, handed: 0, next: 0 }
+        Line { entries: VecDeque::new(), settled: 0, waiting: 0, holders: 0, handed: 0, next: 0 }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -99,6 +102,7 @@ impl<W: Waiting> Line<W> {
 
     fn remove_at(&mut self, at: usize, due: &mut Due<W>) -> u32 {
         let Some(entry) = self.entries.remove(at) else { return 0 };
+        self.settled -= usize::from(at < self.settled);
         self.waiting -= usize::from(!entry.handed);
         self.holders -= usize::from(entry.who.holds() != 0);
         due.drop.push(entry.who);
@@ -145,9 +149,10 @@ impl<W: Waiting> Line<W> {
         if place == 0 {
             return;
         }
-        for entry in &mut self.entries {
+        for (at, entry) in self.entries.iter_mut().enumerate() {
             if entry.handed && entry.wants > 0 && entry.who.home() == place {
                 entry.handed = false;
+                self.settled = self.settled.min(at);
                 self.waiting += 1;
                 self.handed -= entry.wants;
                 from(&entry.who, entry.wants);
@@ -160,6 +165,7 @@ impl<W: Waiting> Line<W> {
         let at = self.find(ticket)?;
         let entry = &mut self.entries[at];
         if std::mem::take(&mut entry.handed) {
+            self.settled = self.settled.min(at);
             self.waiting += 1;
             self.handed -= entry.wants;
         }
@@ -189,6 +195,7 @@ impl<W: Waiting> Line<W> {
                 count += 1;
             }
         }
+        self.settled = self.entries.len();
         self.waiting = 0;
         count
     }
@@ -211,11 +218,13 @@ impl<W: Waiting> Line<W> {
     }
 
     /// Whose turn it is: the first that waits, or who holds the only place where that one runs.
-    fn next_in_turn(&self) -> Option<usize> {
+    fn next_in_turn(&mut self) -> Option<usize> {
         if self.waiting == 0 {
             return None;
         }
-        let first = self.entries.iter().position(|entry| !entry.handed)?;
+        let behind = self.entries.range(self.settled..).position(|entry| !entry.handed)?;
+        let first = self.settled + behind;
+        self.settled = first;
         let home = self.entries[first].who.home();
         if self.holders == 0 || home == 0 {
             return Some(first);
