@@ -12,7 +12,8 @@
 use std::ffi::{c_int, c_long, c_uint};
 use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
-use std::sync::mpsc;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI32, Ordering};
 
 /// What becomes of a call that was held.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,11 +43,21 @@ pub fn refuse(calls: &[c_long], errno: c_int) {
 /// # Panics
 /// If the kernel takes no filter.
 pub fn supervise(calls: &[c_long], mut answer: impl FnMut(c_long) -> Answer + Send + 'static) {
-    let (send, listener) = mpsc::channel::<OwnedFd>();
+    // Handed over without a system call that may be among those that are held: nobody answers yet.
+    let handed = Arc::new(AtomicI32::new(-1));
+    let listener = handed.clone();
     // Started before the filter, which may be about `clone`.
     let thread = std::thread::Builder::new().name("supervisor".to_owned());
     let supervisor = thread.spawn(move || {
-        let Ok(listener) = listener.recv() else { return };
+        let fd = loop {
+            // ORDERING(seccomp.listener): Acquire, pairs with the Release below.
+            match listener.load(Ordering::Acquire) {
+                -1 => std::thread::yield_now(),
+                fd => break fd,
+            }
+        };
+        // SAFETY: a new descriptor, and nobody else's.
+        let listener = unsafe { OwnedFd::from_raw_fd(fd) };
         while let Some((id, call)) = receive(&listener) {
             let answer = answer(call);
             send_answer(&listener, id, answer);
@@ -57,9 +68,8 @@ pub fn supervise(calls: &[c_long], mut answer: impl FnMut(c_long) -> Answer + Se
         | libc::SECCOMP_FILTER_FLAG_TSYNC_ESRCH
         | libc::SECCOMP_FILTER_FLAG_NEW_LISTENER;
     let fd = install(calls, libc::SECCOMP_RET_USER_NOTIF, flags).expect("a seccomp filter");
-    // SAFETY: a new descriptor, and nobody else's.
-    let listener = unsafe { OwnedFd::from_raw_fd(fd) };
-    send.send(listener).expect("the supervisor waits for it");
+    // ORDERING(seccomp.listener): Release, pairs with the Acquire above.
+    handed.store(fd, Ordering::Release);
 }
 
 /// The next call that is held: the notification's number and the call's. `None` at the end.
