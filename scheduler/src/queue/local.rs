@@ -32,6 +32,17 @@ pub(crate) struct Remote {
     ring: Stealer<TaskRef>,
 }
 
+/// What came of [`Local::claim`].
+#[must_use = "what was put back was queued anew, and somebody is to be told"]
+pub(crate) enum Claim {
+    /// The task, with the queue's reference.
+    Taken(TaskRef),
+    /// It is not the newest, or not here.
+    Elsewhere,
+    /// Another was the newest. It was out of its queue for a moment, in which who looked for work has missed it.
+    PutBack,
+}
+
 impl Local {
     pub(crate) fn new() -> Local {
         let deque = Deque::new_lifo();
@@ -81,29 +92,34 @@ impl Local {
         self.pop_deque().or_else(|| self.remote.take_slot())
     }
 
-    /// Takes this task, if it is the one that [`Local::pop`] would give.
+    /// Takes this task, if it is the newest.
     #[inline]
-    pub(crate) fn claim(&self, task: &TaskRef) -> Option<TaskRef> {
+    pub(crate) fn claim(&self, task: &TaskRef) -> Claim {
         let wanted = task.as_raw().as_ptr();
         // ORDERING: Relaxed, a look; the exchange decides.
         let newest = self.remote.slot.load(Ordering::Relaxed);
         if newest == wanted {
             let slot = &self.remote.slot;
             // ORDERING(queue.slot): AcqRel, as in `take_slot`; a failure means that a thief has it.
-            slot.compare_exchange(wanted, ptr::null_mut(), Ordering::AcqRel, Ordering::Relaxed)
-                .ok()?;
+            let taken =
+                slot.compare_exchange(wanted, ptr::null_mut(), Ordering::AcqRel, Ordering::Relaxed);
+            if taken.is_err() {
+                return Claim::Elsewhere;
+            }
             // SAFETY: the slot held one reference, which the exchange took out.
-            return NonNull::new(wanted).map(|task| unsafe { TaskRef::from_raw(task) });
+            return Claim::Taken(unsafe { TaskRef::from_raw(task.as_raw()) });
         }
         if !newest.is_null() {
-            return None;
+            return Claim::Elsewhere;
         }
-        let newest = self.pop_deque()?;
-        if newest.as_raw().as_ptr() == wanted {
-            return Some(newest);
+        match self.pop_deque() {
+            None => Claim::Elsewhere,
+            Some(newest) if newest.as_raw() == task.as_raw() => Claim::Taken(newest),
+            Some(newest) => {
+                self.deque.push(newest);
+                Claim::PutBack
+            }
         }
-        self.deque.push(newest);
-        None
     }
 
     #[inline]

@@ -1,7 +1,7 @@
 //! The task's state word.
 //!
 //! One 32-bit word says where a task is (its *phase*) and what is known about it (its *bits*).
-//! Every change goes through [`State::update`], the one compare-and-exchange loop, and each
+//! Every change but one goes through [`State::update`], the one compare-and-exchange loop, and each
 //! `transition_to_*` returns what its caller now owes.
 //!
 //! | phase | where the task is | who owns its fiber |
@@ -24,7 +24,7 @@
 //!
 //! Ordering, argued once: all changes are read-modify-writes with AcqRel, so the word has one
 //! modification order and each change sees whatever was done before every earlier one.
-//! (task.state)
+//! (task.state) One is a store: [`State::set_done_in_private`], of a word that nobody else can reach.
 
 use crate::sync::atomic::{AtomicU32, Ordering};
 

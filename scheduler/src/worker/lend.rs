@@ -17,8 +17,10 @@
 //! Must not: keep a lender on a carrier that has lost its worker, or cedes it: it goes to the ring of pinned tasks.
 
 use crate::carrier::Carrier;
+use crate::queue::Claim;
 use crate::task::{Header, TaskRef};
 use crate::wait;
+use tracing::level_filters::LevelFilter;
 
 /// How often a turn is lent between two picks.
 const MOST_LENDS: u8 = 32;
@@ -40,23 +42,34 @@ pub(crate) fn lend_to(task: &TaskRef) -> Option<&'static Header> {
     if !lender.is_pinned() || !wait::is_switchable(lender) {
         return None;
     }
+    if LevelFilter::current() >= LevelFilter::TRACE {
+        // A subscriber that is told of the wait may wait itself, and must not find a borrower in the hand.
+        return None;
+    }
     wait::raise_if_aborted(lender);
     lender.no_suspend.check("a join");
     // SAFETY: this is the carrier's thread, the word says `RUN`, and the closure stays in the queues.
-    let borrower = unsafe {
+    let claim = unsafe {
         carrier.with_worker(|worker| {
             if worker.lends == MOST_LENDS {
-                return None;
+                return Claim::Elsewhere;
             }
-            let borrower = worker.queues.claim(task)?;
-            worker.lends += 1;
-            Some(borrower)
+            let claim = worker.queues.claim(task);
+            worker.lends += u8::from(matches!(claim, Claim::Taken(_)));
+            claim
         })
-    }??;
+    }?;
+    let borrower = match claim {
+        Claim::Taken(borrower) => borrower,
+        Claim::Elsewhere => return None,
+        Claim::PutBack => {
+            carrier.shared().after_queueing();
+            return None;
+        }
+    };
     borrower.lent.set(true);
     // SAFETY: this is the carrier's thread, and the closure stays in the hand.
     unsafe { carrier.with_hand(|hand| hand.borrower = Some(borrower)) };
-    wait::announce(lender);
     Some(lender)
 }
 
