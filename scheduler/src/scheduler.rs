@@ -199,7 +199,7 @@ impl Scheduler {
         let finished = sum(Counter::Finished);
         Stats {
             workers: shared.config.workers,
-            timers: shared.timers.len(),
+            timers: if is_here { shared.timers.len() } else { 0 },
             idle_workers: shared.lobby.idle(),
             // ORDERING: Relaxed, a count that stands for itself.
             carriers: shared.threads.load(Ordering::Relaxed),
