@@ -205,7 +205,8 @@ fn an_aborted_select_leaves_its_messages_to_others() {
             task.abort();
             sender.send(2).unwrap();
             drop(sender);
-            let taken = task.join().map_or(0, |message| message.unwrap());
+            // The other may have received both before the select began, and closed is what it then sees.
+            let taken = task.join().map_or(0, |message| message.unwrap_or(0));
             assert_eq!(taken + rest.join().unwrap(), 3);
             drop((back, returned));
         }
