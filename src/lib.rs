@@ -38,6 +38,7 @@
 //! | native calls, callbacks, libraries | [`native`], [`pinvoke!`] |
 //! | how native functions are called | [`native::Policy`], [`native::policy`], [`native::Class`] |
 //! | raw transitions, for hosts and stubs | [`transition`] |
+//! | hosting a VM as the CLR is hosted | [`hosting`] |
 //! | what happens inside | [`Runtime::snapshot`], and `tracing` events of the targets `sortie::task`, `sortie::crossing`, `sortie::monitor`, `sortie::carrier`, `sortie::shutdown`, `sortie::target` |
 //!
 //! # What our functions do where
@@ -76,6 +77,7 @@
 //! not cut code short, and a shutdown waits for tasks to end by themselves.
 #![deny(missing_docs)]
 
+pub mod hosting;
 pub mod native;
 mod observe;
 mod runtime;

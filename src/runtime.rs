@@ -277,24 +277,59 @@ impl Handle {
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     pub fn reverse_enter(&self) -> Result<(), TransitionError> {
-        if !self.scheduler.is_current() {
-            let attached = self.scheduler.attach(|| {
-                let local = Box::new(Local::new(Layers::native()));
-                let word = (&raw const *local).cast();
-                (local, word)
-            });
-            attached.map_err(|error| match error {
-                AttachError::ShutDown => TransitionError::ShutDown,
-                AttachError::InSignalHandler => {
-                    TransitionError::InSignalHandler { event: Event::ReverseEnter }
-                }
-                _ => TransitionError::NotOwner {
-                    event: Event::ReverseEnter,
-                    found: transition::layers().last().copied(),
-                },
-            })?;
-        }
+        self.attach()?;
         transition::reverse_enter()
+    }
+
+    /// Attaches a thread without a task, in native code: from here on it has a task of this runtime's, whose base
+    /// is native, and [`transition::reverse_enter`] takes it into managed code.
+    ///
+    /// It stays attached until it ends. In code of a task of this runtime nothing happens. Does not block.
+    ///
+    /// # Errors
+    /// As [`Handle::reverse_enter`], but not for managed code.
+    ///
+    /// ```
+    /// use sortie::transition::{self, Layer};
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// let handle = runtime.handle();
+    /// std::thread::spawn(move || {
+    ///     handle.attach()?;
+    ///     assert_eq!(transition::layers(), [Layer::NativeBase]);
+    ///     transition::reverse_enter()?;
+    ///     assert_eq!(transition::layers(), [Layer::NativeBase, Layer::Managed]);
+    ///     transition::reverse_leave()
+    /// })
+    /// .join()
+    /// .unwrap()?;
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn attach(&self) -> Result<(), TransitionError> {
+        if self.scheduler.is_current() {
+            return Ok(());
+        }
+        let attached = self.scheduler.attach(|| {
+            let local = Box::new(Local::new(Layers::native()));
+            let word = (&raw const *local).cast();
+            (local, word)
+        });
+        attached.map_err(|error| match error {
+            AttachError::ShutDown => TransitionError::ShutDown,
+            AttachError::InSignalHandler => {
+                TransitionError::InSignalHandler { event: Event::ReverseEnter }
+            }
+            _ => TransitionError::NotOwner {
+                event: Event::ReverseEnter,
+                found: transition::layers().last().copied(),
+            },
+        })
+    }
+
+    /// Has a shutdown of the runtime begun?
+    #[must_use]
+    pub fn is_shut_down(&self) -> bool {
+        self.scheduler.is_shut_down()
     }
 
     fn end(&self, limit: Duration) -> ShutdownReport {

@@ -56,6 +56,16 @@ pub fn depth() -> u32 {
     }
 }
 
+/// From here to its end the current task waits in place: it keeps its carrier, and its worker goes to others
+/// meanwhile. So no other task runs on this thread as long as it lives. In managed code and in native code; does
+/// not block. False: no task runs here.
+pub fn keep_carrier() -> bool {
+    let Some((_, task)) = wait::kept_task() else { return false };
+    // Taken back with the task, by `below::forget`.
+    task.blocking.set(task.blocking.get() + 1);
+    true
+}
+
 /// False if it would fall below 0.
 fn count(brackets: &Cell<u32>, more: i32) -> bool {
     let next = brackets.get().checked_add_signed(more);

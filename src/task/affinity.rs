@@ -39,6 +39,34 @@ pub fn end_thread_affinity() -> Result<(), AffinityError> {
     if sortie_scheduler::affinity::end() { Ok(()) } else { Err(AffinityError) }
 }
 
+/// From here to its end the current task has its thread for itself: it is not switched away any more, but waits in
+/// place, and its worker serves others meanwhile, on other threads. False: no task runs here.
+///
+/// For code that cannot stand that another task runs on its thread between two of its steps, as a VM that keeps
+/// what belongs to a task in thread-locals. It costs a thread for each such task, of those that
+/// [`Builder::max_carriers`](crate::Builder::max_carriers) allows. In managed code and in native code; does not block.
+///
+/// ```
+/// use sortie::task;
+///
+/// let runtime = sortie::Runtime::builder().workers(1).build()?;
+/// let threads = [0, 1].map(|_| {
+///     runtime.spawn(|| {
+///         assert!(task::keep_thread());
+///         let before = std::thread::current().id();
+///         sortie::sleep(std::time::Duration::from_millis(5));
+///         assert_eq!(before, std::thread::current().id());
+///         before
+///     })
+/// });
+/// let [one, other] = threads.map(|task| task.join().unwrap());
+/// assert_ne!(one, other);
+/// # Ok::<(), sortie::BuildError>(())
+/// ```
+pub fn keep_thread() -> bool {
+    sortie_scheduler::affinity::keep_carrier()
+}
+
 /// A bracket of thread affinity was closed that nobody had opened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

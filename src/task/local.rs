@@ -11,7 +11,7 @@ use crate::transition::Layers;
 use sortie_scheduler::Semaphore;
 use sortie_scheduler::crossing::Below;
 use std::any::Any;
-use std::cell::{Cell, UnsafeCell};
+use std::cell::{Cell, OnceCell, UnsafeCell};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ pub(crate) struct Local {
     pending: Cell<Option<Box<dyn Any + Send>>>,
     /// The innermost value of a task-local that is bound; null: there is none.
     bindings: Cell<*const Binding>,
+    /// What a room on a higher floor keeps with the task. Set once, and gone with the task.
+    extension: OnceCell<Arc<dyn Any + Send + Sync>>,
 }
 
 impl Local {
@@ -56,7 +58,13 @@ impl Local {
             called_back: Cell::new(Duration::ZERO),
             pending: Cell::new(None),
             bindings: Cell::new(std::ptr::null()),
+            extension: OnceCell::new(),
         }
+    }
+
+    /// What a room on a higher floor keeps with the task.
+    pub(crate) fn extension(&self) -> &OnceCell<Arc<dyn Any + Send + Sync>> {
+        &self.extension
     }
 
     /// Where the task's bindings begin. For `task_local.rs`, which says why they are there.

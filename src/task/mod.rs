@@ -30,7 +30,9 @@ pub use abort::{
     AbortError, AbortHandle, DelayError, abort_current, begin_delay_abort, delay_abort,
     end_delay_abort, is_abort,
 };
-pub use affinity::{AffinityError, ThreadAffinity, begin_thread_affinity, end_thread_affinity};
+pub use affinity::{
+    AffinityError, ThreadAffinity, begin_thread_affinity, end_thread_affinity, keep_thread,
+};
 pub use group::{Group, GroupStuck};
 pub use join_set::JoinSet;
 pub use no_suspend::NoSuspend;

@@ -1,0 +1,182 @@
+//! [`ClrRuntimeHost`]: the runtime's side, for a VM that brings no hosting of its own.
+
+mod task;
+mod task_manager;
+
+pub use task::RuntimeTask;
+pub use task_manager::RuntimeTaskManager;
+
+use super::HResult;
+use super::availability::Availability;
+use super::host::{HostControl, HostManager};
+use super::method::{Interface, clr_runtime_host, host_control};
+use super::observe::Observer;
+use super::recorder::Recorder;
+use super::task::HostTaskManager;
+use super::vm::{ClrTaskManager, Plain};
+use std::fmt;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+
+/// The order in which a runtime asks a host for its managers.
+const ASKED_FOR: [Interface; 5] = [
+    Interface::HostTaskManager,
+    Interface::HostThreadPoolManager,
+    Interface::HostSyncManager,
+    Interface::HostGcManager,
+    Interface::HostPolicyManager,
+];
+
+/// Options for a [`ClrRuntimeHost`].
+#[derive(Clone)]
+#[must_use = "a builder makes nothing until `build`"]
+pub struct ClrBuilder {
+    tasks: Arc<dyn ClrTaskManager>,
+    recorder: Recorder,
+}
+
+impl ClrBuilder {
+    /// Who makes the VM's halves of tasks. [`Plain`] if nothing is said.
+    pub fn tasks(mut self, tasks: Arc<dyn ClrTaskManager>) -> ClrBuilder {
+        self.tasks = tasks;
+        self
+    }
+
+    /// Who is told of each call of the runtime's and to it.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> ClrBuilder {
+        self.recorder = Recorder::new(Some(observer));
+        self
+    }
+
+    /// The runtime, not started.
+    #[must_use]
+    pub fn build(self) -> ClrRuntimeHost {
+        ClrRuntimeHost {
+            shared: Arc::new(ClrShared {
+                availability: Availability::default(),
+                recorder: self.recorder,
+                tasks: self.tasks,
+                host_tasks: OnceLock::new(),
+                control: Mutex::new(None),
+            }),
+        }
+    }
+}
+
+impl fmt::Debug for ClrBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClrBuilder").finish_non_exhaustive()
+    }
+}
+
+/// The runtime that is hosted: `ICLRRuntimeHost`.
+///
+/// It keeps the states of tasks, counts starts and stops, and asks the host for its managers; what only the VM knows
+/// it asks the VM ([`ClrBuilder`]). Clones are the same runtime.
+#[derive(Clone, Debug)]
+pub struct ClrRuntimeHost {
+    shared: Arc<ClrShared>,
+}
+
+impl ClrRuntimeHost {
+    /// Options for a runtime.
+    pub fn builder() -> ClrBuilder {
+        ClrBuilder { tasks: Arc::new(Plain), recorder: Recorder::default() }
+    }
+
+    /// Takes the host's control object, asks it for each manager once, and hands over the counterparts. To be called
+    /// before [`start`](ClrRuntimeHost::start).
+    ///
+    /// Returns [`E_INVALIDARG`](HResult::E_INVALIDARG) without an object,
+    /// [`E_CLR_ALREADY_STARTED`](HResult::E_CLR_ALREADY_STARTED) once the runtime was started, and
+    /// [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION) if the host serves another runtime.
+    pub fn set_host_control(&self, control: Option<Arc<dyn HostControl>>) -> HResult {
+        let shared = &self.shared;
+        shared.recorder.call(clr_runtime_host::SET_HOST_CONTROL, format_args!(""), || {
+            let Some(control) = control else { return HResult::E_INVALIDARG };
+            if shared.availability.was_started() {
+                return HResult::E_CLR_ALREADY_STARTED;
+            }
+            *shared.control.lock().unwrap_or_else(PoisonError::into_inner) = Some(control.clone());
+            for interface in ASKED_FOR {
+                let asked = format_args!("{}", interface.name());
+                let manager = shared.recorder.call(host_control::GET_HOST_MANAGER, asked, || {
+                    control.get_host_manager(interface.iid())
+                });
+                // A host without it leaves the matter to the runtime.
+                let Ok(manager) = manager else { continue };
+                let result = shared.take(manager);
+                if result.is_failure() {
+                    return result;
+                }
+            }
+            HResult::S_OK
+        })
+    }
+
+    /// Starts the runtime. Starts are counted: [`S_FALSE`](HResult::S_FALSE) if it was started already.
+    ///
+    /// Hosting calls are answered from here on.
+    pub fn start(&self) -> HResult {
+        let shared = &self.shared;
+        shared.recorder.call(clr_runtime_host::START, format_args!(""), || {
+            let result = shared.availability.start();
+            if result == HResult::S_OK
+                && let Some(tasks) = shared.host_tasks.get()
+            {
+                // As the runtime does on the thread that starts it, which has no task of its own.
+                let _ = tasks.begin_thread_affinity();
+                let _ = tasks.end_thread_affinity();
+            }
+            result
+        })
+    }
+
+    /// Takes one start back. [`S_FALSE`](HResult::S_FALSE) while others remain;
+    /// [`E_UNEXPECTED`](HResult::E_UNEXPECTED) if there is none. After the last one hosting calls are not answered;
+    /// nothing is freed, and tasks stay.
+    pub fn stop(&self) -> HResult {
+        let shared = &self.shared;
+        shared
+            .recorder
+            .call(clr_runtime_host::STOP, format_args!(""), || shared.availability.stop())
+    }
+
+    /// Its tasks: `ICLRTaskManager`.
+    #[must_use]
+    pub fn task_manager(&self) -> RuntimeTaskManager {
+        RuntimeTaskManager::new(self.shared.clone())
+    }
+}
+
+/// What the managers of a runtime share.
+pub(super) struct ClrShared {
+    pub(super) availability: Availability,
+    pub(super) recorder: Recorder,
+    pub(super) tasks: Arc<dyn ClrTaskManager>,
+    /// The host's tasks, if it offers them.
+    pub(super) host_tasks: OnceLock<HostTaskManager>,
+    control: Mutex<Option<Arc<dyn HostControl>>>,
+}
+
+impl ClrShared {
+    /// Takes a manager of the host's, and gives it its counterpart.
+    fn take(self: &Arc<ClrShared>, manager: HostManager) -> HResult {
+        match manager {
+            HostManager::Task(tasks) => {
+                let result = tasks.set_clr_task_manager(&RuntimeTaskManager::new(self.clone()));
+                if result.is_success() {
+                    let _ = self.host_tasks.set(tasks);
+                }
+                result
+            }
+        }
+    }
+}
+
+impl fmt::Debug for ClrShared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClrShared")
+            .field("availability", &self.availability)
+            .finish_non_exhaustive()
+    }
+}

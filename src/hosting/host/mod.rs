@@ -1,0 +1,231 @@
+//! [`Host`]: the host's side, over a runtime of this crate.
+
+mod control;
+
+pub use control::{HostControl, HostManager};
+
+use super::HResult;
+use super::availability::Availability;
+use super::clr::ClrShared;
+use super::defect::{Defect, Defects};
+use super::iid::Iid;
+use super::method::Interface;
+use super::observe::Observer;
+use super::recorder::Recorder;
+use super::task::HostTaskManager;
+use crate::Handle;
+use crate::transition::Layers;
+use std::fmt;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
+
+/// What a host does with a thread that calls and has no task.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Attach {
+    /// It gives it one, whose base is native code.
+    #[default]
+    Adopt,
+    /// It refuses the thread.
+    Deny,
+}
+
+/// How tasks and threads belong together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum TaskMode {
+    /// A task is a fiber: when it waits, its thread runs others.
+    #[default]
+    Fibers,
+    /// A task has a thread for itself from its first turn to its end: when it waits, the thread does, and others run
+    /// on other threads. For VMs that cannot be switched away.
+    ThreadPerTask,
+}
+
+/// Options for a [`Host`]. Made by [`Host::builder`].
+#[derive(Clone, Debug)]
+#[must_use = "a builder makes nothing until `build`"]
+pub struct HostBuilder {
+    handle: Handle,
+    options: Options,
+    recorder: Recorder,
+    defects: Defects,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Options {
+    pub(super) attach: Attach,
+    pub(super) mode: TaskMode,
+    strict: bool,
+    depth_limit: usize,
+}
+
+impl HostBuilder {
+    /// What becomes of threads that have no task. [`Attach::Adopt`] if nothing is said.
+    pub fn attach(mut self, attach: Attach) -> HostBuilder {
+        self.options.attach = attach;
+        self
+    }
+
+    /// How tasks and threads belong together. [`TaskMode::Fibers`] if nothing is said.
+    pub fn mode(mut self, mode: TaskMode) -> HostBuilder {
+        self.options.mode = mode;
+        self
+    }
+
+    /// Refuses a `ReverseEnterRuntime` that follows another without a `ReverseLeaveRuntime` between them. Without
+    /// this it renews the callback that is open, where that is the thread's outermost.
+    pub fn strict(mut self, strict: bool) -> HostBuilder {
+        self.options.strict = strict;
+        self
+    }
+
+    /// How many layers a task may have, its base included; not below
+    /// [`Layers::MIN_DEPTH_LIMIT`].
+    pub fn depth_limit(mut self, layers: usize) -> HostBuilder {
+        self.options.depth_limit = layers;
+        self
+    }
+
+    /// Who is told of each call of the host's and to it.
+    pub fn observer(mut self, observer: Arc<dyn Observer>) -> HostBuilder {
+        self.recorder = Recorder::new(Some(observer));
+        self
+    }
+
+    /// Leaves an effect out, for tests of tests. In debug builds only.
+    #[doc(hidden)]
+    pub fn seed_defect(mut self, defect: Defect) -> HostBuilder {
+        self.defects.seed(defect);
+        self
+    }
+
+    /// The host.
+    #[must_use]
+    pub fn build(self) -> Host {
+        Host {
+            shared: Arc::new(HostShared {
+                handle: self.handle,
+                options: self.options,
+                recorder: self.recorder,
+                defects: self.defects,
+                clr: OnceLock::new(),
+                tasks: AtomicU64::new(0),
+            }),
+        }
+    }
+}
+
+/// A host: the managers that a VM is given, over a runtime of this crate.
+///
+/// Its tasks are tasks of that runtime, and its locks, events and waits are the crate's. A VM gets the managers by
+/// [`ClrRuntimeHost::set_host_control`](super::ClrRuntimeHost::set_host_control). Clones are the same host.
+///
+/// ```
+/// use sortie::hosting::{ClrRuntimeHost, HResult, Host};
+/// use std::sync::Arc;
+///
+/// let runtime = sortie::Runtime::new()?;
+/// let host = Host::builder(&runtime.handle()).build();
+/// let clr = ClrRuntimeHost::builder().build();
+/// clr.set_host_control(Some(Arc::new(host.clone()))).ok()?;
+/// clr.start().ok()?;
+///
+/// let task = host.task_manager().create_task(0, || 0)?;
+/// task.start().ok()?;
+/// # while !task.is_done() {}
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Host {
+    shared: Arc<HostShared>,
+}
+
+impl Host {
+    /// Options for a host over this runtime.
+    pub fn builder(runtime: &Handle) -> HostBuilder {
+        HostBuilder {
+            handle: runtime.clone(),
+            options: Options {
+                attach: Attach::default(),
+                mode: TaskMode::default(),
+                strict: false,
+                depth_limit: Layers::DEFAULT_DEPTH_LIMIT,
+            },
+            recorder: Recorder::default(),
+            defects: Defects::default(),
+        }
+    }
+
+    /// Its tasks: `IHostTaskManager`.
+    #[must_use]
+    pub fn task_manager(&self) -> HostTaskManager {
+        HostTaskManager::new(self.shared.clone())
+    }
+}
+
+impl HostControl for Host {
+    fn get_host_manager(&self, iid: Iid) -> Result<HostManager, HResult> {
+        if iid == Iid::NIL {
+            return Err(HResult::E_INVALIDARG);
+        }
+        match iid.interface() {
+            Some(Interface::HostTaskManager) => Ok(HostManager::Task(self.task_manager())),
+            _ => Err(HResult::E_NOINTERFACE),
+        }
+    }
+}
+
+/// What the managers of a host share.
+pub(super) struct HostShared {
+    pub(super) handle: Handle,
+    pub(super) options: Options,
+    pub(super) recorder: Recorder,
+    pub(super) defects: Defects,
+    /// The runtime that has given its task manager: the other side.
+    clr: OnceLock<Arc<ClrShared>>,
+    /// So many tasks have had a number.
+    tasks: AtomicU64,
+}
+
+impl HostShared {
+    /// The other side is known from here on.
+    ///
+    /// # Errors
+    /// [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION): it was before.
+    pub(super) fn set_clr(&self, clr: Arc<ClrShared>) -> Result<(), HResult> {
+        self.clr.set(clr).map_err(|_| HResult::HOST_E_INVALIDOPERATION)
+    }
+
+    /// Is the runtime there?
+    ///
+    /// # Errors
+    /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
+    #[inline]
+    pub(super) fn check_available(&self) -> Result<(), HResult> {
+        self.availability().ok_or(HResult::HOST_E_CLRNOTAVAILABLE)?.check()
+    }
+
+    pub(super) fn availability(&self) -> Option<&Availability> {
+        self.clr.get().map(|clr| &clr.availability)
+    }
+
+    /// A number for a new task.
+    pub(super) fn next_task(&self) -> u64 {
+        // ORDERING: Relaxed, numbers only differ.
+        self.tasks.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The layers of a new task behave as the host was told.
+    pub(super) fn set_up_layers(&self, layers: &mut Layers) {
+        layers.set_strict(self.options.strict);
+        layers.set_depth_limit(self.options.depth_limit);
+    }
+}
+
+impl fmt::Debug for HostShared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("HostShared")
+            .field("options", &self.options)
+            .field("availability", &self.availability())
+            .finish_non_exhaustive()
+    }
+}

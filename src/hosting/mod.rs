@@ -1,0 +1,34 @@
+#![doc = include_str!("README.md")]
+
+mod answer;
+mod availability;
+mod clr;
+mod defect;
+mod enums;
+mod host;
+mod hresult;
+mod iid;
+pub mod method;
+mod observe;
+mod recorder;
+mod task;
+mod vm;
+
+pub use answer::answer_into;
+pub use clr::{ClrBuilder, ClrRuntimeHost, RuntimeTask, RuntimeTaskManager};
+#[doc(hidden)]
+pub use defect::Defect;
+pub use enums::{
+    ClrEvent, ClrFailure, ClrOperation, ClrUnhandledException, GcStatTypes, INFINITE,
+    MemoryCriticalLevel, PolicyAction, StackOverflowType, TaskType, WaitOption, WorkItemFlags,
+};
+pub use host::{Attach, Host, HostBuilder, HostControl, HostManager, TaskMode};
+pub use hresult::HResult;
+pub use iid::Iid;
+pub use method::{Interface, Method};
+pub use observe::{Call, Observer};
+pub use task::{HostTask, HostTaskManager, TransitionCounts};
+pub use vm::{CarrierHandle, ClrSyncManager, ClrTask, ClrTaskManager, GcThreadStats, Plain};
+
+/// A locale's number, `LCID`.
+pub type Lcid = u32;

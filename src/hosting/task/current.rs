@@ -1,0 +1,47 @@
+//! Which host task this thread carries.
+//!
+//! It is kept with what the crate knows of the task, beside its layers: there is no second current task that could
+//! differ.
+
+use super::host_task::{HostTask, TaskShared};
+use crate::hosting::HResult;
+use crate::hosting::host::HostShared;
+use crate::task::local::{self, Local};
+use std::sync::Arc;
+
+/// The host task of this thread, of whatever host.
+pub(in crate::hosting) fn get() -> Option<HostTask> {
+    local::with(|local| of(local).map(HostTask::new)).flatten()
+}
+
+/// Its number.
+pub(in crate::hosting) fn id() -> Option<u64> {
+    local::with(|local| of(local).map(|task| task.id)).flatten()
+}
+
+/// Runs `f` on the host task of this thread, if it is this host's.
+///
+/// # Errors
+/// [`HOST_E_NOT_OWNER`](HResult::HOST_E_NOT_OWNER): this thread carries none.
+#[inline]
+pub(super) fn with<R>(host: &HostShared, f: impl FnOnce(&TaskShared) -> R) -> Result<R, HResult> {
+    let found = local::with(|local| {
+        let task = local.extension().get()?.downcast_ref::<TaskShared>()?;
+        std::ptr::eq(Arc::as_ptr(&task.host), host).then(|| f(task))
+    });
+    found.flatten().ok_or(HResult::HOST_E_NOT_OWNER)
+}
+
+/// From here on the crate's task that this thread carries is this host task. False: it is another already, or this
+/// thread carries none.
+pub(super) fn set(task: &Arc<TaskShared>) -> bool {
+    local::with(|local| {
+        local.layers(|layers| task.host.set_up_layers(layers));
+        local.extension().set(task.clone()).is_ok()
+    })
+    .unwrap_or(false)
+}
+
+fn of(local: &Local) -> Option<Arc<TaskShared>> {
+    local.extension().get()?.clone().downcast().ok()
+}

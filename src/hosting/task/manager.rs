@@ -1,0 +1,66 @@
+//! [`HostTaskManager`]: tasks as a VM asks for them.
+
+use super::birth;
+use super::current;
+use super::host_task::{HostTask, TaskShared};
+use crate::hosting::HResult;
+use crate::hosting::clr::RuntimeTaskManager;
+use crate::hosting::host::HostShared;
+use crate::hosting::method::host_task_manager;
+use std::sync::Arc;
+
+/// `IHostTaskManager`: a VM's way to its tasks, and what it tells the host of them. Clones are the same manager.
+///
+/// The transitions are in `transitions.rs`, the regions in `regions.rs`.
+#[derive(Clone, Debug)]
+pub struct HostTaskManager {
+    pub(super) host: Arc<HostShared>,
+}
+
+impl HostTaskManager {
+    pub(in crate::hosting) fn new(host: Arc<HostShared>) -> HostTaskManager {
+        HostTaskManager { host }
+    }
+
+    /// The task that this thread carries. A thread that has none is adopted, as its host was told
+    /// ([`Attach`](crate::hosting::Attach)). Takes no lock where it has one.
+    ///
+    /// # Errors
+    /// [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION): the host refuses the thread.
+    /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
+    pub fn get_current_task(&self) -> Result<HostTask, HResult> {
+        let host = &self.host;
+        host.recorder.call(host_task_manager::GET_CURRENT_TASK, format_args!(""), || {
+            host.check_available()?;
+            birth::adopt(host)?;
+            current::get().ok_or(HResult::HOST_E_INVALIDOPERATION)
+        })
+    }
+
+    /// A task that will run `start` once it is [started](HostTask::start). `stack_bytes`: 0 for the default.
+    ///
+    /// # Errors
+    /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
+    pub fn create_task(
+        &self,
+        stack_bytes: u32,
+        start: impl FnOnce() -> u32 + Send + 'static,
+    ) -> Result<HostTask, HResult> {
+        let host = &self.host;
+        let arguments = format_args!("{stack_bytes}");
+        host.recorder.call(host_task_manager::CREATE_TASK, arguments, || {
+            host.check_available()?;
+            Ok(HostTask::new(TaskShared::new(host.clone(), Some(Box::new(start)))))
+        })
+    }
+
+    /// Takes the counterpart. Once, before the start.
+    ///
+    /// Returns [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION) if the host has one.
+    pub fn set_clr_task_manager(&self, manager: &RuntimeTaskManager) -> HResult {
+        let host = &self.host;
+        host.recorder.call(host_task_manager::SET_CLR_TASK_MANAGER, format_args!(""), || {
+            host.set_clr(manager.shared().clone()).into()
+        })
+    }
+}

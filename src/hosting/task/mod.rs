@@ -1,0 +1,12 @@
+//! The host's half of tasks: [`HostTask`], and [`HostTaskManager`], which makes them and is told of their transitions.
+
+mod birth;
+pub(super) mod current;
+mod host_task;
+mod manager;
+mod regions;
+mod transitions;
+
+pub use host_task::HostTask;
+pub use manager::HostTaskManager;
+pub use transitions::TransitionCounts;

@@ -1,0 +1,230 @@
+//! What a scenario plays on: a runtime, a host over it, a VM that is hosted, and the record.
+
+use crate::expected::Expected;
+use crate::trace::Trace;
+use crate::vm::{Answers, TestVm};
+use sortie::hosting::{
+    ClrRuntimeHost, Defect, Host, HostBuilder, HostTask, HostTaskManager, TaskMode,
+};
+use sortie::{Runtime, ShutdownReport};
+use sortie_test::until;
+use std::fmt;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError, mpsc};
+use std::time::Duration;
+
+/// How long a scenario may take.
+const LIMIT: Duration = Duration::from_secs(60);
+
+/// How tasks and threads belong together.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Mode {
+    Fibers,
+    Threads,
+}
+
+impl Mode {
+    /// The modes that a scenario is run in.
+    pub(crate) fn of(scenario: &Scenario) -> &'static [Mode] {
+        if scenario.fibers_only { &[Mode::Fibers] } else { &[Mode::Fibers, Mode::Threads] }
+    }
+}
+
+impl fmt::Display for Mode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Mode::Fibers => "fibers",
+            Mode::Threads => "threads",
+        })
+    }
+}
+
+/// How the stage of a scenario differs from the usual one: two workers, nothing special, started.
+#[derive(Clone, Copy)]
+pub(crate) struct Setup {
+    pub(crate) workers: usize,
+    pub(crate) host: fn(HostBuilder) -> HostBuilder,
+    pub(crate) answers: Answers,
+    /// The scenario makes the handshake and the start itself.
+    pub(crate) bare: bool,
+}
+
+impl Setup {
+    pub(crate) fn new() -> Setup {
+        Setup { workers: 2, host: |host| host, answers: Answers::default(), bare: false }
+    }
+}
+
+/// A scenario of the reference.
+pub(crate) struct Scenario {
+    pub(crate) number: u8,
+    /// What it shows, in a few words.
+    pub(crate) title: &'static str,
+    pub(crate) fibers_only: bool,
+    pub(crate) setup: fn() -> Setup,
+    pub(crate) play: fn(&Stage),
+    /// The expected record.
+    pub(crate) expected: &'static str,
+}
+
+impl Scenario {
+    /// `S-07`, say.
+    pub(crate) fn name(&self) -> String {
+        format!("S-{:02}", self.number)
+    }
+}
+
+/// See the module.
+pub(crate) struct Stage {
+    pub(crate) runtime: Runtime,
+    pub(crate) host: Host,
+    pub(crate) clr: ClrRuntimeHost,
+    pub(crate) tasks: HostTaskManager,
+    pub(crate) trace: Arc<Trace>,
+    started: Mutex<Vec<HostTask>>,
+    failures: Arc<Mutex<Vec<String>>>,
+}
+
+impl Stage {
+    fn new(scenario: &Scenario, mode: Mode, defect: Option<Defect>) -> Stage {
+        let setup = (scenario.setup)();
+        let trace = Arc::new(Trace::default());
+        let runtime = Runtime::builder().workers(setup.workers).build().expect("a runtime");
+        let builder = Host::builder(&runtime.handle()).observer(trace.clone()).mode(match mode {
+            Mode::Fibers => TaskMode::Fibers,
+            Mode::Threads => TaskMode::ThreadPerTask,
+        });
+        let builder = (setup.host)(builder);
+        let builder = match defect {
+            Some(defect) => builder.seed_defect(defect),
+            None => builder,
+        };
+        let host = builder.build();
+        let vm = Arc::new(TestVm { trace: trace.clone(), answers: setup.answers });
+        let clr = ClrRuntimeHost::builder().tasks(vm).observer(trace.clone()).build();
+        let tasks = host.task_manager();
+        let stage = Stage {
+            runtime,
+            host,
+            clr,
+            tasks,
+            trace,
+            started: Mutex::default(),
+            failures: Arc::default(),
+        };
+        if !setup.bare {
+            assert!(stage.clr.set_host_control(Some(Arc::new(stage.host.clone()))).is_success());
+            assert!(stage.clr.start().is_success());
+        }
+        stage
+    }
+
+    /// A native function of its own: an address that no other scenario uses, and a name for it in the record.
+    pub(crate) fn target(&self, name: &str) -> usize {
+        // Nothing is mapped there, and nothing is called.
+        static NEXT: AtomicUsize = AtomicUsize::new(0x1000);
+        let target = NEXT.fetch_add(16, Ordering::Relaxed);
+        self.trace.name_target(target, name);
+        target
+    }
+
+    /// Makes a task, and starts it. What panics in it fails the scenario.
+    pub(crate) fn task(&self, name: &str, f: impl FnOnce() + Send + 'static) -> HostTask {
+        let task = self.suspended(name, f);
+        assert!(task.start().is_success(), "a task that starts");
+        task
+    }
+
+    /// Makes a task.
+    pub(crate) fn suspended(&self, name: &str, f: impl FnOnce() + Send + 'static) -> HostTask {
+        let failures = self.failures.clone();
+        let task = self.tasks.create_task(0, move || note_failure(&failures, f));
+        let task = task.expect("a task");
+        self.trace.name_task(task.id(), name);
+        self.started.lock().unwrap_or_else(PoisonError::into_inner).push(task.clone());
+        task
+    }
+
+    /// Runs `f` on a thread that the host has not seen, and waits for its end. What panics in it fails the scenario.
+    pub(crate) fn thread(&self, f: impl FnOnce() + Send + 'static) {
+        let failures = self.failures.clone();
+        let thread = std::thread::spawn(move || {
+            note_failure(&failures, f);
+        });
+        thread.join().expect("a thread whose panics are caught");
+    }
+
+    /// Runs a task to its end.
+    pub(crate) fn run(&self, name: &str, f: impl FnOnce() + Send + 'static) {
+        let task = self.task(name, f);
+        until("the task has ended", || task.is_done());
+    }
+
+    /// Waits until all its tasks have ended.
+    pub(crate) fn wait(&self) {
+        let tasks = self.started.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        until("the tasks have ended", || tasks.iter().all(|task| task.is_done()));
+    }
+}
+
+/// The host task of this thread.
+pub(crate) fn current() -> Option<u64> {
+    sortie::hosting::HostTask::current().map(|task| task.id())
+}
+
+fn note_failure(failures: &Mutex<Vec<String>>, f: impl FnOnce()) -> u32 {
+    match catch_unwind(AssertUnwindSafe(f)) {
+        Ok(()) => 0,
+        Err(payload) if sortie::task::is_abort(&*payload) => std::panic::resume_unwind(payload),
+        Err(payload) => {
+            failures.lock().unwrap_or_else(PoisonError::into_inner).push(text_of(&*payload));
+            1
+        }
+    }
+}
+
+fn text_of(payload: &(dyn std::any::Any + Send)) -> String {
+    let text = payload.downcast_ref::<String>().cloned();
+    text.or_else(|| payload.downcast_ref::<&str>().map(|text| (*text).to_owned()))
+        .unwrap_or_else(|| "a panic".to_owned())
+}
+
+/// What became of a scenario.
+pub(crate) struct Outcome {
+    pub(crate) trace: Arc<Trace>,
+    pub(crate) text: String,
+    /// `None`: it has passed.
+    pub(crate) failure: Option<String>,
+}
+
+/// Plays a scenario. One that does not come to its end ends the process: its threads cannot be taken back.
+pub(crate) fn run(scenario: &'static Scenario, mode: Mode, defect: Option<Defect>) -> Outcome {
+    let (send, ended) = mpsc::channel();
+    let player = std::thread::Builder::new().name(scenario.name());
+    let player = player.spawn(move || {
+        let _ = send.send(play(scenario, mode, defect));
+    });
+    player.expect("a thread for the scenario");
+    ended.recv_timeout(LIMIT).unwrap_or_else(|_| {
+        eprintln!("{} in the mode {mode} does not end", scenario.name());
+        std::process::exit(1)
+    })
+}
+
+fn play(scenario: &'static Scenario, mode: Mode, defect: Option<Defect>) -> Outcome {
+    let stage = Stage::new(scenario, mode, defect);
+    let played = catch_unwind(AssertUnwindSafe(|| (scenario.play)(&stage)));
+    let Stage { runtime, trace, failures, .. } = stage;
+    let report: ShutdownReport = runtime.shutdown(Duration::from_secs(10));
+    let mut failure = played.err().map(|payload| text_of(&*payload));
+    let in_tasks = failures.lock().unwrap_or_else(PoisonError::into_inner).first().cloned();
+    failure = failure.or(in_tasks);
+    if failure.is_none() && !report.is_clean() {
+        failure = Some(format!("the shutdown was not clean: {report}"));
+    }
+    let expected = Expected::parse(scenario.expected, mode);
+    failure = failure.or_else(|| expected.compare(&trace).err());
+    let text = trace.lines(|_| true).join("\n");
+    Outcome { trace, text, failure }
+}

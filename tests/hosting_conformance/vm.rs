@@ -1,0 +1,54 @@
+//! The VM of the scenarios: it notes what it is called back for.
+
+use crate::trace::Trace;
+use sortie::hosting::{CarrierHandle, ClrTask, ClrTaskManager, HResult};
+use std::sync::Arc;
+
+/// What the VM answers where a scenario wants another answer than [`S_OK`](HResult::S_OK).
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Answers {
+    pub(crate) create_task: HResult,
+    pub(crate) switch_out: HResult,
+}
+
+impl Default for Answers {
+    fn default() -> Answers {
+        Answers { create_task: HResult::S_OK, switch_out: HResult::S_OK }
+    }
+}
+
+/// See the module.
+pub(crate) struct TestVm {
+    pub(crate) trace: Arc<Trace>,
+    pub(crate) answers: Answers,
+}
+
+impl ClrTaskManager for TestVm {
+    fn create_task(&self) -> Result<Arc<dyn ClrTask>, HResult> {
+        self.answers.create_task.ok()?;
+        Ok(Arc::new(TestTask { trace: self.trace.clone(), answers: self.answers }))
+    }
+}
+
+struct TestTask {
+    trace: Arc<Trace>,
+    answers: Answers,
+}
+
+impl ClrTask for TestTask {
+    fn switch_in(&self, carrier: CarrierHandle) -> HResult {
+        assert_ne!(carrier.0, 0, "no carrier");
+        self.trace.note(crate::stage::current(), "vm SwitchIn");
+        HResult::S_OK
+    }
+
+    fn switch_out(&self) -> HResult {
+        self.trace.note(crate::stage::current(), "vm SwitchOut");
+        self.answers.switch_out
+    }
+
+    fn exit_task(&self) -> HResult {
+        self.trace.note(crate::stage::current(), "vm ExitTask");
+        HResult::S_OK
+    }
+}
