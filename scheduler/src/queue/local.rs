@@ -15,6 +15,12 @@ use std::ptr::{self, NonNull};
 /// How many times in a row the slot goes before the deque.
 const SLOT_BUDGET: u8 = 3;
 
+/// How many more tasks another's ring must have than an eighth above one's own, before any are taken from it.
+const LEVEL_SLACK: usize = 8;
+
+/// How many of them are taken at once, at most.
+const LEVEL_MOST: usize = 32;
+
 /// The owner's side.
 #[derive(Debug)]
 pub(crate) struct Local {
@@ -131,6 +137,17 @@ impl Local {
     #[inline]
     pub(crate) fn pop_yielded(&mut self) -> Option<TaskRef> {
         if self.ring.is_empty() { None } else { self.ring.pop() }
+    }
+
+    /// One of the tasks that yielded on another worker, if it has many more of them, and others to go behind one's
+    /// own: tasks in a shorter ring have more turns.
+    pub(crate) fn level_with(&self, other: &Remote) -> Option<TaskRef> {
+        let (own, others) = (self.ring.len(), other.ring.len());
+        if others <= own + own / 8 + LEVEL_SLACK {
+            return None;
+        }
+        let some = ((others - own) / 2).min(LEVEL_MOST);
+        settle(|| other.ring.steal_batch_with_limit_and_pop(&self.ring, some))
     }
 
     /// The oldest task of the deque.

@@ -6,7 +6,7 @@
 //!
 //! - every 61st pick serves the injector, and halfway between the oldest of the ring of pinned tasks,
 //!   the deque or the ring of the others: each time another of them leads, and the first that has
-//!   something serves;
+//!   something serves; the ring of a worker that has many more is levelled with one's own;
 //! - every 16th pick looks at the timers, and into the re-entry queue first;
 //! - the first pick of a worker that comes to a carrier serves the injector, or the oldest of the
 //!   carrier's ring and the worker's queues, by turns;
@@ -128,6 +128,18 @@ fn yielded(carrier: &Carrier) -> Option<TaskRef> {
     unsafe { carrier.with_worker(|worker| worker.queues.pop_yielded()) }?
 }
 
+/// As `yielded`, or from another worker that has many more of them.
+fn levelled(carrier: &Carrier) -> Option<TaskRef> {
+    let shared = carrier.shared();
+    let level = |worker: &mut Worker| {
+        let queues = shared.queues();
+        let other = worker.random_below(queues.len());
+        worker.queues.level_with(&queues[other].queues)
+    };
+    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the queues.
+    unsafe { carrier.with_worker(level) }?.or_else(|| yielded(carrier))
+}
+
 /// From the carrier's and the worker's own queues.
 #[inline]
 fn local(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
@@ -152,7 +164,7 @@ fn fair(carrier: &Carrier, turn: u32) -> Option<TaskRef> {
         0 => pinned(carrier),
         1 => oldest(carrier),
         2 => oldest_woken(carrier),
-        _ => yielded(carrier),
+        _ => levelled(carrier),
     })
 }
 

@@ -1,0 +1,169 @@
+//! Who is ready runs soon: beside a load that leaves a fifth of the time, and beside tasks that always yield.
+
+use sortie::Runtime;
+use sortie::native::{self, Target};
+use sortie::sync::Event;
+use sortie::time;
+use sortie_test::busy::Busy;
+use sortie_test::figures::{Delays, bound, short_or_soak, within};
+use sortie_test::{Case, Mode, exclusively};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+/// A woken task with two workers at 80 % load, at p99.
+const WOKEN: Duration = Duration::from_micros(50);
+/// Anything that becomes ready beside two tasks that always yield.
+const BESIDE_YIELDS: Duration = Duration::from_millis(1);
+
+/// What a task of the load does between two sleeps, and for how long it then sleeps.
+const WORK: Duration = Duration::from_micros(5);
+const SLEEPS: std::ops::Range<u64> = 100..300;
+const LOAD: usize = 64;
+
+static NANOSLEEP: Target = Target::named("nanosleep");
+
+fn compute(time: Duration) {
+    let start = Instant::now();
+    while start.elapsed() < time {
+        std::hint::spin_loop();
+    }
+}
+
+/// `LOAD` tasks that compute and sleep: each needs a fortieth of a processor, all need 80 % of two.
+#[test]
+fn a_woken_task_beside_a_load() {
+    for mode in [Mode::Pinned, Mode::Migrating] {
+        exclusively(&Case::new(2, mode), |case| {
+            let runtime = case.watched(case.runtime());
+            let stop = Arc::new(AtomicBool::new(false));
+            let load: Vec<_> = (0..LOAD as u64)
+                .map(|seed| {
+                    let stop = stop.clone();
+                    runtime.spawn(move || {
+                        let mut random = fastrand::Rng::with_seed(seed);
+                        while !stop.load(Ordering::Relaxed) {
+                            compute(WORK);
+                            time::sleep(Duration::from_micros(random.u64(SLEEPS)));
+                        }
+                    })
+                })
+                .collect();
+            within("a woken task beside 80 % load, p99", bound(WOKEN), || {
+                let count = short_or_soak(1_000, 20_000);
+                runtime.run(move || wake_each_other(count)).percentile(99)
+            });
+            stop.store(true, Ordering::Relaxed);
+            load.into_iter().for_each(|task| task.join().unwrap());
+        });
+    }
+}
+
+/// One task wakes another, again and again, and the other tells how long after it ran.
+fn wake_each_other(count: usize) -> Delays {
+    let start = Instant::now();
+    let woken = Arc::new((Event::auto(), AtomicU64::new(0)));
+    let ready = Arc::new(Event::auto());
+    ready.set();
+    let sleeper = {
+        let (woken, ready) = (woken.clone(), ready.clone());
+        sortie::spawn(move || {
+            let mut delays = Delays::new();
+            for _ in 0..count {
+                woken.0.wait();
+                let at = Duration::from_nanos(woken.1.load(Ordering::Acquire));
+                delays.add(start.elapsed() - at);
+                ready.set();
+            }
+            delays
+        })
+    };
+    for _ in 0..count {
+        ready.wait();
+        // It waits again by then, and this task has let others have turns.
+        time::sleep(Duration::from_micros(150));
+        woken.1.store(start.elapsed().as_nanos() as u64, Ordering::Release);
+        woken.0.set();
+        // As a task that goes on with its work.
+        compute(WORK);
+    }
+    sleeper.join().unwrap()
+}
+
+#[test]
+fn whatever_is_ready_beside_tasks_that_always_yield() {
+    for (workers, mode) in
+        [(1, Mode::Pinned), (1, Mode::Migrating), (2, Mode::Pinned), (2, Mode::Migrating)]
+    {
+        exclusively(&Case::new(workers, mode), |case| {
+            let runtime = case.watched(case.runtime());
+            let busy = Busy::start_with(&runtime, 2 * workers, sortie::yield_now);
+            let count = short_or_soak(100, 5_000);
+            for (what, measure) in [
+                ("a task from outside", from_outside as fn(&Runtime) -> Duration),
+                ("a sleep", after_a_sleep),
+                ("a return from native code", back_from_native_code),
+                ("a pinned task that is woken", woken_by_a_thread),
+            ] {
+                within(
+                    &format!("{what} beside tasks that yield, p99"),
+                    bound(BESIDE_YIELDS),
+                    || {
+                        let mut delays = Delays::new();
+                        (0..count).for_each(|_| delays.add(measure(&runtime)));
+                        delays.percentile(99)
+                    },
+                );
+            }
+            busy.end();
+        });
+    }
+}
+
+fn from_outside(runtime: &Runtime) -> Duration {
+    let start = Instant::now();
+    runtime.spawn(move || start.elapsed()).join().unwrap()
+}
+
+fn after_a_sleep(runtime: &Runtime) -> Duration {
+    const SLEEP: Duration = Duration::from_millis(1);
+    let late = || {
+        let start = Instant::now();
+        time::sleep(SLEEP);
+        start.elapsed() - SLEEP
+    };
+    runtime.spawn(late).join().unwrap()
+}
+
+/// From when the function returns until the task goes on.
+fn back_from_native_code(runtime: &Runtime) -> Duration {
+    let call = || {
+        let returned = native::call(&NANOSLEEP, || {
+            let time = libc::timespec { tv_sec: 0, tv_nsec: 200_000 };
+            // SAFETY: the time lives across the call, and none is asked for that is left.
+            unsafe { libc::nanosleep(&raw const time, std::ptr::null_mut()) };
+            Instant::now()
+        });
+        returned.elapsed()
+    };
+    runtime.spawn(call).join().unwrap()
+}
+
+/// A task that has started stays on its carrier, unless it may move; a thread wakes it.
+fn woken_by_a_thread(runtime: &Runtime) -> Duration {
+    let (waits, woken) = (Arc::new(Event::auto()), Arc::new(Event::auto()));
+    let at = Arc::new(AtomicU64::new(0));
+    let start = Instant::now();
+    let task = {
+        let (waits, woken, at) = (waits.clone(), woken.clone(), at.clone());
+        runtime.spawn(move || {
+            waits.set();
+            woken.wait();
+            start.elapsed() - Duration::from_nanos(at.load(Ordering::Acquire))
+        })
+    };
+    waits.wait();
+    at.store(start.elapsed().as_nanos() as u64, Ordering::Release);
+    woken.set();
+    task.join().unwrap()
+}
