@@ -8,8 +8,9 @@
 //!
 //! | room | what |
 //! |---|---|
-//! | `sync`, `config`, `metrics`, `vitals` | the door to atomics and locks; options; counters; what is to be seen of a thread |
+//! | `sync`, `config`, `metrics`, `vitals`, `ebb` | the door to atomics and locks; options; counters; what is to be seen of a thread; what stores need no more |
 //! | `stack` | slabs of guarded stacks, overflow reports |
+//! | `block` | memory for tasks |
 //! | `fiber` | the context switch |
 //! | `task` | the state word, the header, join, the living |
 //! | `ring` | a bounded queue of messages |
@@ -26,11 +27,13 @@ compile_error!(
 );
 
 pub mod affinity;
+mod block;
 mod carrier;
 mod census;
 mod config;
 pub mod crossing;
 mod deadlock;
+mod ebb;
 mod fetch;
 mod fiber;
 mod foreign;

@@ -1,5 +1,6 @@
 //! What all threads of one runtime share, and the decisions that need more than one room.
 
+use crate::block::Blocks;
 use crate::carrier::{Arena, Carrier, CarrierRef};
 use crate::census::Census;
 use crate::config::{Config, Observed, StartError};
@@ -11,6 +12,7 @@ use crate::gate::Gate;
 use crate::idle::{Lobby, Placed, Roused};
 use crate::metrics::{Counter, Counts};
 use crate::monitor::standstill::Crowds;
+use crate::monitor::tide::Watched;
 use crate::native_stack;
 use crate::park::Parker;
 use crate::queue::{Injector, Ranks, Ring};
@@ -73,6 +75,10 @@ pub(crate) struct Shared {
     pub(crate) timers: Timers,
     pub(crate) living: Living,
     pub(crate) fibers: Depot,
+    /// Memory for tasks.
+    pub(crate) blocks: Blocks,
+    /// Do stores hold more than they keep for good?
+    pub(crate) watched: Watched,
     /// For native code whose callbacks may suspend their task.
     pub(crate) native_stacks: Stacks,
     pub(crate) arena: Arena,
@@ -142,6 +148,8 @@ impl Shared {
             shown,
             living: Living::new(),
             fibers: Depot::new(shape),
+            blocks: Blocks::new(),
+            watched: Watched::default(),
             native_stacks: Stacks::new(native_shape),
             arena: Arena::default(),
             retaking: Retaking::default(),
@@ -526,7 +534,7 @@ impl Shared {
             && let Some(mut worker) = unsafe { carrier.take_worker() }
         {
             // It may be idle for good, and must not keep the runtime.
-            worker.supply.clear();
+            worker.supply.clear(self);
             if worker.is_extra() {
                 self.take_back(worker);
             } else if let Placed::Given(worker, first) = self.lobby.put_idle(worker) {

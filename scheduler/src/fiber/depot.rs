@@ -1,26 +1,37 @@
 //! The runtime's store of fibers: warm ones to hand out, stacks to build new ones on.
 //!
-//! Workers keep a few finished fibers of their own; what is too many for them comes here, and what
-//! is too many here is taken apart, its stack given back cold.
+//! Workers keep a few finished fibers of their own; what is too many for them comes here. What nobody needs for a
+//! while ([`crate::ebb`]) is taken apart, its stack given back cold.
 
 use super::Fiber;
+use crate::ebb::{Ebb, Outlook};
 use crate::stack::{StackError, StackShape, StackStats, Stacks};
 use crate::sync::Mutex;
 
-/// How many warm fibers the depot keeps.
-const WARM: usize = 1024;
+/// So many warm fibers are kept for good.
+const KEPT: usize = 1024;
+
+/// At most so many are taken apart at a time.
+const AT_ONCE: usize = 4096;
 
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Depot {
     stacks: Stacks,
+    warm: Mutex<Warm>,
+}
+
+/// Fibers between bodies, with their pages; the last one given is the warmest.
+#[derive(Debug, Default)]
+struct Warm {
     #[expect(clippy::vec_box, reason = "a fiber is handed on as the box it is")]
-    warm: Mutex<Vec<Box<Fiber>>>,
+    fibers: Vec<Box<Fiber>>,
+    ebb: Ebb,
 }
 
 impl Depot {
     pub(crate) fn new(shape: StackShape) -> Depot {
-        Depot { stacks: Stacks::new(shape), warm: Mutex::new(Vec::new()) }
+        Depot { stacks: Stacks::new(shape), warm: Mutex::default() }
     }
 
     /// A fiber without a body: a warm one, or a new one.
@@ -28,27 +39,43 @@ impl Depot {
     /// # Errors
     /// [`StackError`] if there is no memory, or no mapping, for another stack.
     pub(crate) fn take(&self) -> Result<Box<Fiber>, StackError> {
-        if let Some(fiber) = self.warm.lock().pop() {
+        if let Some(fiber) = self.warm.lock().take() {
             return Ok(fiber);
         }
         Ok(Box::new(Fiber::new(self.stacks.take()?)))
     }
 
-    /// Takes fibers back, all between bodies.
+    /// Takes fibers back, all between bodies. True: from now on somebody has to call [`Depot::ebb`].
+    #[must_use = "fibers that nobody takes apart are kept for good"]
     #[expect(clippy::vec_box, reason = "a fiber is handed on as the box it is")]
-    pub(crate) fn give(&self, mut fibers: Vec<Box<Fiber>>) {
-        {
-            let mut warm = self.warm.lock();
-            let room = WARM.saturating_sub(warm.len());
-            let kept = fibers.len().saturating_sub(room);
-            warm.extend(fibers.drain(kept..));
+    pub(crate) fn give(&self, fibers: Vec<Box<Fiber>>) -> bool {
+        let mut warm = self.warm.lock();
+        warm.fibers.extend(fibers);
+        let level = warm.fibers.len();
+        warm.ebb.rose_to(level, KEPT)
+    }
+
+    /// Takes some of those apart that nobody needs. `is_turn`: a turn is over.
+    pub(crate) fn ebb(&self, is_turn: bool) -> Outlook {
+        let mut warm = self.warm.lock();
+        let level = warm.fibers.len();
+        if is_turn {
+            warm.ebb.turn(level, KEPT);
         }
-        self.take_apart(fibers);
+        let surplus = warm.ebb.next(AT_ONCE);
+        let outlook = warm.ebb.outlook();
+        let coldest = warm.fibers.drain(..surplus).collect();
+        if outlook == Outlook::Calm {
+            warm.fibers.shrink_to(KEPT);
+        }
+        drop(warm);
+        self.take_apart(coldest);
+        outlook
     }
 
     /// Gives everything back to the system that is not in use.
     pub(crate) fn clear(&self) {
-        let warm = std::mem::take(&mut *self.warm.lock());
+        let warm = std::mem::take(&mut self.warm.lock().fibers);
         self.take_apart(warm);
         self.stacks.clear();
     }
@@ -72,6 +99,14 @@ impl Depot {
     /// Usable bytes of each stack.
     pub(crate) fn stack_bytes(&self) -> usize {
         self.stacks.shape().usable_bytes()
+    }
+}
+
+impl Warm {
+    fn take(&mut self) -> Option<Box<Fiber>> {
+        let fiber = self.fibers.pop()?;
+        self.ebb.fell_to(self.fibers.len());
+        Some(fiber)
     }
 }
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::ebb::Outlook;
 use crate::stack::{StackShape, Stacks};
 
 thread_local! {
@@ -35,4 +36,19 @@ fn a_fiber_runs_body_after_body_on_one_stack() {
     // SAFETY: the last suspension was `Done`.
     stacks.give(unsafe { fiber.into_stack() });
     assert_eq!(stacks.stats().stacks_out, 0);
+}
+
+#[test]
+fn a_depot_keeps_what_is_needed_and_takes_the_rest_of_a_peak_apart() {
+    let depot = Depot::new(StackShape::fiber(16 << 10).unwrap());
+    let take = |count| (0..count).map(|_| depot.take().unwrap()).collect::<Vec<_>>();
+    assert!(depot.give(take(6000)), "somebody is to be told");
+    assert_eq!(depot.ebb(true), Outlook::NextTurn);
+    assert!(!depot.give(take(5000)), "somebody knows");
+    assert_eq!(depot.ebb(true), Outlook::NextTurn);
+    // A thousand were not needed, and no fewer than that are kept for good.
+    assert_eq!(depot.stats().stacks_out, 5000);
+    let rest = std::iter::repeat_with(|| depot.ebb(true)).take_while(|it| *it != Outlook::Calm);
+    assert!(rest.count() < 4);
+    assert_eq!(depot.stats().stacks_out, 1024);
 }

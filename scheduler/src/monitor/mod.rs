@@ -19,7 +19,8 @@
 //! | no work waits | 2.5 ms later, twice: who queues work behind a native call kicks earlier |
 //! | still none | none: the gate is closed |
 //!
-//! It also wakes a little after a timer is due, but by then it was mostly served ([`crate::timer`]).
+//! It also wakes a little after a timer is due, but by then it was mostly served ([`crate::timer`]), and while stores
+//! are full after a peak (`tide.rs`).
 //!
 //! Without a credit nobody is asked to kick, either. An idle runtime wakes nobody.
 //!
@@ -28,10 +29,12 @@
 mod calls;
 mod runaway;
 pub(crate) mod standstill;
+pub(crate) mod tide;
 
 use self::calls::Calls;
 use self::runaway::Runaways;
 use self::standstill::Standstill;
+use self::tide::Tide;
 use crate::crossing::fence;
 use crate::metrics::Counter;
 use crate::shared::Shared;
@@ -53,10 +56,12 @@ pub(crate) fn main(shared: &Arc<Shared>) {
         looked: Instant::now(),
     };
     let mut purse = Purse::new();
+    let mut tide = Tide::default();
     let mut naps = 0;
     while !shared.is_stopping() {
         let now = Instant::now();
         shared.timers.fire(now, 1);
+        let turn = tide.look(shared, now);
         let look = watch.look(shared, now);
         fence::tell_loss();
         if !matches!(look, Look::Quiet) {
@@ -89,6 +94,7 @@ pub(crate) fn main(shared: &Arc<Shared>) {
                 if closed { None } else { Some(NAP) }
             }
         };
+        let limit = [limit, turn].into_iter().flatten().min();
         let is_kicked = shared.gate.sleep(shared.timers.set_alarm(limit));
         shared.timers.take_alarm();
         if is_kicked {

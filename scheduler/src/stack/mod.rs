@@ -49,6 +49,7 @@ mod tests;
 pub(crate) use alt_stack::AltStack;
 pub use error::StackError;
 pub(crate) use message::Message;
+pub(crate) use os::page_bytes;
 pub(crate) use overflow::{Fault, install_handler, set_describe};
 pub use pool::StackStats;
 pub(crate) use pool::Stacks;

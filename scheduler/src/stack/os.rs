@@ -20,7 +20,7 @@ const MADV_GUARD_INSTALL: libc::c_int = 102;
 const DEFAULT_MAX_MAP_COUNT: usize = 65_530;
 
 /// The size of a page.
-pub(super) fn page_bytes() -> usize {
+pub(crate) fn page_bytes() -> usize {
     static PAGE_BYTES: OnceLock<usize> = OnceLock::new();
     *PAGE_BYTES.get_or_init(|| {
         // SAFETY: `sysconf` only reads.

@@ -41,7 +41,7 @@ impl Kind {
     /// The memory of a new task, with its header.
     #[inline]
     pub(crate) fn conceive(&self, birth: Birth<'_>) -> Conceived {
-        let header = supply::allocate(self.cell).cast::<Header>();
+        let header = supply::allocate(birth.shared, self.cell).cast::<Header>();
         // SAFETY: the memory is new, and begins with a header.
         unsafe { header.write(Header::new(birth, self.vtable)) };
         Conceived(header)

@@ -196,7 +196,7 @@ impl Header {
         // SAFETY: by contract.
         unsafe { at.drop_in_place() };
         // SAFETY: by contract.
-        unsafe { supply::free(header.cast(), cell) };
+        unsafe { supply::free(&shared, header.cast(), cell) };
         // The last step: it may end the runtime.
         supply::give_back(shared);
     }

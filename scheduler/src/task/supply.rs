@@ -1,17 +1,18 @@
 //! What a worker keeps for its next tasks: the memory of those that have ended, and their references to the
 //! runtime.
 //!
-//! A task is one block of memory, aligned to cache lines, which is what allocators are slow at; and a
-//! reference counted in one word that all workers share. Both go from task to task on the worker that ends
-//! the one and spawns the other, without an allocator and without a change of the count.
+//! A task is one block of memory from its runtime's [`Blocks`](crate::block::Blocks); and a reference counted in one word that all workers
+//! share. Both go from task to task on the worker that ends the one and spawns the other, without a lock and without a
+//! change of the count.
 //!
-//! INVARIANT(supply.blocks): a block in the supply was allocated with the layout that its list stands for, and
-//! nobody else knows it.
+//! INVARIANT(supply.blocks): a block in the supply is of the worker's own runtime, and of the class that its list
+//! stands for.
 //!
 //! Must not: be touched inside a closure of [`Carrier::with_worker`](crate::carrier::Carrier::with_worker), hence
 //! no reference to a task is dropped in one. Keep a runtime alive whose workers nobody will run again: see
 //! [`Supply::clear`].
 
+use crate::block::{Block, CLASSES, GRAIN};
 use crate::carrier::Carrier;
 use crate::shared::Shared;
 use crate::sync::Arc;
@@ -19,48 +20,31 @@ use crate::worker::{Worker, current};
 use std::alloc::{self, Layout};
 use std::ptr::NonNull;
 
-/// The size of a block is a multiple of this.
-const GRAIN: usize = 64;
-
-/// How many sizes are kept: larger blocks go back to the allocator.
-const SIZES: usize = 16;
-
 /// How many blocks of one size are kept.
 const MOST_BLOCKS: usize = 512;
+
+/// How many are fetched at a time.
+const FETCHED: usize = 128;
 
 /// How many references are kept.
 const MOST_REFERENCES: usize = 512;
 
-struct Block(NonNull<u8>);
-
-// SAFETY: by INVARIANT(supply.blocks) it is memory that nobody uses.
-unsafe impl Send for Block {}
-
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Supply {
-    blocks: [Vec<Block>; SIZES],
+    blocks: [Vec<Block>; CLASSES],
     references: Vec<Arc<Shared>>,
 }
 
 impl Supply {
     /// Gives everything back. For a worker that nobody will run again.
     #[cold]
-    pub(crate) fn clear(&mut self) {
-        for (size, blocks) in self.blocks.iter_mut().enumerate() {
-            for block in blocks.drain(..) {
-                // SAFETY: by INVARIANT(supply.blocks).
-                unsafe { alloc::dealloc(block.0.as_ptr(), layout(size)) };
-            }
+    pub(crate) fn clear(&mut self, shared: &Shared) {
+        for (class, blocks) in self.blocks.iter_mut().enumerate() {
+            shared.keep_blocks(class, blocks.drain(..));
         }
         // The caller holds the runtime by another.
         self.references.clear();
-    }
-}
-
-impl Drop for Supply {
-    fn drop(&mut self) {
-        self.clear();
     }
 }
 
@@ -71,41 +55,54 @@ impl std::fmt::Debug for Supply {
     }
 }
 
-/// The list for blocks of this layout; `None` if they are not kept.
+/// The class of blocks for this layout; `None`: it is the allocator's.
 #[inline]
-fn size_of(layout: Layout) -> Option<usize> {
-    let size = layout.size().div_ceil(GRAIN).checked_sub(1)?;
-    (size < SIZES && layout.align() <= GRAIN).then_some(size)
+fn class_of(layout: Layout) -> Option<usize> {
+    let class = layout.size().div_ceil(GRAIN).checked_sub(1)?;
+    (class < CLASSES && layout.align() <= GRAIN).then_some(class)
 }
 
-/// The layout that a list stands for.
+/// Runs `f` on the supply of this thread's worker, if it has one of this runtime's.
 #[inline]
-fn layout(size: usize) -> Layout {
-    // SAFETY: the alignment is a power of two, and the size a multiple of it and small.
-    unsafe { Layout::from_size_align_unchecked((size + 1) * GRAIN, GRAIN) }
-}
-
-/// Runs `f` on the supply of this thread's worker, if it has one.
-#[inline]
-fn with_supply<R>(f: impl FnOnce(&Carrier, &mut Supply) -> R) -> Option<R> {
+fn with_supply<R>(shared: *const Shared, f: impl FnOnce(&mut Supply) -> R) -> Option<R> {
     // SAFETY: the arena outlives this thread's stay in its runtime.
-    let carrier = unsafe { current::carrier().as_ref() }?;
-    if !carrier.word.is_run() {
+    let carrier: &Carrier = unsafe { current::carrier().as_ref() }?;
+    if !carrier.word.is_run() || !std::ptr::eq(carrier.shared, shared) {
         return None;
     }
     // SAFETY: this is the carrier's thread, and the word says `RUN`. The closures passed here do not come
     // back, and by the rule of the module no other closure is under way.
-    unsafe { carrier.with_worker(|worker: &mut Worker| f(carrier, &mut worker.supply)) }
+    unsafe { carrier.with_worker(|worker: &mut Worker| f(&mut worker.supply)) }
 }
 
-/// Memory for a task.
+/// Memory for a task of this runtime.
 #[inline]
-pub(super) fn allocate(wanted: Layout) -> NonNull<u8> {
-    let Some(size) = size_of(wanted) else { return allocate_new(wanted) };
-    match with_supply(|_, supply| supply.blocks[size].pop()).flatten() {
-        Some(Block(memory)) => memory,
-        None => allocate_new(layout(size)),
+pub(super) fn allocate(shared: &Shared, wanted: Layout) -> NonNull<u8> {
+    let Some(class) = class_of(wanted) else { return allocate_new(wanted) };
+    match with_supply(shared, |supply| supply.blocks[class].pop()).flatten() {
+        Some(block) => block.into_memory(),
+        None => fetch(shared, class, wanted),
     }
+}
+
+/// Fetches blocks for the worker, or one if this thread has none.
+#[cold]
+#[inline(never)]
+fn fetch(shared: &Shared, class: usize, wanted: Layout) -> NonNull<u8> {
+    if shared.is_forked() {
+        // A lock may be held for good here, and what is freed is not kept: see `free`.
+        return allocate_new(wanted);
+    }
+    let fetched = with_supply(shared, |supply| {
+        shared.blocks.take(class, FETCHED, &mut supply.blocks[class]);
+        supply.blocks[class].pop()
+    });
+    let block = fetched.unwrap_or_else(|| {
+        let mut one = Vec::with_capacity(1);
+        shared.blocks.take(class, 1, &mut one);
+        one.pop()
+    });
+    block.map_or_else(|| alloc::handle_alloc_error(wanted), Block::into_memory)
 }
 
 #[cold]
@@ -119,44 +116,58 @@ fn allocate_new(layout: Layout) -> NonNull<u8> {
 /// The memory of a task that is no more.
 ///
 /// # Safety
-/// It came from [`allocate`] with this layout, and nobody uses it.
+/// It came from [`allocate`] with this layout for this runtime, and nobody uses it.
 #[inline]
-pub(super) unsafe fn free(memory: NonNull<u8>, wanted: Layout) {
-    let size = size_of(wanted);
-    let kept = size.and_then(|size| {
-        with_supply(|_, supply| {
-            let blocks = &mut supply.blocks[size];
-            let has_room = blocks.len() < MOST_BLOCKS;
-            if has_room {
-                blocks.push(Block(memory));
-            }
-            has_room
-        })
-    });
-    if kept != Some(true) {
+pub(super) unsafe fn free(shared: &Shared, memory: NonNull<u8>, layout: Layout) {
+    let Some(class) = class_of(layout) else {
         // SAFETY: allocated with this layout, by contract.
-        unsafe { alloc::dealloc(memory.as_ptr(), size.map_or(wanted, layout)) };
+        return unsafe { alloc::dealloc(memory.as_ptr(), layout) };
+    };
+    // SAFETY: such memory is a block, by contract.
+    let mut block = Some(unsafe { Block::from_memory(memory) });
+    with_supply(shared, |supply| {
+        let blocks = &mut supply.blocks[class];
+        if blocks.len() < MOST_BLOCKS {
+            blocks.extend(block.take());
+        }
+    });
+    if let Some(block) = block {
+        give_back_blocks(shared, class, block);
     }
+}
+
+/// The supply is full, or there is none: the block goes to the runtime, and with it half of the others.
+#[cold]
+#[inline(never)]
+fn give_back_blocks(shared: &Shared, class: usize, block: Block) {
+    if shared.is_forked() {
+        // As in `fetch`; and it may be none of the runtime's.
+        return;
+    }
+    let mut surplus = Vec::with_capacity(MOST_BLOCKS / 2 + 1);
+    with_supply(shared, |supply| {
+        // The oldest are the coldest.
+        surplus.extend(supply.blocks[class].drain(..MOST_BLOCKS / 2));
+    });
+    surplus.push(block);
+    shared.keep_blocks(class, surplus.into_iter());
 }
 
 /// A reference to the runtime for a task.
 #[inline]
 pub(super) fn refer_to(shared: &Arc<Shared>) -> Arc<Shared> {
-    with_supply(|carrier, supply| {
-        let ours = std::ptr::eq(carrier.shared, Arc::as_ptr(shared));
-        if ours { supply.references.pop() } else { None }
-    })
-    .flatten()
-    .unwrap_or_else(|| shared.clone())
+    with_supply(Arc::as_ptr(shared), |supply| supply.references.pop())
+        .flatten()
+        .unwrap_or_else(|| shared.clone())
 }
 
 /// The reference of a task that is no more.
 #[inline]
 pub(super) fn give_back(reference: Arc<Shared>) {
+    let shared = Arc::as_ptr(&reference);
     let mut reference = Some(reference);
-    with_supply(|carrier, supply| {
-        let ours = reference.as_ref().map(Arc::as_ptr) == Some(carrier.shared);
-        if ours && supply.references.len() < MOST_REFERENCES {
+    with_supply(shared, |supply| {
+        if supply.references.len() < MOST_REFERENCES {
             supply.references.extend(reference.take());
         }
     });

@@ -174,8 +174,8 @@ impl Shared {
         while let Some(task) = worker.queues.remote().take_any() {
             self.injector.push(task);
         }
-        self.fibers.give(worker.take_fibers());
-        worker.supply.clear();
+        self.keep_fibers(worker.take_fibers());
+        worker.supply.clear(self);
         self.extras.put(worker);
         // What it has queued, and what others left to its search, is somebody's again.
         self.look_again();
@@ -184,8 +184,8 @@ impl Shared {
 
     /// A worker that nobody will run again, at the end: its fibers are given back.
     pub(crate) fn dispose(&self, mut worker: Box<Worker>) {
-        self.fibers.give(worker.take_fibers());
-        worker.supply.clear();
+        self.keep_fibers(worker.take_fibers());
+        worker.supply.clear(self);
         if worker.is_extra() {
             while let Some(task) = worker.queues.remote().take_any() {
                 self.injector.push(task);

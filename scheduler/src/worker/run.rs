@@ -246,7 +246,7 @@ fn finish(carrier: &Carrier, task: TaskRef) {
         Some(vec![fiber])
     };
     if let Some(surplus) = surplus {
-        shared.fibers.give(surplus);
+        shared.keep_fibers(surplus);
     }
     shared.after_finish();
 }

@@ -1,0 +1,143 @@
+use super::*;
+use crate::stack::page_bytes;
+use std::collections::BTreeSet;
+
+const CLASS: usize = 6;
+const BYTES: usize = (CLASS + 1) * GRAIN;
+
+fn take(blocks: &Blocks, count: usize) -> Vec<Block> {
+    let mut taken = Vec::new();
+    while taken.len() < count {
+        let left = count - taken.len();
+        assert!(blocks.take(CLASS, left, &mut taken));
+    }
+    taken
+}
+
+fn addresses(blocks: &[Block]) -> BTreeSet<usize> {
+    blocks.iter().map(Block::address).collect()
+}
+
+fn chunks(blocks: &Blocks) -> usize {
+    blocks.classes[CLASS].lock().chunks.len()
+}
+
+/// How many of the pages are resident.
+fn resident(range: std::ops::Range<usize>) -> usize {
+    let page = page_bytes();
+    let start = range.start / page * page;
+    let mut pages = vec![0u8; (range.end - start).div_ceil(page)];
+    let at = std::ptr::with_exposed_provenance_mut(start);
+    // SAFETY: writes a byte for each page of the range, for which there is room.
+    let result = unsafe { libc::mincore(at, range.end - start, pages.as_mut_ptr()) };
+    assert_eq!(result, 0);
+    pages.iter().filter(|page| **page & 1 == 1).count()
+}
+
+fn fill(taken: &[Block]) {
+    for block in taken {
+        // SAFETY: the block is ours, and has so many bytes.
+        unsafe { block.0.as_ptr().write_bytes(0xAB, BYTES) };
+    }
+}
+
+#[test]
+fn blocks_are_apart_and_aligned() {
+    let blocks = Blocks::new();
+    let taken = take(&blocks, 20_000);
+    fill(&taken);
+    let all = addresses(&taken);
+    assert_eq!(all.len(), taken.len());
+    assert!(all.iter().all(|address| address % GRAIN == 0));
+    let apart = |(a, b): (&usize, &usize)| b - a >= BYTES;
+    assert!(all.iter().zip(all.iter().skip(1)).all(apart));
+    assert!(!blocks.give(CLASS, [].into_iter()));
+    assert!(blocks.give(CLASS, taken.into_iter()));
+}
+
+#[test]
+fn what_was_given_back_last_is_taken_first() {
+    let blocks = Blocks::new();
+    let mut taken = take(&blocks, 100);
+    let last = addresses(&taken[90..]);
+    let _ = blocks.give(CLASS, taken.drain(..));
+    assert_eq!(addresses(&take(&blocks, 10)), last);
+}
+
+#[test]
+fn what_is_needed_again_stays_warm() {
+    let blocks = Blocks::new();
+    for _ in 0..5 {
+        let taken = take(&blocks, 50_000);
+        let chunks = chunks(&blocks);
+        let _ = blocks.give(CLASS, taken.into_iter());
+        assert_eq!(blocks.ebb(true), Outlook::NextTurn);
+        assert_eq!(chunks, self::chunks(&blocks));
+        assert!(blocks.classes[CLASS].lock().cold.is_empty());
+    }
+}
+
+#[test]
+fn a_peak_is_gone_after_two_ebbs() {
+    let blocks = Blocks::new();
+    let taken = take(&blocks, 50_000);
+    fill(&taken);
+    assert!(blocks.give(CLASS, taken.into_iter()), "somebody is to be told");
+    let most = chunks(&blocks);
+    assert_eq!(blocks.ebb(true), Outlook::NextTurn, "they came in this turn");
+    assert_eq!(chunks(&blocks), most);
+    assert_eq!(blocks.ebb(true), Outlook::NextTurn);
+    assert_eq!(blocks.ebb(true), Outlook::Calm, "what is left is kept for good");
+    // The last chunk, and what the warm ones lie in.
+    assert!(chunks(&blocks) < most / 2, "{} of {most} chunks", chunks(&blocks));
+    // All that is left is still there to be had, once.
+    let left = {
+        let class = blocks.classes[CLASS].lock();
+        class.warm.len() + class.cold.len()
+    };
+    let again = take(&blocks, left);
+    fill(&again);
+    assert_eq!(addresses(&again).len(), left);
+}
+
+#[test]
+fn a_few_that_live_on_keep_their_pages_only() {
+    let blocks = Blocks::new();
+    let mut taken = take(&blocks, 60_000);
+    fill(&taken);
+    taken.sort();
+    let kept: Vec<Block> = (0..20).map(|n| taken.remove(n * 2500)).collect();
+    let _ = blocks.give(CLASS, taken.into_iter());
+    while blocks.ebb(true) != Outlook::Calm {}
+    let ranges: Vec<_> =
+        blocks.classes[CLASS].lock().chunks.iter().map(|it| it.start()..it.end()).collect();
+    let pages: usize = ranges.into_iter().map(resident).sum();
+    let warm = (KEPT * BYTES).div_ceil(page_bytes());
+    // The warm ones may lie anywhere, and the last chunk is being cut.
+    assert!(pages < 2 * warm + 2 * kept.len() + 64, "{pages} pages, {warm} of them warm");
+    for block in &kept {
+        // SAFETY: still ours.
+        assert_eq!(unsafe { block.0.as_ptr().read() }, 0xAB);
+    }
+}
+
+/// Are the chunks of a store gone once it is dropped?
+fn is_unmapped_in_the_end() -> bool {
+    let blocks = Blocks::new();
+    drop(take(&blocks, 10_000));
+    let chunk = {
+        let class = blocks.classes[CLASS].lock();
+        class.chunks[5].start()..class.chunks[5].end()
+    };
+    drop(blocks);
+    let mut pages = [0u8; 1 << 9];
+    let at = std::ptr::with_exposed_provenance_mut(chunk.start);
+    // SAFETY: a byte for each page is written to the array, or nothing.
+    unsafe { libc::mincore(at, chunk.len(), pages.as_mut_ptr()) != 0 }
+}
+
+#[test]
+fn the_end_unmaps_all() {
+    // Another thread may map something in the very place.
+    assert!((0..20).any(|_| is_unmapped_in_the_end()));
+}
