@@ -4,7 +4,7 @@ use crate::observe::Snapshot;
 use crate::shutdown::ShutdownReport;
 use crate::target::ledger::Ledger;
 use crate::target::policies;
-use crate::task::local::Local;
+use crate::task::local::{self, Local};
 use crate::task::{Scope, scope_on};
 use crate::transition::{self, Event, Layers, TransitionError};
 use crate::{BuildError, Deadlock, JoinHandle};
@@ -435,7 +435,7 @@ impl Builder {
     /// [`BuildError`] if an option cannot be, or the system refuses threads or memory.
     pub fn build(self) -> Result<Runtime, BuildError> {
         sortie_scheduler::crossing::fence::on_loss(policies::invalidate);
-        let ledger = Arc::new(Ledger::default());
+        let ledger = Arc::new(Ledger::new(local::SWITCHES));
         let scheduler = self.config.embedder(ledger.clone()).start()?;
         Ok(Runtime { handle: Handle { scheduler, ledger } })
     }

@@ -28,6 +28,19 @@ pub trait Embedder: Any + Send + Sync + fmt::Debug {
     fn observed(&self, target: usize, how: Observed) {
         let _ = (target, how);
     }
+
+    /// A task whose switches are told of ([`tell_of_switches`](crate::wait::tell_of_switches)) is about to be switched
+    /// away: the last thing on its own stack, on its carrier. False: it must not be, now or later; it waits in place.
+    /// Does not wait, and does not unwind.
+    fn switched_out(&self, task_word: *const ()) -> bool {
+        let _ = task_word;
+        true
+    }
+
+    /// Such a task goes on: the first thing on its own stack, on the carrier that it goes on on.
+    fn switched_in(&self, task_word: *const ()) {
+        let _ = task_word;
+    }
 }
 
 /// How a native call was seen to spend its time, for how long so far.

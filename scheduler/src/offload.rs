@@ -47,7 +47,7 @@ pub fn blocks_others() -> bool {
 
 /// Can the current task be suspended here?
 pub fn is_switchable() -> bool {
-    wait::managed().is_some_and(|(_, task)| wait::is_switchable(task))
+    wait::managed().is_some_and(|(_, task)| wait::is_switchable(task) && !wait::is_told(task))
 }
 
 /// Runs `job` on another thread as native code of the current task, which is suspended meanwhile.
@@ -72,7 +72,7 @@ pub unsafe fn offload(target: usize, job: impl FnOnce() + Send) -> bool {
     }
 
     let Some((_, task)) = wait::managed() else { return false };
-    if !wait::is_switchable(task) {
+    if !wait::is_switchable(task) || wait::is_told(task) {
         return false;
     }
     task.no_suspend.check("an offloaded native call");

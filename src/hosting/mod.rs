@@ -15,7 +15,9 @@ mod task;
 mod vm;
 
 pub use answer::answer_into;
-pub use clr::{ClrBuilder, ClrRuntimeHost, RuntimeTask, RuntimeTaskManager};
+pub use clr::{
+    ClrBuilder, ClrControl, ClrManager, ClrRuntimeHost, RuntimeTask, RuntimeTaskManager,
+};
 #[doc(hidden)]
 pub use defect::Defect;
 pub use enums::{

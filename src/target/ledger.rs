@@ -21,12 +21,16 @@ pub(crate) struct Ledger {
     #[expect(clippy::vec_box, reason = "a page keeps its address while the list grows")]
     pages: Mutex<Vec<Box<Page>>>,
     start: Instant,
+    switches: Switches,
 }
 
-impl Default for Ledger {
-    fn default() -> Ledger {
-        Ledger { pages: Mutex::default(), start: Instant::now() }
-    }
+/// What is done about a task whose switches are told of, by its word.
+#[derive(Clone, Copy)]
+pub(crate) struct Switches {
+    /// It is about to be switched away; false: it must not be.
+    pub(crate) out: fn(*const ()) -> bool,
+    /// It goes on.
+    pub(crate) back: fn(*const ()),
 }
 
 /// The profile that a task of this crate left with.
@@ -52,9 +56,21 @@ impl Embedder for Ledger {
             profile.observed(how);
         }
     }
+
+    fn switched_out(&self, task_word: *const ()) -> bool {
+        (self.switches.out)(task_word)
+    }
+
+    fn switched_in(&self, task_word: *const ()) {
+        (self.switches.back)(task_word);
+    }
 }
 
 impl Ledger {
+    pub(crate) fn new(switches: Switches) -> Ledger {
+        Ledger { pages: Mutex::default(), start: Instant::now(), switches }
+    }
+
     /// Nanoseconds from the ledger's start; never 0.
     pub(crate) fn now(&self) -> u64 {
         self.start.elapsed().as_nanos().max(1) as u64

@@ -6,6 +6,7 @@
 
 use super::task_local::{Binding, Inherited};
 use crate::target::fp_env::Environment;
+use crate::target::ledger::Switches;
 use crate::target::row::{Row, Timing};
 use crate::transition::Layers;
 use sortie_scheduler::Semaphore;
@@ -42,7 +43,51 @@ pub(crate) struct Local {
     /// The innermost value of a task-local that is bound; null: there is none.
     bindings: Cell<*const Binding>,
     /// What a room on a higher floor keeps with the task. Set once, and gone with the task.
-    extension: OnceCell<Arc<dyn Any + Send + Sync>>,
+    extension: OnceCell<Arc<dyn Extension>>,
+}
+
+/// What a room on a higher floor keeps with a task.
+pub(crate) trait Extension: Any + Send + Sync {
+    /// The task is about to be switched away, which is told of if [`tell_of_switches`] was called: on its own stack, in
+    /// the last moment. False: it cannot be, now and later, and waits in place. Does not wait, and does not unwind.
+    fn switched_out(&self) -> bool {
+        true
+    }
+
+    /// It goes on, perhaps on another thread.
+    fn switched_in(&self) {}
+
+    /// It has ended, or the thread that was adopted, with so many layers open.
+    fn ended(&self, leaked_layers: u64) {
+        let _ = leaked_layers;
+    }
+}
+
+impl Drop for Local {
+    fn drop(&mut self) {
+        if let Some(extension) = self.extension.get() {
+            let layers = self.layers.get_mut();
+            let _ = layers.end();
+            extension.ended(layers.leaked_layers());
+        }
+    }
+}
+
+/// How the scheduler tells of switches.
+pub(crate) const SWITCHES: Switches = Switches { out: switched_out, back: switched_in };
+
+fn switched_out(word: *const ()) -> bool {
+    // SAFETY: as in `with`: the word is the current task's.
+    let local = unsafe { word.cast::<Local>().as_ref() };
+    local.and_then(|local| local.extension.get()).is_none_or(|extension| extension.switched_out())
+}
+
+fn switched_in(word: *const ()) {
+    // SAFETY: as above.
+    let local = unsafe { word.cast::<Local>().as_ref() };
+    if let Some(extension) = local.and_then(|local| local.extension.get()) {
+        extension.switched_in();
+    }
 }
 
 impl Local {
@@ -63,7 +108,7 @@ impl Local {
     }
 
     /// What a room on a higher floor keeps with the task.
-    pub(crate) fn extension(&self) -> &OnceCell<Arc<dyn Any + Send + Sync>> {
+    pub(crate) fn extension(&self) -> &OnceCell<Arc<dyn Extension>> {
         &self.extension
     }
 

@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `@ order per-task` | what different tasks do may be in any order; else the order is that of the file |
 //! | `@ only A B` | of calls only those of these methods are compared; else all |
+//! | `@ without TEXT` | lines with this text are not compared |
 //! | `@ fibers`, `@ threads`, `@ both` | what follows is for this mode |
 
 use crate::stage::Mode;
@@ -18,11 +19,13 @@ pub(crate) struct Expected {
     lines: Vec<String>,
     per_task: bool,
     only: Vec<String>,
+    without: Vec<String>,
 }
 
 impl Expected {
     pub(crate) fn parse(text: &str, mode: Mode) -> Expected {
-        let mut expected = Expected { lines: Vec::new(), per_task: false, only: Vec::new() };
+        let mut expected =
+            Expected { lines: Vec::new(), per_task: false, only: Vec::new(), without: Vec::new() };
         let mut applies = true;
         for line in text.lines().map(str::trim).filter(|line| !line.is_empty()) {
             if let Some(direction) = line.strip_prefix('@') {
@@ -32,6 +35,7 @@ impl Expected {
                     ["only", ref methods @ ..] => {
                         expected.only.extend(methods.iter().map(|name| (*name).to_owned()));
                     }
+                    ["without", ref words @ ..] => expected.without.push(words.join(" ")),
                     ["fibers"] => applies = mode == Mode::Fibers,
                     ["threads"] => applies = mode == Mode::Threads,
                     ["both"] => applies = true,
@@ -58,7 +62,8 @@ impl Expected {
     /// # Errors
     /// The first difference, in words.
     pub(crate) fn compare(&self, trace: &Trace) -> Result<(), String> {
-        let seen = trace.lines(|event| self.shows(event));
+        let mut seen = trace.lines(|event| self.shows(event));
+        seen.retain(|line| !self.without.iter().any(|text| line.contains(text)));
         if !self.per_task {
             return compare(&self.lines, &seen);
         }

@@ -80,6 +80,7 @@ pub(crate) struct Stage {
     pub(crate) runtime: Runtime,
     pub(crate) host: Host,
     pub(crate) clr: ClrRuntimeHost,
+    pub(crate) vm: Arc<TestVm>,
     pub(crate) tasks: HostTaskManager,
     pub(crate) trace: Arc<Trace>,
     started: Mutex<Vec<HostTask>>,
@@ -101,13 +102,14 @@ impl Stage {
             None => builder,
         };
         let host = builder.build();
-        let vm = Arc::new(TestVm { trace: trace.clone(), answers: setup.answers });
-        let clr = ClrRuntimeHost::builder().tasks(vm).observer(trace.clone()).build();
+        let vm = Arc::new(TestVm::new(trace.clone(), setup.answers));
+        let clr = ClrRuntimeHost::builder().tasks(vm.clone()).observer(trace.clone()).build();
         let tasks = host.task_manager();
         let stage = Stage {
             runtime,
             host,
             clr,
+            vm,
             tasks,
             trace,
             started: Mutex::default(),

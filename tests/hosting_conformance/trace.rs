@@ -6,6 +6,9 @@ use sortie::transition::Layer;
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+/// So many layers are kept of each call.
+const MOST_LAYERS: usize = 32;
+
 /// One thing that happened.
 #[derive(Clone, Debug)]
 pub(crate) enum Event {
@@ -79,7 +82,7 @@ impl State {
     }
 
     fn task(&self, task: u64) -> String {
-        self.tasks.get(&task).cloned().unwrap_or_else(|| format!("#{task}"))
+        self.tasks.get(&task).cloned().unwrap_or_else(|| format!("?{task}"))
     }
 
     fn target(&self, target: usize) -> String {
@@ -126,7 +129,8 @@ impl Observer for Trace {
             method: call.method,
             arguments: call.arguments.to_owned(),
             result: call.result,
-            layers: call.layers.to_vec(),
+            // Of a deep stack the top: ten thousand layers after each of ten thousand calls are too much.
+            layers: call.layers[call.layers.len().saturating_sub(MOST_LAYERS)..].to_vec(),
         };
         self.state().entries.push(Entry { task: call.task, event });
     }

@@ -2,7 +2,7 @@
 
 use crate::trace::Trace;
 use sortie::hosting::{CarrierHandle, ClrTask, ClrTaskManager, HResult};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the VM answers where a scenario wants another answer than [`S_OK`](HResult::S_OK).
 #[derive(Clone, Copy, Debug)]
@@ -19,14 +19,26 @@ impl Default for Answers {
 
 /// See the module.
 pub(crate) struct TestVm {
-    pub(crate) trace: Arc<Trace>,
-    pub(crate) answers: Answers,
+    trace: Arc<Trace>,
+    answers: Mutex<Answers>,
+}
+
+impl TestVm {
+    pub(crate) fn new(trace: Arc<Trace>, answers: Answers) -> TestVm {
+        TestVm { trace, answers: Mutex::new(answers) }
+    }
+
+    /// What it answers to the next request for a half.
+    pub(crate) fn set_create_task(&self, result: HResult) {
+        self.answers.lock().unwrap_or_else(PoisonError::into_inner).create_task = result;
+    }
 }
 
 impl ClrTaskManager for TestVm {
     fn create_task(&self) -> Result<Arc<dyn ClrTask>, HResult> {
-        self.answers.create_task.ok()?;
-        Ok(Arc::new(TestTask { trace: self.trace.clone(), answers: self.answers }))
+        let answers = *self.answers.lock().unwrap_or_else(PoisonError::into_inner);
+        answers.create_task.ok()?;
+        Ok(Arc::new(TestTask { trace: self.trace.clone(), answers }))
     }
 }
 

@@ -398,6 +398,7 @@ fn reenter(carrier: &Carrier, task: &Header) -> Result<(), Terminated> {
     }
     if wait::is_switchable(task)
         && !task.no_suspend.postpone("the return from a native call, which has lost its worker,")
+        && wait::is_to_switch(task)
     {
         wait::switch_away(task, Reason::Reentering);
         return Ok(());

@@ -46,12 +46,12 @@ impl TaskSet {
         let bomb = Bomb(self);
         let watch = Watch::new(self);
         match wait::managed() {
-            Some((carrier, task)) => {
+            Some((_, task)) => {
                 // What a subscriber does must not end the wait.
                 let _ = catch_unwind(AssertUnwindSafe(|| wait::announce(task)));
-                if wait::is_switchable(task) {
-                    self.wait_out_suspended(&watch, task);
-                } else {
+                let is_over = wait::is_switchable(task) && self.wait_out_suspended(&watch, task);
+                // Anew: it may have been switched.
+                if !is_over && let Some((carrier, task)) = wait::managed() {
                     self.wait_out_in_place(&watch, carrier, task);
                 }
             }
@@ -65,11 +65,15 @@ impl TaskSet {
         std::mem::forget(bomb);
     }
 
-    fn wait_out_suspended(&self, watch: &Watch<'_>, task: &Header) {
+    /// False: the embedder wants the rest of the wait in place.
+    fn wait_out_suspended(&self, watch: &Watch<'_>, task: &Header) -> bool {
         loop {
             self.pass_abort_on(task);
             if watch.is_empty(|| Waker::Task(wait::reference(task))) {
-                return;
+                return true;
+            }
+            if !wait::is_to_switch(task) {
+                return false;
             }
             wait::switch_away(task, Reason::Suspended);
         }

@@ -94,10 +94,63 @@ pub(crate) fn announce(task: &Header) {
     tracing::trace!(target: "sortie::task", task = task.id.get(), in_place, "suspend");
 }
 
+/// Beside the count in [`Header::blocking`]: the embedder is told when the task is switched away, and when it goes
+/// on. There, because the looks that decide a switch find it without one of their own.
+pub(crate) const TOLD: u32 = 1 << 31;
+
 /// May this task's fiber be switched away?
 #[inline(always)]
 pub(crate) fn is_switchable(task: &Header) -> bool {
-    task.blocking.get() == 0 && task.inside.get().is_some() && !std::thread::panicking()
+    task.blocking.get() & !TOLD == 0 && task.inside.get().is_some() && !std::thread::panicking()
+}
+
+/// Is the embedder told of the task's switches?
+#[inline(always)]
+pub(crate) fn is_told(task: &Header) -> bool {
+    task.blocking.get() & TOLD != 0
+}
+
+/// From here on the embedder is told when the current task is switched away and when it goes on
+/// ([`Embedder::switched_out`](crate::Embedder::switched_out)), or no longer. False: no task runs here.
+pub fn tell_of_switches(told: bool) -> bool {
+    let Some((_, task)) = kept_task() else { return false };
+    let others = task.blocking.get() & !TOLD;
+    task.blocking.set(if told { others | TOLD } else { others });
+    true
+}
+
+/// [`is_switchable`], and the embedder, if it is to be told, agrees: it takes the switch for made from here on, so
+/// [`switch_away`] is to follow at once.
+#[inline]
+pub(crate) fn is_to_switch(task: &Header) -> bool {
+    is_switchable(task) && (!is_told(task) || tell(task))
+}
+
+/// Tells the embedder that the task is about to be switched away. False: it cannot be, from now on.
+#[cold]
+#[inline(never)]
+fn tell(task: &Header) -> bool {
+    let Some(embedder) = &task.shared.config.embedder else { return true };
+    // What the embedder does meanwhile is no matter to be told of.
+    task.blocking.set(task.blocking.get() & !TOLD);
+    let agrees = embedder.switched_out(task.embedder.get());
+    if agrees {
+        task.blocking.set(task.blocking.get() | TOLD);
+    } else {
+        task.blocking.set(task.blocking.get() + 1);
+    }
+    agrees
+}
+
+/// The task goes on: the embedder is told.
+#[cold]
+#[inline(never)]
+fn tell_back(task: &Header) {
+    if let Some(embedder) = &task.shared.config.embedder {
+        task.blocking.set(task.blocking.get() & !TOLD);
+        embedder.switched_in(task.embedder.get());
+        task.blocking.set(task.blocking.get() | TOLD);
+    }
 }
 
 /// May an abort be raised here?
@@ -138,7 +191,14 @@ fn before_pause(until: Option<Instant>) -> Option<&'static Header> {
     let (carrier, task) = managed()?;
     raise_if_aborted(task);
     if is_switchable(task) {
-        return Some(task);
+        if !is_told(task) {
+            return Some(task);
+        }
+        if tell(task) {
+            switch_away(task, Reason::Suspended);
+            raise_if_possible();
+            return None;
+        }
     }
     block_in_place(carrier, task, until);
     if let Some((_, task)) = managed() {
@@ -151,7 +211,7 @@ fn before_pause(until: Option<Instant>) -> Option<&'static Header> {
 #[inline(never)]
 fn pause_undisturbed() {
     let Some((carrier, task)) = managed() else { return };
-    if is_switchable(task) {
+    if is_to_switch(task) {
         switch_away(task, Reason::Suspended);
     } else {
         block_in_place(carrier, task, None);
@@ -183,7 +243,8 @@ fn raise_if_possible() {
     }
 }
 
-/// Leaves the current task's fiber. Never inlined: nothing of the thread is kept in its caller.
+/// Leaves the current task's fiber, and tells the embedder when it goes on, if it is to be told: who calls this has
+/// asked [`is_to_switch`]. Never inlined: nothing of the thread is kept in its caller.
 #[inline(never)]
 pub(crate) fn switch_away(task: &Header, reason: Reason) {
     let inside = task.inside.get().expect("a task that is switched has a fiber");
@@ -191,6 +252,9 @@ pub(crate) fn switch_away(task: &Header, reason: Reason) {
     // are counted as blocking, and every caller has asked `is_switchable`. Where it may go on is for the loop
     // to honour.
     unsafe { inside.suspend(reason) };
+    if is_told(task) {
+        tell_back(task);
+    }
 }
 
 /// Waits on the carrier until the task is woken, or its time has come.
@@ -255,7 +319,17 @@ fn before_yield() -> Yield {
     if is_switchable(task) {
         // SAFETY: this is the carrier's thread, and the word says `RUN`.
         let alone = unsafe { carrier.is_alone() };
-        return if alone { Yield::Over(false) } else { Yield::Switch(task) };
+        if alone {
+            return Yield::Over(false);
+        }
+        if !is_told(task) {
+            return Yield::Switch(task);
+        }
+        if tell(task) {
+            switch_away(task, Reason::Yielded);
+            raise_if_possible();
+            return Yield::Over(true);
+        }
     }
     if !carrier.shared().work_waits() || abort::skips_pauses(task) {
         return Yield::Over(false);

@@ -39,7 +39,7 @@ pub(crate) struct Hand {
 #[inline(never)]
 pub(crate) fn lend_to(task: &TaskRef) -> Option<&'static Header> {
     let (carrier, lender) = wait::managed()?;
-    if !lender.is_pinned() || !wait::is_switchable(lender) {
+    if !lender.is_pinned() || !wait::is_switchable(lender) || wait::is_told(lender) {
         return None;
     }
     if LevelFilter::current() >= LevelFilter::TRACE {

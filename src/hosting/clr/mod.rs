@@ -1,8 +1,10 @@
 //! [`ClrRuntimeHost`]: the runtime's side, for a VM that brings no hosting of its own.
 
+mod control;
 mod task;
 mod task_manager;
 
+pub use control::{ClrControl, ClrManager};
 pub use task::RuntimeTask;
 pub use task_manager::RuntimeTaskManager;
 
@@ -50,15 +52,13 @@ impl ClrBuilder {
     /// The runtime, not started.
     #[must_use]
     pub fn build(self) -> ClrRuntimeHost {
-        ClrRuntimeHost {
-            shared: Arc::new(ClrShared {
-                availability: Availability::default(),
-                recorder: self.recorder,
-                tasks: self.tasks,
-                host_tasks: OnceLock::new(),
-                control: Mutex::new(None),
-            }),
-        }
+        let shared = Arc::new(ClrShared {
+            availability: Availability::default(),
+            recorder: self.recorder,
+            tasks: self.tasks,
+        });
+        let inner = Inner { shared, host_tasks: OnceLock::new(), control: Mutex::new(None) };
+        ClrRuntimeHost { inner: Arc::new(inner) }
     }
 }
 
@@ -74,7 +74,7 @@ impl fmt::Debug for ClrBuilder {
 /// it asks the VM ([`ClrBuilder`]). Clones are the same runtime.
 #[derive(Clone, Debug)]
 pub struct ClrRuntimeHost {
-    shared: Arc<ClrShared>,
+    inner: Arc<Inner>,
 }
 
 impl ClrRuntimeHost {
@@ -90,13 +90,13 @@ impl ClrRuntimeHost {
     /// [`E_CLR_ALREADY_STARTED`](HResult::E_CLR_ALREADY_STARTED) once the runtime was started, and
     /// [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION) if the host serves another runtime.
     pub fn set_host_control(&self, control: Option<Arc<dyn HostControl>>) -> HResult {
-        let shared = &self.shared;
+        let Inner { shared, control: kept, .. } = &*self.inner;
         shared.recorder.call(clr_runtime_host::SET_HOST_CONTROL, format_args!(""), || {
             let Some(control) = control else { return HResult::E_INVALIDARG };
             if shared.availability.was_started() {
                 return HResult::E_CLR_ALREADY_STARTED;
             }
-            *shared.control.lock().unwrap_or_else(PoisonError::into_inner) = Some(control.clone());
+            *kept.lock().unwrap_or_else(PoisonError::into_inner) = Some(control.clone());
             for interface in ASKED_FOR {
                 let asked = format_args!("{}", interface.name());
                 let manager = shared.recorder.call(host_control::GET_HOST_MANAGER, asked, || {
@@ -104,7 +104,7 @@ impl ClrRuntimeHost {
                 });
                 // A host without it leaves the matter to the runtime.
                 let Ok(manager) = manager else { continue };
-                let result = shared.take(manager);
+                let result = self.take(manager);
                 if result.is_failure() {
                     return result;
                 }
@@ -117,11 +117,11 @@ impl ClrRuntimeHost {
     ///
     /// Hosting calls are answered from here on.
     pub fn start(&self) -> HResult {
-        let shared = &self.shared;
+        let Inner { shared, host_tasks, .. } = &*self.inner;
         shared.recorder.call(clr_runtime_host::START, format_args!(""), || {
             let result = shared.availability.start();
             if result == HResult::S_OK
-                && let Some(tasks) = shared.host_tasks.get()
+                && let Some(tasks) = host_tasks.get()
             {
                 // As the runtime does on the thread that starts it, which has no task of its own.
                 let _ = tasks.begin_thread_affinity();
@@ -135,42 +135,65 @@ impl ClrRuntimeHost {
     /// [`E_UNEXPECTED`](HResult::E_UNEXPECTED) if there is none. After the last one hosting calls are not answered;
     /// nothing is freed, and tasks stay.
     pub fn stop(&self) -> HResult {
-        let shared = &self.shared;
+        let shared = &self.inner.shared;
         shared
             .recorder
             .call(clr_runtime_host::STOP, format_args!(""), || shared.availability.stop())
     }
 
+    /// The host's way to the managers of the runtime. To be asked for before the start.
+    ///
+    /// # Errors
+    /// [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION): the runtime was started.
+    pub fn get_clr_control(&self) -> Result<ClrControl, HResult> {
+        let shared = &self.inner.shared;
+        shared.recorder.call(clr_runtime_host::GET_CLR_CONTROL, format_args!(""), || {
+            if shared.availability.was_started() {
+                return Err(HResult::HOST_E_INVALIDOPERATION);
+            }
+            Ok(ClrControl::new(self.inner.clone()))
+        })
+    }
+
     /// Its tasks: `ICLRTaskManager`.
     #[must_use]
     pub fn task_manager(&self) -> RuntimeTaskManager {
-        RuntimeTaskManager::new(self.shared.clone())
+        RuntimeTaskManager::new(self.inner.clone())
     }
-}
 
-/// What the managers of a runtime share.
-pub(super) struct ClrShared {
-    pub(super) availability: Availability,
-    pub(super) recorder: Recorder,
-    pub(super) tasks: Arc<dyn ClrTaskManager>,
-    /// The host's tasks, if it offers them.
-    pub(super) host_tasks: OnceLock<HostTaskManager>,
-    control: Mutex<Option<Arc<dyn HostControl>>>,
-}
-
-impl ClrShared {
     /// Takes a manager of the host's, and gives it its counterpart.
-    fn take(self: &Arc<ClrShared>, manager: HostManager) -> HResult {
+    fn take(&self, manager: HostManager) -> HResult {
         match manager {
             HostManager::Task(tasks) => {
-                let result = tasks.set_clr_task_manager(&RuntimeTaskManager::new(self.clone()));
+                let result = tasks.set_clr_task_manager(&self.task_manager());
                 if result.is_success() {
-                    let _ = self.host_tasks.set(tasks);
+                    let _ = self.inner.host_tasks.set(tasks);
                 }
                 result
             }
         }
     }
+}
+
+/// What the managers of a runtime share.
+pub(super) struct Inner {
+    pub(super) shared: Arc<ClrShared>,
+    /// The host's tasks, if it offers them.
+    pub(super) host_tasks: OnceLock<HostTaskManager>,
+    control: Mutex<Option<Arc<dyn HostControl>>>,
+}
+
+impl fmt::Debug for Inner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&self.shared, f)
+    }
+}
+
+/// What a host knows of a runtime. It refers to nothing of the host's, so that neither keeps the other for good.
+pub(super) struct ClrShared {
+    pub(super) availability: Availability,
+    pub(super) recorder: Recorder,
+    pub(super) tasks: Arc<dyn ClrTaskManager>,
 }
 
 impl fmt::Debug for ClrShared {

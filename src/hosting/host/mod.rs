@@ -6,7 +6,7 @@ pub use control::{HostControl, HostManager};
 
 use super::HResult;
 use super::availability::Availability;
-use super::clr::ClrShared;
+use super::clr::{ClrShared, RuntimeTask};
 use super::defect::{Defect, Defects};
 use super::iid::Iid;
 use super::method::Interface;
@@ -17,7 +17,7 @@ use crate::Handle;
 use crate::transition::Layers;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// What a host does with a thread that calls and has no task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -109,6 +109,7 @@ impl HostBuilder {
                 defects: self.defects,
                 clr: OnceLock::new(),
                 tasks: AtomicU64::new(0),
+                kept: Mutex::default(),
             }),
         }
     }
@@ -184,6 +185,8 @@ pub(super) struct HostShared {
     clr: OnceLock<Arc<ClrShared>>,
     /// So many tasks have had a number.
     tasks: AtomicU64,
+    /// Halves of the runtime's that were reset, for the next tasks.
+    kept: Mutex<Vec<RuntimeTask>>,
 }
 
 impl HostShared {
@@ -206,6 +209,16 @@ impl HostShared {
 
     pub(super) fn availability(&self) -> Option<&Availability> {
         self.clr.get().map(|clr| &clr.availability)
+    }
+
+    /// A half that was reset waits for its next task.
+    pub(super) fn keep(&self, half: RuntimeTask) {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).push(half);
+    }
+
+    /// A half for another task.
+    pub(super) fn take_kept(&self) -> Option<RuntimeTask> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner).pop()
     }
 
     /// A number for a new task.

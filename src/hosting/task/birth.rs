@@ -3,10 +3,14 @@
 //! Two ways lead into a host: a task is made, and started later ([`start`]); or a thread, or a task of the crate's,
 //! that the host has not seen is adopted at its first call ([`adopt`]). Both are tasks of the crate's runtime, and the
 //! host's half lies beside their layers.
+//!
+//! A task ends when the crate's task does, or the thread that was adopted: its layers are closed then, and the
+//! runtime's half has been told to exit before that, while it was still current.
 
 use super::current;
-use super::host_task::TaskShared;
+use super::host_task::{Origin, TaskShared};
 use crate::hosting::HResult;
+use crate::hosting::defect::Defect;
 use crate::hosting::host::{Attach, HostShared, TaskMode};
 use crate::task;
 use std::sync::Arc;
@@ -14,34 +18,56 @@ use std::sync::Arc;
 /// What a task runs. Its value is the exit code.
 pub(super) type Start = Box<dyn FnOnce() -> u32 + Send>;
 
-/// Marks the task as ended, however its body ends, and if it never runs.
-struct Ends(Arc<TaskShared>);
+/// A task that has not run yet: if it never does, it has ended.
+struct Unborn(Option<Arc<TaskShared>>);
 
-impl Drop for Ends {
+impl Drop for Unborn {
     fn drop(&mut self) {
-        self.0.end();
+        if let Some(task) = self.0.take() {
+            task.end();
+        }
     }
 }
 
 /// A task that was suspended becomes ready.
 pub(super) fn start(task: &Arc<TaskShared>, start: Start) -> HResult {
-    let ends = Ends(task.clone());
-    let handle = task.host.handle.clone();
+    let unborn = Unborn(Some(task.clone()));
+    let handle = &task.host.handle;
     let name = format!("hosted {}", task.id);
-    let spawned = task::Builder::new().name(name).spawn_on(&handle, move || run(ends, start));
+    let spawned = task::Builder::new().name(name).spawn_on(handle, move || run(unborn, start));
+    task.set_aborter(spawned.abort_handle());
     // A runtime that is shut down has ended it by now.
-    let is_refused = spawned.is_finished() && handle.is_shut_down();
+    let is_refused = handle.is_shut_down() && spawned.is_finished();
     drop(spawned);
     if is_refused { HResult::E_FAIL } else { HResult::S_OK }
 }
 
+/// Tells the runtime's half that its task ends, however its body does.
+struct Exits<'a>(&'a TaskShared);
+
+impl Drop for Exits<'_> {
+    fn drop(&mut self) {
+        if self.0.host.defects.leaves_out(Defect::ExitTaskMissing) {
+            return;
+        }
+        if let Some(half) = self.0.half() {
+            // Not bound any more, or exited already: then there is nothing to tell.
+            let _ = half.exit_task();
+        }
+    }
+}
+
 /// A task, in its own frames.
-fn run(ends: Ends, start: Start) {
-    let task = &ends.0;
+fn run(mut unborn: Unborn, start: Start) {
+    let Some(task) = unborn.0.take() else { return };
     if task.host.options.mode == TaskMode::ThreadPerTask {
         task::keep_thread();
     }
-    current::set(task);
+    if !current::set(&task) {
+        // Nothing of the crate's puts another there before a task's first frame.
+        return task.end();
+    }
+    let _exits = Exits(&task);
     start();
 }
 
@@ -61,6 +87,6 @@ pub(super) fn adopt(host: &Arc<HostShared>) -> Result<(), HResult> {
         HResult::HOST_E_CLRNOTAVAILABLE => HResult::HOST_E_CLRNOTAVAILABLE,
         _ => HResult::HOST_E_INVALIDOPERATION,
     })?;
-    let task = TaskShared::new(host.clone(), None);
+    let task = TaskShared::new(host.clone(), Origin::Adopted, None);
     if current::set(&task) { Ok(()) } else { Err(HResult::HOST_E_INVALIDOPERATION) }
 }

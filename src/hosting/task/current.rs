@@ -7,6 +7,8 @@ use super::host_task::{HostTask, TaskShared};
 use crate::hosting::HResult;
 use crate::hosting::host::HostShared;
 use crate::task::local::{self, Local};
+use sortie_scheduler::wait::tell_of_switches;
+use std::any::Any;
 use std::sync::Arc;
 
 /// The host task of this thread, of whatever host.
@@ -24,9 +26,13 @@ pub(in crate::hosting) fn id() -> Option<u64> {
 /// # Errors
 /// [`HOST_E_NOT_OWNER`](HResult::HOST_E_NOT_OWNER): this thread carries none.
 #[inline]
-pub(super) fn with<R>(host: &HostShared, f: impl FnOnce(&TaskShared) -> R) -> Result<R, HResult> {
+pub(in crate::hosting) fn with<R>(
+    host: &HostShared,
+    f: impl FnOnce(&TaskShared) -> R,
+) -> Result<R, HResult> {
     let found = local::with(|local| {
-        let task = local.extension().get()?.downcast_ref::<TaskShared>()?;
+        let extension: &dyn Any = &**local.extension().get()?;
+        let task = extension.downcast_ref::<TaskShared>()?;
         std::ptr::eq(Arc::as_ptr(&task.host), host).then(|| f(task))
     });
     found.flatten().ok_or(HResult::HOST_E_NOT_OWNER)
@@ -35,13 +41,15 @@ pub(super) fn with<R>(host: &HostShared, f: impl FnOnce(&TaskShared) -> R) -> Re
 /// From here on the crate's task that this thread carries is this host task. False: it is another already, or this
 /// thread carries none.
 pub(super) fn set(task: &Arc<TaskShared>) -> bool {
-    local::with(|local| {
+    let is_set = local::with(|local| {
         local.layers(|layers| task.host.set_up_layers(layers));
         local.extension().set(task.clone()).is_ok()
     })
-    .unwrap_or(false)
+    .unwrap_or(false);
+    is_set && tell_of_switches(true)
 }
 
 fn of(local: &Local) -> Option<Arc<TaskShared>> {
-    local.extension().get()?.clone().downcast().ok()
+    let extension: Arc<dyn Any + Send + Sync> = local.extension().get()?.clone();
+    extension.downcast().ok()
 }

@@ -7,9 +7,11 @@ use crate::hosting::clr::RuntimeTask;
 use crate::hosting::defect::Defect;
 use crate::hosting::host::HostShared;
 use crate::hosting::method::host_task;
+use crate::task::AbortHandle;
+use crate::task::local::Extension;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// `IHostTask`: the host's half of a task. Clones are references to the same task.
 #[derive(Clone)]
@@ -21,23 +23,43 @@ pub struct HostTask {
 pub(in crate::hosting) struct TaskShared {
     pub(in crate::hosting) host: Arc<HostShared>,
     pub(in crate::hosting) id: u64,
+    pub(in crate::hosting) origin: Origin,
     /// What the task will run; taken at its start.
     start: Mutex<Option<Start>>,
     /// The other half.
     clr: Mutex<Option<RuntimeTask>>,
+    /// What aborts the crate's task; none before its start, and of an adopted one.
+    aborter: OnceLock<AbortHandle>,
     is_done: AtomicBool,
+    leaked_layers: AtomicU64,
+}
+
+/// Who made a task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::hosting) enum Origin {
+    /// The runtime, by `CreateTask`.
+    Made,
+    /// The host, when it adopted a thread.
+    Adopted,
 }
 
 impl TaskShared {
     /// A task that is suspended until its start, if it has something to run, else one that is there already.
-    pub(super) fn new(host: Arc<HostShared>, start: Option<Start>) -> Arc<TaskShared> {
+    pub(super) fn new(
+        host: Arc<HostShared>,
+        origin: Origin,
+        start: Option<Start>,
+    ) -> Arc<TaskShared> {
         let id = host.next_task();
         Arc::new(TaskShared {
             host,
             id,
+            origin,
             start: Mutex::new(start),
             clr: Mutex::new(None),
+            aborter: OnceLock::new(),
             is_done: AtomicBool::new(false),
+            leaked_layers: AtomicU64::new(0),
         })
     }
 
@@ -47,13 +69,69 @@ impl TaskShared {
         self.is_done.store(true, Ordering::Release);
     }
 
-    fn clr(&self) -> std::sync::MutexGuard<'_, Option<RuntimeTask>> {
+    fn clr(&self) -> MutexGuard<'_, Option<RuntimeTask>> {
         self.clr.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The runtime's half.
+    pub(in crate::hosting) fn half(&self) -> Option<RuntimeTask> {
+        self.clr().clone()
+    }
+
+    /// Binds the runtime's half, or takes the binding back.
+    ///
+    /// # Errors
+    /// [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION): another is bound.
+    pub(in crate::hosting) fn bind(&self, half: Option<&RuntimeTask>) -> Result<(), HResult> {
+        let mut bound = self.clr();
+        let is_other = |(bound, new): (&RuntimeTask, &RuntimeTask)| !bound.is(new);
+        if bound.as_ref().zip(half).is_some_and(is_other) {
+            return Err(HResult::HOST_E_INVALIDOPERATION);
+        }
+        let before = std::mem::replace(&mut *bound, half.cloned());
+        drop(bound);
+        if let Some(half) = half {
+            half.bound();
+        }
+        // Outside of the lock: it may be the last reference to something of the VM's.
+        drop(before);
+        Ok(())
+    }
+
+    pub(super) fn set_aborter(&self, aborter: AbortHandle) {
+        // A task is started once.
+        let _ = self.aborter.set(aborter);
+    }
+}
+
+impl Extension for TaskShared {
+    fn switched_out(&self) -> bool {
+        let Some(half) = self.half() else { return true };
+        if self.host.defects.leaves_out(Defect::SwitchOutMissing) {
+            return true;
+        }
+        half.before_switch()
+    }
+
+    fn switched_in(&self) {
+        if let Some(half) = self.half() {
+            half.after_switch();
+        }
+    }
+
+    fn ended(&self, leaked_layers: u64) {
+        // ORDERING: Relaxed, published by `end`.
+        self.leaked_layers.store(leaked_layers, Ordering::Relaxed);
+        if let Some(half) = self.half() {
+            // An adopted thread has ended: nobody has told it before.
+            half.exit_at_the_end();
+        }
+        self.end();
     }
 }
 
 impl HostTask {
-    pub(super) fn new(shared: Arc<TaskShared>) -> HostTask {
+    pub(in crate::hosting) fn new(shared: Arc<TaskShared>) -> HostTask {
         HostTask { shared }
     }
 
@@ -91,7 +169,18 @@ impl HostTask {
     /// The runtime's half; `None`: none is bound.
     #[must_use]
     pub fn clr_task(&self) -> Option<RuntimeTask> {
-        self.shared.clr().clone()
+        self.shared.half()
+    }
+
+    /// How many layers were open when it ended that should not have been; 0 before that.
+    #[must_use]
+    pub fn leaked_layers(&self) -> u64 {
+        // ORDERING: Relaxed, a count; after a look at `is_done` it is certain.
+        self.shared.leaked_layers.load(Ordering::Relaxed)
+    }
+
+    pub(in crate::hosting) fn shared(&self) -> &Arc<TaskShared> {
+        &self.shared
     }
 
     /// Makes a suspended task ready. Called again it does nothing.
@@ -122,19 +211,7 @@ impl HostTask {
     pub fn set_clr_task(&self, clr_task: Option<&RuntimeTask>) -> HResult {
         let task = &self.shared;
         task.host.recorder.call(host_task::SET_CLR_TASK, format_args!("#{}", task.id), || {
-            if let Err(error) = task.host.check_available() {
-                return error;
-            }
-            let mut bound = task.clr();
-            let is_other = |(bound, new): (&RuntimeTask, &RuntimeTask)| !bound.is(new);
-            if bound.as_ref().zip(clr_task).is_some_and(is_other) {
-                return HResult::HOST_E_INVALIDOPERATION;
-            }
-            let before = std::mem::replace(&mut *bound, clr_task.cloned());
-            drop(bound);
-            // Outside of the lock: it may be the last reference to something of the VM's.
-            drop(before);
-            HResult::S_OK
+            HResult::from(task.host.check_available().and_then(|()| task.bind(clr_task)))
         })
     }
 }

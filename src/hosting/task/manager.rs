@@ -2,7 +2,7 @@
 
 use super::birth;
 use super::current;
-use super::host_task::{HostTask, TaskShared};
+use super::host_task::{HostTask, Origin, TaskShared};
 use crate::hosting::HResult;
 use crate::hosting::clr::RuntimeTaskManager;
 use crate::hosting::host::HostShared;
@@ -50,7 +50,8 @@ impl HostTaskManager {
         let arguments = format_args!("{stack_bytes}");
         host.recorder.call(host_task_manager::CREATE_TASK, arguments, || {
             host.check_available()?;
-            Ok(HostTask::new(TaskShared::new(host.clone(), Some(Box::new(start)))))
+            let start = Some(Box::new(start) as _);
+            Ok(HostTask::new(TaskShared::new(host.clone(), Origin::Made, start)))
         })
     }
 

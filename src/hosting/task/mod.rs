@@ -8,5 +8,6 @@ mod regions;
 mod transitions;
 
 pub use host_task::HostTask;
+pub(in crate::hosting) use host_task::Origin;
 pub use manager::HostTaskManager;
 pub use transitions::TransitionCounts;

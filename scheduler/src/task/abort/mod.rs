@@ -239,7 +239,9 @@ fn before_raise(task: &Header) {
         // Not to be found on a queue, from which nobody takes it any more, when the runtime is ended now.
     } else if raised > 1 && wait::is_switchable(task) {
         task.no_suspend.check("the second abort of a task that has caught the first");
-        wait::switch_away(task, Reason::Yielded);
+        if wait::is_to_switch(task) {
+            wait::switch_away(task, Reason::Yielded);
+        }
     }
     if raised == SWALLOWED_LIMIT + 1 {
         tracing::warn!(
