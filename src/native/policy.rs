@@ -6,7 +6,7 @@
 //! that was set last; policies are not merged. They are the whole process's, not a runtime's, and may be set
 //! before there is one; calls that are out go on as they began.
 //!
-//! ```
+//! ```standalone_crate
 //! use sortie::native::{Class, Library, Policy, policy};
 //!
 //! // SAFETY: the mathematical library's initialisers are sound anywhere.
@@ -29,6 +29,16 @@ use std::ops::Range;
 
 /// Functions that a policy may be set for: see [`for_address`], [`for_range`], [`for_library`],
 /// [`by_default`].
+///
+/// ```
+/// use sortie::native::{Policy, policy};
+///
+/// let abs: policy::Scope = policy::for_address(libc::abs as *const () as usize);
+/// abs.set(Policy::new().max_concurrent(4))?;
+/// assert_eq!(abs.policy(), Some(Policy::new().max_concurrent(4)));
+/// # abs.clear();
+/// # Ok::<(), sortie::native::PolicyError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Scope(Which);
@@ -41,11 +51,32 @@ enum Which {
 }
 
 /// The function at an address.
+///
+/// ```
+/// use sortie::native::{Class, Policy, policy};
+///
+/// let labs = libc::labs as *const () as usize;
+/// policy::for_address(labs).set(Policy::new().class(Class::Short))?;
+/// assert_eq!(policy::of(labs), Policy::new().class(Class::Short));
+/// # policy::for_address(labs).clear();
+/// # Ok::<(), sortie::native::PolicyError>(())
+/// ```
 pub fn for_address(address: usize) -> Scope {
     Scope(Which::Address(address))
 }
 
 /// The functions that begin at these addresses.
+///
+/// ```
+/// use sortie::native::{Policy, policy};
+///
+/// // Code that a compiler of the program's own has made.
+/// let code = policy::for_range(0x7000..0x8000);
+/// code.set(Policy::new().max_concurrent(2))?;
+/// assert_eq!(policy::of(0x7abc), Policy::new().max_concurrent(2));
+/// # code.clear();
+/// # Ok::<(), sortie::native::PolicyError>(())
+/// ```
 pub fn for_range(addresses: Range<usize>) -> Scope {
     Scope(Which::Range(addresses))
 }
@@ -55,11 +86,31 @@ pub fn for_range(addresses: Range<usize>) -> Scope {
 /// What is set for the library that this process's [`Library`] loaded is cleared when the last handle and
 /// function of it are dropped. A library that was in the process before keeps what is set until it is
 /// unmapped.
+///
+/// ```
+/// use sortie::native::{Class, Library, Policy, policy};
+///
+/// // SAFETY: the mathematical library's initialisers are sound anywhere.
+/// let libm = unsafe { Library::open("m") }.unwrap();
+/// policy::for_library(&libm).set(Policy::new().class(Class::Short))?;
+/// # policy::for_library(&libm).clear();
+/// # Ok::<(), sortie::native::PolicyError>(())
+/// ```
 pub fn for_library(library: &Library) -> Scope {
     Scope(Which::Range(library.addresses()))
 }
 
 /// All functions of which nothing else is said.
+///
+/// ```standalone_crate
+/// use sortie::native::{Policy, policy};
+///
+/// assert_eq!(policy::by_default().policy(), None);
+/// policy::by_default().set(Policy::new().max_concurrent(1_000))?;
+/// assert_eq!(policy::of(0x1234), Policy::new().max_concurrent(1_000));
+/// # policy::by_default().clear();
+/// # Ok::<(), sortie::native::PolicyError>(())
+/// ```
 pub fn by_default() -> Scope {
     Scope(Which::All)
 }
@@ -134,6 +185,17 @@ impl Scope {
     }
 
     /// What was set for exactly these functions.
+    ///
+    /// ```
+    /// use sortie::native::{Policy, policy};
+    ///
+    /// let range = policy::for_range(0x5000..0x6000);
+    /// assert_eq!(range.policy(), None);
+    /// range.set(Policy::new().deny())?;
+    /// assert_eq!(range.policy(), Some(Policy::new().deny()));
+    /// # range.clear();
+    /// # Ok::<(), sortie::native::PolicyError>(())
+    /// ```
     #[must_use]
     pub fn policy(&self) -> Option<Policy> {
         match &self.0 {

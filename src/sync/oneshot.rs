@@ -30,6 +30,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A sender and a receiver for one message.
+///
+/// ```
+/// use sortie::sync::oneshot;
+///
+/// let (sender, receiver) = oneshot::channel();
+/// std::thread::spawn(move || sender.send(42));
+/// assert_eq!(receiver.recv(), Ok(42));
+/// ```
 #[must_use]
 pub fn channel<T>() -> (Sender<T>, Receiver<T>) {
     let shared = Arc::new(Shared {
@@ -53,6 +61,14 @@ struct State<T> {
 }
 
 /// Sends one message. Dropped without that, it tells the receiver that none comes.
+///
+/// ```
+/// use sortie::sync::{channel::RecvError, oneshot};
+///
+/// let (sender, receiver) = oneshot::channel::<u32>();
+/// drop::<oneshot::Sender<u32>>(sender);
+/// assert_eq!(receiver.recv(), Err(RecvError));
+/// ```
 pub struct Sender<T> {
     shared: Arc<Shared<T>>,
 }
@@ -61,6 +77,14 @@ pub struct Sender<T> {
 ///
 /// Its waits are suspension points. If the task is aborted while it waits, the wait unwinds; a message that comes then
 /// is dropped with the receiver.
+///
+/// ```
+/// use sortie::sync::oneshot;
+///
+/// let (sender, receiver): (_, oneshot::Receiver<&str>) = oneshot::channel();
+/// sender.send("an answer").unwrap();
+/// assert_eq!(receiver.recv(), Ok("an answer"));
+/// ```
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
 }
@@ -87,6 +111,13 @@ impl<T> Sender<T> {
     }
 
     /// Is the receiver gone?
+    ///
+    /// ```
+    /// let (sender, receiver) = sortie::sync::oneshot::channel::<u32>();
+    /// assert!(!sender.is_closed());
+    /// drop(receiver);
+    /// assert!(sender.is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         !self.shared.state.lock().has_receiver
     }
@@ -156,6 +187,17 @@ impl<T> Receiver<T> {
     ///
     /// # Panics
     /// As [`Receiver::recv`].
+    ///
+    /// ```
+    /// use sortie::sync::{channel::RecvTimeoutError, oneshot};
+    /// use std::time::Duration;
+    ///
+    /// let (sender, mut receiver) = oneshot::channel();
+    /// let limit = Duration::from_millis(1);
+    /// assert_eq!(receiver.recv_timeout(limit), Err(RecvTimeoutError::Timeout));
+    /// sender.send(7).unwrap();
+    /// assert_eq!(receiver.recv_timeout(limit), Ok(7));
+    /// ```
     pub fn recv_timeout(&mut self, timeout: Duration) -> Result<T, RecvTimeoutError> {
         self.recv_until(deadline(timeout))
     }
@@ -167,6 +209,14 @@ impl<T> Receiver<T> {
     ///
     /// # Panics
     /// As [`Receiver::recv`].
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (sender, mut receiver) = sortie::sync::oneshot::channel();
+    /// sender.send(7).unwrap();
+    /// assert_eq!(receiver.recv_until(Instant::now() + Duration::from_secs(1)), Ok(7));
+    /// ```
     pub fn recv_until(&mut self, until: Instant) -> Result<T, RecvTimeoutError> {
         self.wait(Some(until))
     }

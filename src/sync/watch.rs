@@ -31,6 +31,12 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// A sender and a receiver of a value that is there from the beginning. The receiver has seen it.
+///
+/// ```
+/// let (sender, receiver) = sortie::sync::watch::channel(1);
+/// sender.send(2).unwrap();
+/// assert_eq!(*receiver.borrow(), 2);
+/// ```
 #[must_use]
 pub fn channel<T>(value: T) -> (Sender<T>, Receiver<T>) {
     let state = State { value: Arc::new(value), version: 0, senders: 1, receivers: 1 };
@@ -58,6 +64,14 @@ struct State<T> {
 }
 
 /// A value as it was when it was borrowed.
+///
+/// ```
+/// let (sender, receiver) = sortie::sync::watch::channel(String::from("old"));
+/// let before = receiver.borrow();
+/// // Nobody keeps the sender from sending.
+/// sender.send(String::from("new")).unwrap();
+/// assert_eq!((before.as_str(), receiver.borrow().as_str()), ("old", "new"));
+/// ```
 pub struct Ref<T> {
     value: Arc<T>,
     version: u64,
@@ -65,6 +79,13 @@ pub struct Ref<T> {
 
 impl<T> Ref<T> {
     /// How many values were sent up to this one. The first has version 0.
+    ///
+    /// ```
+    /// let (sender, receiver) = sortie::sync::watch::channel('a');
+    /// assert_eq!(receiver.borrow().version(), 0);
+    /// sender.send('b').unwrap();
+    /// assert_eq!(receiver.borrow().version(), 1);
+    /// ```
     pub fn version(&self) -> u64 {
         self.version
     }
@@ -104,6 +125,16 @@ impl<T> Shared<T> {
 }
 
 /// Sends values. Can be cloned.
+///
+/// ```
+/// use sortie::sync::watch;
+///
+/// let (sender, receiver): (watch::Sender<u32>, _) = watch::channel(1);
+/// let other = sender.clone();
+/// other.send(2).unwrap();
+/// drop((sender, other));
+/// assert_eq!(*receiver.borrow(), 2, "the last value stays");
+/// ```
 pub struct Sender<T> {
     shared: Arc<Shared<T>>,
 }
@@ -113,6 +144,13 @@ impl<T> Sender<T> {
     ///
     /// # Errors
     /// The value, if there are no receivers. [`Sender::replace`] does without.
+    ///
+    /// ```
+    /// let (sender, receiver) = sortie::sync::watch::channel(1);
+    /// sender.send(2).unwrap();
+    /// drop(receiver);
+    /// assert_eq!(sender.send(3).unwrap_err().0, 3);
+    /// ```
     pub fn send(&self, value: T) -> Result<(), SendError<T>> {
         if self.is_closed() {
             return Err(SendError(value));
@@ -157,11 +195,23 @@ impl<T> Sender<T> {
     }
 
     /// The latest value.
+    ///
+    /// ```
+    /// let (sender, _receiver) = sortie::sync::watch::channel(1);
+    /// assert_eq!(*sender.borrow(), 1);
+    /// ```
     pub fn borrow(&self) -> Ref<T> {
         self.shared.borrow()
     }
 
     /// Another receiver, which has seen the latest value.
+    ///
+    /// ```
+    /// let (sender, first) = sortie::sync::watch::channel(1);
+    /// sender.send(2).unwrap();
+    /// let second = sender.subscribe();
+    /// assert_eq!((first.has_changed(), second.has_changed()), (Ok(true), Ok(false)));
+    /// ```
     pub fn subscribe(&self) -> Receiver<T> {
         let mut state = self.shared.state.lock();
         state.receivers += 1;
@@ -171,11 +221,26 @@ impl<T> Sender<T> {
     }
 
     /// How many receivers there are.
+    ///
+    /// ```
+    /// let (sender, receiver) = sortie::sync::watch::channel(1);
+    /// let other = receiver.clone();
+    /// assert_eq!(sender.receiver_count(), 2);
+    /// # drop(other);
+    /// ```
     pub fn receiver_count(&self) -> usize {
         self.shared.state.lock().receivers
     }
 
     /// Are there no receivers? Others may [subscribe](Sender::subscribe).
+    ///
+    /// ```
+    /// let (sender, receiver) = sortie::sync::watch::channel(1);
+    /// drop(receiver);
+    /// assert!(sender.is_closed());
+    /// let _another = sender.subscribe();
+    /// assert!(!sender.is_closed());
+    /// ```
     pub fn is_closed(&self) -> bool {
         self.receiver_count() == 0
     }
@@ -186,6 +251,15 @@ impl<T> Sender<T> {
     ///
     /// # Panics
     /// In debug builds, if it would wait while a [`NoSuspend`](crate::task::NoSuspend) of the task is alive.
+    ///
+    /// ```
+    /// let runtime = sortie::Runtime::new()?;
+    /// let (sender, receiver) = sortie::sync::watch::channel(1);
+    /// let task = runtime.spawn(move || sender.closed());
+    /// drop(receiver);
+    /// task.join().unwrap();
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     pub fn closed(&self) {
         if self.is_closed() {
             return;
@@ -222,6 +296,17 @@ impl<T> Drop for Sender<T> {
 }
 
 /// Looks at the latest value, and waits for another. A clone has seen what this one has.
+///
+/// ```
+/// use sortie::sync::watch;
+///
+/// let (sender, receiver): (_, watch::Receiver<u32>) = watch::channel(1);
+/// let runtime = sortie::Runtime::new()?;
+/// let task = runtime.spawn(move || receiver.changed().map(|()| *receiver.borrow()));
+/// sender.send(2).unwrap();
+/// assert_eq!(task.join().unwrap(), Ok(2));
+/// # Ok::<(), sortie::BuildError>(())
+/// ```
 pub struct Receiver<T> {
     shared: Arc<Shared<T>>,
     /// The version that it has seen.
@@ -240,11 +325,25 @@ impl<T> Receiver<T> {
     }
 
     /// The latest value. It does not count as seen.
+    ///
+    /// ```
+    /// let (sender, receiver) = sortie::sync::watch::channel(1);
+    /// sender.send(2).unwrap();
+    /// assert_eq!(*receiver.borrow(), 2);
+    /// assert_eq!(receiver.has_changed(), Ok(true), "not seen yet");
+    /// ```
     pub fn borrow(&self) -> Ref<T> {
         self.shared.borrow()
     }
 
     /// The latest value, which is seen by that.
+    ///
+    /// ```
+    /// let (sender, receiver) = sortie::sync::watch::channel(1);
+    /// sender.send(2).unwrap();
+    /// assert_eq!(*receiver.borrow_and_update(), 2);
+    /// assert_eq!(receiver.has_changed(), Ok(false));
+    /// ```
     pub fn borrow_and_update(&self) -> Ref<T> {
         let value = self.shared.borrow();
         self.see(value.version);
@@ -308,6 +407,17 @@ impl<T> Receiver<T> {
     ///
     /// # Panics
     /// As [`Receiver::changed`].
+    ///
+    /// ```
+    /// use sortie::sync::{channel::RecvTimeoutError, watch};
+    /// use std::time::Duration;
+    ///
+    /// let (sender, receiver) = watch::channel(1);
+    /// let limit = Duration::from_millis(1);
+    /// assert_eq!(receiver.changed_timeout(limit), Err(RecvTimeoutError::Timeout));
+    /// sender.send(2).unwrap();
+    /// assert_eq!(receiver.changed_timeout(limit), Ok(()));
+    /// ```
     pub fn changed_timeout(&self, timeout: Duration) -> Result<(), RecvTimeoutError> {
         self.changed_until(deadline(timeout))
     }
@@ -319,6 +429,14 @@ impl<T> Receiver<T> {
     ///
     /// # Panics
     /// As [`Receiver::changed`].
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let (sender, receiver) = sortie::sync::watch::channel(1);
+    /// sender.send(2).unwrap();
+    /// assert_eq!(receiver.changed_until(Instant::now() + Duration::from_secs(1)), Ok(()));
+    /// ```
     pub fn changed_until(&self, until: Instant) -> Result<(), RecvTimeoutError> {
         self.wait(Some(until))
     }
@@ -332,6 +450,15 @@ impl<T> Receiver<T> {
     ///
     /// # Panics
     /// As [`Receiver::changed`].
+    ///
+    /// ```
+    /// let runtime = sortie::Runtime::new()?;
+    /// let (sender, receiver) = sortie::sync::watch::channel(0);
+    /// let task = runtime.spawn(move || *receiver.wait_for(|n| *n >= 10).unwrap());
+    /// (1..=10).for_each(|n| drop(sender.replace(n)));
+    /// assert_eq!(task.join().unwrap(), 10);
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     pub fn wait_for(&self, mut is_wanted: impl FnMut(&T) -> bool) -> Result<Ref<T>, RecvError> {
         loop {
             let value = self.borrow_and_update();

@@ -64,6 +64,14 @@ pub fn current() -> Option<Current> {
 }
 
 /// A task, as it is to be named: see [`current`].
+///
+/// ```
+/// let runtime = sortie::Runtime::new()?;
+/// let task = runtime.spawn(|| sortie::task::current().unwrap());
+/// let id = task.id();
+/// assert_eq!(task.join().unwrap().id(), id);
+/// # Ok::<(), sortie::BuildError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Current {
     id: Id,
@@ -72,11 +80,25 @@ pub struct Current {
 
 impl Current {
     /// The task's number in its runtime.
+    ///
+    /// ```
+    /// let runtime = sortie::Runtime::new()?;
+    /// let id = || sortie::task::current().unwrap().id();
+    /// assert_ne!(runtime.run(id), runtime.run(id));
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     pub fn id(&self) -> Id {
         self.id
     }
 
     /// The task's name, if it was given one.
+    ///
+    /// ```
+    /// let runtime = sortie::Runtime::new()?;
+    /// let current = runtime.spawn(|| sortie::task::current().unwrap()).join().unwrap();
+    /// assert_eq!(current.name(), None);
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
@@ -174,11 +196,28 @@ pub struct Builder {
 impl Builder {
     /// No name, no span of its own; once started it stays on its carrier, unless the runtime is
     /// `migrating`.
+    ///
+    /// ```
+    /// let runtime = sortie::Runtime::new()?;
+    /// let task = sortie::task::Builder::new().spawn_on(&runtime.handle(), || 42);
+    /// assert_eq!(task.join().unwrap(), 42);
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     pub fn new() -> Builder {
         Builder::default()
     }
 
     /// The task's name, for messages, dumps and traces.
+    ///
+    /// ```
+    /// use sortie::task::{self, Builder};
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// let greet = || task::current().unwrap().to_string();
+    /// let task = Builder::new().name("greeter").spawn_on(&runtime.handle(), greet);
+    /// assert!(task.join().unwrap().starts_with("\"greeter\""));
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     pub fn name(self, name: impl Into<Arc<str>>) -> Builder {
         Builder { options: self.options.name(name), ..self }
     }
@@ -186,6 +225,15 @@ impl Builder {
     /// The span that the task runs in: entered whenever the task runs, on whatever thread, and
     /// exited whenever it is suspended. Without one it gets a span `task`, at the level `debug`, of
     /// the target `sortie::task`.
+    ///
+    /// ```
+    /// let runtime = sortie::Runtime::new()?;
+    /// let span = tracing::info_span!("request", id = 7);
+    /// // What the task traces belongs to the request.
+    /// let work = || tracing::info!("at work");
+    /// sortie::task::Builder::new().span(span).spawn_on(&runtime.handle(), work).join().unwrap();
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     pub fn span(self, span: tracing::Span) -> Builder {
         Builder { options: self.options.span(span), ..self }
     }
@@ -213,6 +261,15 @@ impl Builder {
     /// The task is never suspended while its frames hold a reference into a thread-local, a value
     /// that is not `Send` and that its thread can also reach, or a lock owned by a thread. In full:
     /// [`sortie::Builder::migrating`](crate::Builder::migrating).
+    ///
+    /// ```
+    /// let runtime = sortie::Runtime::new()?;
+    /// // SAFETY: the task has nothing of its thread when it yields.
+    /// let builder = unsafe { sortie::task::Builder::new().migrating() };
+    /// let task = builder.spawn_on(&runtime.handle(), || (0..3).for_each(|_| sortie::yield_now()));
+    /// task.join().unwrap();
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     pub unsafe fn migrating(self) -> Builder {
         // SAFETY: the promise is passed on.
         let options = unsafe { self.options.migrating() };
@@ -225,6 +282,17 @@ impl Builder {
     ///
     /// # Panics
     /// On a thread that runs no task: there [`Builder::spawn_on`] says which runtime.
+    ///
+    /// ```
+    /// let runtime = sortie::Runtime::new()?;
+    /// let sum = runtime.run(|| {
+    ///     let halves = [0..50u32, 50..101]
+    ///         .map(|half| sortie::task::Builder::new().name("half").spawn(move || half.sum::<u32>()));
+    ///     halves.into_iter().map(|task| task.join().unwrap()).sum::<u32>()
+    /// });
+    /// assert_eq!(sum, 5050);
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     #[track_caller]
     pub fn spawn<F, T>(self, f: F) -> JoinHandle<T>
     where
@@ -250,6 +318,13 @@ impl Builder {
     ///
     /// Neither suspends nor blocks. If the runtime was shut down, the task is refused and its join
     /// says so.
+    ///
+    /// ```
+    /// let runtime = sortie::Runtime::new()?;
+    /// let task = sortie::task::Builder::new().name("from outside").spawn_on(&runtime.handle(), || 1);
+    /// assert_eq!(task.join().unwrap(), 1);
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     pub fn spawn_on<F, T>(self, runtime: &crate::Handle, f: F) -> JoinHandle<T>
     where
         F: FnOnce() -> T + Send + 'static,

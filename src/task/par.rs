@@ -93,6 +93,15 @@ pub fn tasks(most: usize) -> Par {
 }
 
 /// How a loop runs: see [`tasks`].
+///
+/// ```
+/// use sortie::task::par;
+///
+/// let runtime = sortie::Runtime::new()?;
+/// let two: par::Par = par::tasks(2);
+/// assert_eq!(runtime.run(move || two.map(0..4, |n| 2 * n)), [0, 2, 4, 6]);
+/// # Ok::<(), sortie::BuildError>(())
+/// ```
 #[derive(Clone, Copy, Debug)]
 #[must_use = "nothing runs until `map` or `for_each`"]
 pub struct Par {
@@ -104,6 +113,13 @@ impl Par {
     ///
     /// # Panics
     /// As [`map`].
+    ///
+    /// ```
+    /// let runtime = sortie::Runtime::new()?;
+    /// let squares = runtime.run(|| sortie::task::par::tasks(3).map(1..=4, |n| n * n));
+    /// assert_eq!(squares, [1, 4, 9, 16]);
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     pub fn map<I, R>(self, items: I, f: impl Fn(I::Item) -> R + Sync) -> Vec<R>
     where
         I: IntoIterator<IntoIter: Send, Item: Send>,
@@ -121,6 +137,21 @@ impl Par {
     ///
     /// # Panics
     /// As [`map`].
+    ///
+    /// ```
+    /// use std::sync::atomic::{AtomicU32, Ordering};
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// let sum = runtime.run(|| {
+    ///     let sum = AtomicU32::new(0);
+    ///     sortie::task::par::tasks(3).for_each(1..=10, |n| {
+    ///         sum.fetch_add(n, Ordering::Relaxed);
+    ///     });
+    ///     sum.into_inner()
+    /// });
+    /// assert_eq!(sum, 55);
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     pub fn for_each<I>(self, items: I, f: impl Fn(I::Item) + Sync)
     where
         I: IntoIterator<IntoIter: Send, Item: Send>,
