@@ -80,6 +80,25 @@ fn others_on_the_same_thread_go_on() {
 }
 
 #[test]
+fn a_task_that_may_move_goes_on_where_its_call_was_made() {
+    each_of(&[1], &[Mode::Migrating], |runtime| {
+        let gate = Arc::new(Gate::new());
+        let inside = gate.clone();
+        let task = runtime.spawn(move || {
+            let there = native::offload(&WAIT, || {
+                inside.wait();
+                thread()
+            });
+            (there, thread())
+        });
+        until("the worker is idle", || gate.inside() > 0 && runtime.snapshot().idle_workers == 1);
+        gate.open();
+        let (there, afterwards) = task.join().unwrap();
+        assert_eq!(there, afterwards);
+    });
+}
+
+#[test]
 fn call_offloads_by_itself_where_others_would_wait() {
     each_of(&[1], &[Mode::Pinned], |runtime| {
         let gate = Arc::new(Gate::new());

@@ -22,12 +22,14 @@
 //! Only where no thread can be had at all the monitor makes it ([`Shared::press_spares`]).
 
 use crate::carrier::{Carrier, CarrierRef};
+use crate::crossing::end_without_worker;
 use crate::fiber::Reason;
 use crate::fork;
 use crate::shared::Shared;
 use crate::sync::atomic::Ordering;
 use crate::task::TaskRef;
 use crate::wait;
+use crate::worker::run::queue_last;
 
 /// What the carrier runs for the task: a function and its argument, on the task's stack.
 #[derive(Clone, Copy)]
@@ -157,20 +159,31 @@ fn make_call(carrier: &Carrier, task: TaskRef) {
     if carrier.shared().is_forked() {
         fork::end_of_child();
     }
-    let _kept = carrier.come_back();
+    // With a worker only if a callback has got one, and nobody took it since.
+    if !carrier.come_back() {
+        end_without_worker(carrier);
+    }
     carrier.handed_over.set(false);
     carrier.end();
     drop(span);
-    back(carrier.shared(), task);
+    back(carrier, task);
 }
 
-/// The call is over: the task goes on where it may.
-fn back(shared: &Shared, task: TaskRef) {
-    if !task.is_pinned() {
-        shared.reentry.push(task);
-        shared.after_queueing();
-        shared.drain_if_terminated();
-    } else {
-        shared.submit(task);
+/// The call is over: the task goes on where it may. If that is anywhere, and a worker is idle, here: to wake
+/// another for it costs more than the call did.
+fn back(carrier: &Carrier, task: TaskRef) {
+    let shared = carrier.shared();
+    if task.is_pinned() {
+        return shared.submit(task);
     }
+    if !carrier.word.is_run() {
+        let Some(worker) = shared.lobby.take_idle() else {
+            shared.reentry.push(task);
+            shared.after_queueing();
+            return shared.drain_if_terminated();
+        };
+        // SAFETY: this is the carrier's thread, in its loop, without a worker.
+        unsafe { carrier.put_worker(worker) };
+    }
+    queue_last(carrier, task);
 }

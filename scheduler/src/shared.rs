@@ -24,7 +24,7 @@ use crate::task::abort::Stubborn;
 use crate::task::join::Refusal;
 use crate::task::living::Living;
 use crate::task::{TaskRef, Waker};
-use crate::timer::{TimerKey, Timers};
+use crate::timer::{Slack, TimerKey, Timers};
 use crate::worker::extra::Extras;
 use crate::worker::run::carrier_main;
 use crate::worker::{Shown, Worker, current};
@@ -73,6 +73,8 @@ pub(crate) struct Shared {
     pub(crate) shown: Box<[Arc<CachePadded<Shown>>]>,
     pub(crate) extras: Extras,
     pub(crate) timers: Timers,
+    /// How late the sleeps of carriers may end.
+    pub(crate) sleep_slack: Slack,
     pub(crate) living: Living,
     pub(crate) fibers: Depot,
     /// Memory for tasks.
@@ -135,6 +137,7 @@ impl Shared {
             extras: Extras::new(extras, config.workers),
             thread_limit: AtomicUsize::new(config.carrier_cap()),
             timers: Timers::new(config.workers),
+            sleep_slack: Slack::of_thread(),
             config,
             start: Instant::now(),
             processors: thread::available_parallelism().map_or(1, usize::from),

@@ -296,6 +296,10 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
     /// A spare found work that nobody runs: an idle worker for it. `None`: there is none, or the
     /// carrier is no spare any more and will be given one.
     pub(crate) fn reclaim(&self, carrier: C) -> Option<W> {
+        // A worker that goes idle later is looked after by who puts it there.
+        if self.idle() == 0 {
+            return None;
+        }
         let mut inner = self.inner.lock();
         if inner.idle.is_empty() {
             return None;

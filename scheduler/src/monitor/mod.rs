@@ -39,7 +39,7 @@ use crate::crossing::fence;
 use crate::metrics::Counter;
 use crate::shared::Shared;
 use crate::sync::Arc;
-use crate::timer;
+use crate::timer::Slack;
 use std::time::{Duration, Instant};
 
 const FAST: Duration = Duration::from_micros(20);
@@ -48,7 +48,7 @@ const QUIET_NAPS: u32 = 2;
 
 /// The monitor's thread.
 pub(crate) fn main(shared: &Arc<Shared>) {
-    timer::sharpen_sleeps();
+    Slack::LEAST.set();
     let mut watch = Watch {
         calls: Calls::new(shared),
         runaways: Runaways::new(shared),

@@ -22,7 +22,10 @@
 //! together, where they are not each fires at its time.
 
 pub(crate) mod alarm;
+mod slack;
 mod wheel;
+
+pub(crate) use self::slack::Slack;
 
 use self::alarm::Alarm;
 use self::wheel::{LAST_TICK, Wheel};
@@ -232,12 +235,6 @@ impl Timers {
     fn elapsed_ns(&self, at: Instant) -> u64 {
         nanoseconds(at.saturating_duration_since(self.start))
     }
-}
-
-/// Asks the kernel not to round this thread's sleeps up by its usual 50 us.
-pub(crate) fn sharpen_sleeps() {
-    // SAFETY: sets a property of the calling thread; touches no memory.
-    unsafe { libc::prctl(libc::PR_SET_TIMERSLACK, 1, 0, 0, 0) };
 }
 
 /// A duration in nanoseconds, or centuries if it is longer.

@@ -182,8 +182,10 @@ fn search(carrier: &Carrier) -> Option<TaskRef> {
                 worker.searching = true;
                 shared.lobby.start_searching();
             }
-            // Who came for timers was asleep just now, and will be until the next: nobody sent for it.
-            let rounds = if worker.serves_timers { 1 } else { SEARCH_ROUNDS };
+            // Who came for timers was asleep just now, and will be until the next: nobody sent for it. On the only
+            // processor nobody queues anything meanwhile.
+            let looks_once = worker.serves_timers || shared.processors == 1;
+            let rounds = if looks_once { 1 } else { SEARCH_ROUNDS };
             let found = (0..rounds).find_map(|round| {
                 // What comes meanwhile is not to wait for the end of the pause.
                 for _ in 0..(5 << round) - 5 {

@@ -21,7 +21,6 @@ use crate::sync::atomic::Ordering;
 use crate::task::join::{Refusal, refuse};
 use crate::task::state::Suspend;
 use crate::task::{TaskRef, abort};
-use crate::timer::sharpen_sleeps;
 use std::ptr::{self, NonNull};
 
 /// A carrier's thread, from its start to its end.
@@ -29,7 +28,7 @@ pub(crate) fn carrier_main(shared: Arc<Shared>, carrier: CarrierRef, first: Opti
     current::set_carrier(&*carrier);
     handler::remember(&carrier);
     carrier.vitals.begin();
-    sharpen_sleeps();
+    shared.sleep_slack.set();
     if let Some(worker) = first {
         // SAFETY: this is the carrier's thread, and a new carrier's word says `WAITING`.
         unsafe { carrier.put_worker(worker) };
@@ -156,24 +155,7 @@ fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
         return unsafe { carrier.with_ring(|ring| ring.push_last(task)) };
     }
     match reason {
-        Reason::Yielded => {
-            let task = match shared.ranks.push(task) {
-                Ok(()) => return shared.after_queueing(),
-                Err(task) => task,
-            };
-            // SAFETY: this is the carrier's thread, in its loop; a task yields with a worker.
-            let others = unsafe {
-                carrier.with_worker(|worker| {
-                    let others = !worker.queues.is_empty();
-                    worker.queues.push_last(task);
-                    others
-                })
-            };
-            // This worker is about to take one of them itself: no fence for an idle one to see it.
-            if others == Some(true) && (shared.lobby.idle() > 0 || shared.gate.is_closed()) {
-                shared.after_queueing();
-            }
-        }
+        Reason::Yielded => queue_last(carrier, task),
         Reason::Reentering if !task.is_pinned() => {
             if let Err(task) = shared.ranks.push(task) {
                 shared.reentry.push(task);
@@ -203,6 +185,27 @@ fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
         Reason::Offloading => shared.offload(task),
         Reason::Lending => unreachable!("who lends its turn stays in the loop's hand"),
         Reason::Done => finish(carrier, task),
+    }
+}
+
+/// Queues a task that may move, behind all others of the carrier's worker. In the carrier's loop, with a worker.
+pub(crate) fn queue_last(carrier: &Carrier, task: TaskRef) {
+    let shared = carrier.shared();
+    let task = match shared.ranks.push(task) {
+        Ok(()) => return shared.after_queueing(),
+        Err(task) => task,
+    };
+    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the queues.
+    let others = unsafe {
+        carrier.with_worker(|worker| {
+            let others = !worker.queues.is_empty();
+            worker.queues.push_last(task);
+            others
+        })
+    };
+    // This worker is about to take one of them itself: no fence for an idle one to see it.
+    if others == Some(true) && (shared.lobby.idle() > 0 || shared.gate.is_closed()) {
+        shared.after_queueing();
     }
 }
 

@@ -184,7 +184,7 @@ fn sleep(carrier: &Carrier) -> Awake {
             return Awake::Ends;
         }
         if let Some(vigil) = shared.timers.keep() {
-            carrier.parker.park_timeout(vigil.left());
+            shared.sleep_slack.put_off(|| carrier.parker.park_timeout(vigil.left()));
             drop(vigil);
             if serve_timers(carrier) {
                 return Awake::Stays;
