@@ -3,7 +3,7 @@
 use sortie::JoinHandle;
 use sortie::select;
 use sortie::sync::channel::{self, Disconnected, Receiver, RecvError, Sender};
-use sortie::sync::{oneshot, watch};
+use sortie::sync::{Select, oneshot, watch};
 use sortie_test::drops::{Counted, Drops};
 use sortie_test::{MODES, each, each_of, until};
 use std::sync::Arc;
@@ -289,6 +289,68 @@ fn threads_and_tasks_select_from_each_other() {
             });
             task.join().unwrap();
             assert_eq!(thread.join().unwrap(), 5050);
+        }
+    });
+}
+
+/// As many arms as there are channels, which only the program knows.
+#[test]
+fn arms_in_a_list_are_served_evenly_and_lose_nothing() {
+    const CHANNELS: usize = 20;
+    const EACH: usize = 50;
+    each(|runtime| {
+        let (senders, receivers): (Vec<_>, Vec<_>) =
+            (0..CHANNELS).map(|n| channel::bounded::<usize>(n % 3)).unzip();
+        let tasks: Vec<_> = senders
+            .into_iter()
+            .map(|sender| runtime.spawn(move || (0..EACH).for_each(|n| sender.send(n).unwrap())))
+            .collect();
+        let receiving = runtime.spawn(move || {
+            let mut got = [0; CHANNELS];
+            let mut open: Vec<_> = receivers.into_iter().enumerate().collect();
+            while !open.is_empty() {
+                let mut select = Select::new();
+                for (number, receiver) in &open {
+                    select = select.recv(receiver, move |message| (*number, message));
+                }
+                let (number, message) = match select.wait_timeout(LONG) {
+                    Some(got) => got,
+                    None => panic!("nobody sent for long: {got:?}"),
+                };
+                match message {
+                    Ok(n) => {
+                        assert_eq!(got[number], n, "in order");
+                        got[number] += 1;
+                    }
+                    Err(RecvError) => open.retain(|(other, _)| *other != number),
+                }
+            }
+            got
+        });
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        assert_eq!(receiving.join().unwrap(), [EACH; CHANNELS]);
+    });
+}
+
+#[test]
+fn an_aborted_list_leaves_its_messages_to_others() {
+    each(|runtime| {
+        for ((sender, receiver), (other, others)) in kinds::<u32>().into_iter().zip(kinds::<u32>())
+        {
+            let mine = (receiver.clone(), others.clone());
+            let task = runtime.spawn(move || {
+                Select::new()
+                    .recv(&mine.0, |message| message.unwrap_or(0))
+                    .recv(&mine.1, |message| message.unwrap_or(0))
+                    .wait()
+            });
+            let rest = runtime.spawn(move || receiver.iter().sum::<u32>());
+            sender.send(1).unwrap();
+            task.abort();
+            sender.send(2).unwrap();
+            drop(sender);
+            assert_eq!(task.join().unwrap_or(0) + rest.join().unwrap(), 3);
+            drop((other, others));
         }
     });
 }

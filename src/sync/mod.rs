@@ -16,7 +16,7 @@
 //! | messages | [`channel`] | who waits longest is woken; who comes meanwhile may be faster |
 //! | an answer | [`oneshot`] | there is one |
 //! | the latest value of something | [`watch`] | all |
-//! | the first of several | [`select!`](crate::select) | as in the lines that it stands in |
+//! | the first of several | [`select!`](crate::select), or [`Select`] | as in the lines that it stands in |
 //!
 //! The types are `std`'s in shape, without poisoning: a lock that a panic or an abort unwinds through is
 //! let go.
@@ -62,4 +62,5 @@ pub use rwlock::{
     ArcRwLockReadGuard, ArcRwLockWriteGuard, MappedRwLockReadGuard, MappedRwLockWriteGuard,
     RawRwLock, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
+pub use select::Select;
 pub use sortie_scheduler::{Permit, Semaphore};

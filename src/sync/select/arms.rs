@@ -41,6 +41,12 @@ pub trait Arm {
     }
 }
 
+/// What an arm that is taken has come to.
+pub trait Outcome: Arm {
+    type Got;
+    fn outcome(self) -> Self::Got;
+}
+
 /// A receive.
 pub struct Recv<'a, T> {
     receiver: &'a Receiver<T>,
@@ -49,13 +55,15 @@ pub struct Recv<'a, T> {
 
 /// What the arm `recv` takes.
 pub trait Receives {
-    type Arm<'a>: Arm
+    type Got;
+    type Arm<'a>: Outcome<Got = Self::Got>
     where
         Self: 'a;
     fn arm(&self) -> Self::Arm<'_>;
 }
 
 impl<T> Receives for Receiver<T> {
+    type Got = Result<T, RecvError>;
     type Arm<'a>
         = Recv<'a, T>
     where
@@ -66,6 +74,7 @@ impl<T> Receives for Receiver<T> {
 }
 
 impl<R: Receives> Receives for &R {
+    type Got = R::Got;
     type Arm<'a>
         = R::Arm<'a>
     where
@@ -81,15 +90,18 @@ pub fn recv<R: Receives>(receiver: &R) -> R::Arm<'_> {
 }
 
 impl<T> Recv<'_, T> {
-    pub fn outcome(self) -> Result<T, RecvError> {
-        self.outcome.into_inner().expect("the arm that is taken is done")
-    }
-
     fn rendezvous(&self) -> Option<&Rendezvous<T>> {
         match &self.receiver.shared().flavor {
             Flavor::Rendezvous(place) => Some(place),
             _ => None,
         }
+    }
+}
+
+impl<T> Outcome for Recv<'_, T> {
+    type Got = Result<T, RecvError>;
+    fn outcome(self) -> Result<T, RecvError> {
+        self.outcome.into_inner().expect("the arm that is taken is done")
     }
 }
 
@@ -172,15 +184,18 @@ pub fn send<'a, T>(sender: &'a Sender<T>, next: &'a mut Option<T>) -> Send<'a, T
 }
 
 impl<T> Send<'_, T> {
-    pub fn outcome(self) -> Result<(), Disconnected> {
-        self.outcome.into_inner().expect("the arm that is taken is done")
-    }
-
     fn rendezvous(&self) -> Option<&Rendezvous<T>> {
         match &self.sender.shared().flavor {
             Flavor::Rendezvous(place) => Some(place),
             _ => None,
         }
+    }
+}
+
+impl<T> Outcome for Send<'_, T> {
+    type Got = Result<(), Disconnected>;
+    fn outcome(self) -> Result<(), Disconnected> {
+        self.outcome.into_inner().expect("the arm that is taken is done")
     }
 }
 
@@ -279,8 +294,9 @@ pub fn join<T>(task: &mut Option<JoinHandle<T>>) -> Join<'_, T> {
     Join { task: RefCell::new(task), outcome: Cell::new(None) }
 }
 
-impl<T> Join<'_, T> {
-    pub fn outcome(self) -> Result<T, JoinError> {
+impl<T> Outcome for Join<'_, T> {
+    type Got = Result<T, JoinError>;
+    fn outcome(self) -> Result<T, JoinError> {
         self.outcome.into_inner().expect("the arm that is taken is done")
     }
 }
@@ -323,8 +339,9 @@ pub fn at(time: Instant) -> Time {
     Time(time)
 }
 
-impl Time {
-    pub fn outcome(self) {}
+impl Outcome for Time {
+    type Got = ();
+    fn outcome(self) {}
 }
 
 impl Arm for Time {

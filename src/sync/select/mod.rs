@@ -1,6 +1,7 @@
 //! Waiting for the first of several: messages, room for one, the ends of tasks, a time.
 //!
-//! The macro makes an [`Arm`] of each line and calls [`choose`], which is the whole of it:
+//! The macro makes an [`Arm`] of each line, and [`Select`] of each call, and both call [`choose`], which is the
+//! whole of it:
 //!
 //! 1. Each arm is tried, beginning with another one each time. The first that comes to something is taken.
 //! 2. Else the arms *enter* all lines, are tried once more, and wait for any to be woken.
@@ -14,10 +15,12 @@
 #![allow(missing_debug_implementations, reason = "nobody holds these but the macro")]
 
 mod arms;
+mod list;
 mod single;
 
 use crate::sync::party::Party;
-pub use arms::{Arm, after, at, join, recv, send};
+pub use arms::{Arm, Outcome, after, at, join, recv, send};
+pub use list::Select;
 use sortie_scheduler::EndWatch;
 use sortie_scheduler::wait::{Place, Waiter};
 use std::sync::Arc;
@@ -155,6 +158,9 @@ fn look(arms: &[&dyn Arm], first: usize, party: Option<&Arc<Party>>) -> Look {
 /// If several arms can be taken, one of them is: the search begins with another each time, so that none is put off
 /// for ever. An arm that is not taken loses nothing, nor takes a message or a wake-up from others.
 ///
+/// For arms that are known only when the program runs, as many as there are connections, there is
+/// [`Select`](crate::sync::Select).
+///
 /// A suspension point if it waits. Arms may use `return`, `break`, `continue` and `?`.
 ///
 /// # Panics
@@ -242,7 +248,7 @@ macro_rules! select {
         $(let $arm = $crate::sync::select::$($make)*;)+
         let chosen = $crate::sync::select::choose(&[$(&$arm),+], $has_default);
         $(if chosen == $($n)* {
-            let $got = $arm.outcome();
+            let $got = $crate::sync::select::Outcome::outcome($arm);
             $body
         } else)+ {
             $default

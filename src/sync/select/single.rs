@@ -1,7 +1,7 @@
 //! The arm `recv` of what has one line and no messages in a row: an answer, the latest value.
 
 use super::Standing;
-use super::arms::{Arm, Receives};
+use super::arms::{Arm, Outcome, Receives};
 use crate::sync::channel::{RecvError, TryRecvError};
 use crate::sync::party::Party;
 use crate::sync::{oneshot, watch};
@@ -65,8 +65,11 @@ impl<'a, S: Source> Single<'a, S> {
     fn new(source: &'a S) -> Single<'a, S> {
         Single { source, outcome: Cell::new(None) }
     }
+}
 
-    pub fn outcome(self) -> S::Got {
+impl<S: Source> Outcome for Single<'_, S> {
+    type Got = S::Got;
+    fn outcome(self) -> S::Got {
         self.outcome.into_inner().expect("the arm that is taken is done")
     }
 }
@@ -93,6 +96,7 @@ impl<S: Source> Arm for Single<'_, S> {
 }
 
 impl<T> Receives for oneshot::Receiver<T> {
+    type Got = Result<T, RecvError>;
     type Arm<'a>
         = Single<'a, oneshot::Receiver<T>>
     where
@@ -103,6 +107,7 @@ impl<T> Receives for oneshot::Receiver<T> {
 }
 
 impl<T> Receives for watch::Receiver<T> {
+    type Got = Result<(), RecvError>;
     type Arm<'a>
         = Single<'a, watch::Receiver<T>>
     where
