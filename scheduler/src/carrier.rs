@@ -18,6 +18,7 @@
 //! Carriers live in the runtime's arena until the runtime's memory is freed, so that a pointer to
 //! one is good as long as one holds the runtime.
 
+use crate::crossing::Parting;
 use crate::crossing::word::{Native, Request, Snapshot, Word};
 use crate::park::Parker;
 use crate::queue::{Mailbox, Ring};
@@ -62,8 +63,8 @@ pub(crate) struct Carrier {
     pub(crate) shared: *const Shared,
     /// Who asks for the worker in mode A.
     pub(crate) request: CachePadded<Request>,
-    /// The worker was handed over before the native call that is under way. The carrier's own.
-    pub(crate) handed_over: Cell<bool>,
+    /// If the native call that is under way has no worker, why. The carrier's own.
+    pub(crate) parting: Cell<Parting>,
     /// When the native call was first seen whose worker was taken, in nanoseconds from the runtime's
     /// start. Written by the taker before it takes, and read by the carrier when it finds its worker
     /// lost.
@@ -139,7 +140,7 @@ impl Carrier {
             embedder: AtomicPtr::new(ptr::null_mut()),
             shared,
             request: CachePadded::new(Request::new()),
-            handed_over: Cell::new(false),
+            parting: Cell::new(Parting::Taken),
             seen_since: AtomicU64::new(0),
             vitals: Vitals::default(),
             burning: AtomicBool::new(false),

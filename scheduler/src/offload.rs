@@ -22,7 +22,7 @@
 //! Only where no thread can be had at all the monitor makes it ([`Shared::press_spares`]).
 
 use crate::carrier::{Carrier, CarrierRef};
-use crate::crossing::end_without_worker;
+use crate::crossing::{Parting, end_without_worker};
 use crate::fiber::Reason;
 use crate::fork;
 use crate::shared::Shared;
@@ -149,7 +149,7 @@ fn make_call(carrier: &Carrier, task: TaskRef) {
     let job = task.job.take().expect("an offloaded task has a job");
     // ORDERING(crossing.word): Relaxed, as in `crossing::publish`.
     carrier.target.store(job.target, Ordering::Relaxed);
-    carrier.handed_over.set(true);
+    carrier.parting.set(Parting::Offloaded);
     carrier.word.away();
     let span = task.has_span.then(|| task.span.enter());
     carrier.begin(&task, 0);
@@ -163,7 +163,6 @@ fn make_call(carrier: &Carrier, task: TaskRef) {
     if !carrier.come_back() {
         end_without_worker(carrier);
     }
-    carrier.handed_over.set(false);
     carrier.end();
     drop(span);
     back(carrier, task);

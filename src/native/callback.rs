@@ -5,7 +5,6 @@ mod on_stack;
 
 use self::fast::Fast;
 use self::on_stack::OnStack;
-use crate::target::Profile;
 use crate::target::{fp_env, ledger};
 use crate::task::local::{self, Local};
 use crate::transition::{self, TransitionError};
@@ -119,8 +118,7 @@ fn enter<R>(local: &Local, f: impl FnOnce() -> R) -> Result<Option<R>, Transitio
     if local.keeps_panic() {
         return Ok(None);
     }
-    // SAFETY: the target words of a runtime of this crate are its profiles'.
-    let profile = unsafe { Profile::of_word(crossing::target()) };
+    let profile = transition::profile_on_top(local);
     let page = ledger::page();
     let outer = page.map(|page| page.set_since(0));
     // Of a timed call: what managed code takes, and the wait for a worker, are not the call's.

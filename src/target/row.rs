@@ -212,13 +212,6 @@ impl Ended {
         self.record(Back::Kept);
     }
 
-    /// Managed code was called back from a raw call, and has its worker so.
-    pub(crate) fn record_callback(self, back: Back) {
-        if let Some(page) = ledger::page() {
-            page.row(self.profile).record_callback(back);
-        }
-    }
-
     /// Writes the call down, on whatever carrier its task is now, and learns from it.
     #[inline]
     pub(crate) fn record(self, back: Back) {
@@ -348,7 +341,8 @@ impl Row {
 
     pub(crate) fn count_back(&self, back: Back) {
         match back {
-            Back::Kept => {}
+            // An offloaded call is counted when it has ended.
+            Back::Kept | Back::Offloaded => {}
             Back::HandedOver => add(&self.hand_offs, 1),
             Back::Retaken { .. } => add(&self.retakes, 1),
         }

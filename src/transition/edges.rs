@@ -10,7 +10,7 @@ use super::error::TransitionError;
 use super::layer::{Event, Layer};
 use crate::target::Profile;
 use crate::target::ledger;
-use crate::target::row::Timing;
+use crate::target::row::{Ended, Timing};
 use crate::task::local::{self, Local};
 use sortie_scheduler::crossing::{self, Back, Below, Exit};
 use std::any::Any;
@@ -83,7 +83,9 @@ pub fn leave(target: usize) -> Result<(), TransitionError> {
 pub fn enter() -> Result<(), TransitionError> {
     check_handler(Event::Enter)?;
     let kept = local::with(|local| {
-        let ended = local.set_raw(None).map(|timing| timing.end(Duration::ZERO));
+        let timing = local.set_raw(None).map(|timing| timing.end(Duration::ZERO));
+        // After a callback nothing is known of the call but what becomes of the worker.
+        let ended = timing.or_else(|| profile_on_top(local).map(Ended::untimed));
         let back = back(local)?;
         ended.inspect(|ended| ended.record(back));
         Ok(local.take_panic())
@@ -109,9 +111,14 @@ pub fn reverse_enter() -> Result<(), TransitionError> {
     check_handler(Event::ReverseEnter)?;
     local::with(|local| {
         // What a raw call took is not known with callbacks in it.
-        let ended = local.set_raw(None).map(|timing| timing.end(Duration::ZERO));
+        if let Some(timing) = local.set_raw(None) {
+            let _ = timing.end(Duration::ZERO);
+        }
+        let profile = profile_on_top(local);
         let back = call_in(local, Below::THREAD)?;
-        ended.inspect(|ended| ended.record_callback(back));
+        if let Some((page, profile)) = ledger::page().zip(profile) {
+            page.row(profile).record_callback(back);
+        }
         Ok(())
     })
     .unwrap_or_else(|| no_task(Event::ReverseEnter))
@@ -251,6 +258,13 @@ pub(crate) fn pop_offloaded(local: &Local) -> Option<Box<dyn Any + Send>> {
     let popped = local.layers(Layers::enter).inspect_err(report).ok()?;
     trace_edge!(Event::Enter, popped.target(), local);
     local.take_panic()
+}
+
+/// What is known of the native function that the task is in; `None`: in none whose call was announced.
+pub(crate) fn profile_on_top(local: &Local) -> Option<&'static Profile> {
+    let is_native = local.layers(|layers| layers.top_is_native());
+    // SAFETY: the target words of a runtime of this crate are its profiles'.
+    is_native.then(|| unsafe { Profile::of_word(crossing::target()) }).flatten()
 }
 
 /// `reverse_enter`, for a task that is known.

@@ -17,7 +17,9 @@ mod layer;
 mod scope;
 
 pub use automaton::{Layers, Leaked, ReverseEntered};
-pub(crate) use edges::{back, back_in, back_late, call_in, out, pop_offloaded, push_offloaded};
+pub(crate) use edges::{
+    back, back_in, back_late, call_in, out, pop_offloaded, profile_on_top, push_offloaded,
+};
 pub use edges::{enter, layers, leave, reverse_enter, reverse_leave};
 pub use error::TransitionError;
 pub use layer::{Event, Layer};

@@ -41,11 +41,25 @@ pub enum Back {
     Kept,
     /// With another: it had been handed over before the call.
     HandedOver,
+    /// With another: the call is made by a thread that never had the first.
+    Offloaded,
     /// With another: it was taken meanwhile.
     Retaken {
         /// For how long the taker and this thread have seen the call.
         seen: Duration,
     },
+}
+
+/// Why a native call has no worker.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Parting {
+    /// It was taken, if it is gone.
+    #[default]
+    Taken,
+    /// It was handed over before the call.
+    HandedOver,
+    /// The call is made by a carrier without one.
+    Offloaded,
 }
 
 /// What becomes of the worker while its task is in native code.
@@ -151,7 +165,7 @@ fn publish(carrier: &Carrier, target: usize, exit: Exit) {
 #[cold]
 fn hand_over(carrier: &Carrier) {
     let errno = Errno::save();
-    carrier.handed_over.set(true);
+    carrier.parting.set(Parting::HandedOver);
     carrier.word.leave_without_worker();
     pass_on(carrier);
     errno.restore();
@@ -361,12 +375,14 @@ pub fn call_back(below: Below) -> Result<Back, Terminated> {
 #[inline(never)]
 fn enter_without_worker(carrier: &Carrier, task: &Header) -> Result<Back, Terminated> {
     let errno = Errno::save();
-    let back = if end_without_worker(carrier) {
-        Back::HandedOver
-    } else {
-        // ORDERING: Relaxed, published by the exchange that took the worker.
-        let since = Duration::from_nanos(carrier.seen_since.load(Ordering::Relaxed));
-        Back::Retaken { seen: carrier.shared().start.elapsed().saturating_sub(since) }
+    let back = match end_without_worker(carrier) {
+        Parting::HandedOver => Back::HandedOver,
+        Parting::Offloaded => Back::Offloaded,
+        Parting::Taken => {
+            // ORDERING: Relaxed, published by the exchange that took the worker.
+            let since = Duration::from_nanos(carrier.seen_since.load(Ordering::Relaxed));
+            Back::Retaken { seen: carrier.shared().start.elapsed().saturating_sub(since) }
+        }
     };
     carrier.shared().metrics.add(Counter::Reentries);
     let outcome = reenter(carrier, task);
@@ -375,13 +391,12 @@ fn enter_without_worker(carrier: &Carrier, task: &Header) -> Result<Back, Termin
     outcome.map(|()| back)
 }
 
-/// The worker went during a native call that is over: nothing is noted of that call any more. True: it
-/// was handed over before.
-pub(crate) fn end_without_worker(carrier: &Carrier) -> bool {
+/// A native call without a worker is over, or calls back: nothing is noted of it any more. Why it had none.
+pub(crate) fn end_without_worker(carrier: &Carrier) -> Parting {
     carrier.forget_worker();
     carrier.shared().unproven.end(carrier);
     carrier.shared().burning.end(carrier);
-    carrier.handed_over.take()
+    carrier.parting.take()
 }
 
 fn reenter(carrier: &Carrier, task: &Header) -> Result<(), Terminated> {

@@ -1,0 +1,73 @@
+//! The ledger says what became of the worker in calls that call back.
+
+use sortie::TargetRow;
+use sortie::native::{self, Callbacks, Class, Policy, Target, policy};
+use sortie::transition;
+use sortie_test::{Mode, Running, each_of};
+
+/// Calls that are handed over before they begin.
+const LONG: Policy = Policy::new().class(Class::Long);
+
+fn row(runtime: &Running<'_>, is_it: impl Fn(&TargetRow) -> bool) -> TargetRow {
+    runtime.snapshot().targets.into_iter().find(is_it).expect("it was called")
+}
+
+/// Calls, callbacks, hand-overs, offloads.
+fn counts(row: &TargetRow) -> [u64; 4] {
+    [row.calls, row.callbacks, row.hand_offs, row.offloads]
+}
+
+fn twice_called_back() -> u64 {
+    (0..2).map(|_| native::callback(0, || 1)).sum()
+}
+
+#[test]
+fn a_call_that_was_handed_over_and_calls_back() {
+    static BLOCKS: Target = Target::named("ledger block").with_policy(LONG);
+    each_of(&[1, 2], &[Mode::Pinned, Mode::Migrating], |runtime| {
+        assert_eq!(runtime.run(|| native::call_here(&BLOCKS, twice_called_back)), 2);
+        let row = row(runtime, |row| row.symbol.as_deref() == Some("ledger block"));
+        assert_eq!(counts(&row), [1, 2, 1, 0], "{row:?}");
+    });
+}
+
+#[test]
+fn the_same_on_a_stack_of_the_tasks() {
+    // SAFETY: the native code is a closure that holds no lock, and has nothing of the thread's.
+    static SUSPENDS: Target =
+        Target::named("ledger suspend").with_policy(unsafe { LONG.callbacks(Callbacks::Suspend) });
+    each_of(&[1, 2], &[Mode::Pinned, Mode::Migrating], |runtime| {
+        assert_eq!(runtime.run(|| native::call_here(&SUSPENDS, twice_called_back)), 2);
+        let row = row(runtime, |row| row.symbol.as_deref() == Some("ledger suspend"));
+        assert_eq!(counts(&row), [1, 2, 1, 0], "{row:?}");
+    });
+}
+
+#[test]
+fn the_same_by_raw_transitions() {
+    let function = (libc::getppid as *const ()).addr();
+    policy::for_address(function).set(LONG).unwrap();
+    each_of(&[1, 2], &[Mode::Pinned, Mode::Migrating], |runtime| {
+        runtime.run(move || {
+            transition::leave(function).unwrap();
+            for _ in 0..2 {
+                transition::reverse_enter().unwrap();
+                transition::reverse_leave().unwrap();
+            }
+            transition::enter().unwrap();
+        });
+        let row = row(runtime, |row| row.address == function);
+        assert_eq!(counts(&row), [1, 2, 1, 0], "{row:?}");
+    });
+    policy::for_address(function).clear();
+}
+
+#[test]
+fn a_call_that_another_thread_makes_was_not_handed_over() {
+    static SENT: Target = Target::named("ledger offload");
+    each_of(&[1, 2], &[Mode::Pinned, Mode::Migrating], |runtime| {
+        assert_eq!(runtime.run(|| native::offload(&SENT, twice_called_back)), 2);
+        let row = row(runtime, |row| row.symbol.as_deref() == Some("ledger offload"));
+        assert_eq!(counts(&row), [1, 2, 0, 1], "{row:?}");
+    });
+}
