@@ -19,14 +19,13 @@
 //! Must not: wake, or drop a waker. Both may run code of others; they are left to [`Due`].
 
 use super::due::{Due, Waiting};
-use std::collections::VecDeque;
+use super::sparse::Sparse;
 
 /// A waiter's number: its place in the line.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
 pub(crate) struct Ticket(u64);
 
 struct Entry<W> {
-    ticket: Ticket,
     /// 0: it was handed something that is nobody else's, as by [`Line::hand_all`].
     wants: u32,
     handed: bool,
@@ -36,10 +35,10 @@ struct Entry<W> {
 /// See the module.
 pub(crate) struct Line<W> {
     /// By ticket.
-    entries: VecDeque<Entry<W>>,
-    /// So many at the head were handed something, or more. Whose turn it is stands behind them: a million that were
+    entries: Sparse<Entry<W>>,
+    /// All with lower tickets were handed something. Whose turn it is stands behind them: a million that were
     /// handed what they want one by one are not looked at a million times.
-    settled: usize,
+    settled: u64,
     /// How many entries wait.
     waiting: usize,
     /// How many entries hold a place.
@@ -52,7 +51,7 @@ pub(crate) struct Line<W> {
 
 impl<W> Line<W> {
     pub(crate) const fn new() -> Line<W> {
-        Line { entries: VecDeque::new(), settled: 0, waiting: 0, holders: 0, handed: 0, next: 0 }
+        Line { entries: Sparse::new(), settled: 0, waiting: 0, holders: 0, handed: 0, next: 0 }
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -76,11 +75,7 @@ impl<W> Line<W> {
 
     /// Was this entry handed what it wants?
     pub(crate) fn is_handed(&self, ticket: Ticket) -> bool {
-        self.find(ticket).is_some_and(|at| self.entries[at].handed)
-    }
-
-    fn find(&self, ticket: Ticket) -> Option<usize> {
-        self.entries.binary_search_by_key(&ticket, |entry| entry.ticket).ok()
+        self.entries.get(ticket.0).is_some_and(|entry| entry.handed)
     }
 }
 
@@ -91,18 +86,13 @@ impl<W: Waiting> Line<W> {
         self.next += 1;
         self.waiting += 1;
         self.holders += usize::from(who.holds() != 0);
-        self.entries.push_back(Entry { ticket, wants, handed: false, who });
+        self.entries.push(ticket.0, Entry { wants, handed: false, who });
         ticket
     }
 
     /// Takes an entry out. What it had been handed, 0 if nothing.
     pub(crate) fn remove(&mut self, ticket: Ticket, due: &mut Due<W>) -> u32 {
-        self.find(ticket).map_or(0, |at| self.remove_at(at, due))
-    }
-
-    fn remove_at(&mut self, at: usize, due: &mut Due<W>) -> u32 {
-        let Some(entry) = self.entries.remove(at) else { return 0 };
-        self.settled -= usize::from(at < self.settled);
+        let Some(entry) = self.entries.remove(ticket.0) else { return 0 };
         self.waiting -= usize::from(!entry.handed);
         self.holders -= usize::from(entry.who.holds() != 0);
         due.drop.push(entry.who);
@@ -114,8 +104,8 @@ impl<W: Waiting> Line<W> {
     /// Takes out the lost at the head. What they had been handed.
     pub(crate) fn remove_lost(&mut self, due: &mut Due<W>) -> u32 {
         let mut back = 0;
-        while self.first_is_lost() {
-            back += self.remove_at(0, due);
+        while let Some((ticket, _)) = self.first_lost() {
+            back += self.remove(ticket, due);
         }
         back
     }
@@ -123,9 +113,9 @@ impl<W: Waiting> Line<W> {
     /// Takes out the first, if it is lost and had been handed what it wants; those before it too that had
     /// not.
     pub(crate) fn remove_handed_lost(&mut self, due: &mut Due<W>) -> Option<W> {
-        while self.first_is_lost() {
-            let who = self.entries[0].who.clone();
-            if self.remove_at(0, due) > 0 {
+        while let Some((ticket, entry)) = self.first_lost() {
+            let who = entry.who.clone();
+            if self.remove(ticket, due) > 0 {
                 return Some(who);
             }
             due.drop.push(who);
@@ -133,8 +123,10 @@ impl<W: Waiting> Line<W> {
         None
     }
 
-    fn first_is_lost(&self) -> bool {
-        self.entries.front().is_some_and(|entry| entry.who.is_lost())
+    /// The first, if it is lost.
+    fn first_lost(&self) -> Option<(Ticket, &Entry<W>)> {
+        let (number, entry) = self.entries.first()?;
+        entry.who.is_lost().then_some((Ticket(number), entry))
     }
 
     /// Takes back what those were handed who cannot run while somebody waits at `place`; they wait on.
@@ -149,10 +141,10 @@ impl<W: Waiting> Line<W> {
         if place == 0 {
             return;
         }
-        for (at, entry) in self.entries.iter_mut().enumerate() {
+        for (number, entry) in self.entries.iter_mut() {
             if entry.handed && entry.wants > 0 && entry.who.home() == place {
                 entry.handed = false;
-                self.settled = self.settled.min(at);
+                self.settled = self.settled.min(number);
                 self.waiting += 1;
                 self.handed -= entry.wants;
                 from(&entry.who, entry.wants);
@@ -162,10 +154,9 @@ impl<W: Waiting> Line<W> {
 
     /// Takes back what an entry was handed; it waits on, where it stands.
     pub(crate) fn take_back_of(&mut self, ticket: Ticket) -> Option<&mut W> {
-        let at = self.find(ticket)?;
-        let entry = &mut self.entries[at];
+        let entry = self.entries.get_mut(ticket.0)?;
         if std::mem::take(&mut entry.handed) {
-            self.settled = self.settled.min(at);
+            self.settled = self.settled.min(ticket.0);
             self.waiting += 1;
             self.handed -= entry.wants;
         }
@@ -187,7 +178,7 @@ impl<W: Waiting> Line<W> {
     /// many.
     pub(crate) fn hand_all(&mut self, due: &mut Due<W>) -> usize {
         let mut count = 0;
-        for entry in self.entries.iter_mut().filter(|entry| !entry.handed) {
+        for (_, entry) in self.entries.iter_mut().filter(|(_, entry)| !entry.handed) {
             entry.handed = true;
             entry.wants = 0;
             if !entry.who.is_lost() {
@@ -195,18 +186,19 @@ impl<W: Waiting> Line<W> {
                 count += 1;
             }
         }
-        self.settled = self.entries.len();
+        self.settled = self.next;
         self.waiting = 0;
         count
     }
 
     fn hand_in_turn(&mut self, free: u32, due: &mut Due<W>) -> Option<&Entry<W>> {
-        let mut at = self.next_in_turn()?;
-        while self.entries[at].who.is_lost() {
-            self.remove_at(at, due);
-            at = self.next_in_turn()?;
-        }
-        let entry = &mut self.entries[at];
+        let entry = loop {
+            let (ticket, is_lost) = self.next_in_turn()?;
+            if !is_lost {
+                break self.entries.get_mut(ticket.0)?;
+            }
+            self.remove(ticket, due);
+        };
         if entry.wants > free {
             return None;
         }
@@ -217,19 +209,18 @@ impl<W: Waiting> Line<W> {
         Some(entry)
     }
 
-    /// Whose turn it is: the first that waits, or who holds the only place where that one runs.
-    fn next_in_turn(&mut self) -> Option<usize> {
+    /// Whose turn it is: the first that waits, or who holds the only place where that one runs. Is it lost?
+    fn next_in_turn(&mut self) -> Option<(Ticket, bool)> {
         if self.waiting == 0 {
             return None;
         }
-        let behind = self.entries.range(self.settled..).position(|entry| !entry.handed)?;
-        let first = self.settled + behind;
+        let (first, entry) = self.entries.from(self.settled).find(|(_, entry)| !entry.handed)?;
         self.settled = first;
-        let home = self.entries[first].who.home();
-        if self.holders == 0 || home == 0 {
-            return Some(first);
-        }
-        let holder = |entry: &Entry<W>| !entry.handed && entry.who.holds() == home;
-        self.entries.iter().position(holder).or(Some(first))
+        let home = entry.who.home();
+        let holder = |it: &(u64, &Entry<W>)| !it.1.handed && it.1.who.holds() == home;
+        let is_passed_over = self.holders > 0 && home != 0;
+        let ahead = is_passed_over.then(|| self.entries.from(0).find(holder)).flatten();
+        let (number, entry) = ahead.unwrap_or((first, entry));
+        Some((Ticket(number), entry.who.is_lost()))
     }
 }

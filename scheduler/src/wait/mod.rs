@@ -22,6 +22,7 @@ mod list;
 pub(crate) mod owner;
 mod place;
 pub(crate) mod sleeper;
+pub(crate) mod sparse;
 pub(crate) mod spin;
 #[cfg(test)]
 mod tests;
