@@ -16,12 +16,38 @@ use std::ops::Range;
 use std::path::PathBuf;
 use std::{env, fs};
 
-/// The crossing's files, by the names of their modules.
-const SET: &[(&str, &str)] = &[
-    ("word", "../scheduler/src/crossing/word.rs"),
-    ("retake", "../scheduler/src/crossing/retake.rs"),
-    ("proof", "../scheduler/src/crossing/proof.rs"),
-    ("carrier", "src/carrier.rs"),
+/// Files that name each other, so that a copy of one needs copies of all.
+struct Set {
+    /// By the names of their modules.
+    files: &'static [(&'static str, &'static str)],
+    /// The module by which they name each other.
+    path: &'static str,
+    /// What that is in a copy.
+    within: &'static str,
+    imports: &'static str,
+}
+
+const SETS: &[Set] = &[
+    Set {
+        files: &[
+            ("word", "../scheduler/src/crossing/word.rs"),
+            ("retake", "../scheduler/src/crossing/retake.rs"),
+            ("proof", "../scheduler/src/crossing/proof.rs"),
+            ("carrier", "src/carrier.rs"),
+        ],
+        path: "crate::carrier",
+        within: "super::carrier",
+        imports: "pub(crate) use crate::sync::fence;\n",
+    },
+    Set {
+        files: &[
+            ("seat", "../scheduler/src/wait/seat.rs"),
+            ("list", "../scheduler/src/wait/list.rs"),
+        ],
+        path: "crate::wait::seat",
+        within: "super::seat",
+        imports: "",
+    },
 ];
 
 fn main() {
@@ -40,16 +66,14 @@ fn main() {
         });
         text.replace_range(at, mutant.to);
         let (file, name) = (mutant.file, mutant.name);
-        let body = match SET.iter().any(|(_, member)| *member == path) {
-            false => inside_a_module(&text),
-            true => SET.iter().fold(
-                "pub(crate) use crate::sync::fence;\n".to_owned(),
-                |set, (module, member)| {
-                    let body = if *member == path { text.clone() } else { read(member) };
-                    let body = inside_a_module(&body).replace("crate::carrier", "super::carrier");
-                    format!("{set}pub(crate) mod {module} {{\n{body}}}\n")
-                },
-            ),
+        let has_it = |set: &&Set| set.files.iter().any(|(_, member)| *member == path);
+        let body = match SETS.iter().find(has_it) {
+            None => inside_a_module(&text),
+            Some(set) => set.files.iter().fold(set.imports.to_owned(), |all, (module, member)| {
+                let body = if *member == path { text.clone() } else { read(member) };
+                let body = inside_a_module(&body).replace(set.path, set.within);
+                format!("{all}pub(crate) mod {module} {{\n{body}}}\n")
+            }),
         };
         write!(modules, "/// {file}\npub(crate) mod {name} {{\n{body}}}\n")
             .expect("a string takes all");

@@ -15,6 +15,11 @@ pub(crate) mod atomic {
     pub(crate) fn total_order() {
         fence(Ordering::SeqCst);
     }
+
+    /// A full fence behind an exchange.
+    pub(crate) fn exchange_fence() {
+        fence(Ordering::SeqCst);
+    }
 }
 
 /// No thread of a model shares a cache line with another.

@@ -22,6 +22,17 @@ pub(crate) mod atomic {
     /// knows of no such order, and the models' door makes a fence of it.
     #[inline(always)]
     pub(crate) fn total_order() {}
+
+    /// A full fence right behind a `SeqCst` exchange by the same thread.
+    #[inline(always)]
+    pub(crate) fn exchange_fence() {
+        // A locked instruction is a full fence on x86, whatever the compiler makes of its order: it is only to be
+        // kept from moving what follows.
+        #[cfg(target_arch = "x86_64")]
+        std::sync::atomic::compiler_fence(Ordering::SeqCst);
+        #[cfg(not(target_arch = "x86_64"))]
+        fence(Ordering::SeqCst);
+    }
 }
 
 /// Room for what is handed from thread to thread.

@@ -99,7 +99,7 @@ impl<E: Exclusive> Place<E> {
         let who = Somebody::new();
         if let Some(ticket) = self.lock.enter(&who, owner) {
             while !self.lock.take_up(ticket, owner) {
-                who.0.park();
+                who.park();
             }
         }
         self.guarded.with_mut(|guarded| {

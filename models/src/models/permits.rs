@@ -86,7 +86,7 @@ impl<P: Permits> Place<P> {
         let who = Somebody::new();
         if let Some(ticket) = self.permits.enter(&who, wants) {
             while !self.permits.take_up(ticket) {
-                who.0.park();
+                who.park();
             }
         }
     }

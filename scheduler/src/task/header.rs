@@ -16,6 +16,7 @@ use crate::shared::Shared;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
 use crate::wait::blocked::Joining;
+use crate::wait::sleeper::Seating;
 use std::alloc::Layout;
 use std::cell::{Cell, UnsafeCell};
 use std::mem::ManuallyDrop;
@@ -74,6 +75,8 @@ pub(crate) struct Header {
     /// The carrier that the task must resume on: set at its first run if it is pinned, and while
     /// it waits in place. Null: any.
     pub(crate) home: AtomicPtr<Carrier>,
+    /// Its seat before a wait list.
+    pub(crate) seating: Seating,
     /// Brackets of thread affinity that are open.
     pub(crate) brackets: Cell<u32>,
     /// How many of the native layers lie under a callback that catches what unwinds towards them.
@@ -144,6 +147,7 @@ impl Header {
             callbacks: Cell::new(0),
             vtable,
             home: AtomicPtr::new(std::ptr::null_mut()),
+            seating: Seating::new(),
             brackets: Cell::new(0),
             guarded_layers: Cell::new(0),
             job: Cell::new(None),
@@ -293,7 +297,7 @@ impl TaskRef {
 
     /// Does what a won wake owes.
     #[inline]
-    pub(super) fn settle(&self, owed: Wake) {
+    pub(crate) fn settle(&self, owed: Wake) {
         match owed {
             Wake::Submit => {
                 // SAFETY: the winner of the wake owns the scheduler's reference, which the task

@@ -21,6 +21,7 @@
 //!    while `SUSPENDED` nobody.
 //! 4. `home`: written by the owner, read by the winner of a wake.
 //! 5. `joiner`: the joiner until it has set `JOINER`, then the completer.
+//!    `seating`: the owner; where it was moved to, who holds the seat (INVARIANT(seat.alive)).
 //! 6. `next`: whoever owns the mailbox entry.
 //! 7. `joining`: written by the owner, read by anybody with a reference. `links`: under the living list's lock; `sets`: each set's part under that set's.
 //! 8. The stage in the cell: the body while it runs; from `DONE` on the join handle, or the

@@ -1,8 +1,10 @@
-//! What a line asks of those who stand in it, and what a change of it owes them once its lock is left.
+//! What a line asks of those who stand in it, and a seat of those who sit; what a change owes them once the line's
+//! lock is left.
 //!
 //! Wakes, and drops of wakers, run code of others: a subscriber's, or the end of a task. Under the
 //! lock they are put down here, and done after it.
 
+use crate::wait::line::Ticket;
 use std::collections::VecDeque;
 
 /// Somebody in a line.
@@ -15,6 +17,28 @@ pub(crate) trait Waiting: Clone {
     fn home(&self) -> usize;
     /// The place where nobody else runs while it waits; 0: none.
     fn holds(&self) -> usize;
+}
+
+/// Somebody who can sit, at one address. Aligned to 8 at least.
+pub(crate) trait Sitter {
+    /// What stands in a line for it.
+    type Who: Waiting;
+    /// What is left of a wake once the waiter is not held any more.
+    type Owed;
+    /// Ends the pause, but for what may run code of others or take long.
+    fn begin_wake(&self) -> Self::Owed;
+    /// The rest. The waiter may be gone. Does not unwind.
+    fn end_wake(owed: Self::Owed);
+    /// As [`Waiting::is_lost`].
+    fn is_lost(&self) -> bool;
+    /// As [`Waiting::home`].
+    fn home(&self) -> usize;
+    /// One that stands for it.
+    fn stand(&self) -> Self::Who;
+    /// It has a place in line instead. By who holds it.
+    fn move_to(&self, ticket: Ticket);
+    /// What [`Sitter::move_to`] said since it sat down. By its owner.
+    fn moved_to(&self) -> Option<Ticket>;
 }
 
 /// What a change owes once the lock is left.

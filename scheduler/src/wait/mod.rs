@@ -21,6 +21,7 @@ pub(crate) mod line;
 mod list;
 pub(crate) mod owner;
 mod place;
+pub(crate) mod seat;
 pub(crate) mod sleeper;
 pub(crate) mod sparse;
 pub(crate) mod spin;
@@ -91,8 +92,12 @@ pub(crate) fn reference(task: &Header) -> TaskRef {
 /// that is switched.
 #[inline(never)]
 pub(crate) fn announce(task: &Header) {
-    let in_place = !is_switchable(task);
-    tracing::trace!(target: "sortie::task", task = task.id.get(), in_place, "suspend");
+    tracing::trace!(
+        target: "sortie::task",
+        task = task.id.get(),
+        in_place = !is_switchable(task),
+        "suspend"
+    );
 }
 
 /// Beside the count in [`Header::blocking`]: the embedder is told when the task is switched away, and when it goes

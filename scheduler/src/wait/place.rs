@@ -10,11 +10,14 @@
 
 use super::line::{Line, Ticket};
 use super::list::{List, Whom};
+use super::seat::Seat;
 use super::sleeper::Sleeper;
 use super::{Waiter, deadline};
 use crate::sync::Mutex;
-use crate::sync::atomic::AtomicUsize;
+use crate::sync::atomic::{AtomicPtr, AtomicUsize};
+use crate::task::Header;
 use std::mem::ManuallyDrop;
+use std::ptr;
 use std::time::{Duration, Instant};
 
 /// Tasks and threads that wait for a condition, first come, first served.
@@ -51,28 +54,29 @@ use std::time::{Duration, Instant};
 /// # Ok::<(), sortie_scheduler::StartError>(())
 /// ```
 pub struct WaitList {
-    list: List<Sleeper>,
+    list: List<Header>,
 }
 
 impl WaitList {
     /// A list in which nobody waits.
     #[must_use]
     pub const fn new() -> WaitList {
-        WaitList { list: List::new(AtomicUsize::new(0), Mutex::new(Line::new())) }
+        let seat = Seat::new(AtomicPtr::new(ptr::null_mut()));
+        WaitList { list: List::new(seat, AtomicUsize::new(0), Mutex::new(Line::new())) }
     }
 
     /// Does nobody wait, but for those who were notified already?
     ///
-    /// One relaxed load. For a decision whether to notify it needs the caller's order: a
+    /// Two loads. For a decision whether to notify it needs the caller's order: a
     /// `fence(SeqCst)` between the change of the condition and this look, or a lock that the
     /// waiters hold at their second look and the caller at its change. [`WaitList::notify_one`] has the fence;
     /// [`WaitList::notify_one_ordered`] is for those who bring the order along.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.list.waiting() == 0
+        self.list.is_empty()
     }
 
-    /// How many wait and were not notified yet. A look, as [`WaitList::is_empty`].
+    /// How many wait and were not notified yet. A look: who is just being moved in the list may be missed.
     #[inline]
     pub fn waiting(&self) -> usize {
         self.list.waiting()
@@ -82,9 +86,13 @@ impl WaitList {
     ///
     /// Look at the condition again after this, and before [`Place::wait`]; it has the fence that the look
     /// needs. One waiter may stand in several lists at once. May change `errno`.
+    #[inline]
     pub fn enter<'a>(&'a self, waiter: &'a Waiter) -> Place<'a> {
-        let ticket = self.list.enter(Sleeper::new(waiter));
-        Place { list: self, waiter, ticket }
+        let standing = match waiter.sitter() {
+            Some(task) if task.sit_in(&self.list) => Standing::Seated(task),
+            _ => Standing::Listed(self.list.enter(Sleeper::new(waiter))),
+        };
+        Place { list: self, waiter, standing }
     }
 
     /// Notifies the first who waits. False: nobody does.
@@ -135,64 +143,101 @@ impl std::fmt::Debug for WaitList {
 pub struct Place<'a> {
     list: &'a WaitList,
     waiter: &'a Waiter,
-    ticket: Ticket,
+    standing: Standing<'a>,
+}
+
+/// Where the waiter is.
+#[derive(Clone, Copy)]
+enum Standing<'a> {
+    /// The task of the waiter in the seat.
+    Seated(&'a Header),
+    Listed(Ticket),
 }
 
 impl Place<'_> {
     /// Was it notified? The notification stays with the place: a place that is dropped passes it on, one
     /// that is [waited](Place::wait) for takes it.
     pub fn is_notified(&self) -> bool {
-        self.list.list.is_notified(self.ticket)
+        match self.standing {
+            Standing::Seated(task) => self.list.list.is_told(task),
+            Standing::Listed(ticket) => self.list.list.is_notified(ticket),
+        }
     }
 
     /// Takes the notification, if it has come, and leaves the line with it.
     ///
     /// # Errors
     /// The place, if none has come.
+    #[inline]
     pub fn try_take(self) -> Result<(), Self> {
-        if !self.list.list.take_up(self.ticket) {
+        if !self.take() {
             return Err(self);
         }
         std::mem::forget(self);
         Ok(())
     }
 
+    /// True: the notification was taken, and the line is left.
+    #[inline]
+    fn take(&self) -> bool {
+        match self.standing {
+            Standing::Seated(task) => {
+                let is_notified = self.list.list.take_up_seat(task);
+                if is_notified {
+                    task.stand_up();
+                }
+                is_notified
+            }
+            Standing::Listed(ticket) => self.list.list.take_up(ticket),
+        }
+    }
+
     /// Leaves the line, as a drop does. True: a notification had come, but for one of all, and there was nobody
     /// to pass it on to.
     pub fn leave(self) -> bool {
-        let place = ManuallyDrop::new(self);
-        place.list.list.leave(place.ticket)
+        ManuallyDrop::new(self).end()
+    }
+
+    fn end(&self) -> bool {
+        match self.standing {
+            Standing::Seated(task) => {
+                let notified_in_vain = self.list.list.leave_seat(task);
+                task.stand_up();
+                notified_in_vain
+            }
+            Standing::Listed(ticket) => self.list.list.leave(ticket),
+        }
     }
 
     /// Waits for a notification, and takes it.
     ///
     /// A suspension point: if the task is aborted, this unwinds, and the place is left. May change `errno`.
-    pub fn wait(mut self) {
-        loop {
-            match self.try_take() {
-                Ok(()) => return,
-                Err(place) => self = place,
-            }
+    // Inlined, see `switch_here`.
+    #[inline(always)]
+    pub fn wait(self) {
+        while !self.take() {
             self.waiter.pause();
         }
+        std::mem::forget(self);
     }
 
     /// As [`Place::wait`], but ends at `until` at the latest: false if no notification has come by then.
     #[must_use = "false says that the wait was in vain"]
-    pub fn wait_until(mut self, until: Instant) -> bool {
+    pub fn wait_until(self, until: Instant) -> bool {
         let mut in_time = true;
-        loop {
-            match self.try_take() {
-                Ok(()) => return true,
-                Err(_) if !in_time => return false,
-                Err(place) => self = place,
+        while !self.take() {
+            if !in_time {
+                return false;
             }
             in_time = self.waiter.pause_until(until);
         }
+        std::mem::forget(self);
+        true
     }
 
     /// [`Place::wait_until`] where there is a limit, [`Place::wait`] where there is none, and then true.
     #[must_use = "false says that the wait was in vain"]
+    #[inline(always)]
     pub fn wait_for(self, until: Option<Instant>) -> bool {
         match until {
             Some(until) => self.wait_until(until),
@@ -212,7 +257,7 @@ impl Place<'_> {
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.list.list.leave(self.ticket);
+        self.end();
     }
 }
 

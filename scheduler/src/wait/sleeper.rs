@@ -1,10 +1,17 @@
-//! Who stands in a line: how it is woken, and where it can run.
+//! Who stands in a line, or sits before it: how it is woken, and where it can run.
 
-use super::due::Waiting;
-use super::{Waiter, Who, is_switchable, kept_task};
+use super::due::{Sitter, Waiting};
+use super::line::Ticket;
+use super::list::List;
+use super::{Waiter, Who, is_switchable, kept_task, reference};
+use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use crate::task::Waker;
+use crate::task::state::Wake;
+use crate::task::{Header, TaskRef, Waker};
+use crate::worker::current;
+use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::ptr::NonNull;
 
 /// See the module.
 #[derive(Clone)]
@@ -26,11 +33,8 @@ impl Sleeper {
         };
         let holds =
             kept.filter(|_| in_place).map(|(carrier, _)| std::ptr::from_ref(carrier).addr());
-        let home = kept
-            .filter(|(_, task)| task.is_pinned())
-            // ORDERING: Relaxed, the owner reads what an owner wrote before it.
-            .map(|(_, task)| task.home.load(Ordering::Relaxed).addr());
-        Sleeper { waker: waiter.waker(), home: home.unwrap_or(0), holds: holds.unwrap_or(0) }
+        let home = kept.map_or(0, |(_, task)| Sitter::home(task));
+        Sleeper { waker: waiter.waker(), home, holds: holds.unwrap_or(0) }
     }
 }
 
@@ -57,4 +61,116 @@ impl Waiting for Sleeper {
     fn holds(&self) -> usize {
         self.holds
     }
+}
+
+/// Whether a task sits in a seat, and what became of that.
+pub(crate) struct Seating {
+    sits: Cell<bool>,
+    moved_to: Cell<Option<Ticket>>,
+}
+
+impl Seating {
+    pub(crate) const fn new() -> Seating {
+        Seating { sits: Cell::new(false), moved_to: Cell::new(None) }
+    }
+}
+
+impl Header {
+    /// Sits down before this list, if nobody waits there and the task sits nowhere. By the task.
+    #[inline]
+    pub(super) fn sit_in(&self, list: &List<Header>) -> bool {
+        if self.seating.sits.get() {
+            return false;
+        }
+        self.seating.moved_to.set(None);
+        let sits = list.sit(self);
+        self.seating.sits.set(sits);
+        sits
+    }
+
+    /// The seat was left. By the task.
+    #[inline]
+    pub(super) fn stand_up(&self) {
+        self.seating.sits.set(false);
+    }
+
+    /// The task ends. Did it leave no seat, because its place was leaked? Its header must stay then. By its owner.
+    #[inline]
+    pub(crate) fn sits(&self) -> bool {
+        self.seating.sits.get()
+    }
+}
+
+/// What is left of a task's wake.
+pub(crate) enum Owed {
+    /// The scheduler's reference, which the winner of the wake has.
+    Submit(TaskRef),
+    Unpark(TaskRef),
+    Nothing,
+}
+
+impl Sitter for Header {
+    type Who = Sleeper;
+    type Owed = Owed;
+
+    #[inline]
+    fn begin_wake(&self) -> Owed {
+        match self.state.transition_to_woken() {
+            // SAFETY: the winner of the wake owns the scheduler's reference, which the task kept while it was
+            // suspended.
+            Wake::Submit => Owed::Submit(unsafe { TaskRef::from_raw(NonNull::from(self)) }),
+            Wake::Unpark => Owed::Unpark(reference(self)),
+            Wake::Nothing => Owed::Nothing,
+        }
+    }
+
+    #[inline]
+    fn end_wake(owed: Owed) {
+        // As in `Sleeper::wake`.
+        let _ = catch_unwind(AssertUnwindSafe(|| match owed {
+            Owed::Submit(task) => submit(task),
+            Owed::Unpark(task) => task.settle(Wake::Unpark),
+            Owed::Nothing => {}
+        }));
+    }
+
+    fn is_lost(&self) -> bool {
+        self.shared.is_terminated()
+    }
+
+    fn home(&self) -> usize {
+        // ORDERING: Relaxed, who holds the task in its seat, or is the task, sees what its owner wrote.
+        if self.is_pinned() { self.home.load(Ordering::Relaxed).addr() } else { 0 }
+    }
+
+    fn stand(&self) -> Sleeper {
+        Sleeper { waker: Waker::Task(reference(self)), home: Sitter::home(self), holds: 0 }
+    }
+
+    fn move_to(&self, ticket: Ticket) {
+        self.seating.moved_to.set(Some(ticket));
+    }
+
+    fn moved_to(&self) -> Option<Ticket> {
+        self.seating.moved_to.get()
+    }
+}
+
+/// Queues a task whose wake was won.
+#[inline]
+fn submit(task: TaskRef) {
+    let id = task.id;
+    let shared = Arc::as_ptr(&task.shared);
+    // SAFETY: the arena outlives this thread's stay in its runtime.
+    let here = unsafe { current::carrier().as_ref() };
+    if here.is_some_and(|carrier| std::ptr::eq(carrier.shared, shared) && !carrier.foreign) {
+        // SAFETY: the runtime is there as long as its carriers, one of which is this thread. The task may be gone
+        // before this returns.
+        unsafe { &*shared }.submit(task);
+    } else {
+        // Keeps the header, and through it the runtime, until the queue is told.
+        let kept = TaskRef::clone(&task);
+        kept.shared.submit(task);
+    }
+    tracing::trace!(target: "sortie::task", task = id.0, "wake");
 }

@@ -1,7 +1,10 @@
 //! Wait lists: order, time, aborts.
 
 use super::{WaitList, Waiter};
+use crate::crossing::{self, Exit};
 use crate::{Config, JoinHandle, Scheduler, yield_now};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -138,5 +141,139 @@ fn who_is_aborted_leaves_the_line_and_passes_on() {
         assert_eq!(said.recv_timeout(LONG).unwrap(), 1);
         other.join().unwrap();
         assert!(list.is_empty());
+    });
+}
+
+#[test]
+fn who_sits_and_gives_up_passes_its_notification_on() {
+    each(|runtime| {
+        let list = leak();
+        let (go_on, may_go_on) = channel();
+        let sits = runtime.spawn(move || {
+            let waiter = Waiter::new("a test");
+            let place = list.enter(&waiter);
+            until("the other stands in line", || may_go_on.try_recv().is_ok());
+            assert!(list.notify_one());
+            assert!(place.is_notified());
+            drop(place);
+        });
+        until("it sits", || list.waiting() == 1);
+        let (say, said) = channel();
+        let stands = queue(runtime, list, 1, &say);
+        go_on.send(()).unwrap();
+        sits.join().unwrap();
+        assert_eq!(said.recv_timeout(LONG).unwrap(), 1);
+        stands.join().unwrap();
+        assert!(!list.notify_one(), "nobody waits");
+    });
+}
+
+#[test]
+fn a_task_that_stands_in_a_list_twice_is_notified_twice() {
+    each(|runtime| {
+        let list = leak();
+        let task = runtime.spawn(move || {
+            let waiter = Waiter::new("a test");
+            let places = [list.enter(&waiter), list.enter(&waiter)];
+            assert_eq!(list.waiting(), 2);
+            assert!(list.notify_one());
+            assert!(places[0].is_notified() && !places[1].is_notified());
+            assert!(list.notify_one());
+            places.into_iter().for_each(super::Place::wait);
+            assert!(!list.notify_one());
+        });
+        task.join().unwrap();
+    });
+}
+
+/// In managed code above a native call that keeps its thread.
+fn in_a_callback(f: impl FnOnce()) {
+    assert!(crossing::leave(1, Exit::Compare));
+    crossing::call_back(crossing::Below::THREAD).unwrap();
+    f();
+    assert!(crossing::leave_again(1, Exit::Compare, crossing::Below::THREAD));
+    crossing::come_back().unwrap();
+}
+
+#[test]
+fn who_waits_in_place_goes_before_who_sits_and_needs_its_carrier() {
+    for notified_first in [false, true] {
+        let runtime = Config::new().workers(1).start().unwrap();
+        let list = leak();
+        let (say, said) = channel();
+        let sits = queue(&runtime, list, 0, &say);
+        let in_place = runtime.spawn(move || {
+            in_a_callback(|| {
+                if notified_first {
+                    assert!(list.notify_one());
+                }
+                list.enter(&Waiter::new("a test")).wait();
+            });
+            say.send(1).unwrap();
+            assert!(list.notify_one());
+        });
+        if !notified_first {
+            until("the second waits in place", || list.waiting() == 2);
+            assert!(list.notify_one());
+        }
+        in_place.join().unwrap();
+        sits.join().unwrap();
+        assert_eq!(said.iter().collect::<Vec<_>>(), [1, 0]);
+        assert!(runtime.shutdown(LONG).unwrap().is_clean());
+    }
+}
+
+#[test]
+fn what_a_task_was_notified_of_whose_runtime_is_gone_goes_to_the_next() {
+    let [one, two] = [(); 2].map(|()| Config::new().workers(1).start().unwrap());
+    let list = leak();
+    let (say, said) = channel();
+    let sits = queue(&one, list, 0, &say);
+    let goes_on = Arc::new(AtomicBool::new(false));
+    let (tell, told) = channel();
+    let straggler = {
+        let goes_on = goes_on.clone();
+        one.spawn(move || {
+            tell.send(list.notify_one()).unwrap();
+            // ORDERING: Relaxed, a flag.
+            while !goes_on.load(Ordering::Relaxed) {
+                std::hint::spin_loop();
+            }
+        })
+    };
+    assert!(told.recv().unwrap());
+    let next = queue(&two, list, 1, &say);
+    let report = one.shutdown(Duration::ZERO).unwrap();
+    assert_eq!(report.stragglers().len(), 2, "{report}");
+    // Whoever comes to the line finds it out.
+    drop(list.enter(&Waiter::new("a test")));
+    assert_eq!(said.recv_timeout(LONG).unwrap(), 1);
+    next.join().unwrap();
+    // ORDERING: Relaxed, a flag.
+    goes_on.store(true, Ordering::Relaxed);
+    straggler.join().unwrap();
+    drop(sits);
+    assert!(two.shutdown(LONG).unwrap().is_clean());
+}
+
+#[test]
+fn a_place_may_be_leaked() {
+    each(|runtime| {
+        let list = leak();
+        let task = runtime.spawn(move || {
+            let waiter = Waiter::new("a test");
+            std::mem::forget(list.enter(&waiter));
+        });
+        task.join().unwrap();
+        // The memory of the task that has ended is there still.
+        let others: Vec<_> = (0..100).map(|_| runtime.spawn(|| ())).collect();
+        others.into_iter().for_each(|task| task.join().unwrap());
+        assert!(list.notify_one(), "it waits for ever");
+        assert!(!list.notify_one());
+        let (say, said) = channel();
+        let next = queue(runtime, list, 0, &say);
+        assert!(list.notify_one());
+        assert_eq!(said.recv_timeout(LONG).unwrap(), 0);
+        next.join().unwrap();
     });
 }

@@ -80,6 +80,15 @@ impl Waiter {
         Waiter { who }
     }
 
+    /// The task, if it can be switched away while it sits in a list's seat, and sits in none.
+    #[inline]
+    pub(crate) fn sitter(&self) -> Option<&Header> {
+        match &self.who {
+            Who::Task(waiter) => Some(waiter.task()).filter(|task| is_switchable(task)),
+            Who::Thread(_) => None,
+        }
+    }
+
     /// What ends the wait.
     pub(crate) fn waker(&self) -> Waker {
         match &self.who {

@@ -209,6 +209,12 @@ pub(crate) fn queue_last(carrier: &Carrier, task: TaskRef) {
     }
 }
 
+/// A task has leaked its place before a wait list, and is told there for ever: its header stays.
+#[cold]
+fn keep_for_notifiers(task: &TaskRef) {
+    std::mem::forget(task.clone());
+}
+
 /// A task has ended: its fiber is for the next.
 fn finish(carrier: &Carrier, task: TaskRef) {
     let shared = carrier.shared();
@@ -225,6 +231,9 @@ fn finish(carrier: &Carrier, task: TaskRef) {
     let fiber = unsafe { Box::from_raw(fiber.as_ptr()) };
     shared.living.remove(&task);
     abort::forget(&task);
+    if task.sits() {
+        keep_for_notifiers(&task);
+    }
     light();
     let census =
         (shared.census.is_asked() || shared.is_closing()).then(|| shared.census.lock.lock());

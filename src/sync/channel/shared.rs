@@ -212,6 +212,7 @@ fn forgo(place: Place<'_>) {
 }
 
 /// False: the time came first.
+#[inline(always)]
 pub(crate) fn wait(place: Place<'_>, until: Option<Instant>) -> bool {
     match until {
         None => {
