@@ -994,9 +994,9 @@ pub(crate) const REPEATED: &[Repeated] = &[
         file: "crossing/mod.rs",
         model: "crossing/versions.rs",
         text: "if COMPARE {
-            self.carrier.word.exchange_back(left.0) || self.carrier.come_back()
+            self.carrier.word.exchange_back(left.0) || !is_jumped() && self.carrier.come_back()
         } else {
-            self.carrier.come_back_from(left.0)
+            self.carrier.come_back_from(left.0, is_jumped)
         }",
     },
     Repeated {

@@ -311,12 +311,15 @@ impl Carrier {
     }
 
     /// [`Carrier::come_back`] for a task that `left` in mode A, with nothing inline but what mostly
-    /// happens.
+    /// happens. False also, with nothing done, if a callback `is_jumped` over.
     #[inline(always)]
-    pub(crate) fn come_back_from(&self, left: Snapshot) -> bool {
+    pub(crate) fn come_back_from(&self, left: Snapshot, is_jumped: impl FnOnce() -> bool) -> bool {
         let mut now = left;
         if !self.word.is(left) {
-            // A callback has left anew.
+            // A callback has left anew, or has not.
+            if is_jumped() {
+                return false;
+            }
             now = self.word.own();
             if !now.is_asymmetric() {
                 return self.come_back();

@@ -34,6 +34,8 @@ pub(crate) enum Counter {
     Compensations,
     /// Carriers started beyond the cap.
     Bursts,
+    /// Layers of tasks that nobody has closed.
+    LayersLeftOpen,
     /// Times that the monitor woke.
     MonitorTicks,
 }
@@ -59,8 +61,13 @@ impl Counts {
 
     /// Counts one, by anybody.
     pub(crate) fn add(&self, counter: Counter) {
+        self.add_many(counter, 1);
+    }
+
+    /// Counts so many, by anybody.
+    pub(crate) fn add_many(&self, counter: Counter, many: u64) {
         // ORDERING(metrics.count): Release, as above.
-        self.0[counter as usize].fetch_add(1, Ordering::Release);
+        self.0[counter as usize].fetch_add(many, Ordering::Release);
     }
 
     pub(crate) fn get(&self, counter: Counter) -> u64 {

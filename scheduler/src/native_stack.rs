@@ -66,9 +66,10 @@ impl NativeStack {
         let Some((carrier, _)) = wait::kept_task() else { return f() };
         let low = carrier.stack_low.replace(0);
         let value = fiber::on_stack(&mut self.stack, f);
-        // Callbacks may have moved the task.
-        if let Some((carrier, _)) = wait::kept_task() {
+        // Callbacks may have moved the task, or a jump have left them with their stack for the task's.
+        if let Some((carrier, task)) = wait::kept_task() {
             carrier.stack_low.set(low);
+            task.stack_low.set(low);
         }
         value
     }
@@ -87,21 +88,26 @@ impl Here {
     }
 
     /// As [`NativeStack::run`], for native code whose callbacks do not take the task to another thread. The
-    /// stack is given back.
+    /// stack is given back. Returns also what the carrier said of the task's stack when `f` had ended, for
+    /// [`crossing::leave_stack`](crate::crossing::leave_stack).
     ///
     /// # Safety
     /// As for [`NativeStack::run`].
     #[inline(always)]
-    pub unsafe fn on_native_stack<R>(self, stack: NativeStack, f: impl FnOnce() -> R) -> R {
+    pub unsafe fn on_native_stack<R>(
+        self,
+        stack: NativeStack,
+        f: impl FnOnce() -> R,
+    ) -> (R, usize) {
         let mut stack = ManuallyDrop::new(stack);
         let carrier = self.carrier();
         let low = carrier.stack_low.replace(0);
         let value = fiber::on_stack(&mut stack.stack, f);
-        carrier.stack_low.set(low);
+        let left = carrier.stack_low.replace(low);
         // SAFETY: the value is forgotten, and this is the last use of it.
         let stack = unsafe { ManuallyDrop::take(&mut stack.stack) };
         give_back(carrier, self.task(), stack);
-        value
+        (value, left)
     }
 }
 

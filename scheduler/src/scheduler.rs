@@ -218,6 +218,7 @@ impl Scheduler {
             compensations: sum(Counter::Compensations),
             compensating: shared.extras.out(),
             bursts: sum(Counter::Bursts),
+            layers_left_open: sum(Counter::LayersLeftOpen),
             monitor_wakeups: sum(Counter::MonitorTicks),
             queued: shared.injector.len()
                 + shared.ranks.len()
@@ -417,6 +418,8 @@ pub struct Stats {
     pub compensating: usize,
     /// Carriers started beyond the cap, because everything stood still at it.
     pub bursts: u64,
+    /// Layers of tasks that nobody has closed, as the embedder has said.
+    pub layers_left_open: u64,
     /// Times that the monitor woke.
     pub monitor_wakeups: u64,
     /// Ready tasks on queues that any worker serves.

@@ -125,7 +125,7 @@ fn enter<R>(local: &Local, f: impl FnOnce() -> R) -> Result<Option<R>, Transitio
     let start = outer.filter(|since| *since > 0).map(|_| Instant::now());
     let raw = local.set_raw(None);
     let below = local.set_below(Below::THREAD);
-    let back = match transition::call_in(local, below) {
+    let back = match transition::call_in(local, below, true) {
         Ok(back) => back,
         Err(error) => {
             local.set_below(below);

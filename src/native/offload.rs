@@ -4,9 +4,9 @@ use super::Target;
 use crate::target::Profile;
 use crate::target::ledger;
 use crate::target::row::Timing;
-use crate::task::local;
-use crate::transition;
-use sortie_scheduler::crossing::Errno;
+use crate::task::local::{self, Local};
+use crate::transition::{self, jumped};
+use sortie_scheduler::crossing::{Below, Errno};
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
 use std::time::Duration;
 
@@ -91,19 +91,22 @@ pub(super) unsafe fn call_unsend<R>(
         let mut timing =
             ledger::page().map(|page| Timing::begin_offloaded(page, profile, decision));
         let called_back = local::with(|local| local.set_called_back(Duration::ZERO));
+        let depth = local::with(|local| local.layers(|layers| layers.depth()));
         if let Some(timing) = &mut timing {
             timing.start();
         }
         let call = || super::call::general::run(profile, decision, None, f);
         let result = catch_unwind(AssertUnwindSafe(call));
         let errno = Errno::save();
+        let land = |local: &Local| jumped::land(local, depth.unwrap_or(0), Below::THREAD);
+        let dead = local::with(land).unwrap_or(0);
         let called_back = called_back
             .and_then(|outer| local::with(|local| local.set_called_back(outer)))
             .unwrap_or_default();
         if let Some(timing) = timing {
             timing.end(called_back).record_offloaded();
         }
-        *outcome = Some((result, errno));
+        *outcome = Some((result, errno, dead));
     };
     let pushed = local::with(|local| transition::push_offloaded(local, profile.address()));
     if let Some(Err(error)) = pushed {
@@ -113,7 +116,10 @@ pub(super) unsafe fn call_unsend<R>(
     let is_done = unsafe { sortie_scheduler::offload(profile.word(), job) };
     let kept = local::with(transition::pop_offloaded).flatten();
     debug_assert!(is_done, "a task that is switchable is offloaded");
-    let (result, errno) = outcome.expect("the job was run");
+    let (result, errno, dead) = outcome.expect("the job was run");
+    if dead > 0 {
+        jumped::report(dead);
+    }
     errno.restore();
     if let Some(payload) = kept {
         sortie_scheduler::raise(payload);

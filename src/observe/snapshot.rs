@@ -54,6 +54,9 @@ pub struct Snapshot {
     pub compensating: usize,
     /// Carriers started beyond the cap, because everything stood still at it.
     pub bursts: u64,
+    /// Layers of tasks that nobody has closed: left open when their task ended, or by a jump (`longjmp`) out of
+    /// native code.
+    pub layers_left_open: u64,
     /// Times that the monitor woke.
     pub monitor_wakeups: u64,
     /// Usable bytes of a task's stack.
@@ -91,6 +94,7 @@ impl Snapshot {
             compensations: stats.compensations,
             compensating: stats.compensating,
             bursts: stats.bursts,
+            layers_left_open: stats.layers_left_open,
             monitor_wakeups: stats.monitor_wakeups,
             stack_bytes: stats.stack_bytes,
             stacks_out: stats.stacks.stacks_out,

@@ -8,7 +8,7 @@
 //! - `profile.rs`: all of that for one function, per process; `decision.rs`: what follows for a call, in a
 //!   word.
 
-mod bulkhead;
+pub(crate) mod bulkhead;
 pub(crate) mod class;
 pub(crate) mod decision;
 pub(crate) mod fp_env;

@@ -5,14 +5,15 @@
 //! the task touches it, on whatever thread that is.
 
 use super::task_local::{Binding, Inherited};
+use crate::target::bulkhead::Place;
 use crate::target::fp_env::Environment;
 use crate::target::ledger::Switches;
 use crate::target::row::{Row, Timing};
 use crate::transition::Layers;
 use sortie_scheduler::Semaphore;
-use sortie_scheduler::crossing::Below;
+use sortie_scheduler::crossing::{Below, Left, Opened};
 use std::any::Any;
-use std::cell::{Cell, OnceCell, UnsafeCell};
+use std::cell::{Cell, OnceCell, RefCell, UnsafeCell};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -28,6 +29,8 @@ pub(crate) struct Local {
     ///
     /// INVARIANT(local.room): beside it there is room for three layers, its two and that of the call on top.
     called: Cell<Option<&'static Row>>,
+    /// The note of that callback.
+    called_at: Cell<Opened>,
     /// The call that a raw `leave` began and the matching `enter` is to write down.
     raw: Cell<Option<Timing>>,
     /// The task's floating-point environment, while it is in native code that may change it.
@@ -40,6 +43,9 @@ pub(crate) struct Local {
     ///
     /// INVARIANT(local.kept): the layers of its native call are pushed, so that call is not direct.
     pending: Cell<Option<Box<dyn Any + Send>>>,
+    /// Places that calls under way hold among those of their function, and how many layers were below each
+    /// call. Not in the calls' frames, which a jump may leave.
+    held: RefCell<Vec<(usize, Place)>>,
     /// The innermost value of a task-local that is bound; null: there is none.
     bindings: Cell<*const Binding>,
     /// What a room on a higher floor keeps with the task. Set once, and gone with the task.
@@ -97,11 +103,13 @@ impl Local {
             direct: Cell::new(None),
             on_stack: Cell::new(None),
             called: Cell::new(None),
+            called_at: Cell::new(Opened::from_bits(0)),
             raw: Cell::new(None),
             fp_env: Cell::new(None),
             below: Cell::new(Below::THREAD),
             called_back: Cell::new(Duration::ZERO),
             pending: Cell::new(None),
+            held: RefCell::new(Vec::new()),
             bindings: Cell::new(std::ptr::null()),
             extension: OnceCell::new(),
         }
@@ -134,7 +142,8 @@ impl Local {
     fn push_noted(&self, layers: &mut Layers) {
         if let Some(row) = self.called.take() {
             let called = layers.leave(row.profile().address());
-            let pushed = called.and_then(|()| layers.reverse_enter());
+            let note = self.called_at.get().bits();
+            let pushed = called.and_then(|()| layers.reverse_enter_noting(note));
             debug_assert!(pushed.is_ok(), "see INVARIANT(local.room)");
         }
         if let Some(row) = self.direct.take().or_else(|| self.on_stack.take()) {
@@ -197,8 +206,9 @@ impl Local {
     /// The direct call on top calls back, as it [can](Local::can_call_back). Its layer and the callback's are
     /// pushed when somebody looks at the layers.
     #[inline(always)]
-    pub(crate) fn begin_callback<const ON_STACK: bool>(&self, row: &'static Row) {
+    pub(crate) fn begin_callback<const ON_STACK: bool>(&self, row: &'static Row, opened: Opened) {
         self.noted::<ON_STACK>().set(None);
+        self.called_at.set(opened);
         self.called.set(Some(row));
     }
 
@@ -211,6 +221,38 @@ impl Local {
             self.begin_direct::<ON_STACK>(row);
         }
         is_noted
+    }
+
+    /// Is a callback open that has begun in the direct call which `left` and returns now? Then a jump has left
+    /// it.
+    #[inline(always)]
+    pub(crate) fn is_jumped<const COMPARE: bool>(&self, left: Left<COMPARE>) -> bool {
+        self.called.get().is_some() && left.is_before(self.called_at.get())
+            || self.is_jumped_above(left)
+    }
+
+    /// As [`Local::is_jumped`], of callbacks whose layers are pushed.
+    #[inline(always)]
+    fn is_jumped_above<const COMPARE: bool>(&self, left: Left<COMPARE>) -> bool {
+        // SAFETY: as in `layers`.
+        let note = unsafe { &*self.layers.get() }.note();
+        note.is_some_and(|note| left.is_before(Opened::from_bits(note)))
+    }
+
+    /// The call above so many layers holds a place among those of its function.
+    pub(crate) fn hold(&self, below: usize, place: Place) {
+        self.held.borrow_mut().push((below, place));
+    }
+
+    /// Calls above so many layers, and more, are over, and give their places back.
+    pub(crate) fn let_go(&self, below: usize) {
+        loop {
+            let last = self.held.borrow_mut().pop_if(|(layers, _)| *layers >= below);
+            // Outside of the borrow: it wakes who waits.
+            if last.is_none() {
+                return;
+            }
+        }
     }
 
     /// The call that a raw `leave` has begun; returns the one before.
@@ -317,6 +359,9 @@ fn run<T>(
             let leaked = self.0.layers(Layers::end).count;
             let open = sortie_scheduler::crossing::close_all();
             sortie_scheduler::set_task_word(std::ptr::null());
+            if leaked > 0 {
+                sortie_scheduler::crossing::count_left_open(leaked as u64);
+            }
             if leaked > 0 || open {
                 tracing::warn!(
                     target: "sortie::crossing",

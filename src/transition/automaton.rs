@@ -35,7 +35,7 @@
 //! - **I2** A `Ux` is never on top: it is pushed and popped together with the `R` above it.
 //! - **I3** Depth is limited by memory and by a soft limit; beyond either nothing is pushed.
 //!
-//! Storage is in `automaton/slots.rs`.
+//! Storage is in `automaton/slots.rs`; what becomes of layers that nobody closes, in `automaton/abandoned.rs`.
 
 use std::fmt;
 
@@ -43,6 +43,7 @@ use self::slots::{Full, INLINE, Slot, Slots};
 use super::error::TransitionError;
 use super::layer::{Event, Layer};
 
+mod abandoned;
 mod slots;
 #[cfg(test)]
 mod tests;
@@ -164,10 +165,19 @@ impl Layers {
     /// and this is no renewal; [`TransitionError::OutOfMemory`] if the layer cannot be recorded.
     #[inline]
     pub fn reverse_enter(&mut self) -> Result<ReverseEntered, TransitionError> {
+        self.reverse_enter_noting(0)
+    }
+
+    /// [`Layers::reverse_enter`] that keeps a `note` with the `R`, for [`Layers::abandon`].
+    #[inline]
+    pub(crate) fn reverse_enter_noting(
+        &mut self,
+        note: u64,
+    ) -> Result<ReverseEntered, TransitionError> {
         if !self.top_is_native() {
-            return self.reverse_enter_over_managed();
+            return self.reverse_enter_over_managed(note);
         }
-        self.push(Slot::managed(self.unhooked))?;
+        self.push(Slot::managed(self.unhooked, note))?;
         self.unhooked = None;
         Ok(ReverseEntered::Nested)
     }
@@ -346,10 +356,10 @@ impl Layers {
 
     /// `reverse_enter` with managed code on top: an unannounced call, a renewal, or misuse.
     #[inline(never)]
-    fn reverse_enter_over_managed(&mut self) -> Result<ReverseEntered, TransitionError> {
+    fn reverse_enter_over_managed(&mut self, note: u64) -> Result<ReverseEntered, TransitionError> {
         if let Some(target) = self.unhooked {
             self.slots
-                .push_pair(Slot::unhooked(target), Slot::managed(Some(target)))
+                .push_pair(Slot::unhooked(target), Slot::managed(Some(target), note))
                 .map_err(|Full| self.out_of_memory())?;
             self.unhooked = None;
             Ok(ReverseEntered::Unhooked { target })

@@ -12,7 +12,7 @@ use crate::target::Profile;
 use crate::target::ledger;
 use crate::target::row::{Ended, Timing};
 use crate::task::local::{self, Local};
-use sortie_scheduler::crossing::{self, Back, Below, Exit};
+use sortie_scheduler::crossing::{self, Back, Below, Exit, Opened};
 use std::any::Any;
 use std::time::Duration;
 
@@ -115,7 +115,7 @@ pub fn reverse_enter() -> Result<(), TransitionError> {
             let _ = timing.end(Duration::ZERO);
         }
         let profile = profile_on_top(local);
-        let back = call_in(local, Below::THREAD)?;
+        let back = call_in(local, Below::THREAD, false)?;
         if let Some((page, profile)) = ledger::page().zip(profile) {
             page.row(profile).record_callback(back);
         }
@@ -269,17 +269,22 @@ pub(crate) fn profile_on_top(local: &Local) -> Option<&'static Profile> {
 
 /// `reverse_enter`, for a task that is known.
 ///
-/// `below`: on what the native code runs that calls back.
-pub(crate) fn call_in(local: &Local, below: Below) -> Result<Back, TransitionError> {
+/// `below`: on what the native code runs that calls back; `is_guarded`: what unwinds is caught before it.
+pub(crate) fn call_in(
+    local: &Local,
+    below: Below,
+    is_guarded: bool,
+) -> Result<Back, TransitionError> {
     local.layers(|layers| layers.prepare(Event::ReverseEnter)).inspect_err(report)?;
-    let back = if local.layers(|layers| layers.top_is_native()) {
-        crossing::call_back(below)
-            .map_err(|_| local.layers(|layers| layers.refuse(Event::ReverseEnter)))?
-    } else {
-        // Managed already: a callback out of a call that was not announced, or a renewal.
-        Back::Kept
+    // Else managed already: a callback out of a call that was not announced, or a renewal.
+    let below = local.layers(|layers| layers.top_is_native()).then_some(below);
+    let back = match below {
+        Some(below) => crossing::call_back(below)
+            .map_err(|_| local.layers(|layers| layers.refuse(Event::ReverseEnter)))?,
+        None => Back::Kept,
     };
-    let _ = local.layers(Layers::reverse_enter)?;
+    let note = Opened::now(below, is_guarded).bits();
+    let _ = local.layers(|layers| layers.reverse_enter_noting(note))?;
     trace_edge!(Event::ReverseEnter, None, local);
     Ok(back)
 }

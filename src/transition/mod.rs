@@ -13,6 +13,7 @@
 mod automaton;
 mod edges;
 mod error;
+pub(crate) mod jumped;
 mod layer;
 mod scope;
 

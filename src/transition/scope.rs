@@ -6,7 +6,9 @@
 
 use super::edges::{enter, leave, reverse_enter, reverse_leave};
 use super::error::TransitionError;
+use super::jumped;
 use crate::task::local;
+use sortie_scheduler::crossing::Below;
 use std::marker::PhantomData;
 
 /// A stretch of native code: [`leave`] when it is made, [`enter`] when it is dropped.
@@ -36,6 +38,8 @@ use std::marker::PhantomData;
 #[derive(Debug)]
 #[must_use = "the native stretch ends when the scope is dropped"]
 pub struct NativeScope {
+    /// How many layers there are inside.
+    depth: usize,
     thread: PhantomData<*mut ()>,
 }
 
@@ -46,17 +50,23 @@ impl NativeScope {
     /// As [`leave`].
     pub fn new(target: usize) -> Result<NativeScope, TransitionError> {
         leave(target)?;
-        Ok(NativeScope { thread: PhantomData })
+        let depth = local::with(|local| local.layers(|layers| layers.depth()));
+        Ok(NativeScope { depth: depth.unwrap_or(0), thread: PhantomData })
     }
 }
 
 impl Drop for NativeScope {
     /// Ends the stretch: waits for a worker if it was taken.
     ///
-    /// If the runtime was shut down meanwhile, the task unwinds from here, unless it does so already.
+    /// If the runtime was shut down meanwhile, the task unwinds from here, unless it does so already. Layers that
+    /// a jump (`longjmp`) has left open inside are closed before, and an event (`warn`) says so.
     fn drop(&mut self) {
+        let dead = local::with(|local| {
+            let is_jumped = local.layers(|layers| layers.depth()) > self.depth;
+            if is_jumped { jumped::land(local, self.depth, Below::THREAD) } else { 0 }
+        });
         match enter() {
-            Ok(()) => {}
+            Ok(()) => dead.filter(|dead| *dead > 0).into_iter().for_each(jumped::report),
             Err(TransitionError::ShutDown) if !std::thread::panicking() => {
                 sortie_scheduler::crossing::stop_after_return()
             }

@@ -34,7 +34,7 @@ impl Below {
 
     /// The lowest address of the task's stack that code may use, if the frames are on one.
     #[inline(always)]
-    fn low(self) -> Option<usize> {
+    pub(super) fn low(self) -> Option<usize> {
         (self != Below::THREAD).then_some(self.0 & !MIGRATES)
     }
 

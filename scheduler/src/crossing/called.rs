@@ -8,7 +8,8 @@
 use super::fence::{self, light, light_half};
 use super::word::{Native, Snapshot};
 use super::{
-    Back, Below, Terminated, below, enter_without_worker, kick_if_work_waits, leave_after_end,
+    Back, Below, Opened, Terminated, below, enter_without_worker, kick_if_work_waits,
+    leave_after_end,
 };
 use crate::affinity;
 use crate::carrier::Carrier;
@@ -118,6 +119,12 @@ impl Caller {
 }
 
 impl<const COMPARE: bool> Called<COMPARE> {
+    /// The note of it, for who finds that a jump has left it.
+    #[inline(always)]
+    pub fn opened(&self) -> Opened {
+        Opened::in_place(self.run)
+    }
+
     /// [`guard`](crate::guard).
     ///
     /// # Errors
@@ -206,6 +213,12 @@ impl Caller {
 }
 
 impl CalledOnStack {
+    /// As [`Called::opened`].
+    #[inline(always)]
+    pub fn opened(&self) -> Opened {
+        Opened::tied(self.run)
+    }
+
     /// As [`Called::guard`].
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 pub mod below;
 mod called;
 pub mod fence;
+mod jumped;
 mod proof;
 pub(crate) mod retake;
 #[cfg(test)]
@@ -11,6 +12,9 @@ pub(crate) mod word;
 
 pub use self::below::Below;
 pub use self::called::{Called, CalledOnStack, Caller};
+pub use self::jumped::{
+    Opened, check_stack, count_left_open, leave_stack, return_to_native, task_is_elsewhere,
+};
 pub(crate) use self::proof::{Burning, Unproven};
 
 use self::fence::{light, light_half};
@@ -285,13 +289,18 @@ impl Here {
     }
 
     /// [`come_back`] from [`Here::leave`], on the same thread. True: with the worker. False: it is
-    /// gone, and [`come_back_late`] waits for another. Callbacks in between are no matter.
+    /// gone, and [`come_back_late`] waits for another; or nothing was done, for a jump has left callbacks, as
+    /// `is_jumped` says, which is asked only if there was one.
     #[inline(always)]
-    pub fn come_back<const COMPARE: bool>(self, left: Left<COMPARE>) -> bool {
+    pub fn come_back<const COMPARE: bool>(
+        self,
+        left: Left<COMPARE>,
+        is_jumped: impl FnOnce() -> bool,
+    ) -> bool {
         if COMPARE {
-            self.carrier.word.exchange_back(left.0) || self.carrier.come_back()
+            self.carrier.word.exchange_back(left.0) || !is_jumped() && self.carrier.come_back()
         } else {
-            self.carrier.come_back_from(left.0)
+            self.carrier.come_back_from(left.0, is_jumped)
         }
     }
 

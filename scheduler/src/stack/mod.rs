@@ -54,6 +54,7 @@ pub(crate) use overflow::{Fault, install_handler, set_describe};
 pub use pool::StackStats;
 pub(crate) use pool::Stacks;
 pub use slab::probe_guard;
+pub(crate) use table::bottom_at;
 
 use corosensei::stack::StackPointer;
 

@@ -50,12 +50,20 @@ impl GuardHit {
 
 impl Geometry {
     fn guard_at(&self, address: usize) -> Option<GuardHit> {
-        if !(self.start..self.end).contains(&address) {
-            return None;
-        }
-        let within = (address - self.start) % self.shape.stride_bytes();
+        let within = self.within_stack(address)?;
         (within < self.shape.guard_bytes())
             .then(|| GuardHit { limit: address - within, shape: self.shape })
+    }
+
+    fn bottom_at(&self, address: usize) -> Option<usize> {
+        let within = self.within_stack(address)?;
+        Some(address - within + self.shape.guard_bytes())
+    }
+
+    /// How far above the start of its stack an address of the slab is.
+    fn within_stack(&self, address: usize) -> Option<usize> {
+        let is_here = (self.start..self.end).contains(&address);
+        is_here.then(|| (address - self.start) % self.shape.stride_bytes())
     }
 }
 
@@ -198,6 +206,14 @@ pub(super) fn guard_at(address: usize) -> Option<GuardHit> {
         .flat_map(|chunk| &chunk.slots)
         .filter_map(Slot::read)
         .find_map(|geometry| geometry.guard_at(address))
+}
+
+/// The lowest usable address of the stack that holds `address`; `None` if it is on no stack of a slab.
+pub(crate) fn bottom_at(address: usize) -> Option<usize> {
+    chunks()
+        .flat_map(|chunk| &chunk.slots)
+        .filter_map(Slot::read)
+        .find_map(|geometry| geometry.bottom_at(address))
 }
 
 #[cfg(test)]

@@ -97,6 +97,7 @@ struct Record<'a> {
     /// How many callbacks were open when the call began.
     callbacks: u32,
     outer: *const (),
+    outer_at: u32,
 }
 
 /// Runs `call`, native code of the current task, so that an abort of the task, or the end of its runtime,
@@ -121,6 +122,7 @@ pub fn cancellable<R>(hook: &mut Hook<'_>, call: impl FnOnce() -> R) -> Option<R
             }
             close(&self.0.hook);
             self.0.cancellable.set(self.1.outer);
+            self.0.cancellable_at.set(self.1.outer_at);
         }
     }
 
@@ -138,6 +140,7 @@ pub fn cancellable<R>(hook: &mut Hook<'_>, call: impl FnOnce() -> R) -> Option<R
         thread: Cell::new(Thread::current()),
         callbacks: task.callbacks.get(),
         outer: task.cancellable.replace(ptr::null()),
+        outer_at: task.cancellable_at.replace(task.callbacks.get()),
     };
     let open = Open(task, &record);
     task.cancellable.set((&raw const record).cast());
@@ -170,6 +173,11 @@ fn innermost(task: &Header) -> Option<&Record<'static>> {
     // is the task, above that frame. Of the lifetime nobody makes use.
     let record = unsafe { task.cancellable.get().cast::<Record<'static>>().as_ref() }?;
     (record.callbacks == task.callbacks.get()).then_some(record)
+}
+
+/// Has the task a record of a call that began with more callbacks open than these? Then a jump has left it.
+pub(crate) fn is_cancellable_above(task: &Header, callbacks: u32) -> bool {
+    !task.cancellable.get().is_null() && task.cancellable_at.get() > callbacks
 }
 
 /// Native code of the task calls back. Before the callback is counted.

@@ -87,6 +87,8 @@ pub(crate) struct Header {
     pub(crate) hook: HookWord,
     /// The record of the innermost native call that can be cancelled; null: there is none.
     pub(crate) cancellable: Cell<*const ()>,
+    /// How many callbacks were open when that call began.
+    pub(crate) cancellable_at: Cell<u32>,
     /// What holds aborts back, and the scopes that are open.
     pub(crate) aborting: Aborting,
     /// What forbids that the task is suspended. Nothing in release builds.
@@ -153,6 +155,7 @@ impl Header {
             job: Cell::new(None),
             hook: HookWord::new(),
             cancellable: Cell::new(std::ptr::null()),
+            cancellable_at: Cell::new(0),
             aborting: Aborting::new(),
             no_suspend: Guards::default(),
             id: birth.id,

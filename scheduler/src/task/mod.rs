@@ -17,7 +17,7 @@
 //! 1. `state`, `refs` and `hook`: anybody with a reference.
 //! 2. `id`, `name`, `span`, `migrating`, `vtable`, `shared`: constant.
 //! 3. `fiber`, `inside`, `embedder`, `stack_low`, `callbacks`, `guarded_layers`, `job`,
-//!    `cancellable`, `aborting`, `linked`, `lent`, `no_suspend`: the *owner*. While a task is `ACTIVE` that is whoever took it from a queue, or runs it; while `BLOCKED` the carrier that it waits on;
+//!    `cancellable`, `cancellable_at`, `aborting`, `linked`, `lent`, `no_suspend`: the *owner*. While a task is `ACTIVE` that is whoever took it from a queue, or runs it; while `BLOCKED` the carrier that it waits on;
 //!    while `SUSPENDED` nobody.
 //! 4. `home`: written by the owner, read by the winner of a wake.
 //! 5. `joiner`: the joiner until it has set `JOINER`, then the completer.
@@ -42,6 +42,7 @@ pub(crate) mod supply;
 mod wait_out;
 mod watch_end;
 
+pub(crate) use cancel::is_cancellable_above;
 pub use cancel::{Cancelled, Hook, cancellable};
 pub(crate) use header::{Header, TaskRef, Waker};
 pub use join::{JoinError, JoinHandle};

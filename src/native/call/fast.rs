@@ -8,7 +8,7 @@
 use crate::target::Profile;
 use crate::target::row::{Ended, Page, Row};
 use crate::task::local::Local;
-use crate::transition::{self, Layers};
+use crate::transition::{self, Layers, jumped};
 use sortie_scheduler::crossing::{self, Here, Left};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tracing::level_filters::LevelFilter;
@@ -73,8 +73,8 @@ impl<const COMPARE: bool> Fast<COMPARE> {
 
 #[inline(always)]
 fn come_back<const COMPARE: bool>(here: Here, local: &Local, left: Left<COMPARE>) {
-    if !here.come_back(left) {
-        return late(local);
+    if !here.come_back(left, || local.is_jumped(left)) {
+        return late(local, left);
     }
     if !local.end_direct::<false>() {
         // Also if a panic is kept.
@@ -82,24 +82,29 @@ fn come_back<const COMPARE: bool>(here: Here, local: &Local, left: Left<COMPARE>
     }
 }
 
-/// The worker is gone.
+/// The worker is gone, or a jump has left callbacks of the call.
 #[cold]
 #[inline(never)]
-pub(super) fn late(local: &Local) {
-    wait_for_worker(local);
+pub(super) fn late<const COMPARE: bool>(local: &Local, left: Left<COMPARE>) {
+    wait_for_worker(local, left);
     if local.keeps_panic() {
         raise_kept(local);
     }
     sortie_scheduler::checkpoint();
 }
 
-/// Waits for another worker, and writes the call down.
-fn wait_for_worker(local: &Local) {
-    // SAFETY: the task has left with the word of a profile, and nothing else since on this carrier.
+/// Waits for another worker if it is gone, and writes the call down.
+fn wait_for_worker<const COMPARE: bool>(local: &Local, left: Left<COMPARE>) {
+    let dead = jumped::land_direct(local, left);
+    // SAFETY: the task has left with the word of a profile, and with no other since on this carrier.
     let profile = unsafe { Profile::of_word(crossing::target()) };
-    match transition::back_late(local) {
+    let back = if dead > 0 { transition::back(local) } else { transition::back_late(local) };
+    match back {
         Ok(back) => {
             profile.inspect(|profile| Ended::untimed(profile).record(back));
+            if dead > 0 {
+                jumped::report(dead);
+            }
         }
         // The runtime is gone. The native code has returned, so the frames may unwind.
         Err(_) if !std::thread::panicking() => crossing::stop_after_return(),
@@ -141,11 +146,12 @@ impl<const COMPARE: bool> Drop for WayBack<'_, COMPARE> {
     #[cold]
     #[inline(never)]
     fn drop(&mut self) {
-        if self.here.come_back(self.left) {
-            let _ = self.local.end_direct::<false>() || self.local.layers(Layers::enter).is_ok();
+        let WayBack { here, local, left } = *self;
+        if here.come_back(left, || local.is_jumped(left)) {
+            let _ = local.end_direct::<false>() || local.layers(Layers::enter).is_ok();
         } else {
             // Waits in place: the thread is panicking.
-            wait_for_worker(self.local);
+            wait_for_worker(local, left);
         }
     }
 }

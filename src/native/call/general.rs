@@ -7,11 +7,11 @@ use super::on_stack::OnStack;
 use crate::target::decision::{Action, Decision};
 use crate::target::ledger;
 use crate::target::policy::{Callbacks, FpEnv};
-use crate::target::row::Timing;
+use crate::target::row::{Ended, Timing};
 use crate::target::{Profile, fp_env};
 use crate::task::local;
-use crate::transition::{self, TransitionError};
-use sortie_scheduler::crossing::Below;
+use crate::transition::{self, TransitionError, jumped};
+use sortie_scheduler::crossing::{self, Below};
 use sortie_scheduler::{Hook, NativeStack};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
@@ -118,7 +118,7 @@ fn announced<R>(
     f: impl FnOnce() -> R,
 ) -> R {
     // Waits where a limit is reached: nothing of the carrier is known before.
-    let _place = decision.is_special().then(|| profile.enter()).flatten();
+    let place = decision.is_special().then(|| profile.enter()).flatten();
     let restores = decision.is_special() && profile.fp_env() == FpEnv::Restore;
     let environment = restores.then(fp_env::save);
     let mut stack = if decision.is_special() { stack_for(profile) } else { None };
@@ -129,6 +129,7 @@ fn announced<R>(
             .map_or(Below::THREAD, |(stack, migrates)| Below::stack(stack, *migrates));
         let outer_below = local.set_below(below);
         let called_back = local.set_called_back(Duration::ZERO);
+        let depth = local.layers(|layers| layers.depth());
         // Before the call: making a row may allocate, which may touch `errno`.
         let mut timing = ledger::page().map(|page| Timing::begin(page, profile, decision));
         if let Err(error) = transition::out(local, profile.address(), profile, decision.exit()) {
@@ -138,11 +139,17 @@ fn announced<R>(
             timing.inspect(Timing::abandon);
             refused(target, error);
         }
+        if let Some(place) = place {
+            local.hold(depth, place);
+        }
         if let Some(timing) = &mut timing {
             timing.start();
         }
-        let call = || catch_unwind(AssertUnwindSafe(|| run(profile, decision, hook, f)));
-        let result = if let Some((stack, _)) = &mut stack {
+        let call = || {
+            let result = catch_unwind(AssertUnwindSafe(|| run(profile, decision, hook, f)));
+            (result, jumped::land(local, depth + 1, below))
+        };
+        let (result, dead) = if let Some((stack, _)) = &mut stack {
             // SAFETY: the closure does not unwind, and the task is in native code until `back`.
             unsafe { stack.run(call) }
         } else if is_on_task_stack(profile, decision) {
@@ -156,12 +163,18 @@ fn announced<R>(
         let called_back = local.set_called_back(called_back);
         let ended = timing.map(|timing| timing.end(called_back));
         match transition::back(local) {
+            Ok(back) if dead > 0 => {
+                // How long the callbacks took that a jump has left is not known.
+                Ended::untimed(profile).record(back);
+                jumped::report(dead);
+            }
             Ok(back) => {
                 ended.inspect(|ended| ended.record(back));
             }
             // The runtime is gone. The native code has returned, so the frames may unwind.
-            Err(_) => sortie_scheduler::crossing::stop_after_return(),
+            Err(_) => crossing::stop_after_return(),
         }
+        local.let_go(depth);
         (result, local.take_panic())
     })
     .expect("this is a task's code");
@@ -234,9 +247,18 @@ fn unhooked<R>(profile: &'static Profile, f: impl FnOnce() -> R) -> R {
             local::with(|local| local.layers(|layers| layers.restore_unhooked(self.0)));
         }
     }
-    let before = local::with(|local| local.layers(|layers| layers.set_unhooked(profile.address())));
-    let _marker = Marker(before.flatten());
-    f()
+    let (before, depth) = local::with(|local| {
+        local.layers(|layers| (layers.set_unhooked(profile.address()), layers.depth()))
+    })
+    .expect("this is a task's code");
+    let _marker = Marker(before);
+    let value = f();
+    local::with(|local| {
+        if local.layers(|layers| layers.depth()) > depth {
+            jumped::land_managed(local, depth);
+        }
+    });
+    value
 }
 
 #[cold]

@@ -8,8 +8,9 @@ use super::fast::{late, pop};
 use crate::target::Profile;
 use crate::target::row::{Page, Row};
 use crate::task::local::Local;
+use crate::transition::jumped;
 use sortie_scheduler::NativeStack;
-use sortie_scheduler::crossing::{Below, Here};
+use sortie_scheduler::crossing::{self, Below, Here};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tracing::level_filters::LevelFilter;
 
@@ -47,14 +48,23 @@ impl OnStack {
     #[inline(always)]
     pub(super) fn run<R>(self, f: impl FnOnce() -> R) -> R {
         let OnStack { here, local, profile, row, stack } = self;
-        let outer = local.set_below(Below::stack(&stack, false));
+        let below = Below::stack(&stack, false);
+        let outer = local.set_below(below);
         local.begin_direct::<true>(row);
         let left = here.leave::<false>(profile.word());
         // SAFETY: the closure catches what unwinds, and the task is in native code until it is back.
-        let result = unsafe { here.on_native_stack(stack, || catch_unwind(AssertUnwindSafe(f))) };
-        local.set_below(outer);
-        if !here.come_back(left) {
-            late(local);
+        let (result, low) =
+            unsafe { here.on_native_stack(stack, || catch_unwind(AssertUnwindSafe(f))) };
+        let seen = local.set_below(outer);
+        let is_jumped = || {
+            jumped::check_task(local);
+            local.is_jumped(left)
+        };
+        if !here.come_back(left, is_jumped) {
+            if is_jumped() {
+                crossing::leave_stack(low, below, seen);
+            }
+            late(local, left);
         } else if !local.end_direct::<true>() {
             // Also if a panic is kept.
             pop(local);

@@ -44,7 +44,7 @@ impl<const COMPARE: bool> Fast<COMPARE> {
         // SAFETY: a direct call left by `Here::leave`, and a function whose callbacks suspend has none.
         let called = unsafe { caller.begin::<COMPARE>(|back| count_back(row, back)) }?;
         let Ok(called) = called else { return Some(Err(refused(local))) };
-        local.begin_callback::<false>(row);
+        local.begin_callback::<false>(row, called.opened());
         // The carrier is the one on which the call began.
         row.count_callback();
         Some(Ok(Fast { called, local, row }))

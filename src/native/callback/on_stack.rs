@@ -33,7 +33,7 @@ impl OnStack {
         // SAFETY: a direct call that is noted as one on a stack was left by `Here::leave`, and runs there.
         let called = unsafe { caller.begin_on_stack(below, |back| count_back(row, back)) }?;
         let Ok(called) = called else { return Some(Err(refused(local))) };
-        local.begin_callback::<true>(row);
+        local.begin_callback::<true>(row, called.opened());
         local.set_below(Below::THREAD);
         // The carrier is the one on which the call began.
         row.count_callback();

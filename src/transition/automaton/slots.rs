@@ -16,23 +16,25 @@ pub(super) struct Slot {
     pub(super) word: usize,
     /// Native: this is a `Ux`. Managed: a marker was set when the callback began.
     pub(super) marked: bool,
+    /// Managed: the note of whoever pushed it.
+    pub(super) note: u64,
 }
 
 impl Slot {
-    const EMPTY: Self = Self { word: 0, marked: false };
+    const EMPTY: Self = Self { word: 0, marked: false, note: 0 };
 
     pub(super) const fn native(target: usize) -> Self {
-        Self { word: target, marked: false }
+        Self { word: target, ..Self::EMPTY }
     }
 
     pub(super) const fn unhooked(target: usize) -> Self {
-        Self { word: target, marked: true }
+        Self { word: target, marked: true, ..Self::EMPTY }
     }
 
-    pub(super) const fn managed(saved: Option<usize>) -> Self {
+    pub(super) const fn managed(saved: Option<usize>, note: u64) -> Self {
         match saved {
-            Some(word) => Self { word, marked: true },
-            None => Self::EMPTY,
+            Some(word) => Self { word, marked: true, note },
+            None => Self { note, ..Self::EMPTY },
         }
     }
 

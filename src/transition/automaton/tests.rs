@@ -1,10 +1,12 @@
 //! The automaton by itself. Here: traces step by step, ends, limits, messages. Beside: the table
-//! walked exhaustively, random walks against a naive model, and the grammar of whole words.
+//! walked exhaustively, random walks against a naive model, the grammar of whole words, and layers that
+//! nobody closes.
 
 use super::super::error::TransitionError;
 use super::super::layer::{Event, Layer};
 use super::{Layers, Leaked, ReverseEntered};
 
+mod abandoned;
 mod grammar;
 mod random;
 mod table;

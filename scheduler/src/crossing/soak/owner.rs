@@ -78,7 +78,7 @@ impl Owner<'_> {
 
     /// As the fast way comes back: from what was left in mode A.
     pub(super) fn come_back_from(&mut self, left: Snapshot) {
-        let kept = self.carrier.come_back_from(left);
+        let kept = self.carrier.come_back_from(left, || false);
         self.settle(kept);
     }
 

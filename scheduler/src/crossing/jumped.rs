@@ -1,0 +1,171 @@
+//! Callbacks that nobody ends: a jump (`longjmp`) has left their frames, and runs no code of ours.
+//!
+//! What such a callback has counted of its task stays counted, and the carrier's word says whatever the code
+//! was doing that jumped. Who finds out first is the native call that was jumped to, when it returns; its
+//! embedder knows which callbacks have begun in it, for it keeps a note of each open one, [`Opened`], where no
+//! jump passes. [`return_to_native`] makes of the task what it would be if all of them had ended.
+//!
+//! A jump that leaves its stack ends the process ([`check_stack`]): which stacks the task uses, and what waits
+//! on them, cannot be told from what is left. So does one over a native call that can be cancelled
+//! ([`cancellable`](crate::cancellable)): the call's record lay in a frame.
+//!
+//! Must not: read from frames above the one that was jumped to.
+
+use super::word::Snapshot;
+use super::{Below, Exit, Left, publish};
+use crate::affinity;
+use crate::metrics::Counter;
+use crate::stack;
+use crate::wait;
+use crate::worker::current;
+use std::io::Write;
+
+/// In place of the phase, which in a callback is always the same: what the callback has counted.
+const KIND: u64 = 0b011;
+const UNCOUNTED: u64 = 0;
+const IN_PLACE: u64 = 1;
+const TIED: u64 = 2;
+const MOVES: u64 = 3;
+/// It catches what unwinds towards the native frames.
+const GUARDED: u64 = 0b100;
+
+/// A note of one open callback: when it began, by the leaves that its carrier had counted by then, and what it
+/// has counted of its task.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opened(u64);
+
+impl Opened {
+    /// Of a callback that waits in place and is [guarded](crate::guard).
+    #[inline(always)]
+    pub(super) fn in_place(run: Snapshot) -> Opened {
+        Opened(run.bits() | IN_PLACE | GUARDED)
+    }
+
+    /// Of one that suspends the task and ties it to its carrier, and is guarded.
+    #[inline(always)]
+    pub(super) fn tied(run: Snapshot) -> Opened {
+        Opened(run.bits() | TIED | GUARDED)
+    }
+
+    /// Of the callback that the current task has just begun: with `below`, or, if [`None`], without that the
+    /// scheduler was told.
+    pub fn now(below: Option<Below>, is_guarded: bool) -> Opened {
+        let kind = match below {
+            None => UNCOUNTED,
+            Some(Below::THREAD) => IN_PLACE,
+            Some(below) if below.low_of_tied().is_some() => TIED,
+            Some(_) => MOVES,
+        };
+        let run = wait::kept_task().map_or(0, |(carrier, _)| carrier.word.own().run().bits());
+        Opened(run | kind | if is_guarded { GUARDED } else { 0 })
+    }
+
+    /// For where it is kept.
+    #[inline(always)]
+    pub fn bits(self) -> u64 {
+        self.0
+    }
+
+    /// The note of which these are the [`bits`](Opened::bits).
+    #[inline(always)]
+    pub fn from_bits(bits: u64) -> Opened {
+        Opened(bits)
+    }
+}
+
+impl<const COMPARE: bool> Left<COMPARE> {
+    /// Has this callback begun in this call, which returns now? Then nobody has ended it.
+    ///
+    /// Exact for those that have begun on this carrier, as all have that are open in such a call. One that lets
+    /// its task migrate may have begun on another; it is never one of them.
+    #[inline(always)]
+    pub fn is_before(self, opened: Opened) -> bool {
+        opened.0 & KIND != MOVES && opened.0 | KIND | GUARDED >= self.0.bits()
+    }
+}
+
+/// The current task is in the native code that a jump has come to, and of its callbacks only `open` ones have
+/// not ended, the outermost first: `dead` ones were left. From here on all is as if they had ended.
+///
+/// Ends the process if one of them had called a function that can be cancelled. Keeps `errno`.
+#[cold]
+pub fn return_to_native(dead: impl Iterator<Item = Opened>, open: impl Iterator<Item = Opened>) {
+    let Some((carrier, task)) = wait::kept_task() else { return };
+    let (mut callbacks, mut blocking, mut guarded) = (0, 0, 0);
+    for opened in open.filter(|opened| opened.0 & KIND != UNCOUNTED) {
+        callbacks += 1;
+        blocking += u32::from(opened.0 & KIND == IN_PLACE);
+        if opened.0 & GUARDED != 0 {
+            guarded = callbacks;
+        }
+    }
+    task.callbacks.set(callbacks);
+    task.blocking.set(blocking);
+    task.guarded_layers.set(guarded);
+    for _ in dead.filter(|opened| opened.0 & KIND == TIED) {
+        affinity::untie(carrier, task);
+    }
+    if crate::task::is_cancellable_above(task, callbacks) {
+        end_process("a jump (`longjmp`) has left a native call that can be cancelled");
+    }
+    if carrier.word.is_run() {
+        // Managed code has jumped.
+        publish(carrier, super::target(), Exit::Compare);
+    }
+}
+
+/// So many layers of the current task were left open, and are closed now.
+#[cold]
+pub fn count_left_open(layers: u64) {
+    if let Some((carrier, _)) = wait::kept_task() {
+        carrier.shared().metrics.add_many(Counter::LayersLeftOpen, layers);
+    }
+}
+
+/// Native code on the stack of `below`, or where its caller was, has been jumped to, perhaps; the code that
+/// jumped was on a stack of the current task's that is `seen`, as the embedder has noted.
+///
+/// Ends the process if that was another stack.
+#[cold]
+pub fn check_stack(below: Below, seen: Below) {
+    let Some((carrier, _)) = wait::kept_task() else { return };
+    let here = stack::bottom_at(current::stack_pointer()).unwrap_or(0);
+    check(carrier.stack_low.get(), here, below, seen);
+}
+
+/// As [`check_stack`], for native code that has returned from a stack of its own, when the carrier said `low` of
+/// the task's stack. Its caller's is the task's again.
+#[cold]
+pub fn leave_stack(low: usize, below: Below, seen: Below) {
+    check(low, below.low().unwrap_or(0), below, seen);
+    if let Some((carrier, task)) = wait::kept_task() {
+        task.stack_low.set(carrier.stack_low.get());
+    }
+}
+
+/// Ends the process: the frames that were jumped to are another task's than the one on this thread.
+#[cold]
+pub fn task_is_elsewhere() -> ! {
+    end_process("a jump (`longjmp`) has come to native code of another task")
+}
+
+/// `low`: the lowest address of the stack that managed code was on last, or 0, on the carrier's or for native
+/// code on a stack of its own.
+fn check(low: usize, here: usize, below: Below, seen: Below) {
+    let is_at_home = below != Below::THREAD && low == 0 && seen == below;
+    if low != here && !is_at_home {
+        end_process(
+            "a jump (`longjmp`) has come from one stack to another, of native code whose callbacks suspend, or \
+             the thread's; jump within the native code of one call, or have it all wait in place \
+             (`Callbacks::Block`)",
+        );
+    }
+}
+
+/// There are native frames below, which nothing may unwind.
+fn end_process(message: &str) -> ! {
+    let task = wait::kept_task().map_or(0, |(_, task)| task.id.get());
+    // Standard error may be closed, and there is nobody else to tell.
+    let _ = writeln!(std::io::stderr(), "sortie: task {task}: {message}");
+    std::process::abort();
+}

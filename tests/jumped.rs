@@ -1,0 +1,329 @@
+//! A jump (`longjmp`) over transitions leaves layers that nobody closes: the native call that it comes to finds
+//! them when it returns, closes them as leaks, and all goes on.
+
+use sortie::native::{self, Callbacks, Class, FpEnv, Policy, Target};
+use sortie::transition::{self, Layer, NativeScope};
+use sortie_natives::{jump, with_landing};
+use sortie_test::{Mode, each, each_of, until};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread;
+use std::time::Duration;
+
+const SHORT: Policy = Policy::new().class(Class::Short);
+// SAFETY: `jump.c` knows by a thread-local where to jump to, and so is used by one task at a time here.
+const SUSPEND: Policy = unsafe { Policy::new().callbacks(Callbacks::Suspend) };
+// SAFETY: as above.
+const SHORT_SUSPENDS: Policy = unsafe { SHORT.callbacks(Callbacks::Suspend) };
+// SAFETY: as above.
+const MIGRATE: Policy = unsafe { Policy::new().callbacks(Callbacks::Migrate) };
+// SAFETY: C jumps from a frame of a few hundred bytes.
+const LEAF: Policy = unsafe { SHORT.task_stack(4096) };
+/// More than a task's stack has.
+const MUCH: u32 = 1 << 20;
+// SAFETY: what is called needs a few bytes.
+const NEEDS: Policy = unsafe { SHORT.task_stack(MUCH) };
+
+static BLOCKS: Target =
+    Target::named("natives_land").with_policy(Policy::new().class(Class::Mixed));
+static SHORT_BLOCKS: Target = Target::named("natives_land, short").with_policy(SHORT);
+static SUSPENDS: Target = Target::named("natives_land, suspends").with_policy(SUSPEND);
+static QUICK: Target = Target::named("natives_land, short, suspends").with_policy(SHORT_SUSPENDS);
+static MIGRATES: Target = Target::named("natives_land, migrates").with_policy(MIGRATE);
+static JUMPS: Target = Target::named("natives_jump").with_policy(SHORT);
+static JUMPS_LEAF: Target = Target::named("natives_jump, leaf").with_policy(LEAF);
+static NEEDS_MUCH: Target = Target::named("a leaf").with_policy(NEEDS);
+static JUMPS_LONG: Target =
+    Target::named("natives_jump, long").with_policy(Policy::new().class(Class::Long));
+static JUMPS_ONE: Target =
+    Target::named("natives_jump, one").with_policy(Policy::new().max_concurrent(1));
+static JUMPS_FP: Target =
+    Target::named("natives_jump, fp").with_policy(Policy::new().fp_env(FpEnv::Restore));
+
+/// Functions that land: by each way of a call.
+const LANDS: [&Target; 5] = [&BLOCKS, &SHORT_BLOCKS, &SUSPENDS, &QUICK, &MIGRATES];
+/// And those of which a callback keeps its thread.
+const LANDS_IN_PLACE: [&Target; 2] = [&BLOCKS, &SHORT_BLOCKS];
+
+/// The first calls on a carrier are timed, and go the general way.
+const WARM: usize = 4;
+
+/// Jumps so many landings out, by a call of `target`, or without one.
+fn leap(target: Option<&'static Target>, outward: i32) -> i32 {
+    // SAFETY: between here and the landing are frames of C, of Sortie, and of this file that own nothing.
+    let jump = || unsafe { jump(outward) };
+    match target {
+        Some(target) => native::call_here(target, jump),
+        None => jump(),
+    }
+}
+
+/// A call of `target` whose callback is `f`, and where a jump may come to, which makes it -1.
+fn landing(target: &'static Target, f: impl Fn() -> i32) -> i32 {
+    native::call_here(target, || with_landing(|_| native::callback(-2, &f)))
+}
+
+/// So many turns on the general way, and as many on the way that calls of `target` go once some were timed.
+fn turns(target: &'static Target) -> impl Iterator<Item = usize> {
+    (0..2 * WARM).inspect(move |turn| {
+        if *turn == WARM {
+            (0..WARM).for_each(|_| assert_eq!(landing(target, || 0), 0));
+        }
+    })
+}
+
+/// All is as before any call.
+fn check_base() {
+    assert_eq!(transition::layers(), [Layer::ManagedBase]);
+    // A callback that is still open, and keeps the thread, would make it a deadlock.
+    let task = sortie::spawn(sortie::yield_now);
+    sortie::yield_now();
+    task.join().unwrap();
+    // More than is left on the task's stack, if that is known: so the call is made on the thread's.
+    let outside = address_here();
+    let inside = native::call_here(&NEEDS_MUCH, address_here);
+    assert!(outside.abs_diff(inside) > 32 << 10, "{outside:x} {inside:x}");
+}
+
+/// Where on a stack this is.
+#[inline(never)]
+fn address_here() -> usize {
+    let here = 0_u8;
+    std::hint::black_box(&raw const here).addr()
+}
+
+#[test]
+fn a_jump_over_a_callback_and_a_call_is_cleaned_up() {
+    each(|runtime| {
+        for lands in LANDS_IN_PLACE {
+            for jumps in [&JUMPS, &JUMPS_LEAF, &JUMPS_LONG, &JUMPS_ONE, &JUMPS_FP].map(Some) {
+                runtime.run(move || {
+                    for _ in turns(lands) {
+                        assert_eq!(landing(lands, || leap(jumps, 0)), -1, "{lands}, {jumps:?}");
+                        check_base();
+                    }
+                });
+            }
+        }
+        assert_eq!(runtime.snapshot().layers_left_open, 2 * 5 * 2 * WARM as u64 * 2);
+    });
+}
+
+/// Also where native code runs on a stack of its own.
+#[test]
+fn a_callback_or_a_leaf_may_jump_on_its_stack() {
+    each(|runtime| {
+        for lands in LANDS {
+            for (jumps, left) in [(None, 1), (Some(&JUMPS_LEAF), 2)] {
+                let before = runtime.snapshot().layers_left_open;
+                runtime.run(move || {
+                    for _ in turns(lands) {
+                        assert_eq!(landing(lands, || leap(jumps, 0)), -1, "{lands}, {jumps:?}");
+                        check_base();
+                    }
+                });
+                let after = runtime.snapshot().layers_left_open;
+                assert_eq!(after - before, 2 * WARM as u64 * left, "{lands}, {jumps:?}");
+            }
+        }
+    });
+}
+
+/// Each landing on the way is left too, and layers of all kinds.
+#[test]
+fn a_jump_may_pass_many_layers() {
+    fn descend(levels: &[&'static Target], looks: bool, outward: i32) -> i32 {
+        let Some((target, rest)) = levels.split_first() else {
+            return leap(Some(&JUMPS), outward);
+        };
+        landing(target, || {
+            if looks {
+                transition::layers();
+            }
+            descend(rest, looks, outward) + 10
+        })
+    }
+    each(|runtime| {
+        for looks in [false, true] {
+            for outward in 0..4 {
+                runtime.run(move || {
+                    for _ in turns(&SHORT_BLOCKS) {
+                        let levels = [&SHORT_BLOCKS, &SHORT_BLOCKS, &BLOCKS, &SHORT_BLOCKS];
+                        let answer = descend(&levels, looks, outward);
+                        // As many callbacks as are left end as they should.
+                        assert_eq!(answer, 10 * (3 - outward) - 1);
+                        check_base();
+                    }
+                });
+            }
+        }
+    });
+}
+
+/// What was under way outside of the jump is as it was: the callback around it can suspend as before, and end.
+#[test]
+fn a_callback_around_goes_on() {
+    each(|runtime| {
+        for around in LANDS {
+            runtime.run(move || {
+                for _ in turns(around) {
+                    let answer = landing(around, || {
+                        let before = transition::layers();
+                        assert_eq!(landing(&SHORT_BLOCKS, || leap(Some(&JUMPS), 0)), -1);
+                        assert_eq!(landing(&BLOCKS, || leap(None, 0)), -1);
+                        assert_eq!(transition::layers(), before);
+                        sortie::spawn(|| ()).join().unwrap();
+                        sortie::sleep(Duration::from_micros(50));
+                        7
+                    });
+                    assert_eq!(answer, 7, "{around}");
+                    check_base();
+                }
+            });
+        }
+    });
+}
+
+/// Native code that was jumped to may call back again, before it returns.
+#[test]
+fn who_was_jumped_to_may_call_back_again() {
+    each(|runtime| {
+        for lands in LANDS_IN_PLACE {
+            runtime.run(move || {
+                for _ in turns(lands) {
+                    let answer = native::call_here(lands, || {
+                        let first =
+                            with_landing(|_| native::callback(-2, || leap(Some(&JUMPS), 0)));
+                        let second = with_landing(|_| {
+                            native::callback(-2, || sortie::spawn(|| 20).join().unwrap())
+                        });
+                        let third = with_landing(|_| native::callback(-2, || leap(None, 0)));
+                        first + second + third
+                    });
+                    assert_eq!(answer, 18, "{lands}");
+                    check_base();
+                }
+            });
+        }
+    });
+}
+
+/// Nothing keeps the task on its thread that was counted by what is left.
+#[test]
+fn a_task_that_may_migrate_still_does() {
+    each_of(&[2, 4], &[Mode::Migrating], |runtime| {
+        let (moved, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let tasks: Vec<_> = (0..8)
+            .map(|n| {
+                let (moved, stop) = (moved.clone(), stop.clone());
+                runtime.spawn(move || {
+                    for lands in LANDS {
+                        for _ in 0..WARM {
+                            assert_eq!(landing(lands, || leap(None, 0)), -1);
+                        }
+                    }
+                    let mut thread = thread::current().id();
+                    while !stop.load(Ordering::SeqCst) {
+                        sortie::sleep(Duration::from_micros(20));
+                        if thread != thread::current().id() {
+                            thread = thread::current().id();
+                            moved.fetch_or(1 << n, Ordering::SeqCst);
+                        }
+                    }
+                })
+            })
+            .collect();
+        until("each has moved", || moved.load(Ordering::SeqCst) == 0xff);
+        stop.store(true, Ordering::SeqCst);
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    });
+}
+
+/// An abort is raised only where no foreign frame lies between, so of open callbacks the count must be right.
+#[test]
+fn a_task_can_be_aborted_afterwards() {
+    each(|runtime| {
+        for lands in LANDS {
+            let ready = Arc::new(AtomicBool::new(false));
+            let task = runtime.spawn({
+                let ready = ready.clone();
+                move || {
+                    assert_eq!(landing(lands, || leap(None, 0)), -1);
+                    ready.store(true, Ordering::SeqCst);
+                    loop {
+                        sortie::sleep(Duration::from_millis(1));
+                    }
+                }
+            });
+            until("it has jumped", || ready.load(Ordering::SeqCst));
+            task.abort();
+            assert!(task.join().unwrap_err().is_aborted(), "{lands}");
+        }
+    });
+}
+
+/// A place among those who may call at once is given back.
+#[test]
+fn a_place_in_a_bulkhead_is_not_lost() {
+    each(|runtime| {
+        let tasks: Vec<_> = (0..4)
+            .map(|_| {
+                runtime.spawn(|| {
+                    for _ in 0..WARM {
+                        let answer = landing(&SHORT_BLOCKS, || leap(Some(&JUMPS_ONE), 0));
+                        assert_eq!(answer, -1);
+                    }
+                })
+            })
+            .collect();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    });
+}
+
+/// A panic that a callback has kept is raised where the jump came to.
+#[test]
+fn a_panic_that_was_kept_is_raised() {
+    each(|runtime| {
+        for lands in LANDS_IN_PLACE {
+            let task = runtime.spawn(move || {
+                landing(lands, || {
+                    native::call_here(&JUMPS, || {
+                        native::callback(0, || panic!("kept"));
+                        // SAFETY: as in `leap`.
+                        unsafe { jump(0) }
+                    })
+                })
+            });
+            assert!(task.join().unwrap_err().to_string().contains("kept"));
+        }
+    });
+}
+
+/// Also of native stretches that are scopes, and of calls that are not announced, or made by another thread.
+#[test]
+fn every_kind_of_call_finds_it() {
+    // SAFETY: `natives_land` ends at once.
+    const UNHOOKED: Policy = unsafe { Policy::new().unhooked() };
+    static NOT_ANNOUNCED: Target = Target::named("natives_land, unhooked").with_policy(UNHOOKED);
+    static OFFLOADED: Target = Target::named("natives_land, offloaded");
+    each(|runtime| {
+        runtime.run(move || {
+            for _ in 0..WARM {
+                let scope = NativeScope::new(1).unwrap();
+                let answer = with_landing(|_| native::callback(-2, || leap(Some(&JUMPS_LEAF), 0)));
+                drop(scope);
+                assert_eq!(answer, -1);
+                check_base();
+                assert_eq!(landing(&NOT_ANNOUNCED, || leap(Some(&JUMPS_LEAF), 0)), -1);
+                check_base();
+                assert_eq!(landing(&NOT_ANNOUNCED, || leap(None, 0)), -1);
+                check_base();
+                let answer = native::offload(&OFFLOADED, || {
+                    with_landing(|_| native::callback(-2, || leap(Some(&JUMPS), 0)))
+                });
+                assert_eq!(answer, -1);
+                check_base();
+            }
+        });
+    });
+}

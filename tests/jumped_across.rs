@@ -1,0 +1,93 @@
+//! A jump (`longjmp`) from one stack to another ends the process, with a message: what waits on the stack that was
+//! left cannot be told.
+
+use sortie::native::{self, Callbacks, Class, Policy, Target};
+use sortie_natives::{jump, with_landing};
+use sortie_test::child;
+use std::os::unix::process::ExitStatusExt;
+
+const SHORT: Policy = Policy::new().class(Class::Short);
+// SAFETY: the callbacks here do not suspend.
+const SUSPEND: Policy = unsafe { Policy::new().callbacks(Callbacks::Suspend) };
+// SAFETY: as above.
+const SHORT_SUSPENDS: Policy = unsafe { SHORT.callbacks(Callbacks::Suspend) };
+// SAFETY: as above.
+const MIGRATE: Policy = unsafe { Policy::new().callbacks(Callbacks::Migrate) };
+
+static BLOCKS: Target = Target::named("natives_land, short").with_policy(SHORT);
+static SUSPENDS: Target = Target::named("natives_land, suspends").with_policy(SUSPEND);
+static QUICK: Target = Target::named("natives_land, short, suspends").with_policy(SHORT_SUSPENDS);
+static MIGRATES: Target = Target::named("natives_land, migrates").with_policy(MIGRATE);
+
+/// The first calls on a carrier are timed, and go the general way.
+const WARM: usize = 4;
+
+/// A call of `target` whose callback is `f`, and where a jump may come to.
+fn landing(target: &'static Target, f: impl Fn() -> i32) -> i32 {
+    native::call_here(target, || with_landing(|_| native::callback(-2, &f)))
+}
+
+#[test]
+fn the_process_ends_and_says_why() {
+    let cases = [
+        ("suspends, blocks", &SUSPENDS, &BLOCKS),
+        ("quick, blocks", &QUICK, &BLOCKS),
+        ("quick, quick", &QUICK, &QUICK),
+        ("quick, suspends", &QUICK, &SUSPENDS),
+        ("migrates, suspends", &MIGRATES, &SUSPENDS),
+    ];
+    if let Some(case) = child::case() {
+        let (_, lands, jumps) = cases.into_iter().find(|(name, ..)| *name == case).unwrap();
+        let runtime = sortie::Runtime::builder().workers(1).build().unwrap();
+        runtime.run(move || {
+            // Both as they are when they are warm.
+            for _ in 0..WARM {
+                landing(lands, || landing(jumps, || 0));
+            }
+            // SAFETY: between here and the landing are frames that own nothing.
+            landing(lands, || native::call_here(jumps, || unsafe { jump(0) }))
+        });
+        unreachable!("it was not noticed");
+    }
+    for (case, ..) in cases {
+        let output = child::run("the_process_ends_and_says_why", case).expect("this is the parent");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{case}: {said}");
+        assert!(said.contains("has come from one stack to another"), "{case}: {said}");
+    }
+}
+
+/// Of two tasks on one thread, each in native code on a stack of its own, one jumps to the other's.
+#[test]
+fn a_jump_to_another_tasks_native_code_ends_it_too() {
+    if child::case().is_some() {
+        let runtime = sortie::Runtime::builder().workers(1).build().unwrap();
+        runtime.run(|| {
+            for target in [&SUSPENDS, &QUICK] {
+                for _ in 0..WARM {
+                    landing(target, || 0);
+                }
+            }
+            let target = if child::case().as_deref() == Some("quick") { &QUICK } else { &SUSPENDS };
+            let _waits = sortie::spawn(move || {
+                landing(target, || {
+                    sortie::yield_now();
+                    sortie::yield_now();
+                    0
+                })
+            });
+            sortie::yield_now();
+            // `jump.c` takes the newest landing for the innermost: that of the task which waits.
+            // SAFETY: the process ends.
+            native::call_here(&BLOCKS, || unsafe { jump(0) });
+        });
+        unreachable!("it was not noticed");
+    }
+    for case in ["suspends", "quick"] {
+        let output = child::run("a_jump_to_another_tasks_native_code_ends_it_too", case)
+            .expect("this is the parent");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{case}: {said}");
+        assert!(said.contains("has come to native code of another task"), "{case}: {said}");
+    }
+}
