@@ -16,6 +16,12 @@ use super::GuardKind;
 /// `MADV_GUARD_INSTALL` of Linux 6.13, not yet named by libc.
 const MADV_GUARD_INSTALL: libc::c_int = 102;
 
+/// This very process, for `process_madvise`: since Linux 6.14, and not yet named by libc.
+const PIDFD_SELF: libc::c_int = -10000;
+
+/// How many parts one call of `process_madvise` takes.
+const PARTS_AT_ONCE: usize = 1024;
+
 /// What `vm.max_map_count` is unless someone changed it.
 const DEFAULT_MAX_MAP_COUNT: usize = 65_530;
 
@@ -98,15 +104,15 @@ impl Mapping {
     ///
     /// # Errors
     ///
-    /// What the kernel answered; `part` is then as it was. `ENOTSUP` if it claimed to have
-    /// installed a guard and did not.
+    /// What the kernel answered; `part` is then as it was.
     ///
     /// # Safety
     ///
     /// `part` is whole pages of this mapping, and nobody uses them.
     pub(super) unsafe fn guard(&self, part: Range<usize>, kind: GuardKind) -> io::Result<()> {
         match kind {
-            GuardKind::Install => self.advise(part, MADV_GUARD_INSTALL),
+            // SAFETY: the caller's promise.
+            GuardKind::Install => unsafe { self.install_guards(std::iter::once(part)) },
             GuardKind::Protect => {
                 let part = self.checked(part);
                 // SAFETY: the part lies in this mapping (checked) and is unused (caller).
@@ -114,6 +120,23 @@ impl Mapping {
                 if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
             }
         }
+    }
+
+    /// As [`Mapping::guard`] by [`GuardKind::Install`] for many parts, with few calls of the kernel.
+    ///
+    /// # Errors
+    ///
+    /// What the kernel answered; some parts may be guarded then.
+    ///
+    /// # Safety
+    ///
+    /// As there.
+    pub(super) unsafe fn install_guards(
+        &self,
+        parts: impl Iterator<Item = Range<usize>>,
+    ) -> io::Result<()> {
+        // SAFETY: parts of this mapping (checked) that nobody uses (caller).
+        unsafe { advise_all(parts.map(|part| self.checked(part)), MADV_GUARD_INSTALL) }
     }
 
     /// Whether the kernel itself faults at `address`.
@@ -152,8 +175,7 @@ impl Mapping {
 
     fn advise(&self, part: Range<usize>, advice: libc::c_int) -> io::Result<()> {
         let part = self.checked(part);
-        // SAFETY: the part lies in this mapping. The only advice that destroys what is in it comes
-        // from `guard`, whose caller vouches that nobody uses it.
+        // SAFETY: the part lies in this mapping, and the advice given here destroys nothing.
         let result = unsafe { libc::madvise(at(part.start), part.len(), advice) };
         if result == 0 { Ok(()) } else { Err(io::Error::last_os_error()) }
     }
@@ -169,16 +191,66 @@ impl Mapping {
     }
 }
 
-/// Gives the pages of `part` back: they read as zero when touched again. Guards in it stay.
+/// Gives the pages of these parts back: they read as zero when touched again. Guards in them stay.
 ///
 /// The kernel refuses it for memory that the process locked, which is then to stay resident.
 ///
 /// # Safety
 ///
-/// `part` is whole pages of one [`Mapping`] that is mapped, and nobody needs what is in them.
-pub(super) unsafe fn release_pages(part: Range<usize>) {
-    // SAFETY: mapped, ours, and not needed (caller).
-    unsafe { libc::madvise(at(part.start), part.len(), libc::MADV_DONTNEED) };
+/// Each part is whole pages of one [`Mapping`] that is mapped, and nobody needs what is in them.
+pub(super) unsafe fn release_pages(parts: impl Iterator<Item = Range<usize>>) {
+    // SAFETY: mapped, ours, and not needed (caller). What is refused stays.
+    let _ = unsafe { advise_all(parts, libc::MADV_DONTNEED) };
+}
+
+/// Gives the kernel one advice for many parts: by one call for many, or one by one where it knows no such call.
+///
+/// # Errors
+///
+/// What the kernel answered for a part; it may have taken the advice for others, the later ones too.
+///
+/// # Safety
+///
+/// The parts are ours, mapped, and may be treated so.
+unsafe fn advise_all(
+    mut parts: impl Iterator<Item = Range<usize>>,
+    advice: libc::c_int,
+) -> io::Result<()> {
+    let mut outcome = Ok(());
+    let mut vectors = Vec::new();
+    loop {
+        vectors.clear();
+        let some = parts.by_ref().take(PARTS_AT_ONCE);
+        vectors
+            .extend(some.map(|part| libc::iovec { iov_base: at(part.start), iov_len: part.len() }));
+        if vectors.is_empty() {
+            return outcome;
+        }
+        let bytes: usize = vectors.iter().map(|vector| vector.iov_len).sum();
+        // SAFETY: as the caller promises; the vectors are there until it returns.
+        let advised = unsafe {
+            libc::syscall(
+                libc::SYS_process_madvise,
+                PIDFD_SELF,
+                vectors.as_ptr(),
+                vectors.len(),
+                advice,
+                0,
+            )
+        };
+        if usize::try_from(advised) == Ok(bytes) {
+            continue;
+        }
+        for vector in &vectors {
+            // SAFETY: as the caller promises.
+            if unsafe { libc::madvise(vector.iov_base, vector.iov_len, advice) } != 0 {
+                outcome = Err(io::Error::last_os_error());
+                if advice == MADV_GUARD_INSTALL {
+                    return outcome;
+                }
+            }
+        }
+    }
 }
 
 fn at(address: usize) -> *mut libc::c_void {

@@ -205,9 +205,8 @@ impl Stacks {
             return;
         }
         cold.sort_unstable_by_key(|stack| (stack.slot, stack.index));
-        for run in cold.chunk_by(|a, b| a.slot == b.slot && a.index + 1 == b.index) {
-            slab::release_pages(self.shape, run);
-        }
+        let runs = cold.chunk_by(|a, b| a.slot == b.slot && a.index + 1 == b.index);
+        slab::release_pages(self.shape, runs);
         let empty = self.inner.lock().take_home(cold);
         self.unmap(empty);
     }

@@ -191,18 +191,21 @@ impl Slab {
     }
 }
 
-/// Gives back the pages of a run of neighbours of one slab; the guards between them stay.
+/// Gives back the pages of runs of neighbours, each of one slab; the guards between them stay.
 ///
 /// Needs no slab, so no lock: to hold the stacks is right enough.
-pub(super) fn release_pages(shape: StackShape, run: &[Stack]) {
-    let [first, ..] = run else { return };
-    let last = &run[run.len() - 1];
-    let part = first.bottom.get()..last.bottom.get() + shape.usable_bytes();
-    assert_eq!(part.len(), run.len() * shape.stride_bytes() - shape.guard_bytes(), "not a run");
-    // SAFETY: the part is the usable pages of these stacks and the guards between them (there is no
+pub(super) fn release_pages<'a>(shape: StackShape, runs: impl Iterator<Item = &'a [Stack]>) {
+    let parts = runs.filter_map(|run| {
+        let (first, last) = (run.first()?, run.last()?);
+        let part = first.bottom.get()..last.bottom.get() + shape.usable_bytes();
+        let bytes = run.len() * shape.stride_bytes() - shape.guard_bytes();
+        assert_eq!(part.len(), bytes, "not a run");
+        Some(part)
+    });
+    // SAFETY: the parts are the usable pages of these stacks and the guards between them (there is no
     // room for more: asserted). We hold the stacks, so by INVARIANT(stack.owned) they are mapped
     // and nobody else may use them.
-    unsafe { os::release_pages(part) };
+    unsafe { os::release_pages(parts) };
 }
 
 /// What kind of guard this kernel gives this process now, tried on memory of its own.
@@ -270,10 +273,15 @@ fn guard_each(
     stacks: u32,
     kind: GuardKind,
 ) -> io::Result<()> {
-    for index in 0..stacks {
+    let mut guards = (0..stacks).map(|index| {
         let limit = stack_at(mapping, shape, index).start;
+        limit..limit + shape.guard_bytes()
+    });
+    match kind {
         // SAFETY: guard and stack are whole pages of the mapping, of which no stack was handed out.
-        unsafe { mapping.guard(limit..limit + shape.guard_bytes(), kind) }?;
+        GuardKind::Install => unsafe { mapping.install_guards(guards) }?,
+        // SAFETY: as above.
+        GuardKind::Protect => guards.try_for_each(|guard| unsafe { mapping.guard(guard, kind) })?,
     }
     // SAFETY: as above; the first word of the first guard is in use by nobody.
     if kind == GuardKind::Install && !unsafe { mapping.is_guarded(mapping.range().start) } {
