@@ -44,17 +44,17 @@ impl<T> Sparse<T> {
     }
 
     pub(crate) fn get(&self, number: u64) -> Option<&T> {
-        self.slots[self.find(number)?].1.as_ref()
+        self.slots[self.find(number).ok()?].1.as_ref()
     }
 
     pub(crate) fn get_mut(&mut self, number: u64) -> Option<&mut T> {
-        let at = self.find(number)?;
+        let at = self.find(number).ok()?;
         self.slots[at].1.as_mut()
     }
 
     /// Those with this number and higher ones, in order.
     pub(crate) fn from(&self, number: u64) -> impl Iterator<Item = (u64, &T)> {
-        let start = self.slots.partition_point(|slot| slot.0 < number);
+        let start = self.find(number).unwrap_or_else(|at| at);
         self.slots.range(start..).filter_map(|(number, thing)| Some((*number, thing.as_ref()?)))
     }
 
@@ -65,7 +65,7 @@ impl<T> Sparse<T> {
 
     /// Takes a thing out.
     pub(crate) fn remove(&mut self, number: u64) -> Option<T> {
-        let at = self.find(number)?;
+        let at = self.find(number).ok()?;
         let thing = self.slots[at].1.take()?;
         self.holes += 1;
         if at == 0 {
@@ -84,8 +84,15 @@ impl<T> Sparse<T> {
         Some(thing)
     }
 
-    fn find(&self, number: u64) -> Option<usize> {
-        self.slots.binary_search_by_key(&number, |slot| slot.0).ok()
+    /// Where a number is, or would be.
+    fn find(&self, number: u64) -> Result<usize, usize> {
+        // Numbers without gaps lie there, until holes are closed.
+        let first = self.slots.front().map_or(number, |slot| slot.0);
+        let guess = usize::try_from(number.saturating_sub(first)).unwrap_or(usize::MAX);
+        if self.slots.get(guess).is_some_and(|slot| slot.0 == number) {
+            return Ok(guess);
+        }
+        self.slots.binary_search_by_key(&number, |slot| slot.0)
     }
 }
 
