@@ -3,7 +3,7 @@
 //! Must not: be used by a runtime. It is public so that the command `sortie bench` can hold the
 //! switch against the raw coroutine, and hidden since it promises nothing.
 
-use super::{Body, Fiber, Inside, Reason};
+use super::{Body, FiberBox, Inside, Reason};
 use crate::stack::{StackError, StackShape, Stacks};
 use std::cell::Cell;
 use std::time::{Duration, Instant};
@@ -35,7 +35,7 @@ unsafe fn suspend_again(argument: *const ()) {
 /// [`StackError`] if there is no memory for the fiber's stack.
 pub fn switches(pairs: u64) -> Result<Duration, StackError> {
     let stacks = Stacks::new(StackShape::fiber(STACK_BYTES)?);
-    let mut fiber = Box::new(Fiber::new(stacks.take()?));
+    let mut fiber = FiberBox::new(stacks.take()?);
     let shared = Loop { inside: fiber.inside(), goes_on: Cell::new(true), turns: Cell::new(0) };
     fiber.prepare(Body { run: suspend_again, argument: (&raw const shared).cast() });
     // The first turn touches the stack's first page.

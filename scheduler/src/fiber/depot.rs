@@ -3,7 +3,7 @@
 //! Workers keep a few finished fibers of their own; what is too many for them comes here. What nobody needs for a
 //! while ([`crate::ebb`]) is taken apart, its stack given back cold.
 
-use super::Fiber;
+use super::FiberBox;
 use crate::ebb::{Ebb, Outlook};
 use crate::stack::{StackError, StackShape, StackStats, Stacks};
 use crate::sync::Mutex;
@@ -24,8 +24,7 @@ pub(crate) struct Depot {
 /// Fibers between bodies, with their pages; the last one given is the warmest.
 #[derive(Debug, Default)]
 struct Warm {
-    #[expect(clippy::vec_box, reason = "a fiber is handed on as the box it is")]
-    fibers: Vec<Box<Fiber>>,
+    fibers: Vec<FiberBox>,
     ebb: Ebb,
 }
 
@@ -38,17 +37,24 @@ impl Depot {
     ///
     /// # Errors
     /// [`StackError`] if there is no memory, or no mapping, for another stack.
-    pub(crate) fn take(&self) -> Result<Box<Fiber>, StackError> {
+    pub(crate) fn take(&self) -> Result<FiberBox, StackError> {
         if let Some(fiber) = self.warm.lock().take() {
             return Ok(fiber);
         }
-        Ok(Box::new(Fiber::new(self.stacks.take()?)))
+        Ok(FiberBox::new(self.stacks.take()?))
+    }
+
+    /// Adds `count` warm fibers to those of a worker, if there are so many.
+    pub(crate) fn refill(&self, fibers: &mut Vec<FiberBox>, count: usize) {
+        let mut warm = self.warm.lock();
+        let left = warm.fibers.len().saturating_sub(count);
+        fibers.extend(warm.fibers.drain(left..));
+        warm.ebb.fell_to(left);
     }
 
     /// Takes fibers back, all between bodies. True: from now on somebody has to call [`Depot::ebb`].
     #[must_use = "fibers that nobody takes apart are kept for good"]
-    #[expect(clippy::vec_box, reason = "a fiber is handed on as the box it is")]
-    pub(crate) fn give(&self, fibers: Vec<Box<Fiber>>) -> bool {
+    pub(crate) fn give(&self, fibers: Vec<FiberBox>) -> bool {
         let mut warm = self.warm.lock();
         warm.fibers.extend(fibers);
         let level = warm.fibers.len();
@@ -80,12 +86,11 @@ impl Depot {
         self.stacks.clear();
     }
 
-    #[expect(clippy::vec_box, reason = "a fiber is handed on as the box it is")]
-    fn take_apart(&self, fibers: Vec<Box<Fiber>>) {
+    fn take_apart(&self, fibers: Vec<FiberBox>) {
         let mut stacks: Vec<_> = fibers
             .into_iter()
             // SAFETY: a fiber in a pool is between bodies: it is new, or it was kept when done.
-            .map(|fiber| unsafe { (*fiber).into_stack() })
+            .map(|fiber| unsafe { fiber.into_stack() })
             .collect();
         if !stacks.is_empty() {
             self.stacks.give_batch(&mut stacks);
@@ -103,7 +108,7 @@ impl Depot {
 }
 
 impl Warm {
-    fn take(&mut self) -> Option<Box<Fiber>> {
+    fn take(&mut self) -> Option<FiberBox> {
         let fiber = self.fibers.pop()?;
         self.ebb.fell_to(self.fibers.len());
         Some(fiber)

@@ -31,6 +31,7 @@ use crate::stack::Stack;
 use corosensei::{Coroutine, CoroutineResult, Yielder};
 use std::cell::Cell;
 use std::mem::ManuallyDrop;
+use std::ops::{Deref, DerefMut};
 use std::ptr::NonNull;
 
 /// Why a fiber gave the thread back to whoever resumed it.
@@ -59,7 +60,7 @@ pub(crate) struct Body {
 
 type Switch = Yielder<(), Reason>;
 
-/// A fiber. See the module.
+/// A fiber. See the module. It lies at the top of its own stack.
 pub(crate) struct Fiber {
     coroutine: ManuallyDrop<Coroutine<(), Reason, (), Stack>>,
     /// In the fiber's first frame.
@@ -67,6 +68,10 @@ pub(crate) struct Fiber {
     /// The lowest address of the stack that code may use.
     stack_low: usize,
 }
+
+/// The one who has a fiber. Dropped or forgotten, it is lost, and its stack stays mapped for good.
+#[must_use = "a fiber that is not handed on keeps its stack for good"]
+pub(crate) struct FiberBox(NonNull<Fiber>);
 
 /// What the fiber's first frame holds, at one address as long as the fiber.
 struct Frame {
@@ -82,12 +87,13 @@ pub(crate) struct Inside(NonNull<Switch>);
 
 // SAFETY: a fiber is a stack that nobody else refers to. Moving the handle runs nothing; resuming is
 // what needs care, and it is unsafe. See the module.
-unsafe impl Send for Fiber {}
+unsafe impl Send for FiberBox {}
 
-impl Fiber {
+impl FiberBox {
     /// A fiber on `stack`, without a body yet.
-    pub(crate) fn new(stack: Stack) -> Fiber {
+    pub(crate) fn new(mut stack: Stack) -> FiberBox {
         let stack_low = stack.usable().start;
+        let room = stack.reserve::<Fiber>();
         let born: Cell<Option<NonNull<Frame>>> = Cell::new(None);
         let cradle = NonNull::from(&born);
         let mut coroutine = Coroutine::with_stack(stack, move |switch: &Switch, ()| {
@@ -105,9 +111,73 @@ impl Fiber {
         let first = coroutine.resume(());
         debug_assert!(matches!(first, CoroutineResult::Yield(Reason::Done)));
         let frame = born.get().expect("set by the first frame");
-        Fiber { coroutine: ManuallyDrop::new(coroutine), frame, stack_low }
+        let fiber = Fiber { coroutine: ManuallyDrop::new(coroutine), frame, stack_low };
+        // SAFETY: the room is the fiber's own, above all frames.
+        unsafe { room.write(fiber) };
+        FiberBox(room)
     }
 
+    /// The fiber, which [`FiberBox::from_raw`] makes one that somebody has again.
+    pub(crate) fn into_raw(self) -> NonNull<Fiber> {
+        self.0
+    }
+
+    /// # Safety
+    /// The fiber came from [`FiberBox::into_raw`], and is given up by the caller.
+    pub(crate) unsafe fn from_raw(fiber: NonNull<Fiber>) -> FiberBox {
+        FiberBox(fiber)
+    }
+
+    /// Fetches into the cache what the fiber's next body touches first.
+    #[inline]
+    pub(crate) fn prefetch(&self) {
+        let fiber = self.0.as_ptr().cast_const().cast::<()>();
+        // The fiber itself, and the first frames below it.
+        for line in 0..5 {
+            crate::fetch::line(fiber.wrapping_byte_sub(line * 64));
+        }
+    }
+
+    /// Ends a fiber that is between bodies, and gives its stack back.
+    ///
+    /// # Safety
+    /// The fiber has no body: it is new, or its last suspension was [`Reason::Done`].
+    pub(crate) unsafe fn into_stack(mut self) -> Stack {
+        self.frame().body.set(None);
+        let end = self.coroutine.resume(());
+        debug_assert!(matches!(end, CoroutineResult::Return(())));
+        // SAFETY: the fiber is not touched again.
+        let coroutine = unsafe { ManuallyDrop::take(&mut self.coroutine) };
+        let mut stack = coroutine.into_stack();
+        stack.unreserve::<Fiber>();
+        stack
+    }
+}
+
+impl Deref for FiberBox {
+    type Target = Fiber;
+    #[inline]
+    fn deref(&self) -> &Fiber {
+        // SAFETY: the fiber lies on its stack as long as somebody has it.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl DerefMut for FiberBox {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Fiber {
+        // SAFETY: as above, and it is borrowed from who has it.
+        unsafe { self.0.as_mut() }
+    }
+}
+
+impl std::fmt::Debug for FiberBox {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        (**self).fmt(f)
+    }
+}
+
+impl Fiber {
     /// The first frame.
     fn frame(&self) -> &Frame {
         // SAFETY: the frame stays on the fiber's stack until `into_stack`, which takes the fiber.
@@ -140,19 +210,6 @@ impl Fiber {
             CoroutineResult::Yield(reason) => reason,
             CoroutineResult::Return(()) => Reason::Done,
         }
-    }
-
-    /// Ends a fiber that is between bodies, and gives its stack back.
-    ///
-    /// # Safety
-    /// The fiber has no body: it is new, or its last suspension was [`Reason::Done`].
-    pub(crate) unsafe fn into_stack(mut self) -> Stack {
-        self.frame().body.set(None);
-        let end = self.coroutine.resume(());
-        debug_assert!(matches!(end, CoroutineResult::Return(())));
-        // SAFETY: the fiber is dropped here and does not touch the coroutine again.
-        let coroutine = unsafe { ManuallyDrop::take(&mut self.coroutine) };
-        coroutine.into_stack()
     }
 }
 

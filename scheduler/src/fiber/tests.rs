@@ -20,7 +20,7 @@ unsafe fn count(argument: *const ()) {
 #[test]
 fn a_fiber_runs_body_after_body_on_one_stack() {
     let stacks = Stacks::new(StackShape::fiber(64 << 10).unwrap());
-    let mut fiber = Fiber::new(stacks.take().unwrap());
+    let mut fiber = FiberBox::new(stacks.take().unwrap());
     let n = Cell::new(0);
     for round in 1..=5 {
         fiber.prepare(Body { run: count, argument: (&raw const n).cast() });

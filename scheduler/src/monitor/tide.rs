@@ -8,7 +8,7 @@
 use super::NAP;
 use crate::block::Block;
 use crate::ebb::Outlook;
-use crate::fiber::Fiber;
+use crate::fiber::FiberBox;
 use crate::shared::Shared;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
@@ -28,8 +28,7 @@ impl Shared {
     }
 
     /// Takes fibers back, all between bodies.
-    #[expect(clippy::vec_box, reason = "a fiber is handed on as the box it is")]
-    pub(crate) fn keep_fibers(&self, fibers: Vec<Box<Fiber>>) {
+    pub(crate) fn keep_fibers(&self, fibers: Vec<FiberBox>) {
         if self.fibers.give(fibers) {
             self.watch_stores();
         }

@@ -26,7 +26,9 @@
 //! [`overflow::Describe`].
 
 use std::fmt;
+use std::num::NonZeroUsize;
 use std::ops::Range;
+use std::ptr::NonNull;
 
 mod alt_stack;
 mod error;
@@ -68,6 +70,9 @@ const MAX_USABLE_BYTES: usize = 1 << 30;
 
 /// The guard of a native stack: C code need not touch every page of a large frame.
 const NATIVE_GUARD_BYTES: usize = 256 * 1024;
+
+/// Tops are aligned to this.
+const TOP_ALIGN: usize = 64;
 
 /// How a guard is made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -188,12 +193,30 @@ pub(crate) struct Stack {
     index: u32,
 }
 
-/// For the room's tests; the fiber asks by corosensei's trait.
 impl Stack {
     /// The addresses that may be used: from the guard's end to the top.
     pub(crate) fn usable(&self) -> Range<usize> {
         self.bottom.get()..self.top.get()
     }
+
+    /// Lowers the top by the size of a `T`: room for one that belongs to whoever has the stack, in a page that its
+    /// first frames touch anyway. Before the stack is used.
+    pub(crate) fn reserve<T>(&mut self) -> NonNull<T> {
+        const { assert!(align_of::<T>() <= TOP_ALIGN && size_of::<T>() <= MIN_USABLE_BYTES / 4) };
+        self.top = NonZeroUsize::new(self.top.get() - reserved_bytes::<T>()).expect("it is mapped");
+        let room = std::ptr::with_exposed_provenance_mut(self.top.get());
+        NonNull::new(room).expect("not zero")
+    }
+
+    /// Ends [`Stack::reserve`] of the same type.
+    pub(crate) fn unreserve<T>(&mut self) {
+        self.top = self.top.checked_add(reserved_bytes::<T>()).expect("it is mapped");
+    }
+}
+
+/// By how much a `T` lowers the top.
+const fn reserved_bytes<T>() -> usize {
+    size_of::<T>().next_multiple_of(TOP_ALIGN)
 }
 
 #[cfg(test)]
@@ -210,10 +233,10 @@ impl Stack {
 }
 
 // SAFETY: the memory between `bottom` and `top` is mapped readable and writable, holds at least
-// `MIN_USABLE_BYTES` less the gap of 960 bytes, which is over corosensei's minimum of 4 KiB, and
+// three quarters of `MIN_USABLE_BYTES` less the gap of 960 bytes, which is over corosensei's minimum of 4 KiB, and
 // belongs to this value alone (INVARIANT(stack.owned)). Below it lies a guard that the kernel
 // confirmed (INVARIANT(stack.guarded)), included in `limit`. `top` is a multiple of 64 and `limit`
-// of the page size, so both are aligned. The values never change.
+// of the page size, so both are aligned. The values do not change while a coroutine is on it.
 unsafe impl corosensei::stack::Stack for Stack {
     #[inline]
     fn base(&self) -> StackPointer {

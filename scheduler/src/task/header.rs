@@ -240,7 +240,10 @@ impl Header {
         crate::fetch::line(resting_place);
         crate::fetch::line(resting_place.wrapping_byte_add(64));
         if let Some(fiber) = self.fiber.get() {
-            crate::fetch::line(fiber.as_ptr().cast());
+            let fiber = fiber.as_ptr().cast_const().cast::<()>();
+            crate::fetch::line(fiber);
+            // Where the carrier is noted that it goes back to.
+            crate::fetch::line(fiber.wrapping_byte_sub(64));
         }
     }
 
@@ -296,6 +299,16 @@ impl TaskRef {
     /// Wakes the task: it goes on, or will find at its next suspension that it need not.
     pub(crate) fn wake(&self) {
         self.settle(self.state.transition_to_woken());
+    }
+
+    /// As [`TaskRef::wake`], for a task that has rested for so long that it has left the caches.
+    pub(crate) fn wake_cold(&self) {
+        let owed = self.state.transition_to_woken();
+        if let Wake::Submit = owed {
+            // It is the winner's, until it is queued.
+            self.prefetch_stack();
+        }
+        self.settle(owed);
     }
 
     /// Does what a won wake owes.
@@ -379,6 +392,21 @@ pub(crate) enum Waker {
 }
 
 impl Waker {
+    /// Fetches into the cache what a wake touches.
+    pub(crate) fn prefetch(&self) {
+        if let Waker::Task(task) = self {
+            task.prefetch();
+        }
+    }
+
+    /// As [`Waker::wake`], after a long wait.
+    pub(crate) fn wake_cold(&self) {
+        match self {
+            Waker::Task(task) => task.wake_cold(),
+            other => other.wake(),
+        }
+    }
+
     /// Ends the wait. May be called more than once, and for no reason.
     pub(crate) fn wake(&self) {
         match self {

@@ -252,8 +252,10 @@ fn fire_batch(shard: &Shard, tick: u64) -> u64 {
         });
         shard.show(wheel);
     }
+    // All at once: one after the other, each would wait for its own memory.
+    due.iter().flatten().for_each(Waker::prefetch);
     let wakers = due.into_iter().flatten();
-    wakers.map(|waker: Waker| waker.wake()).count() as u64
+    wakers.map(|waker: Waker| waker.wake_cold()).count() as u64
 }
 
 /// The time's keeper, while it sleeps.

@@ -22,7 +22,7 @@ pub(crate) mod without;
 
 use self::extra::Run;
 use crate::carrier::{Carrier, CarrierRef};
-use crate::fiber::Fiber;
+use crate::fiber::{Depot, FiberBox};
 use crate::metrics::{Counter, WorkerMetrics};
 use crate::queue::{Local, Remote};
 use crate::sync::Arc;
@@ -126,8 +126,9 @@ pub(crate) struct Worker {
     pub(crate) serves_timers: bool,
     /// Of an extra worker, the runs that it is bound to. See `extra.rs`.
     stands_in_for: Vec<Run>,
-    #[expect(clippy::vec_box, reason = "a fiber is handed on as the box it is")]
-    fibers: Vec<Box<Fiber>>,
+    fibers: Vec<FiberBox>,
+    /// So many of these, the first, came from the depot: they have left the caches since they were used.
+    cold_fibers: usize,
     /// For its next tasks.
     pub(crate) supply: Supply,
     ids: Range<u64>,
@@ -151,6 +152,7 @@ impl Worker {
             serves_timers: false,
             stands_in_for: Vec::new(),
             fibers: Vec::with_capacity(WARM_FIBERS),
+            cold_fibers: 0,
             supply: Supply::default(),
             ids: 0..0,
             random: 0x9E37_79B9 ^ (index as u32).wrapping_mul(0x85EB_CA6B) | 1,
@@ -167,26 +169,36 @@ impl Worker {
         Id(id)
     }
 
-    /// A warm fiber, if there is one.
+    /// A warm fiber, if there is one. `depot`: where there are more.
     #[inline]
-    pub(crate) fn take_fiber(&mut self) -> Option<Box<Fiber>> {
-        self.fibers.pop()
+    pub(crate) fn take_fiber(&mut self, depot: &Depot) -> Option<FiberBox> {
+        if self.fibers.is_empty() {
+            depot.refill(&mut self.fibers, WARM_FIBERS / 2);
+            self.cold_fibers = self.fibers.len();
+        }
+        let fiber = self.fibers.pop();
+        if self.fibers.len() < self.cold_fibers {
+            self.cold_fibers = self.fibers.len();
+            // Its frames come while the task before is begun.
+            self.fibers.last().into_iter().for_each(FiberBox::prefetch);
+        }
+        fiber
     }
 
     /// Keeps a finished fiber; gives back those that are too many.
     #[inline]
-    #[expect(clippy::vec_box, reason = "a fiber is handed on as the box it is")]
-    pub(crate) fn keep_fiber(&mut self, fiber: Box<Fiber>) -> Option<Vec<Box<Fiber>>> {
-        let surplus = (self.fibers.len() == WARM_FIBERS)
+    pub(crate) fn keep_fiber(&mut self, fiber: FiberBox) -> Option<Vec<FiberBox>> {
+        let surplus = (self.fibers.len() == WARM_FIBERS).then(|| {
+            self.cold_fibers = self.cold_fibers.saturating_sub(WARM_FIBERS / 2);
             // The oldest are the coldest.
-            .then(|| self.fibers.drain(..WARM_FIBERS / 2).collect());
+            self.fibers.drain(..WARM_FIBERS / 2).collect()
+        });
         self.fibers.push(fiber);
         surplus
     }
 
     /// All fibers, at the end.
-    #[expect(clippy::vec_box, reason = "a fiber is handed on as the box it is")]
-    pub(crate) fn take_fibers(&mut self) -> Vec<Box<Fiber>> {
+    pub(crate) fn take_fibers(&mut self) -> Vec<FiberBox> {
         std::mem::take(&mut self.fibers)
     }
 

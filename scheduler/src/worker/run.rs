@@ -10,7 +10,7 @@ use super::without::{become_spare, cede, is_due_to_cede, retire};
 use super::{Worker, current};
 use crate::carrier::{Carrier, CarrierRef};
 use crate::crossing::fence::light;
-use crate::fiber::{Fiber, Reason};
+use crate::fiber::{Fiber, FiberBox, Reason};
 use crate::fork;
 use crate::handler;
 use crate::metrics::Counter;
@@ -115,7 +115,7 @@ fn take_turn(carrier: &Carrier, task: TaskRef) -> Option<TaskRef> {
 fn start(carrier: &Carrier, task: &TaskRef) -> Option<NonNull<Fiber>> {
     let shared = carrier.shared();
     // SAFETY: this is the carrier's thread, in its loop.
-    let warm = unsafe { carrier.with_worker(Worker::take_fiber) }.flatten();
+    let warm = unsafe { carrier.with_worker(|worker| worker.take_fiber(&shared.fibers)) }.flatten();
     let mut fiber = match warm.map_or_else(|| shared.fibers.take(), Ok) {
         Ok(fiber) => fiber,
         Err(error) => {
@@ -136,7 +136,7 @@ fn start(carrier: &Carrier, task: &TaskRef) -> Option<NonNull<Fiber>> {
     }
     task.inside.set(Some(fiber.inside()));
     task.stack_low.set(fiber.stack_low());
-    let fiber = NonNull::from(Box::leak(fiber));
+    let fiber = fiber.into_raw();
     task.fiber.set(Some(fiber));
     Some(fiber)
 }
@@ -227,8 +227,8 @@ fn finish(carrier: &Carrier, task: TaskRef) {
     task.inside.set(None);
     task.stack_low.set(0);
     let fiber = task.fiber.take().expect("a task that ends had a fiber");
-    // SAFETY: `start` leaked this box, and the task no longer names it.
-    let fiber = unsafe { Box::from_raw(fiber.as_ptr()) };
+    // SAFETY: from `start`, and the task no longer names it.
+    let fiber = unsafe { FiberBox::from_raw(fiber) };
     shared.living.remove(&task);
     abort::forget(&task);
     if task.sits() {
