@@ -5,7 +5,7 @@ use crate::carrier::{Arena, Carrier, CarrierRef};
 use crate::census::Census;
 use crate::config::{Config, Observed, StartError};
 use crate::crossing::retake::Retaking;
-use crate::crossing::{Burning, Unproven};
+use crate::crossing::{Burning, Patience, Unproven};
 use crate::fiber::Depot;
 use crate::fork;
 use crate::gate::Gate;
@@ -87,6 +87,7 @@ pub(crate) struct Shared {
     pub(crate) retaking: Retaking,
     pub(crate) unproven: Unproven,
     pub(crate) burning: Burning,
+    pub(crate) patience: Patience,
     /// Carriers that have a thread, foreign ones aside.
     pub(crate) threads: AtomicUsize,
     /// How many there may be now: the cap, and more while everything stands still.
@@ -158,6 +159,7 @@ impl Shared {
             retaking: Retaking::default(),
             unproven: Unproven::default(),
             burning: Burning::default(),
+            patience: Patience::new(),
             threads: AtomicUsize::new(0),
             metrics: Counts::default(),
             ended: Mutex::new(Vec::new()),

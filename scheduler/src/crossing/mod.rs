@@ -4,6 +4,7 @@ pub mod below;
 mod called;
 pub mod fence;
 mod jumped;
+mod patience;
 mod proof;
 pub(crate) mod retake;
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub use self::called::{Called, CalledOnStack, Caller};
 pub use self::jumped::{
     Opened, check_stack, count_left_open, leave_stack, return_to_native, task_is_elsewhere,
 };
+pub(crate) use self::patience::Patience;
 pub(crate) use self::proof::{Burning, Unproven};
 
 use self::fence::{light, light_half};
@@ -413,8 +415,9 @@ fn reenter(carrier: &Carrier, task: &Header) -> Result<(), Terminated> {
     if shared.is_terminated() {
         return Err(Terminated);
     }
+    let idle = || shared.lobby.take_idle();
     if !carrier.foreign
-        && let Some(worker) = shared.lobby.take_idle()
+        && let Some(worker) = idle().or_else(|| shared.patience.wait(idle))
     {
         // SAFETY: this is the carrier's thread, and the word says `WAITING`.
         unsafe { carrier.put_worker(worker) };
