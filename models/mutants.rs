@@ -579,6 +579,12 @@ pub(crate) const MUTANTS: &[Mutant] = &[
         to: "self.tail.fetch_or(self.closed, Ordering::SeqCst);",
     },
     Mutant {
+        name: "ring_is_drained_though_closed",
+        file: RING,
+        from: "self.tail.load(Ordering::Relaxed) == self.head.load(Ordering::Relaxed)",
+        to: "self.tail.load(Ordering::Relaxed) & !self.closed == self.head.load(Ordering::Relaxed)",
+    },
+    Mutant {
         name: "ring_push_stamps_relaxed",
         file: RING,
         from: "slot.stamp.store(tail + 1, Ordering::Release);",

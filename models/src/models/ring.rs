@@ -30,6 +30,7 @@ trait Ring: 'static {
     fn new(capacity: usize) -> Self;
     fn push(&self, message: usize) -> Tried;
     fn pop(&self) -> Tried;
+    fn is_drained(&self) -> bool;
     fn close(&self);
 }
 
@@ -55,6 +56,9 @@ macro_rules! versions {
                         Err(version::PopError::Closed) => Tried::Closed,
                     }
                 }
+                fn is_drained(&self) -> bool {
+                    self.is_drained()
+                }
                 fn close(&self) {
                     self.close();
                 }
@@ -74,6 +78,7 @@ versions!(
     crate::mutants::ring_pop_finds_it_relaxed,
     crate::mutants::ring_push_takes_by_store,
     crate::mutants::ring_pop_takes_by_store,
+    crate::mutants::ring_is_drained_though_closed,
 );
 
 /// A ring, and a line on each side, as a channel has them.
@@ -102,7 +107,13 @@ impl<R: Ring> Channel<R> {
     }
 
     /// Waits until `attempt` comes to something.
-    fn wait(&self, list: &List<Chair>, chair: usize, attempt: impl Fn() -> Tried) -> Option<usize> {
+    fn wait(
+        &self,
+        list: &List<Chair>,
+        chair: usize,
+        attempt: impl Fn() -> Tried,
+        is_in_vain: impl Fn() -> bool,
+    ) -> Option<usize> {
         let (chair, who) = (&self.chairs[chair], Somebody::new());
         let end = |tried| match tried {
             Tried::Done(message) => Some(Some(message)),
@@ -116,7 +127,9 @@ impl<R: Ring> Channel<R> {
             if self.sit {
                 chair.own();
                 assert!(list.sit(chair), "ring: each side has one who waits");
-                if let Some(ended) = end(attempt()) {
+                if !is_in_vain()
+                    && let Some(ended) = end(attempt())
+                {
                     list.leave_seat(chair);
                     return ended;
                 }
@@ -137,13 +150,13 @@ impl<R: Ring> Channel<R> {
     }
 
     fn send(&self, message: usize) {
-        if self.wait(&self.senders, 0, || self.ring.push(message)).is_some() {
+        if self.wait(&self.senders, 0, || self.ring.push(message), || false).is_some() {
             self.receivers.notify_ordered(Whom::First);
         }
     }
 
     fn receive(&self) -> Option<usize> {
-        let message = self.wait(&self.receivers, 1, || self.ring.pop());
+        let message = self.wait(&self.receivers, 1, || self.ring.pop(), || self.ring.is_drained());
         if message.is_some() {
             self.senders.notify_ordered(Whom::First);
         }
@@ -242,6 +255,7 @@ caught! {
     ring_push_in_no_order: || sent_and_received::<Ring<usize>>(1, 3, true), "ring: somebody waits";
     ring_pop_in_no_order: || sent_and_received::<Ring<usize>>(2, 2, true), "ring: somebody waits";
     ring_close_in_no_order: || sent_and_received::<Ring<usize>>(0, 3, true), "ring: somebody waits";
+    ring_is_drained_though_closed: || sent_and_received::<Ring<usize>>(0, 3, true), "ring: somebody waits";
     ring_push_stamps_relaxed: || one_to_one::<Ring<usize>>(1, 3), "Causality violation";
     ring_pop_stamps_relaxed: || one_to_one::<Ring<usize>>(2, 2), "Causality violation";
     ring_push_finds_room_relaxed: || one_to_one::<Ring<usize>>(2, 2), "Causality violation";

@@ -46,6 +46,7 @@ use crate::worker::current;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
+use tracing::level_filters::LevelFilter;
 
 /// The carrier and the task of code that runs managed on a carrier.
 ///
@@ -88,10 +89,17 @@ pub(crate) fn reference(task: &Header) -> TaskRef {
 }
 
 /// Traces a wait before it begins: once its waker is out, code of a subscriber that waits itself
-/// would take the wake. Never inlined, so that no thread-local of a subscriber's is kept by a caller
-/// that is switched.
-#[inline(never)]
+/// would take the wake.
+#[inline]
 pub(crate) fn announce(task: &Header) {
+    if LevelFilter::current() >= LevelFilter::TRACE {
+        trace(task);
+    }
+}
+
+/// Never inlined, so that no thread-local of a subscriber's is kept by a caller that is switched.
+#[inline(never)]
+fn trace(task: &Header) {
     tracing::trace!(
         target: "sortie::task",
         task = task.id.get(),

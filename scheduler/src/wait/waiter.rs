@@ -49,6 +49,7 @@ impl TaskWaiter {
         self.timer.set(key.map(|key| (until, key)));
     }
 
+    #[inline(never)]
     fn take_timer_back(&self) {
         if let Some((_, key)) = self.timer.take() {
             self.task().shared.timers.remove(key);
@@ -57,8 +58,11 @@ impl TaskWaiter {
 }
 
 impl Drop for TaskWaiter {
+    #[inline]
     fn drop(&mut self) {
-        self.take_timer_back();
+        if self.timer.get_mut().is_some() {
+            self.take_timer_back();
+        }
     }
 }
 

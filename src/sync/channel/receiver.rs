@@ -39,7 +39,7 @@ impl<T> Receiver<T> {
     /// assert_eq!(receiver.recv(), Ok("a"));
     /// assert_eq!(receiver.recv(), Err(RecvError));
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn recv(&self) -> Result<T, RecvError> {
         // Without a time the other error cannot be.
         self.shared.recv(None).map_err(|_| RecvError)

@@ -51,7 +51,7 @@ impl<T> Shared<T> {
         }
     }
 
-    #[inline]
+    #[inline(always)]
     pub(crate) fn try_recv(&self) -> Result<T, TryRecvError> {
         match &self.flavor {
             Flavor::Bounded(ring) => match ring.pop() {
@@ -120,7 +120,8 @@ impl<T> Shared<T> {
     }
 
     /// Receives, waiting until this time at the latest.
-    #[inline]
+    // Inlined with its wait into the code that receives, see `wait`; all steps but the first try are calls.
+    #[inline(always)]
     pub(super) fn recv(&self, until: Option<Instant>) -> Result<T, RecvTimeoutError> {
         match self.try_recv() {
             Ok(message) => Ok(message),
@@ -129,8 +130,7 @@ impl<T> Shared<T> {
         }
     }
 
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     fn wait_to_receive(&self, until: Option<Instant>) -> Result<T, RecvTimeoutError> {
         let waiter = Waiter::new("a receive");
         if let Flavor::Rendezvous(place) = &self.flavor {
@@ -138,22 +138,35 @@ impl<T> Shared<T> {
         }
         loop {
             let place = self.receivers.waiting.enter(&waiter);
-            match self.try_recv() {
-                Ok(message) => {
-                    forgo(place);
-                    return Ok(message);
+            if !self.is_drained() {
+                match self.try_recv_again() {
+                    Ok(message) => {
+                        forgo(place);
+                        return Ok(message);
+                    }
+                    Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
+                    Err(TryRecvError::Empty) => {}
                 }
-                Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
-                Err(TryRecvError::Empty) => {}
             }
             let in_time = wait(place, until);
-            match self.try_recv() {
+            match self.try_recv_again() {
                 Ok(message) => return Ok(message),
                 Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
                 Err(TryRecvError::Empty) if in_time => {}
                 Err(TryRecvError::Empty) => return Err(RecvTimeoutError::Timeout),
             }
         }
+    }
+
+    #[inline(never)]
+    fn try_recv_again(&self) -> Result<T, TryRecvError> {
+        self.try_recv()
+    }
+
+    /// Is it certain that no message is there, and that one may come? By one who stands in line.
+    #[inline]
+    fn is_drained(&self) -> bool {
+        matches!(&self.flavor, Flavor::Bounded(ring) if ring.is_drained())
     }
 
     /// The last sender is gone.
@@ -207,11 +220,15 @@ impl<T> Shared<T> {
 }
 
 /// Leaves the line with what was waited for: a notification that had come was for that.
+#[inline(never)]
 fn forgo(place: Place<'_>) {
     drop(place.try_take());
 }
 
 /// False: the time came first.
+///
+/// Inlined, as the wait itself: each frame between the code that waits and its switch costs two returns that the
+/// processor foretells wrongly.
 #[inline(always)]
 pub(crate) fn wait(place: Place<'_>, until: Option<Instant>) -> bool {
     match until {
