@@ -7,21 +7,17 @@
 //! bit  5      the policy asks for more: the general path looks at the profile
 //! bit  6      the call may be offloaded
 //! bit  7      the function has a cancel hook: the general path looks for it
-//! bits 8..32  the epoch: which state of the policies this was decided by; 0 in no decision
 //! ```
 //!
-//! [`FAST`] is the word of the cheapest call that is up to date. A word that differs from it in the low
-//! byte only is up to date; one that does not differ is fast.
+//! The word 0 says that nothing is decided, or that what was decided is stale.
 //!
-//! INVARIANT(decision.epoch): an epoch comes again only after every profile's word was made stale
-//! (`policies::Policies::next_epoch`), so a word of the current epoch was decided by the current policies.
+//! INVARIANT(decision.current): a profile's word is 0, or was decided by the policies as they are. Words are
+//! written under the lock of the policies only, and who changes a policy makes those of the functions that it may
+//! be for stale before it lets the lock go (`policies.rs`). So a call looks at one word.
 
 use super::class::{Class, Verdict};
 use super::policy::{Callbacks, FpEnv, Policy};
 use sortie_scheduler::crossing::Exit;
-use std::sync::atomic::AtomicU32;
-#[cfg(test)]
-use std::sync::atomic::Ordering;
 
 /// What happens at a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -48,32 +44,17 @@ const TIMED: u32 = 1 << 4;
 pub(super) const SPECIAL: u32 = 1 << 5;
 const OFFLOAD: u32 = 1 << 6;
 const CANCELLABLE: u32 = 1 << 7;
-const EPOCH_SHIFT: u32 = 8;
-/// The last epoch; then 1 comes again.
-pub(super) const LAST_EPOCH: u32 = u32::MAX >> EPOCH_SHIFT;
-
-/// The epoch, and the action `Asymmetric` without anything else.
-///
-/// Written under the lock of the policies only.
-pub(crate) static FAST: AtomicU32 = AtomicU32::new(fast(1));
-
-pub(super) const fn fast(epoch: u32) -> u32 {
-    epoch << EPOCH_SHIFT | Action::Asymmetric as u32
-}
 
 /// What is decided for the calls of one native function.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Decision(u32);
 
 impl Decision {
-    /// What makes a fast word of one mode one of the other.
-    pub(super) const OTHER_MODE: u32 = Action::Asymmetric as u32 ^ Action::Compare as u32;
-
     /// The bit of a call on the task's own stack.
     pub(super) const TASK_STACK: u32 = 1 << 3;
 
     /// From a policy and what was learned.
-    pub(super) fn new(policy: &Policy, learned: Verdict, asymmetric: bool, epoch: u32) -> Decision {
+    pub(super) fn new(policy: &Policy, learned: Verdict, asymmetric: bool) -> Decision {
         let class = policy.pinned_class().unwrap_or(learned.class);
         let is_pinned = policy.pinned_class().is_some();
         let action = match class {
@@ -89,7 +70,7 @@ impl Decision {
             Class::Unknown => Action::Unproven,
             Class::Long => Action::HandOver,
         };
-        let mut word = epoch << EPOCH_SHIFT | action as u32;
+        let mut word = action as u32;
         if policy.task_stack.is_some() {
             word |= Self::TASK_STACK;
         }
@@ -113,10 +94,10 @@ impl Decision {
         Decision(self.0 | CANCELLABLE)
     }
 
-    /// The word of a profile, if it is of this epoch.
+    /// The decision of a profile's word, if there is one.
     #[inline]
-    pub(super) fn current(word: u32, fast: u32) -> Option<Decision> {
-        (word ^ fast < 1 << EPOCH_SHIFT).then_some(Decision(word))
+    pub(super) fn current(word: u32) -> Option<Decision> {
+        (word != 0).then_some(Decision(word))
     }
 
     /// The word itself.
@@ -176,8 +157,7 @@ impl Decision {
     /// Asymmetric, and nothing else to look at.
     #[cfg(test)]
     pub(crate) fn is_fast(self) -> bool {
-        // ORDERING: Relaxed, as in `Profile::decide`.
-        self.0 == FAST.load(Ordering::Relaxed)
+        self.0 == Action::Asymmetric as u32
     }
 
     /// On the task's own stack, if [`Profile::task_stack`](super::Profile::task_stack) are left.

@@ -3,10 +3,10 @@
 //! The first match counts: what the user set for exactly this function; what its [`Target`](super::Target)
 //! was declared with; a range of addresses, the one that was set last; the default. Policies are not merged.
 //!
-//! Every change begins a new epoch under the one lock here, and so makes all decisions stale (`decision.rs`).
+//! Every change makes the decisions that rested on it stale, under the one lock here (`decision.rs`).
 //! The user's side is `native/policy.rs`. No tracing event and no foreign code under the lock.
 
-use super::decision::{self, Decision, FAST};
+use super::decision::Decision;
 use super::policy::Policy;
 use super::profile::{self, Profile};
 use parking_lot::RwLock;
@@ -44,7 +44,6 @@ struct Policies {
     /// The last one that matches counts.
     ranges: Vec<(Range<usize>, Policy)>,
     default: Option<Policy>,
-    epoch: u32,
 }
 
 static POLICIES: RwLock<Policies> = RwLock::new(Policies {
@@ -52,7 +51,6 @@ static POLICIES: RwLock<Policies> = RwLock::new(Policies {
     cancel: BTreeMap::new(),
     ranges: Vec::new(),
     default: None,
-    epoch: 1,
 });
 
 /// Is any policy unhooked? Written under the lock.
@@ -75,21 +73,14 @@ impl Policies {
         matching.map(|(_, policy)| *policy)
     }
 
-    /// After every change.
-    fn next_epoch(&mut self) {
+    /// After every change of a policy.
+    fn note_unhooked(&self) {
         let exact = self.exact.values().flat_map(|exact| [exact.set, exact.declared]).flatten();
         let ranges = self.ranges.iter().map(|(_, policy)| *policy);
         let any = exact.chain(ranges).chain(self.default).any(|policy| policy.unhooked);
         // ORDERING: Relaxed, who learned of the change from its maker sees this; for others there is no
         // order.
         ANY_UNHOOKED.store(any, Ordering::Relaxed);
-        self.epoch += 1;
-        if self.epoch > decision::LAST_EPOCH {
-            profile::make_all_stale();
-            self.epoch = 1;
-        }
-        // ORDERING(decision.epoch): Release, pairs with the Acquire in `Profile::decide`.
-        FAST.store(decision::fast(self.epoch), Ordering::Release);
     }
 }
 
@@ -98,7 +89,7 @@ pub(super) fn settle(profile: &Profile, asymmetric: bool) -> Decision {
     // Exclusive: decisions are written in the order of the locks.
     let policies = POLICIES.write();
     let policy = policies.find(profile.key());
-    let mut decision = Decision::new(&policy, profile.verdict(), asymmetric, policies.epoch);
+    let mut decision = Decision::new(&policy, profile.verdict(), asymmetric);
     if policies.cancel.contains_key(&profile.key()) {
         decision = decision.cancellable();
     }
@@ -108,16 +99,9 @@ pub(super) fn settle(profile: &Profile, asymmetric: bool) -> Decision {
 
 /// Makes all decisions stale, after something changed that they rest on.
 pub(crate) fn invalidate() {
-    POLICIES.write().next_epoch();
-}
-
-/// As if there had been so many epochs; then `f`, under the lock.
-#[cfg(test)]
-pub(super) fn begin_epoch(epoch: u32, f: impl FnOnce()) {
-    let mut policies = POLICIES.write();
-    policies.epoch = epoch;
-    policies.next_epoch();
-    f();
+    let policies = POLICIES.write();
+    profile::make_all_stale();
+    drop(policies);
 }
 
 /// The policy in force.
@@ -146,14 +130,14 @@ pub(crate) fn set_cancel_hook(key: Key, hook: Option<CancelHook>) -> Option<Canc
         None => policies.cancel.remove(&key),
     };
     if changes {
-        policies.next_epoch();
+        profile::make_stale(key);
     }
     before
 }
 
 /// Must a call of this address be announced?
 pub(crate) fn needs_hook(address: usize) -> bool {
-    // ORDERING: Relaxed, as in `next_epoch`.
+    // ORDERING: Relaxed, as in `note_unhooked`.
     !ANY_UNHOOKED.load(Ordering::Relaxed) || !policy_of(Key::Address(address)).unhooked
 }
 
@@ -183,7 +167,8 @@ fn change_exact(key: Key, change: impl FnOnce(&mut Exact) -> Option<Policy>) -> 
         policies.exact.insert(key, exact);
     }
     if (exact.set, exact.declared) != (before.set, before.declared) {
-        policies.next_epoch();
+        policies.note_unhooked();
+        profile::make_stale(key);
     }
     answer
 }
@@ -207,11 +192,9 @@ pub(super) fn carry_over(from: Key, to: Key) {
 /// Forgets all about one function.
 pub(super) fn remove_all(profile: &Profile) {
     let mut policies = POLICIES.write();
-    let policy = policies.exact.remove(&profile.key());
+    policies.exact.remove(&profile.key());
     let hook = policies.cancel.remove(&profile.key());
-    if policy.is_some() || hook.is_some() {
-        policies.next_epoch();
-    }
+    policies.note_unhooked();
     profile.reset();
     drop(policies);
     drop(hook);
@@ -226,7 +209,8 @@ pub(crate) fn set_range(range: &Range<usize>, policy: Option<Policy>) -> Option<
         policies.ranges.push((range.clone(), policy));
     }
     if policy.is_some() || before.is_some() {
-        policies.next_epoch();
+        policies.note_unhooked();
+        profile::make_stale_in(range);
     }
     before
 }
@@ -242,7 +226,8 @@ pub(crate) fn set_default(policy: Option<Policy>) -> Option<Policy> {
     let mut policies = POLICIES.write();
     let before = std::mem::replace(&mut policies.default, policy);
     if before != policy {
-        policies.next_epoch();
+        policies.note_unhooked();
+        profile::make_all_stale();
     }
     before
 }
@@ -278,10 +263,9 @@ pub(crate) fn unload(range: &Range<usize>) -> Forgotten {
     policies.ranges.retain(|(its, _)| its.start < range.start || its.end > range.end);
     let removed = all.0 - policies.exact.len() + all.1 - policies.ranges.len();
     let hooks: Vec<_> = policies.cancel.extract_if(.., |key, _| inside(key)).collect();
+    // What is forgotten is stale by that.
     let functions = if range.is_empty() { 0 } else { profile::forget(range) };
-    if removed + functions + hooks.len() > 0 {
-        policies.next_epoch();
-    }
+    policies.note_unhooked();
     drop(policies);
     drop(hooks);
     Forgotten { policies: removed, functions }

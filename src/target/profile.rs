@@ -16,11 +16,11 @@
 
 mod table;
 
-pub(super) use table::{forget, make_all_stale};
+pub(super) use table::{forget, make_all_stale, make_stale, make_stale_in};
 
 use super::bulkhead::{Bulkhead, Place};
 use super::class::{Change, Class, Kind, Learned, Verdict};
-use super::decision::{Decision, FAST, SPECIAL};
+use super::decision::{Action, Decision, SPECIAL};
 use super::policies::{self, Key};
 use super::policy::{Callbacks, FpEnv, Policy};
 use super::symbol;
@@ -34,7 +34,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 /// What the process knows of one native function.
 #[repr(C, align(64))]
 pub(crate) struct Profile {
-    /// A [`Decision`], stale if it is of another epoch than [`FAST`].
+    /// A [`Decision`], or 0: what was decided is stale.
     decision: AtomicU32,
     /// How many bytes of the task's own stack must be left for a call to run there; more than there can be
     /// if it is to run on the carrier's.
@@ -127,24 +127,21 @@ impl Profile {
     /// carrier's.
     #[inline(always)]
     pub(crate) fn fast<const COMPARE: bool>(&self) -> Option<usize> {
-        let wanted = if COMPARE { Decision::OTHER_MODE } else { 0 };
-        // ORDERING(decision.epoch): Acquire, as in `is_fast`.
-        let fast = FAST.load(Ordering::Acquire);
+        let wanted = if COMPARE { Action::Compare } else { Action::Asymmetric } as u32;
         // ORDERING(profile.decision): Acquire, as in `decide`.
-        let differs = self.decision.load(Ordering::Acquire) ^ fast ^ wanted;
+        let word = self.decision.load(Ordering::Acquire);
         // ORDERING: Relaxed, after the Acquire; each value is some policy's.
-        (differs & !Decision::TASK_STACK == 0).then(|| self.stack_wanted.load(Ordering::Relaxed))
+        (word & !Decision::TASK_STACK == wanted).then(|| self.stack_wanted.load(Ordering::Relaxed))
     }
 
     /// Is a call asymmetric, and nothing to look at but that its callbacks may suspend the task on its thread?
     #[inline]
     pub(crate) fn is_fast_but_suspends(&self) -> bool {
-        // ORDERING(decision.epoch): Acquire, as in `is_fast`.
-        let fast = FAST.load(Ordering::Acquire);
+        const WANTED: u32 = Action::Asymmetric as u32 | SPECIAL;
         // ORDERING(profile.decision): Acquire, as in `decide`.
-        let differs = self.decision.load(Ordering::Acquire) ^ fast;
+        let word = self.decision.load(Ordering::Acquire);
         // ORDERING: Relaxed, as in `task_stack`.
-        differs & !Decision::TASK_STACK == SPECIAL && self.suspends_only.load(Ordering::Relaxed)
+        word & !Decision::TASK_STACK == WANTED && self.suspends_only.load(Ordering::Relaxed)
     }
 
     /// What a task leaves with: this profile, as a word that travels through the scheduler.
@@ -179,21 +176,16 @@ impl Profile {
     /// Is a call asymmetric, and nothing else to look at? One comparison.
     #[cfg(test)]
     pub(crate) fn is_fast(&self) -> bool {
-        // ORDERING(decision.epoch): Acquire, before the word is read; pairs with the Release in
-        // `Policies::next_epoch`. Who sees an epoch sees that older words were made stale.
-        let fast = FAST.load(Ordering::Acquire);
         // ORDERING: Relaxed, a fast word stands for itself.
-        self.decision.load(Ordering::Relaxed) == fast
+        self.decision.load(Ordering::Relaxed) == Action::Asymmetric as u32
     }
 
     /// What is decided for a call. May lock if it has to be decided anew; keeps `errno`.
     #[inline]
     pub(crate) fn decide(&self) -> Decision {
-        // ORDERING(decision.epoch): Acquire, as in `is_fast`.
-        let fast = FAST.load(Ordering::Acquire);
         // ORDERING(profile.decision): Acquire, pairs with the Release in `put`: the settings are there.
         let word = self.decision.load(Ordering::Acquire);
-        match Decision::current(word, fast) {
+        match Decision::current(word) {
             Some(decision) => decision,
             None => self.settle(),
         }

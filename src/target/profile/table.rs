@@ -1,6 +1,6 @@
 //! Where the profiles of the process are found. For invariants and the order of locks see `profile.rs`.
 
-use super::super::policies;
+use super::super::policies::{self, Key};
 use super::{Names, Profile};
 use parking_lot::{Mutex, RwLock};
 use std::borrow::Cow;
@@ -101,6 +101,31 @@ pub(in super::super) fn make_all_stale() {
     TABLE.read().values().for_each(|profile| profile.make_stale());
     UNADDRESSED.lock().all.iter().for_each(|profile| profile.make_stale());
     OTHER.make_stale();
+}
+
+/// Makes the decision for one function stale, if it has a profile. Under the lock of the policies.
+pub(in super::super) fn make_stale(key: Key) {
+    match key {
+        Key::Address(address) => {
+            if let Some(profile) = TABLE.read().get(&address) {
+                profile.make_stale();
+            }
+        }
+        Key::Unaddressed(at) => {
+            let unaddressed = UNADDRESSED.lock();
+            let all = unaddressed.all.iter().copied().chain([&OTHER]);
+            all.filter(|profile| std::ptr::from_ref(*profile).addr() == at)
+                .for_each(Profile::make_stale);
+        }
+    }
+}
+
+/// Makes the decisions for all functions at these addresses stale. Under the lock of the policies.
+pub(in super::super) fn make_stale_in(range: &Range<usize>) {
+    // A range that ends before it begins has nothing in it, and no place in a table.
+    if !range.is_empty() {
+        TABLE.read().range(range.clone()).for_each(|(_, profile)| profile.make_stale());
+    }
 }
 
 /// Forgets the functions at these addresses; how many there were. Under the lock of the policies.

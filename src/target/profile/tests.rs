@@ -3,7 +3,7 @@
 
 use super::super::Target;
 use super::super::class::Class;
-use super::super::decision::{Action, LAST_EPOCH};
+use super::super::decision::Action;
 use super::*;
 use std::ops::Range;
 use std::sync::atomic::AtomicUsize;
@@ -113,8 +113,8 @@ fn another_class_is_another_decision_at_once() {
 fn without_a_barrier_nothing_is_asymmetric() {
     let profile = Profile::at(nowhere(1).start);
     feed(profile, 32, US);
-    let asymmetric = Decision::new(&Policy::new(), profile.verdict(), true, 1);
-    let compare = Decision::new(&Policy::new(), profile.verdict(), false, 1);
+    let asymmetric = Decision::new(&Policy::new(), profile.verdict(), true);
+    let compare = Decision::new(&Policy::new(), profile.verdict(), false);
     assert_eq!((asymmetric.action(), compare.action()), (Action::Asymmetric, Action::Compare));
 }
 
@@ -170,36 +170,52 @@ fn settings_are_in_the_word_and_in_the_profile() {
     assert_eq!(profile.task_stack(), None);
 }
 
-#[test]
-fn a_change_of_any_policy_makes_every_decision_stale() {
-    let profile = Profile::at(nowhere(1).start);
-    feed(profile, 32, US);
+/// Until the word is one that others have not made stale at this moment.
+fn decided(profile: &Profile) -> u32 {
     loop {
-        let decision = profile.decide();
-        policies::invalidate();
-        // Other tests may decide anew for themselves, never with an older epoch.
-        assert_ne!(FAST.load(Ordering::Relaxed), decision.word());
-        assert!(!profile.is_fast());
-        if profile.decide().is_fast() {
-            break;
+        profile.decide();
+        match profile.decision.load(Ordering::Relaxed) {
+            0 => {}
+            word => return word,
         }
     }
 }
 
 #[test]
-fn epochs_come_round_without_making_old_decisions_current() {
+fn what_all_decisions_rest_on_makes_all_of_them_stale() {
     let profile = Profile::at(nowhere(1).start);
     feed(profile, 32, US);
-    profile.decide();
-    // A decision of the epoch that comes after the last one.
-    let old = Decision::new(&Policy::new(), profile.verdict(), true, 1);
-    policies::begin_epoch(LAST_EPOCH - 1, || profile.put(&Policy::new(), old));
+    assert_eq!(decided(profile) & 7, Action::Asymmetric as u32);
     policies::invalidate();
-    policies::invalidate();
-    policies::invalidate();
-    let word = profile.decision.load(Ordering::Relaxed);
-    assert!(word == 0 || word != old.word(), "an old decision is current again");
-    assert!(FAST.load(Ordering::Relaxed) >> 8 < LAST_EPOCH - 1);
+    assert_eq!(profile.decision.load(Ordering::Relaxed), 0);
+    assert!(!profile.is_fast());
+    assert!(profile.decide().is_fast());
+}
+
+#[test]
+fn a_policy_makes_the_decisions_of_its_functions_stale() {
+    let range = nowhere(2);
+    let (one, other) = (Profile::at(range.start), Profile::at(range.end - 1));
+    let unaddressed = Profile::unaddressed(Some("stale"));
+    for key in [one.key(), unaddressed.key()] {
+        let profile = if key == one.key() { one } else { unaddressed };
+        decided(profile);
+        policies::set_exact(key, Some(Policy::new().class(Class::Keep)));
+        assert_eq!(profile.decision.load(Ordering::Relaxed), 0);
+        assert_eq!(action(profile), Action::Keep);
+        policies::set_exact(key, None);
+        assert_eq!(action(profile), Action::Unproven);
+    }
+    decided(one);
+    decided(other);
+    policies::set_range(&range, Some(Policy::new().class(Class::Short)));
+    for profile in [one, other] {
+        assert_eq!(profile.decision.load(Ordering::Relaxed), 0);
+        assert_eq!(action(profile), Action::Asymmetric);
+    }
+    policies::set_range(&range, None);
+    assert_eq!((action(one), action(other)), (Action::Unproven, Action::Unproven));
+    unaddressed.give_back();
 }
 
 #[test]
@@ -321,8 +337,8 @@ fn many_threads_may_learn_decide_and_change_policies_at_once() {
         });
         scope.spawn(|| (0..5_000).for_each(|_| _ = std::hint::black_box(profile.decide())));
     });
-    // The last class is the one that is decided by, without another epoch.
+    // The last class is the one that is decided by.
     let decision = profile.decide();
-    let fresh = Decision::new(&profile.policy(), profile.verdict(), true, decision.word() >> 8);
+    let fresh = Decision::new(&profile.policy(), profile.verdict(), true);
     assert_eq!(decision, fresh);
 }
