@@ -14,7 +14,8 @@ use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
 static NATIVE: Target = Target::named("native code");
-const SOON: Duration = Duration::from_millis(2);
+/// Long enough for a call to begin, which with AddressSanitizer takes longer.
+const SOON: Duration = Duration::from_millis(if cfg!(feature = "sanitizer") { 20 } else { 2 });
 
 fn soon() -> Instant {
     Instant::now() + SOON

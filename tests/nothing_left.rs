@@ -89,7 +89,8 @@ fn while_a_runtime_lives_the_checks_see_it() {
             sortie::sleep(Duration::MAX);
         }));
         inside.recv().unwrap();
-        assert!(leaks::slabs() >= before && leaks::slabs() > 0);
+        let is_there = leaks::slabs() >= before && leaks::slabs() > 0;
+        assert!(is_there || !leaks::slabs_are_told());
         // Its workers' carriers and its monitor; a new thread has its name a moment later.
         until("all threads are there", || {
             leaks::threads(&runtime.case.thread_name).len() > runtime.case.workers

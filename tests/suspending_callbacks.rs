@@ -1,7 +1,7 @@
 //! Under a policy that allows it, a callback that waits suspends its task, native frames and all, and
 //! the thread runs others.
 
-use sortie::native::{self, Callbacks, Policy, Target};
+use sortie::native::{self, Callbacks, Class, Policy, Target};
 use sortie_natives::{with_callback, with_callback_between};
 use sortie_test::{MODES, Mode, WORKERS, each, each_of, panic_text, until};
 use std::sync::Arc;
@@ -26,10 +26,12 @@ fn through(target: &'static Target, f: impl Fn() -> i32) -> i32 {
 #[test]
 fn many_are_suspended_on_few_carriers() {
     const TASKS: usize = 500;
-    // Theirs alone: what other tests teach of a function, that it blocks, is no matter here.
-    static QUICK: Target = Target::named("natives_call_back, quick").with_policy(SUSPEND);
+    // Not for calls that block to learn from: on a busy machine these may seem to.
+    const QUICK_SUSPEND: Policy = SUSPEND.class(Class::Mixed);
+    const QUICK_MIGRATE: Policy = MIGRATE.class(Class::Mixed);
+    static QUICK: Target = Target::named("natives_call_back, quick").with_policy(QUICK_SUSPEND);
     static QUICK_MIGRATES: Target =
-        Target::named("natives_call_back, quick, migrates").with_policy(MIGRATE);
+        Target::named("natives_call_back, quick, migrates").with_policy(QUICK_MIGRATE);
     for target in [&QUICK, &QUICK_MIGRATES] {
         each(|runtime| {
             let (inside, open) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
@@ -48,11 +50,15 @@ fn many_are_suspended_on_few_carriers() {
                 })
                 .collect();
             until("all are in their callbacks", || inside.load(Ordering::SeqCst) == TASKS);
-            let carriers = runtime.snapshot().carriers;
-            // Others may keep a carrier from its processor, and then another stands in for it. With
-            // AddressSanitizer everything takes so long that this happens on a quiet machine, too.
-            let is_slow = cfg!(feature = "sanitizer");
-            assert!(is_slow || carriers <= 2 * runtime.case.workers + 16, "{carriers} carriers");
+            let snapshot = runtime.snapshot();
+            // Each worker's, and a spare ahead. Others may keep a carrier from its processor in native code, or
+            // in its task, and then another stands in for it: with AddressSanitizer on a quiet machine, too.
+            let stand_ins = snapshot.retakes + snapshot.compensations;
+            let explained = 2 * runtime.case.workers + stand_ins as usize;
+            assert!(
+                snapshot.carriers <= explained && snapshot.carriers < TASKS / 4,
+                "{snapshot:?}"
+            );
             open.store(true, Ordering::SeqCst);
             for (n, task) in tasks.into_iter().enumerate() {
                 assert_eq!(task.join().unwrap(), n as i32);

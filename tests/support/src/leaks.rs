@@ -74,10 +74,18 @@ fn descriptors() -> BTreeSet<String> {
         .collect()
 }
 
+/// Can slabs of stacks be told from other memory?
+#[must_use]
+pub fn slabs_are_told() -> bool {
+    std::env::var_os("ASAN_OPTIONS").is_none()
+}
+
 /// How many KiB of address space are slabs of stacks.
+///
+/// With AddressSanitizer they cannot be told from its own memory, and are 0: see [`slabs_are_told`].
 #[must_use]
 pub fn slabs() -> u64 {
-    if std::env::var_os("ASAN_OPTIONS").is_some() {
+    if !slabs_are_told() {
         return 0;
     }
     let maps = fs::read_to_string("/proc/self/smaps").unwrap_or_default();
