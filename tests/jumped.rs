@@ -2,7 +2,9 @@
 //! them when it returns, closes them as leaks, and all goes on.
 
 use sortie::native::{self, Callbacks, Class, FpEnv, Policy, Target};
-use sortie::transition::{self, Layer, NativeScope};
+use sortie::transition::{
+    self, Event, Layer, NativeScope, TransitionError, enter, leave, reverse_enter, reverse_leave,
+};
 use sortie_natives::{jump, with_landing};
 use sortie_test::{Mode, each, each_of, until};
 use std::sync::Arc;
@@ -157,6 +159,49 @@ fn a_jump_may_pass_many_layers() {
                 });
             }
         }
+    });
+}
+
+/// Raw transitions look for it if they are told to, and say so.
+#[test]
+fn a_raw_enter_says_that_it_was_unbalanced() {
+    /// Leaves, is called back, and does `inside` there; what its `enter` says, beside C's answer.
+    #[inline(never)]
+    fn stub(inside: &dyn Fn() -> i32) -> (i32, Result<(), TransitionError>) {
+        leave(1).unwrap();
+        let answer = with_landing(|_| {
+            reverse_enter().unwrap();
+            let answer = inside();
+            reverse_leave().unwrap();
+            answer
+        });
+        (answer, enter())
+    }
+    each(|runtime| {
+        runtime.run(|| {
+            assert!(!transition::find_jumps(true));
+            let jump_out = |outward| {
+                leave(2).unwrap();
+                // SAFETY: as in `leap`.
+                unsafe { jump(outward) }
+            };
+            let unbalanced = |dead| Err(TransitionError::Unbalanced { event: Event::Enter, dead });
+            for _ in 0..WARM {
+                assert_eq!(stub(&|| 3), (3, Ok(())));
+                assert_eq!(stub(&|| jump_out(0)), (-1, unbalanced(2)));
+                check_base();
+                assert_eq!(stub(&|| leap(None, 0)), (-1, unbalanced(1)));
+                check_base();
+                let outer = stub(&|| {
+                    assert_eq!(stub(&|| jump_out(0)), (-1, unbalanced(2)));
+                    assert_eq!(stub(&|| 4), (4, Ok(())));
+                    stub(&|| jump_out(1)).0
+                });
+                assert_eq!(outer, (-1, unbalanced(4)));
+                check_base();
+            }
+            assert!(transition::find_jumps(false));
+        });
     });
 }
 

@@ -86,3 +86,4 @@ pub use task::{
     Cancelled, EndWatch, Hook, Id, JoinError, JoinHandle, Next, NoSuspend, Priority, TaskSet,
     cancellable, check_suspension, priority, raise_postponed, set_priority,
 };
+pub use worker::current::stack_pointer;

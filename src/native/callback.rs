@@ -23,6 +23,9 @@ use std::time::Instant;
 /// to the native code, further callbacks of the same native call return theirs without running, and
 /// the panic is raised again when that call returns to managed code.
 ///
+/// A jump (`longjmp`) may pass a callback if nothing is alive in `f` that has a destructor; the native call that it
+/// comes to closes the callback's layer as a leak. The guide's chapter on callbacks says what else it may pass.
+///
 /// Where managed code cannot be entered (no native layer below, no task on this thread, or the
 /// runtime was shut down) `f` does not run and `fallback` is returned; an error event says so, and
 /// [`try_callback`] returns the error. Keeps `errno` but for what `f` does.

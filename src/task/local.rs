@@ -11,9 +11,9 @@ use crate::target::ledger::Switches;
 use crate::target::row::{Row, Timing};
 use crate::transition::Layers;
 use sortie_scheduler::Semaphore;
-use sortie_scheduler::crossing::{Below, Left, Opened};
+use sortie_scheduler::crossing::{Below, Left, Moment, Opened};
 use std::any::Any;
-use std::cell::{Cell, OnceCell, RefCell, UnsafeCell};
+use std::cell::{Cell, OnceCell, UnsafeCell};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,6 +31,10 @@ pub(crate) struct Local {
     called: Cell<Option<&'static Row>>,
     /// The note of that callback.
     called_at: Cell<Opened>,
+    /// Do raw transitions look for layers that a jump has left?
+    finds_jumps: Cell<bool>,
+    /// When the direct call left that returns, and has callbacks which a jump has left.
+    jumped: Cell<Option<Moment>>,
     /// The call that a raw `leave` began and the matching `enter` is to write down.
     raw: Cell<Option<Timing>>,
     /// The task's floating-point environment, while it is in native code that may change it.
@@ -43,13 +47,20 @@ pub(crate) struct Local {
     ///
     /// INVARIANT(local.kept): the layers of its native call are pushed, so that call is not direct.
     pending: Cell<Option<Box<dyn Any + Send>>>,
-    /// Places that calls under way hold among those of their function, and how many layers were below each
-    /// call. Not in the calls' frames, which a jump may leave.
-    held: RefCell<Vec<(usize, Place)>>,
+    /// The place that a call under way holds among those of its function, of the innermost such call.
+    held: Cell<Option<Box<Held>>>,
     /// The innermost value of a task-local that is bound; null: there is none.
     bindings: Cell<*const Binding>,
     /// What a room on a higher floor keeps with the task. Set once, and gone with the task.
     extension: OnceCell<Arc<dyn Extension>>,
+}
+
+/// A place that a call holds. Not in the call's frame, which a jump may leave.
+struct Held {
+    /// How many layers there were below the call.
+    below: usize,
+    _place: Place,
+    outer: Option<Box<Held>>,
 }
 
 /// What a room on a higher floor keeps with a task.
@@ -104,12 +115,14 @@ impl Local {
             on_stack: Cell::new(None),
             called: Cell::new(None),
             called_at: Cell::new(Opened::from_bits(0)),
+            finds_jumps: Cell::new(false),
+            jumped: Cell::new(None),
             raw: Cell::new(None),
             fp_env: Cell::new(None),
             below: Cell::new(Below::THREAD),
             called_back: Cell::new(Duration::ZERO),
             pending: Cell::new(None),
-            held: RefCell::new(Vec::new()),
+            held: Cell::new(None),
             bindings: Cell::new(std::ptr::null()),
             extension: OnceCell::new(),
         }
@@ -224,35 +237,61 @@ impl Local {
     }
 
     /// Is a callback open that has begun in the direct call which `left` and returns now? Then a jump has left
-    /// it.
+    /// it, and [`Local::take_jumped`] says so once.
     #[inline(always)]
     pub(crate) fn is_jumped<const COMPARE: bool>(&self, left: Left<COMPARE>) -> bool {
-        self.called.get().is_some() && left.is_before(self.called_at.get())
-            || self.is_jumped_above(left)
+        // SAFETY: as in `layers`.
+        let is_base = unsafe { &*self.layers.get() }.depth() == 1;
+        (!is_base || self.called.get().is_some()) && self.find_jumped(left)
     }
 
-    /// As [`Local::is_jumped`], of callbacks whose layers are pushed.
-    #[inline(always)]
-    fn is_jumped_above<const COMPARE: bool>(&self, left: Left<COMPARE>) -> bool {
+    #[inline(never)]
+    fn find_jumped<const COMPARE: bool>(&self, left: Left<COMPARE>) -> bool {
+        let moment = left.moment();
         // SAFETY: as in `layers`.
         let note = unsafe { &*self.layers.get() }.note();
-        note.is_some_and(|note| left.is_before(Opened::from_bits(note)))
+        let noted = self.called.get().map(|_| self.called_at.get());
+        let open = noted.or(note.map(Opened::from_bits));
+        let is_jumped = open.is_some_and(|opened| moment.is_before(opened));
+        if is_jumped {
+            self.jumped.set(Some(moment));
+        }
+        is_jumped
+    }
+
+    /// Was [`Local::is_jumped`] true of the direct call that returns?
+    pub(crate) fn has_jumped(&self) -> bool {
+        self.jumped.get().is_some()
+    }
+
+    /// When it left, if so.
+    pub(crate) fn take_jumped(&self) -> Option<Moment> {
+        self.jumped.take()
+    }
+
+    /// Do raw transitions look for layers that a jump has left?
+    pub(crate) fn finds_jumps(&self) -> bool {
+        self.finds_jumps.get()
+    }
+
+    /// Whether they do; returns what was said before.
+    pub(crate) fn set_finds_jumps(&self, yes: bool) -> bool {
+        self.finds_jumps.replace(yes)
     }
 
     /// The call above so many layers holds a place among those of its function.
     pub(crate) fn hold(&self, below: usize, place: Place) {
-        self.held.borrow_mut().push((below, place));
+        let outer = self.held.take();
+        self.held.set(Some(Box::new(Held { below, _place: place, outer })));
     }
 
     /// Calls above so many layers, and more, are over, and give their places back.
     pub(crate) fn let_go(&self, below: usize) {
-        loop {
-            let last = self.held.borrow_mut().pop_if(|(layers, _)| *layers >= below);
-            // Outside of the borrow: it wakes who waits.
-            if last.is_none() {
-                return;
-            }
+        let mut innermost = self.held.take();
+        while let Some(held) = innermost.take_if(|held| held.below >= below) {
+            innermost = held.outer;
         }
+        self.held.set(innermost);
     }
 
     /// The call that a raw `leave` has begun; returns the one before.

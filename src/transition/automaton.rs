@@ -153,7 +153,7 @@ impl Layers {
             return Err(self.misuse(Event::Enter));
         }
         let slot = self.slots.pop();
-        debug_assert!(!slot.marked, "I2: a Ux was on top");
+        debug_assert!(!slot.is_marked(), "I2: a Ux was on top");
         Ok(Layer::Native { target: slot.word })
     }
 
@@ -168,7 +168,7 @@ impl Layers {
         self.reverse_enter_noting(0)
     }
 
-    /// [`Layers::reverse_enter`] that keeps a `note` with the `R`, for [`Layers::abandon`].
+    /// [`Layers::reverse_enter`] that keeps a `note` of 63 bits with the `R`, for [`Layers::abandon`].
     #[inline]
     pub(crate) fn reverse_enter_noting(
         &mut self,
@@ -408,7 +408,7 @@ impl Layers {
         }
         let slot = self.slots.at(index);
         let target = slot.word;
-        if slot.marked { Layer::Unhooked { target } } else { Layer::Native { target } }
+        if slot.is_marked() { Layer::Unhooked { target } } else { Layer::Native { target } }
     }
 
     #[inline]

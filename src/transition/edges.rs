@@ -7,6 +7,7 @@
 
 use super::automaton::Layers;
 use super::error::TransitionError;
+use super::jumped;
 use super::layer::{Event, Layer};
 use crate::target::Profile;
 use crate::target::ledger;
@@ -40,7 +41,13 @@ use std::time::Duration;
 /// })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[inline(always)]
 pub fn leave(target: usize) -> Result<(), TransitionError> {
+    leave_from(target, sortie_scheduler::stack_pointer())
+}
+
+/// [`leave`], called from this place on the stack.
+fn leave_from(target: usize, place: usize) -> Result<(), TransitionError> {
     check_handler(Event::Leave)?;
     local::with(|local| {
         if local.layers(|layers| layers.top_is_native()) {
@@ -61,6 +68,9 @@ pub fn leave(target: usize) -> Result<(), TransitionError> {
             timing.start();
         }
         local.set_raw(timing);
+        if local.finds_jumps() {
+            local.layers(|layers| layers.set_place(place));
+        }
         Ok(())
     })
     .unwrap_or_else(|| no_task(Event::Leave))
@@ -74,15 +84,26 @@ pub fn leave(target: usize) -> Result<(), TransitionError> {
 /// # Errors
 /// [`TransitionError`]: the top layer is not native, or no task runs here, and nothing has changed;
 /// or the runtime was shut down, and the task, which is still in its native layer, must not run
-/// managed code any more.
+/// managed code any more. [`TransitionError::Unbalanced`] comes after the transition, which was made; only
+/// with [`find_jumps`].
 ///
 /// # Panics
 /// Raises the panic that a [`callback`](crate::native::callback) of this call kept. In debug builds, if it
 /// would have suspended the task under a [`NoSuspend`](crate::task::NoSuspend) guard; the layer is popped
 /// then.
+#[inline(always)]
 pub fn enter() -> Result<(), TransitionError> {
+    enter_from(sortie_scheduler::stack_pointer())
+}
+
+/// [`enter`], called from this place on the stack.
+fn enter_from(place: usize) -> Result<(), TransitionError> {
     check_handler(Event::Enter)?;
+    let mut dead = 0;
     let kept = local::with(|local| {
+        if local.finds_jumps() {
+            dead = jumped::land_raw(local, place);
+        }
         let timing = local.set_raw(None).map(|timing| timing.end(Duration::ZERO));
         // After a callback nothing is known of the call but what becomes of the worker.
         let ended = timing.or_else(|| profile_on_top(local).map(Ended::untimed));
@@ -94,9 +115,46 @@ pub fn enter() -> Result<(), TransitionError> {
         Some(payload) => sortie_scheduler::raise(payload),
         None => {
             sortie_scheduler::raise_postponed();
+            if dead > 0 {
+                jumped::report(dead);
+                return Err(TransitionError::Unbalanced { event: Event::Enter, dead });
+            }
             Ok(())
         }
     }
+}
+
+/// From now on, or no longer, [`enter`] finds what a jump (`longjmp`) over transitions of the current task has
+/// left: layers that nobody closes, because the code that was to do it is gone. Returns what was said before;
+/// false on a thread that runs no task, where nothing is done. Does not block.
+///
+/// The native code of a call has been jumped to, and returns; [`enter`] then pops the dead layers as leaks, pops
+/// that of the call, and returns [`TransitionError::Unbalanced`]. Without this it would pop one of the dead ones.
+/// [`NativeScope`](super::NativeScope), [`native::call`](crate::native::call()) and its like always find them.
+///
+/// It goes by the stack: who says this promises that from here on each [`enter`] is called by the function that
+/// has called the matching [`leave`], or by one that this function has called, as stubs do. Where `leave` was
+/// called by a helper, and `enter` is not, the caller of both would look like one who was jumped to.
+///
+/// What a jump may pass is said in the guide: frames of C, of Sortie, and of Rust where nothing is alive that has
+/// a destructor. One from one stack to another ends the process.
+///
+/// ```
+/// use sortie::transition;
+///
+/// let runtime = sortie::Runtime::new()?;
+/// runtime.run(|| {
+///     assert!(!transition::find_jumps(true));
+///     transition::leave(libc::getpid as *const () as usize)?;
+///     // SAFETY: `getpid` has no conditions.
+///     unsafe { libc::getpid() };
+///     // Nobody has jumped.
+///     transition::enter()
+/// })?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn find_jumps(yes: bool) -> bool {
+    local::with(|local| local.set_finds_jumps(yes)).unwrap_or(false)
 }
 
 /// Native code calls back into managed code of the same task.

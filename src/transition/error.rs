@@ -1,8 +1,8 @@
 //! [`TransitionError`]: why a transition was refused.
 //!
 //! Each message says what was expected and what to do about it. An error means that the layers of
-//! the task are as they were before the call, with the one exception told at
-//! [`TransitionError::ShutDown`].
+//! the task are as they were before the call, with the exceptions told at
+//! [`TransitionError::ShutDown`] and [`TransitionError::Unbalanced`].
 
 use std::fmt;
 
@@ -28,6 +28,16 @@ pub enum TransitionError {
     OutOfMemory {
         /// How many layers the task has, its base included.
         depth: usize,
+    },
+    /// A jump (`longjmp`) over transitions has left layers open. They are closed as leaks, and then the transition
+    /// was made.
+    ///
+    /// Of raw transitions that look for that: [`find_jumps`](super::find_jumps).
+    Unbalanced {
+        /// The transition.
+        event: Event,
+        /// How many layers nobody had closed.
+        dead: usize,
     },
     /// The policy of the target forbids to call it.
     Denied {
@@ -78,6 +88,11 @@ impl fmt::Display for TransitionError {
                 f,
                 "no room to record another layer above the {depth} of this task; look for a \
                  recursion through native code, free memory, or raise the limit on depth"
+            ),
+            Self::Unbalanced { event, dead } => write!(
+                f,
+                "`{event}` expects that each callback has ended, and a jump (`longjmp`) has left {dead} layers \
+                 open; they are closed, and the transition was made: go on, or let native code return instead"
             ),
             Self::Denied { target } => write!(
                 f,

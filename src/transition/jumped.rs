@@ -3,23 +3,26 @@
 //! A jump runs no code of ours. The layers that it has passed, a callback's and all above it, stay pushed, and
 //! what those frames would have put back is not. The native call whose code was jumped to finds that out when
 //! it returns: one that goes the general way has noted how many layers there were, one that goes the fast way
-//! knows which callbacks have begun in it. It then pops the *dead* layers as leaks, puts the rest right, and
+//! knows which callbacks have begun in it, and a raw one, if it was asked to, where it was called from. It then pops the *dead* layers as leaks, puts the rest right, and
 //! returns as any other.
 //!
 //! Must not: touch the frames that were left. What a call or callback holds that others wait for is in the
 //! task's [`Local`], or in the scheduler's header of the task, never in a frame only.
 
+use super::automaton::Layers;
 use super::layer::Layer;
 use crate::target::ledger;
 use crate::task::local::Local;
-use sortie_scheduler::crossing::{self, Below, Errno, Left, Opened};
+use sortie_scheduler::crossing::{self, Below, Errno, Opened};
 use std::ptr;
 
 /// The native code of a call is on top that has all but `depth` of the layers above it; if there are more, they
 /// are dead. On its stack, in native code; `below` says which. Returns how many were.
 #[inline]
 pub(crate) fn land(local: &Local, depth: usize, below: Below) -> usize {
-    check_task(local);
+    if below != Below::THREAD {
+        check_task(local);
+    }
     if local.layers(|layers| layers.depth()) == depth { 0 } else { land_late(local, depth, below) }
 }
 
@@ -41,16 +44,27 @@ pub(crate) fn check_task(local: &Local) {
     }
 }
 
-/// As [`land`], for a direct call that has `left`.
+/// As [`land`], for a direct call.
 #[cold]
 #[inline(never)]
-pub(crate) fn land_direct<const COMPARE: bool>(local: &Local, left: Left<COMPARE>) -> usize {
-    if !local.is_jumped(left) {
-        return 0;
-    }
+pub(crate) fn land_direct(local: &Local) -> usize {
+    let Some(left) = local.take_jumped() else { return 0 };
     crossing::check_stack(Below::THREAD, Below::THREAD);
     let is_open = |note| left.is_before(Opened::from_bits(note));
     bury(local, |local| local.layers(|layers| layers.note().is_some_and(is_open)))
+}
+
+/// As [`land`], for a raw `enter` that was called from `place`.
+#[cold]
+#[inline(never)]
+pub(crate) fn land_raw(local: &Local, place: usize) -> usize {
+    let called = |layers: &mut Layers| (layers.depth_called_from(place), layers.depth());
+    let (Some(depth), found) = local.layers(called) else { return 0 };
+    if depth == found {
+        return 0;
+    }
+    crossing::check_stack(Below::THREAD, local.below());
+    bury(local, |local| local.layers(|layers| layers.depth() > depth))
 }
 
 /// As [`land`], for managed code, which a call returns to that was not announced: it has its worker then.

@@ -21,7 +21,7 @@ pub use automaton::{Layers, Leaked, ReverseEntered};
 pub(crate) use edges::{
     back, back_in, back_late, call_in, out, pop_offloaded, profile_on_top, push_offloaded,
 };
-pub use edges::{enter, layers, leave, reverse_enter, reverse_leave};
+pub use edges::{enter, find_jumps, layers, leave, reverse_enter, reverse_leave};
 pub use error::TransitionError;
 pub use layer::{Event, Layer};
 pub use scope::{ManagedScope, NativeScope};

@@ -19,6 +19,7 @@ use crate::stack;
 use crate::wait;
 use crate::worker::current;
 use std::io::Write;
+use std::num::NonZeroU64;
 
 /// In place of the phase, which in a callback is always the same: what the callback has counted.
 const KIND: u64 = 0b011;
@@ -73,14 +74,26 @@ impl Opened {
     }
 }
 
+/// When a call has left, by the leaves that its carrier had counted then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Moment(NonZeroU64);
+
 impl<const COMPARE: bool> Left<COMPARE> {
-    /// Has this callback begun in this call, which returns now? Then nobody has ended it.
+    /// When that was.
+    #[inline]
+    pub fn moment(self) -> Moment {
+        Moment(NonZeroU64::new(self.0.bits()).expect("its phase is not `RUN`"))
+    }
+}
+
+impl Moment {
+    /// Has this callback begun in the call that left then, and returns now? Then nobody has ended it.
     ///
     /// Exact for those that have begun on this carrier, as all have that are open in such a call. One that lets
     /// its task migrate may have begun on another; it is never one of them.
-    #[inline(always)]
+    #[inline]
     pub fn is_before(self, opened: Opened) -> bool {
-        opened.0 & KIND != MOVES && opened.0 | KIND | GUARDED >= self.0.bits()
+        opened.0 & KIND != MOVES && opened.0 | KIND | GUARDED >= self.0.get()
     }
 }
 

@@ -14,7 +14,7 @@ pub(crate) mod word;
 pub use self::below::Below;
 pub use self::called::{Called, CalledOnStack, Caller};
 pub use self::jumped::{
-    Opened, check_stack, count_left_open, leave_stack, return_to_native, task_is_elsewhere,
+    Moment, Opened, check_stack, count_left_open, leave_stack, return_to_native, task_is_elsewhere,
 };
 pub(crate) use self::patience::Patience;
 pub(crate) use self::proof::{Burning, Unproven};

@@ -94,7 +94,7 @@ pub(crate) fn set_carrier(carrier: *const Carrier) {
 
 /// Where the stack is that this code runs on.
 #[inline(always)]
-pub(crate) fn stack_pointer() -> usize {
+pub fn stack_pointer() -> usize {
     let here: usize;
     // SAFETY: reads a register.
     #[cfg(target_arch = "x86_64")]

@@ -19,6 +19,7 @@ impl From<TransitionError> for HResult {
             | TransitionError::AttachDenied
             | TransitionError::InSignalHandler { .. } => HResult::HOST_E_INVALIDOPERATION,
             TransitionError::TimedOut => HResult::HOST_E_TIMEOUT,
+            TransitionError::Unbalanced { .. } => HResult::HOST_E_NOT_OWNER,
             TransitionError::Abandoned => HResult::HOST_E_ABANDONED,
         }
     }

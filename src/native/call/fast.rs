@@ -74,7 +74,7 @@ impl<const COMPARE: bool> Fast<COMPARE> {
 #[inline(always)]
 fn come_back<const COMPARE: bool>(here: Here, local: &Local, left: Left<COMPARE>) {
     if !here.come_back(left, || local.is_jumped(left)) {
-        return late(local, left);
+        return late(local);
     }
     if !local.end_direct::<false>() {
         // Also if a panic is kept.
@@ -85,8 +85,8 @@ fn come_back<const COMPARE: bool>(here: Here, local: &Local, left: Left<COMPARE>
 /// The worker is gone, or a jump has left callbacks of the call.
 #[cold]
 #[inline(never)]
-pub(super) fn late<const COMPARE: bool>(local: &Local, left: Left<COMPARE>) {
-    wait_for_worker(local, left);
+pub(super) fn late(local: &Local) {
+    wait_for_worker(local);
     if local.keeps_panic() {
         raise_kept(local);
     }
@@ -94,8 +94,8 @@ pub(super) fn late<const COMPARE: bool>(local: &Local, left: Left<COMPARE>) {
 }
 
 /// Waits for another worker if it is gone, and writes the call down.
-fn wait_for_worker<const COMPARE: bool>(local: &Local, left: Left<COMPARE>) {
-    let dead = jumped::land_direct(local, left);
+fn wait_for_worker(local: &Local) {
+    let dead = jumped::land_direct(local);
     // SAFETY: the task has left with the word of a profile, and with no other since on this carrier.
     let profile = unsafe { Profile::of_word(crossing::target()) };
     let back = if dead > 0 { transition::back(local) } else { transition::back_late(local) };
@@ -151,7 +151,7 @@ impl<const COMPARE: bool> Drop for WayBack<'_, COMPARE> {
             let _ = local.end_direct::<false>() || local.layers(Layers::enter).is_ok();
         } else {
             // Waits in place: the thread is panicking.
-            wait_for_worker(local, left);
+            wait_for_worker(local);
         }
     }
 }

@@ -174,7 +174,9 @@ fn announced<R>(
             // The runtime is gone. The native code has returned, so the frames may unwind.
             Err(_) => crossing::stop_after_return(),
         }
-        local.let_go(depth);
+        if decision.is_special() {
+            local.let_go(depth);
+        }
         (result, local.take_panic())
     })
     .expect("this is a task's code");

@@ -61,10 +61,7 @@ impl OnStack {
             local.is_jumped(left)
         };
         if !here.come_back(left, is_jumped) {
-            if is_jumped() {
-                crossing::leave_stack(low, below, seen);
-            }
-            late(local, left);
+            late_on_stack(local, low, below, seen);
         } else if !local.end_direct::<true>() {
             // Also if a panic is kept.
             pop(local);
@@ -74,4 +71,14 @@ impl OnStack {
             Err(payload) => sortie_scheduler::raise(payload),
         }
     }
+}
+
+/// As [`late`], after native code on a stack of its own: see [`crossing::leave_stack`].
+#[cold]
+#[inline(never)]
+fn late_on_stack(local: &Local, low: usize, below: Below, seen: Below) {
+    if local.has_jumped() {
+        crossing::leave_stack(low, below, seen);
+    }
+    late(local);
 }

@@ -1,7 +1,8 @@
 //! Layers that nobody closes, because a jump (`longjmp`) has left them: how they are told, and popped.
 //!
-//! Who pushes an `R` may leave a *note* with it, a word that means nothing here. By the notes the edge that finds
-//! layers too many tells which callbacks are dead, and what they have counted elsewhere.
+//! Who pushes an `R` may leave a *note* with it, 63 bits that mean nothing here. By the notes the edge that finds
+//! layers too many tells which callbacks are dead, and what they have counted elsewhere. With a `U(t)` it may leave
+//! the *place* that it was called from, an address on a stack that grows down; 0 stands for none.
 
 use super::super::layer::Layer;
 use super::Layers;
@@ -11,17 +12,33 @@ impl Layers {
     #[inline]
     pub(crate) fn note(&self) -> Option<u64> {
         let height = self.slots.len().checked_sub(usize::from(self.top_is_native()))?;
-        Some(self.slots.at(height.checked_sub(1)?).note)
+        Some(self.slots.at(height.checked_sub(1)?).note())
     }
 
     /// The notes of all callbacks, the outermost first.
     pub(crate) fn notes(&self) -> impl Iterator<Item = u64> + '_ {
         let first = usize::from(!self.base_is_native);
-        (first..self.slots.len()).step_by(2).map(|index| self.slots.at(index).note)
+        (first..self.slots.len()).step_by(2).map(|index| self.slots.at(index).note())
+    }
+
+    /// Says where the native code on top was called from.
+    pub(crate) fn set_place(&mut self, place: usize) {
+        if self.top_is_native() && self.slots.len() > 0 {
+            self.slots.set_note(place as u64);
+        }
+    }
+
+    /// How deep the innermost native layer is that was called from `place`, or from further out.
+    #[cold]
+    pub(crate) fn depth_called_from(&self, place: usize) -> Option<usize> {
+        let called = |height: &usize| {
+            self.is_native_at(*height) && self.slots.at(height - 1).note() >= place as u64
+        };
+        (1..self.depth()).rev().find(called).map(|height| height + 1)
     }
 
     /// Pops the innermost layer as a leak, unless it is the base, and puts the marker back if it was a
-    /// callback. Returns the layer, and the note if it was one.
+    /// callback. Returns the layer, and its note.
     #[cold]
     pub(crate) fn abandon(&mut self) -> Option<(Layer, u64)> {
         let layer = self.top();
@@ -30,6 +47,6 @@ impl Layers {
             self.unhooked = slot.saved();
         }
         self.leaked_layers += 1;
-        Some((layer, slot.note))
+        Some((layer, slot.note()))
     }
 }

@@ -9,38 +9,51 @@
 /// tasks stay below, and a vector alone would cost an allocation in every task that makes a call.
 pub(super) const INLINE: usize = 6;
 
-/// One layer above the base. Its height tells whether it is native or managed.
+/// In [`Slot::note`], beside the note.
+const MARKED: u64 = 1 << 63;
+
+/// One layer above the base. Its height tells whether it is native or managed. Two words, for there are six in
+/// every task.
 #[derive(Clone, Copy)]
 pub(super) struct Slot {
-    /// Native: the target. Managed: the marker saved when the callback began, if `marked`.
+    /// Native: the target. Managed: the marker saved when the callback began, if the slot is marked.
     pub(super) word: usize,
-    /// Native: this is a `Ux`. Managed: a marker was set when the callback began.
-    pub(super) marked: bool,
-    /// Managed: the note of whoever pushed it.
-    pub(super) note: u64,
+    /// The note of whoever pushed it. [`MARKED`]: if native, this is a `Ux`; if managed, a marker was
+    /// set when the callback began.
+    note: u64,
 }
 
 impl Slot {
-    const EMPTY: Self = Self { word: 0, marked: false, note: 0 };
+    const EMPTY: Self = Self { word: 0, note: 0 };
 
     pub(super) const fn native(target: usize) -> Self {
-        Self { word: target, ..Self::EMPTY }
+        Self { word: target, note: 0 }
     }
 
     pub(super) const fn unhooked(target: usize) -> Self {
-        Self { word: target, marked: true, ..Self::EMPTY }
+        Self { word: target, note: MARKED }
     }
 
     pub(super) const fn managed(saved: Option<usize>, note: u64) -> Self {
+        debug_assert!(note < MARKED);
         match saved {
-            Some(word) => Self { word, marked: true, note },
-            None => Self { note, ..Self::EMPTY },
+            Some(word) => Self { word, note: note | MARKED },
+            None => Self { word: 0, note },
         }
+    }
+
+    pub(super) const fn is_marked(self) -> bool {
+        self.note & MARKED != 0
+    }
+
+    /// The note of whoever pushed it.
+    pub(super) const fn note(self) -> u64 {
+        self.note & !MARKED
     }
 
     /// The marker that a managed slot saved.
     pub(super) const fn saved(self) -> Option<usize> {
-        if self.marked { Some(self.word) } else { None }
+        if self.is_marked() { Some(self.word) } else { None }
     }
 }
 
@@ -103,6 +116,17 @@ impl Slots {
         self.push(lower)?;
         // `reserve` found room for this one too: it cannot fail with the lower one pushed.
         self.push(upper)
+    }
+
+    /// Leaves a note with the slot on top, which has none. There must be one.
+    pub(super) fn set_note(&mut self, note: u64) {
+        debug_assert!(note < MARKED);
+        let top = self.len - 1;
+        let slot = match self.inline.get_mut(top) {
+            Some(slot) => slot,
+            None => &mut self.spill[top - INLINE],
+        };
+        slot.note |= note;
     }
 
     /// Pops the slot on top. There must be one.

@@ -46,3 +46,20 @@ fn the_marker_is_put_back() {
     assert_eq!(layers.abandon(), Some((Layer::Unhooked { target: X1 }, 0)));
     assert_eq!(layers.unhooked(), Some(X1));
 }
+
+#[test]
+fn the_place_of_a_call_tells_which_are_left() {
+    let mut layers = Layers::managed();
+    for (place, note) in [(900, 1), (0, 2), (700, 3), (500, 4)] {
+        layers.leave(C1).unwrap();
+        if place > 0 {
+            layers.set_place(place);
+        }
+        let _ = layers.reverse_enter_noting(note).unwrap();
+    }
+    layers.leave(C2).unwrap();
+    layers.set_place(400);
+    let found = [400, 401, 500, 501, 700, 701, 900, 901].map(|at| layers.depth_called_from(at));
+    let (own, next) = (Some(10), Some(8));
+    assert_eq!(found, [own, next, next, Some(6), Some(6), Some(2), Some(2), None]);
+}
