@@ -16,6 +16,10 @@
 //! [`select!`](crate::select) waits for several channels at once. [`Semaphore`](crate::sync::Semaphore) bounds
 //! what is no message.
 //!
+//! There is no `mpsc` beside these, as it would have their interface and nothing else: `std`'s `mpsc::channel` is
+//! [`unbounded()`], its `mpsc::sync_channel` is [`bounded`], and its errors are these. The halves of both kinds have the
+//! same types, and a receiver, too, may be cloned and shared.
+//!
 //! ```
 //! use sortie::sync::channel;
 //!
