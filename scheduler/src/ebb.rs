@@ -18,10 +18,11 @@ pub(crate) struct Ebb {
 }
 
 impl Ebb {
-    /// Something was put into the store, which keeps `kept` for good. True: from now on somebody has to watch.
+    /// Something was put into the store, which is worth a watch above a level of `low`. True: from now on somebody has
+    /// to watch.
     #[must_use = "a store that nobody watches keeps all for good"]
-    pub(crate) fn rose_to(&mut self, level: usize, kept: usize) -> bool {
-        level > kept && !std::mem::replace(&mut self.watched, true)
+    pub(crate) fn rose_to(&mut self, level: usize, low: usize) -> bool {
+        level > low && !std::mem::replace(&mut self.watched, true)
     }
 
     /// Something was taken.
@@ -31,11 +32,11 @@ impl Ebb {
         self.surplus = self.surplus.min(level);
     }
 
-    /// A turn is over.
-    pub(crate) fn turn(&mut self, level: usize, kept: usize) {
+    /// A turn is over. The store keeps `kept` for good, whoever needs them.
+    pub(crate) fn turn(&mut self, level: usize, kept: usize, low: usize) {
         self.surplus = self.lowest.min(level.saturating_sub(kept));
         self.lowest = level;
-        self.watched = level > kept;
+        self.watched = level > low || self.surplus > 0;
     }
 
     /// How much is to be taken out now, `most` at a time: the caller does it.
@@ -77,28 +78,41 @@ mod tests {
         assert!(!ebb.rose_to(10, 10));
         assert!(ebb.rose_to(100, 10));
         assert!(!ebb.rose_to(110, 10), "somebody watches");
-        ebb.turn(110, 10);
+        ebb.turn(110, 10, 10);
         assert_eq!(ebb.next(50), 0, "it came in this turn");
         assert_eq!(ebb.outlook(), Outlook::NextTurn);
         ebb.fell_to(70);
-        ebb.turn(100, 10);
+        ebb.turn(100, 10, 10);
         assert_eq!(ebb.outlook(), Outlook::Soon);
         assert_eq!(ebb.next(50), 50);
         assert_eq!(ebb.next(50), 20, "the lowest was 70");
         assert_eq!(ebb.outlook(), Outlook::NextTurn);
-        ebb.turn(30, 10);
+        ebb.turn(30, 10, 10);
         assert_eq!(ebb.next(50), 20, "what is kept stays");
-        ebb.turn(10, 10);
+        ebb.turn(10, 10, 10);
         assert_eq!(ebb.outlook(), Outlook::Calm);
         assert!(ebb.rose_to(11, 10));
+    }
+
+    #[test]
+    fn a_store_that_keeps_nothing_is_watched_until_it_is_empty() {
+        let mut ebb = Ebb::default();
+        assert!(ebb.rose_to(100, 50));
+        ebb.turn(100, 0, 50);
+        ebb.turn(110, 0, 50);
+        assert_eq!(ebb.next(200), 100);
+        ebb.turn(10, 0, 50);
+        assert_eq!(ebb.next(200), 10);
+        ebb.turn(0, 0, 50);
+        assert_eq!(ebb.outlook(), Outlook::Calm);
     }
 
     #[test]
     fn what_is_needed_meanwhile_is_no_surplus_any_more() {
         let mut ebb = Ebb::default();
         let _ = ebb.rose_to(100, 0);
-        ebb.turn(100, 0);
-        ebb.turn(100, 0);
+        ebb.turn(100, 0, 0);
+        ebb.turn(100, 0, 0);
         assert_eq!(ebb.next(40), 40);
         ebb.fell_to(5);
         assert_eq!(ebb.next(40), 5);

@@ -11,7 +11,7 @@
 //!
 //! What is given back stays warm: its pages are kept, and it goes out again first. What nobody needs for a while
 //! ([`crate::ebb`]) is *cooled*: a chunk with all its blocks here is unmapped, of the others whole pages of free blocks
-//! go back to the kernel.
+//! go back to the kernel. None is kept warm for good: the last ones that were given back lie each in another page.
 //!
 //! INVARIANT(block.owned): a [`Block`] is the right to use its memory, and its chunk is unmapped only when all its
 //! blocks are here, or with the whole store.
@@ -32,8 +32,8 @@ pub(crate) const GRAIN: usize = 64;
 /// How many size classes there are: the largest blocks have `CLASSES` times [`GRAIN`] bytes.
 pub(crate) const CLASSES: usize = 16;
 
-/// So many free blocks of a class are never cooled.
-const KEPT: usize = 2048;
+/// Fewer free blocks of a class than this are not worth a watch.
+const FEW: usize = 2048;
 
 /// At most so many are cooled at a time.
 const COOLED_AT_ONCE: usize = 64 << 10;
@@ -100,7 +100,7 @@ impl Blocks {
         let mut class = self.classes[class].lock();
         class.warm.extend(blocks);
         let level = class.warm.len();
-        class.ebb.rose_to(level, KEPT)
+        class.ebb.rose_to(level, FEW)
     }
 
     /// Gives back some of what nobody needs. `is_turn`: a turn is over.
@@ -120,7 +120,7 @@ fn ebb(lock: &Mutex<Class>, bytes: usize, is_turn: bool) -> Outlook {
     let mut class = lock.lock();
     let level = class.warm.len();
     if is_turn {
-        class.ebb.turn(level, KEPT);
+        class.ebb.turn(level, 0, FEW);
     }
     let surplus = class.ebb.next(COOLED_AT_ONCE);
     let outlook = class.ebb.outlook();
@@ -130,7 +130,7 @@ fn ebb(lock: &Mutex<Class>, bytes: usize, is_turn: bool) -> Outlook {
     let mut blocks = std::mem::take(&mut class.cold);
     // The oldest are the coldest.
     blocks.extend(class.warm.drain(..surplus));
-    class.warm.shrink_to(2 * KEPT);
+    class.warm.shrink_to(FEW);
     drop(class);
     // Of two runs, one of which is in order.
     blocks.sort();

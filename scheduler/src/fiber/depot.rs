@@ -66,7 +66,7 @@ impl Depot {
         let mut warm = self.warm.lock();
         let level = warm.fibers.len();
         if is_turn {
-            warm.ebb.turn(level, KEPT);
+            warm.ebb.turn(level, KEPT, KEPT);
         }
         let surplus = warm.ebb.next(AT_ONCE);
         let outlook = warm.ebb.outlook();

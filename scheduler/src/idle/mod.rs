@@ -247,6 +247,11 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
         worker
     }
 
+    /// Does something with each idle worker, which nobody takes meanwhile.
+    pub(crate) fn each_idle(&self, visit: impl FnMut(&mut W)) {
+        self.inner.lock().idle.iter_mut().for_each(visit);
+    }
+
     /// A carrier cannot go on without a worker: an idle one, or a place in line (`Ok(None)`).
     ///
     /// # Errors

@@ -60,6 +60,10 @@ impl Tide {
         }
         let turn_ends = self.turn_ends?;
         let is_over = now >= turn_ends;
+        if is_over {
+            // What idle workers keep for their next tasks is few, but each may lie in another page.
+            shared.lobby.each_idle(|worker| worker.supply.give_blocks_back(&shared.blocks));
+        }
         let outlook = shared.blocks.ebb(is_over).max(shared.fibers.ebb(is_over));
         if is_over {
             self.turn_ends = (outlook != Outlook::Calm).then(|| now + TURN);

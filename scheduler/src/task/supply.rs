@@ -1,7 +1,7 @@
 //! What a worker keeps for its next tasks: the memory of those that have ended, and their references to the
 //! runtime.
 //!
-//! A task is one block of memory from its runtime's [`Blocks`](crate::block::Blocks); and a reference counted in one word that all workers
+//! A task is one block of memory from its runtime's [`Blocks`]; and a reference counted in one word that all workers
 //! share. Both go from task to task on the worker that ends the one and spawns the other, without a lock and without a
 //! change of the count.
 //!
@@ -12,7 +12,7 @@
 //! no reference to a task is dropped in one. Keep a runtime alive whose workers nobody will run again: see
 //! [`Supply::clear`].
 
-use crate::block::{Block, CLASSES, GRAIN};
+use crate::block::{Block, Blocks, CLASSES, GRAIN};
 use crate::carrier::Carrier;
 use crate::shared::Shared;
 use crate::sync::Arc;
@@ -37,6 +37,14 @@ pub(crate) struct Supply {
 }
 
 impl Supply {
+    /// Gives the blocks back, whose watcher the caller is.
+    #[cold]
+    pub(crate) fn give_blocks_back(&mut self, to: &Blocks) {
+        for (class, blocks) in self.blocks.iter_mut().enumerate() {
+            let _ = to.give(class, blocks.drain(..));
+        }
+    }
+
     /// Gives everything back. For a worker that nobody will run again.
     #[cold]
     pub(crate) fn clear(&mut self, shared: &Shared) {
