@@ -86,7 +86,7 @@ impl WaitList {
     ///
     /// Look at the condition again after this, and before [`Place::wait`]; it has the fence that the look
     /// needs. One waiter may stand in several lists at once. May change `errno`.
-    #[inline]
+    #[inline(always)]
     pub fn enter<'a>(&'a self, waiter: &'a Waiter) -> Place<'a> {
         let standing = match waiter.sitter() {
             Some(task) if task.sit_in(&self.list) => Standing::Seated(task),
@@ -178,35 +178,23 @@ impl Place<'_> {
     }
 
     /// True: the notification was taken, and the line is left.
-    #[inline]
+    #[inline(always)]
     fn take(&self) -> bool {
-        match self.standing {
-            Standing::Seated(task) => {
-                let is_notified = self.list.list.take_up_seat(task);
-                if is_notified {
-                    task.stand_up();
-                }
-                is_notified
-            }
-            Standing::Listed(ticket) => self.list.list.take_up(ticket),
-        }
+        take(self.list, self.standing)
     }
 
     /// Leaves the line, as a drop does. True: a notification had come, but for one of all, and there was nobody
     /// to pass it on to.
     pub fn leave(self) -> bool {
-        ManuallyDrop::new(self).end()
+        let place = ManuallyDrop::new(self);
+        leave(place.list, place.standing)
     }
 
-    fn end(&self) -> bool {
-        match self.standing {
-            Standing::Seated(task) => {
-                let notified_in_vain = self.list.list.leave_seat(task);
-                task.stand_up();
-                notified_in_vain
-            }
-            Standing::Listed(ticket) => self.list.list.leave(ticket),
-        }
+    /// Leaves the line with what was waited for: a notification that had come was for that, and is not passed on.
+    #[inline(always)]
+    pub fn forgo(self) {
+        let place = ManuallyDrop::new(self);
+        forgo(place.list, place.standing);
     }
 
     /// Waits for a notification, and takes it.
@@ -256,8 +244,45 @@ impl Place<'_> {
 }
 
 impl Drop for Place<'_> {
+    #[inline(always)]
     fn drop(&mut self) {
-        self.end();
+        leave(self.list, self.standing);
+    }
+}
+
+// These take copies, and not the place: so a place that is waited for where it was made need not be in memory, out
+// of which it would be moved before each wait.
+
+#[inline(always)]
+fn take(list: &WaitList, standing: Standing<'_>) -> bool {
+    match standing {
+        Standing::Seated(task) => {
+            let is_notified = list.list.take_up_seat(task);
+            if is_notified {
+                task.stand_up();
+            }
+            is_notified
+        }
+        Standing::Listed(ticket) => list.list.take_up(ticket),
+    }
+}
+
+#[inline(never)]
+fn leave(list: &WaitList, standing: Standing<'_>) -> bool {
+    match standing {
+        Standing::Seated(task) => {
+            let notified_in_vain = list.list.leave_seat(task);
+            task.stand_up();
+            notified_in_vain
+        }
+        Standing::Listed(ticket) => list.list.leave(ticket),
+    }
+}
+
+#[inline(never)]
+fn forgo(list: &WaitList, standing: Standing<'_>) {
+    if !take(list, standing) {
+        leave(list, standing);
     }
 }
 

@@ -99,7 +99,7 @@ impl<T> Shared<T> {
             let place = self.senders.waiting.enter(&waiter);
             message = match self.try_send(message) {
                 Ok(()) => {
-                    forgo(place);
+                    place.forgo();
                     return Ok(());
                 }
                 Err(TrySendError::Full(message)) => message,
@@ -141,7 +141,7 @@ impl<T> Shared<T> {
             if !self.is_drained() {
                 match self.try_recv_again() {
                     Ok(message) => {
-                        forgo(place);
+                        place.forgo();
                         return Ok(message);
                     }
                     Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
@@ -217,12 +217,6 @@ impl<T> Shared<T> {
             Flavor::Rendezvous(_) => Some(0),
         }
     }
-}
-
-/// Leaves the line with what was waited for: a notification that had come was for that.
-#[inline(never)]
-fn forgo(place: Place<'_>) {
-    drop(place.try_take());
 }
 
 /// False: the time came first.

@@ -112,7 +112,7 @@ fn wait(arms: &[&dyn Arm], first: usize) -> usize {
         };
         for (number, standing) in standing.into_iter().enumerate() {
             match standing {
-                Standing::InLine(place) if done == Some(number) => drop(place.try_take()),
+                Standing::InLine(place) if done == Some(number) => place.forgo(),
                 Standing::Offering(offer) => offer.end(),
                 Standing::Nowhere | Standing::InLine(_) | Standing::Joining(_) => {}
             }
