@@ -326,6 +326,11 @@ impl Handle {
         })
     }
 
+    /// Tasks that wait for a worker look whether they are to go on with that.
+    pub(crate) fn wake_line(&self) {
+        self.scheduler.wake_line();
+    }
+
     /// Has a shutdown of the runtime begun?
     #[must_use]
     pub fn is_shut_down(&self) -> bool {

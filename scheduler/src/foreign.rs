@@ -113,9 +113,12 @@ pub(crate) fn is_visiting(carrier: &Carrier) -> bool {
     carrier.visited.load(Ordering::Relaxed)
 }
 
-/// An attached thread comes into managed code: it waits for a worker, and lives as a task does, so that
+/// An attached thread comes into managed code: it waits for a worker by `regain`, and lives as a task does, so that
 /// a shutdown waits for it.
-pub(crate) fn visit(carrier: &Carrier) -> Result<(), Terminated> {
+pub(crate) fn visit<E: From<Terminated>>(
+    carrier: &Carrier,
+    regain: impl FnOnce(&Carrier) -> Result<(), E>,
+) -> Result<(), E> {
     let shared = carrier.shared();
     // ORDERING: Relaxed, for those who look.
     carrier.visited.store(true, Ordering::Relaxed);
@@ -123,7 +126,7 @@ pub(crate) fn visit(carrier: &Carrier) -> Result<(), Terminated> {
     // ORDERING(shared.stage): SeqCst, between the count and the look at the stage; pairs with the
     // stage's change before the shutdown's look at the counts.
     fence(Ordering::SeqCst);
-    let entered = if shared.is_closing() { Err(Terminated) } else { crossing::regain(carrier) };
+    let entered = if shared.is_closing() { Err(Terminated.into()) } else { regain(carrier) };
     if entered.is_err() {
         end_visit(carrier);
     }

@@ -168,6 +168,14 @@ impl Scheduler {
         foreign::attach(&self.shared, embedder)
     }
 
+    /// Whoever waits for a worker in place looks again whether it is to go on with that: see
+    /// [`Bound::is_cancelled`](crate::crossing::Bound::is_cancelled). Does not block.
+    pub fn wake_line(&self) {
+        for carrier in self.shared.lobby.line() {
+            carrier.parker.unpark();
+        }
+    }
+
     /// How many workers there are.
     pub fn workers(&self) -> usize {
         self.shared.config.workers

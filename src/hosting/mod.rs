@@ -29,7 +29,7 @@ pub use hresult::HResult;
 pub use iid::Iid;
 pub use method::{Interface, Method};
 pub use observe::{Call, Observer};
-pub use task::{HostTask, HostTaskManager, TransitionCounts};
+pub use task::{Called, HostTask, HostTaskManager, Left, TransitionCounts};
 pub use vm::{CarrierHandle, ClrSyncManager, ClrTask, ClrTaskManager, GcThreadStats, Plain};
 
 /// A locale's number, `LCID`.

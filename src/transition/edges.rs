@@ -13,7 +13,7 @@ use crate::target::Profile;
 use crate::target::ledger;
 use crate::target::row::{Ended, Timing};
 use crate::task::local::{self, Local};
-use sortie_scheduler::crossing::{self, Back, Below, Exit, Opened};
+use sortie_scheduler::crossing::{self, Back, Below, Bound, Exit, Opened, Refused};
 use std::any::Any;
 use std::time::Duration;
 
@@ -111,6 +111,15 @@ fn enter_from(place: usize) -> Result<(), TransitionError> {
         ended.inspect(|ended| ended.record(back));
         Ok(local.take_panic())
     });
+    finish_enter(kept, dead)
+}
+
+/// The task is back: what a callback has kept is raised. `None`: there was no task. `dead`: so many layers were left by a
+/// jump.
+fn finish_enter(
+    kept: Option<Result<Option<Box<dyn Any + Send>>, TransitionError>>,
+    dead: usize,
+) -> Result<(), TransitionError> {
     match kept.unwrap_or_else(|| Err(misuse(Event::Enter)))? {
         Some(payload) => sortie_scheduler::raise(payload),
         None => {
@@ -157,6 +166,31 @@ pub fn find_jumps(yes: bool) -> bool {
     local::with(|local| local.set_finds_jumps(yes)).unwrap_or(false)
 }
 
+/// As [`enter`], but without a worker it waits for one in place, and only within a bound.
+///
+/// # Errors
+/// As [`enter`]; also [`TransitionError::TimedOut`] and [`TransitionError::Abandoned`]: the task is still in its native
+/// layer, and may try again.
+pub(crate) fn enter_within(bound: &Bound<'_>) -> Result<(), TransitionError> {
+    check_handler(Event::Enter)?;
+    let kept = local::with(|local| {
+        let timing = local.set_raw(None);
+        let ended = timing.map(|timing| timing.end(Duration::ZERO));
+        let ended = ended.or_else(|| profile_on_top(local).map(Ended::untimed));
+        let back = back_by(local, || crossing::come_back_within(bound));
+        match back {
+            Ok(back) => ended.inspect(|ended| ended.record(back)),
+            Err(error) => {
+                // To be written down when it has come back.
+                local.set_raw(timing);
+                return Err(error);
+            }
+        };
+        Ok(local.take_panic())
+    });
+    finish_enter(kept, 0)
+}
+
 /// Native code calls back into managed code of the same task.
 ///
 /// Pushes a managed layer. If the worker was taken, waits for another, on this thread. Keeps `errno`.
@@ -166,6 +200,23 @@ pub fn find_jumps(yes: bool) -> bool {
 /// [`TransitionError`]: the top layer is not native, no task runs here, there is no memory for the
 /// layer, or the runtime was shut down. Nothing has changed then.
 pub fn reverse_enter() -> Result<(), TransitionError> {
+    reverse_enter_by(|local| call_in(local, Below::THREAD, false))
+}
+
+/// As [`reverse_enter`], but without a worker it waits for one only within a bound.
+///
+/// # Errors
+/// As [`reverse_enter`]; also [`TransitionError::TimedOut`] and [`TransitionError::Abandoned`].
+pub(crate) fn reverse_enter_within(bound: &Bound<'_>) -> Result<(), TransitionError> {
+    reverse_enter_by(|local| {
+        let call_back = || crossing::call_back_within(Below::THREAD, bound);
+        call_in_by(local, Below::THREAD, false, call_back)
+    })
+}
+
+fn reverse_enter_by(
+    call_in: impl FnOnce(&Local) -> Result<Back, TransitionError>,
+) -> Result<(), TransitionError> {
     check_handler(Event::ReverseEnter)?;
     local::with(|local| {
         // What a raw call took is not known with callbacks in it.
@@ -173,7 +224,7 @@ pub fn reverse_enter() -> Result<(), TransitionError> {
             let _ = timing.end(Duration::ZERO);
         }
         let profile = profile_on_top(local);
-        let back = call_in(local, Below::THREAD, false)?;
+        let back = call_in(local)?;
         if let Some((page, profile)) = ledger::page().zip(profile) {
             page.row(profile).record_callback(back);
         }
@@ -287,18 +338,16 @@ pub(crate) fn back_late(local: &Local) -> Result<Back, TransitionError> {
 }
 
 #[inline]
-fn back_by(
+fn back_by<E: Into<Refused>>(
     local: &Local,
-    come_back: impl FnOnce() -> Result<Back, crossing::Terminated>,
+    come_back: impl FnOnce() -> Result<Back, E>,
 ) -> Result<Back, TransitionError> {
     if !local.layers(|layers| layers.top_is_native()) {
         // Wrong, and said so before the scheduler is told.
         return local.layers(|layers| layers.enter().map(|_| Back::Kept)).inspect_err(report);
     }
     local.layers(|layers| layers.prepare(Event::Enter)).inspect_err(report)?;
-    let Ok(back) = come_back() else {
-        return Err(local.layers(|layers| layers.refuse(Event::Enter)));
-    };
+    let back = come_back().map_err(|why| refused(local, Event::Enter, why.into()))?;
     let popped = local.layers(Layers::enter)?;
     trace_edge!(Event::Enter, popped.target(), local);
     Ok(back)
@@ -333,18 +382,36 @@ pub(crate) fn call_in(
     below: Below,
     is_guarded: bool,
 ) -> Result<Back, TransitionError> {
+    call_in_by(local, below, is_guarded, || crossing::call_back(below))
+}
+
+fn call_in_by<E: Into<Refused>>(
+    local: &Local,
+    below: Below,
+    is_guarded: bool,
+    call_back: impl FnOnce() -> Result<Back, E>,
+) -> Result<Back, TransitionError> {
     local.layers(|layers| layers.prepare(Event::ReverseEnter)).inspect_err(report)?;
     // Else managed already: a callback out of a call that was not announced, or a renewal.
     let below = local.layers(|layers| layers.top_is_native()).then_some(below);
     let back = match below {
-        Some(below) => crossing::call_back(below)
-            .map_err(|_| local.layers(|layers| layers.refuse(Event::ReverseEnter)))?,
+        Some(_) => call_back().map_err(|why| refused(local, Event::ReverseEnter, why.into()))?,
         None => Back::Kept,
     };
     let note = Opened::now(below, is_guarded).bits();
     let _ = local.layers(|layers| layers.reverse_enter_noting(note))?;
     trace_edge!(Event::ReverseEnter, None, local);
     Ok(back)
+}
+
+/// There is no worker for the task.
+#[cold]
+fn refused(local: &Local, event: Event, why: Refused) -> TransitionError {
+    match why {
+        Refused::Terminated => local.layers(|layers| layers.refuse(event)),
+        Refused::TimedOut => TransitionError::TimedOut,
+        Refused::Cancelled => TransitionError::Abandoned,
+    }
 }
 
 /// `reverse_leave`, for a task that is known.

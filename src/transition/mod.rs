@@ -22,6 +22,7 @@ pub(crate) use edges::{
     back, back_in, back_late, call_in, out, pop_offloaded, profile_on_top, push_offloaded,
 };
 pub use edges::{enter, find_jumps, layers, leave, reverse_enter, reverse_leave};
+pub(crate) use edges::{enter_within, reverse_enter_within};
 pub use error::TransitionError;
 pub use layer::{Event, Layer};
 pub use scope::{ManagedScope, NativeScope};

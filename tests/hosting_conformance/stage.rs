@@ -7,7 +7,8 @@ use sortie::hosting::{
     ClrRuntimeHost, Defect, Host, HostBuilder, HostTask, HostTaskManager, TaskMode,
 };
 use sortie::{Runtime, ShutdownReport};
-use sortie_test::until;
+use sortie_test::stop::{Stopped, stop};
+use sortie_test::{threads, until};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -155,6 +156,14 @@ impl Stage {
             note_failure(&failures, f);
         });
         thread.join().expect("a thread whose panics are caught");
+    }
+
+    /// Lets the monitor stand still while the value lives: who computes without a scheduling point keeps the worker then,
+    /// and nobody is given another in its place.
+    pub(crate) fn stop_monitor(&self) -> Stopped {
+        let name = "sortie-mon";
+        until("there is one monitor", || threads::named(name).len() == 1);
+        stop(threads::named(name)[0].id).expect("a monitor")
     }
 
     /// Runs a task to its end.

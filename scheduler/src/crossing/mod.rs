@@ -29,16 +29,55 @@ use crate::sync::atomic::Ordering;
 use crate::task::abort;
 use crate::task::{Header, cancel};
 use crate::wait;
+use crate::worker::Worker;
 use crate::worker::current;
-use crate::worker::without::wait_for_gift;
+use crate::worker::without::{wait_for_gift, wait_within};
 use std::marker::PhantomData;
 use std::ptr::NonNull;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// The runtime was shut down and no worker will be given any more: the caller must not run managed
 /// code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Terminated;
+
+/// How long a task waits for a worker: in place, and not for ever.
+#[derive(Clone, Copy)]
+#[expect(missing_debug_implementations, reason = "a closure is in it")]
+pub struct Bound<'a> {
+    /// Until when; `None`: as long as it takes.
+    pub until: Option<Instant>,
+    /// Is the wait cancelled? Asked anew when [`Scheduler::wake_line`](crate::Scheduler::wake_line) was called.
+    pub is_cancelled: &'a dyn Fn() -> bool,
+}
+
+impl Bound<'_> {
+    /// Why it is at an end, if it is.
+    pub(crate) fn end(&self) -> Option<Refused> {
+        if (self.is_cancelled)() {
+            return Some(Refused::Cancelled);
+        }
+        let is_late = self.until.is_some_and(|until| Instant::now() >= until);
+        is_late.then_some(Refused::TimedOut)
+    }
+}
+
+/// Why a task has no worker within its [`Bound`]. It counts as in native code, and may try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Refused {
+    /// See [`Terminated`].
+    Terminated,
+    /// The time was over.
+    TimedOut,
+    /// The wait was cancelled.
+    Cancelled,
+}
+
+impl From<Terminated> for Refused {
+    fn from(_: Terminated) -> Refused {
+        Refused::Terminated
+    }
+}
 
 /// How a task has come back.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -343,6 +382,20 @@ pub fn come_back() -> Result<Back, Terminated> {
     enter_without_worker(carrier, task)
 }
 
+/// As [`come_back`], but if the worker is gone it waits for another in place, and only within a bound.
+///
+/// # Errors
+/// [`Refused`]; the task still counts as in native code.
+pub fn come_back_within(bound: &Bound<'_>) -> Result<Back, Refused> {
+    let Some((carrier, task)) = wait::kept_task() else {
+        return Ok(Back::Kept);
+    };
+    if carrier.come_back() {
+        return Ok(Back::Kept);
+    }
+    without_worker(carrier, || reenter_within(carrier, task, bound))
+}
+
 /// [`come_back`] for a task whose [`Here::come_back`] has found the worker gone.
 ///
 /// # Errors
@@ -362,6 +415,23 @@ pub fn come_back_late() -> Result<Back, Terminated> {
 /// # Errors
 /// As [`come_back`].
 pub fn call_back(below: Below) -> Result<Back, Terminated> {
+    call_back_by(below, enter_without_worker)
+}
+
+/// As [`call_back`], but if the worker is gone it waits for another only within a bound.
+///
+/// # Errors
+/// [`Refused`]; nothing has happened then.
+pub fn call_back_within(below: Below, bound: &Bound<'_>) -> Result<Back, Refused> {
+    call_back_by(below, |carrier, task| {
+        without_worker(carrier, || reenter_within(carrier, task, bound))
+    })
+}
+
+fn call_back_by<E>(
+    below: Below,
+    enter: impl FnOnce(&Carrier, &Header) -> Result<Back, E>,
+) -> Result<Back, E> {
     let Some((carrier, task)) = wait::kept_task() else {
         return Ok(Back::Kept);
     };
@@ -371,7 +441,7 @@ pub fn call_back(below: Below) -> Result<Back, Terminated> {
     if kept {
         return Ok(Back::Kept);
     }
-    let back = enter_without_worker(carrier, task);
+    let back = enter(carrier, task);
     if back.is_err()
         && let Some((carrier, task)) = wait::kept_task()
     {
@@ -385,6 +455,14 @@ pub fn call_back(below: Below) -> Result<Back, Terminated> {
 #[cold]
 #[inline(never)]
 fn enter_without_worker(carrier: &Carrier, task: &Header) -> Result<Back, Terminated> {
+    without_worker(carrier, || reenter(carrier, task))
+}
+
+/// The worker is gone: how, and how `reenter` got another.
+fn without_worker<E>(
+    carrier: &Carrier,
+    reenter: impl FnOnce() -> Result<(), E>,
+) -> Result<Back, E> {
     let errno = Errno::save();
     let back = match end_without_worker(carrier) {
         Parting::HandedOver => Back::HandedOver,
@@ -396,7 +474,7 @@ fn enter_without_worker(carrier: &Carrier, task: &Header) -> Result<Back, Termin
         }
     };
     carrier.shared().metrics.add(Counter::Reentries);
-    let outcome = reenter(carrier, task);
+    let outcome = reenter();
     // On whatever thread this is now.
     errno.restore();
     outcome.map(|()| back)
@@ -431,23 +509,51 @@ fn reenter(carrier: &Carrier, task: &Header) -> Result<(), Terminated> {
         return Ok(());
     }
     if carrier.foreign && !foreign::is_visiting(carrier) {
-        return foreign::visit(carrier);
+        return foreign::visit(carrier, regain);
+    }
+    regain(carrier)
+}
+
+/// As [`reenter`], in place, and not for ever.
+fn reenter_within(carrier: &Carrier, task: &Header, bound: &Bound<'_>) -> Result<(), Refused> {
+    if carrier.shared().is_terminated() {
+        return Err(Refused::Terminated);
+    }
+    if !carrier.foreign
+        && let Some(worker) = carrier.shared().lobby.take_idle()
+    {
+        // SAFETY: this is the carrier's thread, and the word says `WAITING`.
+        unsafe { carrier.put_worker(worker) };
+        return Ok(());
+    }
+    // It may wait on the carrier now, where a shutdown must find it.
+    carrier.shared().living.add(task);
+    let regain = |carrier: &Carrier| regain_by(carrier, |carrier| wait_within(carrier, bound));
+    if carrier.foreign && !foreign::is_visiting(carrier) {
+        return foreign::visit(carrier, regain);
     }
     regain(carrier)
 }
 
 /// A carrier without a worker stands in line for one.
 pub(crate) fn regain(carrier: &Carrier) -> Result<(), Terminated> {
+    regain_by(carrier, |carrier| wait_for_gift(carrier).ok_or(Terminated))
+}
+
+fn regain_by<E: From<Terminated>>(
+    carrier: &Carrier,
+    wait: impl FnOnce(&Carrier) -> Result<Box<Worker>, E>,
+) -> Result<(), E> {
     let shared = carrier.shared();
     match shared.lobby.request(carrier.as_ref()) {
-        Err(()) => return Err(Terminated),
+        Err(()) => return Err(Terminated.into()),
         // SAFETY: this is the carrier's thread, and the word says `WAITING`.
         Ok(Some(worker)) => unsafe { carrier.put_worker(worker) },
         Ok(None) => {
             // The monitor may sleep, and nobody else may come by a scheduling point.
             shared.after_queueing();
             // SAFETY: as above.
-            unsafe { carrier.put_worker(wait_for_gift(carrier).ok_or(Terminated)?) };
+            unsafe { carrier.put_worker(wait(carrier)?) };
         }
     }
     Ok(())

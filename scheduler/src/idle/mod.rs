@@ -269,6 +269,20 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
         Ok(worker)
     }
 
+    /// A carrier in line goes on without a worker. False: it is given one, or the lobby is closed.
+    pub(crate) fn leave_line(&self, carrier: C) -> bool {
+        let mut inner = self.inner.lock();
+        let at = inner.line.iter().position(|one| *one == carrier);
+        let was_in_line = at.and_then(|at| inner.line.remove(at)).is_some();
+        self.count(&inner);
+        was_in_line
+    }
+
+    /// Those who stand in line now.
+    pub(crate) fn line(&self) -> Vec<C> {
+        self.inner.lock().line.iter().copied().collect()
+    }
+
     /// A carrier with a worker steps back behind the line: the first there is to get its worker.
     /// `None`: nobody is in line. The carrier itself is put at the end if it `returns`, else with
     /// the spares.

@@ -7,6 +7,7 @@
 use super::Worker;
 use super::pick::stop_searching;
 use crate::carrier::Carrier;
+use crate::crossing::{Bound, Refused};
 use crate::idle::Placed;
 use crate::sync::atomic::{Ordering, fence};
 use crate::timer::BATCHES;
@@ -266,6 +267,35 @@ fn stay_hot(carrier: &Carrier) {
     }
     // ORDERING: Relaxed, as above.
     shared.has_hot_spare.store(false, Ordering::Relaxed);
+}
+
+/// As [`wait_for_gift`], for who waits only so long, or until it is told not to.
+///
+/// # Errors
+/// Why there is no worker; the carrier is not in line any more.
+pub(crate) fn wait_within(carrier: &Carrier, bound: &Bound<'_>) -> Result<Box<Worker>, Refused> {
+    loop {
+        if let Some(worker) = carrier.take_gift() {
+            return Ok(worker);
+        }
+        if let Some(why) = bound.end() {
+            if carrier.shared().lobby.leave_line(carrier.as_ref()) {
+                return Err(why);
+            }
+            // One is on its way.
+            return wait_for_gift(carrier).ok_or(Refused::Terminated);
+        }
+        if carrier.shared().is_terminated() {
+            return Err(Refused::Terminated);
+        }
+        match bound.until {
+            Some(until) => {
+                let left = until.saturating_duration_since(Instant::now());
+                carrier.parker.park_timeout(left);
+            }
+            None => carrier.parker.park(),
+        }
+    }
 }
 
 /// Sleeps in line until a worker comes; `None` if none will.

@@ -135,10 +135,15 @@ impl ClrRuntimeHost {
     /// [`E_UNEXPECTED`](HResult::E_UNEXPECTED) if there is none. After the last one hosting calls are not answered;
     /// nothing is freed, and tasks stay.
     pub fn stop(&self) -> HResult {
-        let shared = &self.inner.shared;
-        shared
-            .recorder
-            .call(clr_runtime_host::STOP, format_args!(""), || shared.availability.stop())
+        let Inner { shared, host_tasks, .. } = &*self.inner;
+        shared.recorder.call(clr_runtime_host::STOP, format_args!(""), || {
+            let result = shared.availability.stop();
+            if let Some(tasks) = host_tasks.get() {
+                // Those that wait to come in are let go.
+                tasks.wake_entries();
+            }
+            result
+        })
     }
 
     /// The host's way to the managers of the runtime. To be asked for before the start.

@@ -15,9 +15,12 @@ use super::recorder::Recorder;
 use super::task::HostTaskManager;
 use crate::Handle;
 use crate::transition::Layers;
+use sortie_scheduler::crossing::Bound;
+use sortie_scheduler::wait::deadline;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
 
 /// What a host does with a thread that calls and has no task.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -56,6 +59,7 @@ pub(super) struct Options {
     pub(super) mode: TaskMode,
     strict: bool,
     depth_limit: usize,
+    entry_bound: Option<Duration>,
 }
 
 impl HostBuilder {
@@ -82,6 +86,12 @@ impl HostBuilder {
     /// [`Layers::MIN_DEPTH_LIMIT`].
     pub fn depth_limit(mut self, layers: usize) -> HostBuilder {
         self.options.depth_limit = layers;
+        self
+    }
+
+    /// How long `EnterRuntime` and `ReverseEnterRuntime` wait for a worker. For ever if nothing is said.
+    pub fn entry_bound(mut self, bound: Duration) -> HostBuilder {
+        self.options.entry_bound = Some(bound);
         self
     }
 
@@ -150,6 +160,7 @@ impl Host {
                 mode: TaskMode::default(),
                 strict: false,
                 depth_limit: Layers::DEFAULT_DEPTH_LIMIT,
+                entry_bound: None,
             },
             recorder: Recorder::default(),
             defects: Defects::default(),
@@ -225,6 +236,12 @@ impl HostShared {
     pub(super) fn next_task(&self) -> u64 {
         // ORDERING: Relaxed, numbers only differ.
         self.tasks.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// Enters managed code within the host's bound, and while the runtime is there.
+    pub(super) fn within_bound<R>(&self, enter: impl FnOnce(&Bound<'_>) -> R) -> R {
+        let until = self.options.entry_bound.map(deadline);
+        enter(&Bound { until, is_cancelled: &|| self.check_available().is_err() })
     }
 
     /// The layers of a new task behave as the host was told.

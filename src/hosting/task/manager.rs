@@ -55,6 +55,11 @@ impl HostTaskManager {
         })
     }
 
+    /// Tasks that wait for a worker look whether the runtime is still there.
+    pub(in crate::hosting) fn wake_entries(&self) {
+        self.host.handle.wake_line();
+    }
+
     /// Takes the counterpart. Once, before the start.
     ///
     /// Returns [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION) if the host has one.

@@ -5,9 +5,11 @@ pub(super) mod current;
 mod host_task;
 mod manager;
 mod regions;
+mod scopes;
 mod transitions;
 
 pub use host_task::HostTask;
 pub(in crate::hosting) use host_task::Origin;
 pub use manager::HostTaskManager;
+pub use scopes::{Called, Left};
 pub use transitions::TransitionCounts;

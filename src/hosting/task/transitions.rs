@@ -68,11 +68,15 @@ impl HostTaskManager {
     ///
     /// Returns [`S_OK`](HResult::S_OK); [`HOST_E_NOT_OWNER`](HResult::HOST_E_NOT_OWNER) if the top layer was not made by
     /// [`leave_runtime`](HostTaskManager::leave_runtime) or this thread carries no task;
+    /// [`HOST_E_TIMEOUT`](HResult::HOST_E_TIMEOUT) if there was no worker within the host's
+    /// [bound](crate::hosting::HostBuilder::entry_bound), [`HOST_E_ABANDONED`](HResult::HOST_E_ABANDONED) if the runtime
+    /// was stopped meanwhile; then the task is still in its native layer, and may try again;
     /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn enter_runtime(&self) -> HResult {
         let host = &self.host;
         host.recorder.call(host_task_manager::ENTER_RUNTIME, format_args!(""), || {
-            let entered = self.check().and_then(|()| Ok(transition::enter()?));
+            let entered =
+                self.check().and_then(|()| Ok(host.within_bound(transition::enter_within)?));
             if host.defects.leaves_out(Defect::EnterUnchecked) {
                 return HResult::S_OK;
             }
@@ -88,7 +92,8 @@ impl HostTaskManager {
     /// [`strict`](crate::hosting::HostBuilder::strict).
     ///
     /// Returns [`S_OK`](HResult::S_OK); [`HOST_E_NOT_OWNER`](HResult::HOST_E_NOT_OWNER) if the task is in managed code;
-    /// [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION) if the host refuses the thread;
+    /// [`HOST_E_TIMEOUT`](HResult::HOST_E_TIMEOUT) and [`HOST_E_ABANDONED`](HResult::HOST_E_ABANDONED) as
+    /// [`enter_runtime`](HostTaskManager::enter_runtime); [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION) if the host refuses the thread;
     /// [`E_OUTOFMEMORY`](HResult::E_OUTOFMEMORY); [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn reverse_enter_runtime(&self) -> HResult {
         let host = &self.host;
@@ -96,7 +101,7 @@ impl HostTaskManager {
             let entered = host
                 .check_available()
                 .and_then(|()| birth::adopt(host))
-                .and_then(|()| Ok(transition::reverse_enter()?));
+                .and_then(|()| Ok(host.within_bound(transition::reverse_enter_within)?));
             entered.into()
         })
     }
