@@ -1,5 +1,5 @@
-//! A jump (`longjmp`) from one stack to another ends the process, with a message: what waits on the stack that was
-//! left cannot be told.
+//! A jump (`longjmp`) from one stack to another, or out of a call that can be cancelled, ends the process with a
+//! message: what was left cannot be put right.
 
 use sortie::native::{self, Callbacks, Class, Policy, Target};
 use sortie_natives::{jump, with_landing};
@@ -55,6 +55,26 @@ fn the_process_ends_and_says_why() {
         assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{case}: {said}");
         assert!(said.contains("has come from one stack to another"), "{case}: {said}");
     }
+}
+
+/// The hook that cancels the call would borrow from a frame that is gone.
+#[test]
+fn a_jump_out_of_a_call_that_can_be_cancelled_ends_it() {
+    const NAME: &str = "a_jump_out_of_a_call_that_can_be_cancelled_ends_it";
+    if child::case().is_some() {
+        let runtime = sortie::Runtime::builder().workers(1).build().unwrap();
+        runtime.run(|| {
+            landing(&BLOCKS, || {
+                // SAFETY: between here and the landing are frames that own nothing; nobody aborts the task.
+                native::call_cancellable(&BLOCKS, |_| (), || unsafe { jump(0) })
+            })
+        });
+        unreachable!("it was not noticed");
+    }
+    let output = child::run(NAME, "1").expect("this is the parent");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{said}");
+    assert!(said.contains("has left a native call that can be cancelled"), "{said}");
 }
 
 /// Of two tasks on one thread, each in native code on a stack of its own, one jumps to the other's.
