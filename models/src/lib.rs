@@ -27,6 +27,8 @@ mod worker;
 mod alarm;
 #[path = "../../src/native/closure/word.rs"]
 mod callback;
+#[path = "../../src/sync/party/claim.rs"]
+mod claim;
 #[path = "../../scheduler/src/lock/exclusive.rs"]
 mod exclusive;
 #[path = "../../scheduler/src/gate.rs"]
@@ -48,7 +50,7 @@ mod ring;
 mod state;
 
 use crossing::carrier;
-// The callbacks' word takes its atomics from its parent.
+// The callbacks' word and the claim take their atomics from their parent.
 use sync::atomic;
 
 #[allow(warnings, clippy::all, reason = "broken on purpose")]

@@ -5,6 +5,7 @@
 //! promise of the model.
 
 mod callback;
+mod claim;
 mod crossing;
 mod exclusive;
 mod hook;
