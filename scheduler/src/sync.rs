@@ -8,7 +8,7 @@
 //! Must not: hold logic. What is here is a name for something that another crate provides.
 
 pub(crate) use crossbeam_utils::CachePadded;
-pub(crate) use parking_lot::Mutex;
+pub(crate) use parking_lot::{Mutex, RwLock};
 pub(crate) use std::sync::Arc;
 
 /// Atomics and fences.

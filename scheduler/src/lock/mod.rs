@@ -9,6 +9,7 @@
 //!   suspended, and let it go on whatever thread it is then.
 //! - A waiter spins a little before it gets into line, where its runtime has more than one worker: what is done under a
 //!   lock is mostly shorter than a switch.
+//! - A waiter lends its level to the owner ([`crate::task::lent`]).
 //! - A waiter that unwinds, or whose time has come, leaves the line by the drop of its [`InLine`], and passes on
 //!   what it was called for.
 //!
@@ -22,6 +23,7 @@ pub use shared::SharedLock;
 use crate::crossing::Errno;
 use crate::sync::Mutex;
 use crate::sync::atomic::AtomicUsize;
+use crate::task::lent::lend;
 use crate::wait::Waiter;
 use crate::wait::blocked::blocked_on;
 use crate::wait::line::{Line, Ticket};
@@ -178,12 +180,14 @@ impl Lock {
             return true;
         }
         let errno = Errno::save();
+        let lending = lend(self.exclusive.owner_word());
         let in_time = match how {
             Wait::Until(_) => self.wait_in_line(owner, how),
             _ => blocked_on("a wait for a lock", self.exclusive.owner_word(), || {
                 self.wait_in_line(owner, how)
             }),
         };
+        drop(lending);
         // On whatever thread this is now.
         errno.restore();
         in_time

@@ -8,9 +8,11 @@
 //!
 //! Must not: keep a thread's `errno` in a register over a pause.
 
+use crate::crossing::Errno;
 use crate::semaphore::permits::MOST;
 use crate::semaphore::pool::Pool;
 use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::task::lent::lend;
 use crate::wait::blocked::blocked_on;
 use crate::wait::owner::Owner;
 use crate::wait::spin::spin;
@@ -178,10 +180,16 @@ impl SharedLock {
         if spin(looks) {
             return true;
         }
-        match until {
+        let errno = Errno::save();
+        let lending = lend(&self.writer);
+        let taken = match until {
             Some(_) => self.pool.wait(wants, what, until),
             None => blocked_on(what, &self.writer, || self.pool.wait(wants, what, None)),
-        }
+        };
+        drop(lending);
+        // On whatever thread this is now.
+        errno.restore();
+        taken
     }
 }
 

@@ -41,13 +41,13 @@ impl Ranks {
     /// Puts a task, if it is of another priority; else gives it back.
     #[inline]
     pub(crate) fn push(&self, task: TaskRef) -> Result<(), TaskRef> {
-        if task.state.load().is_ranked() { self.push_ranked(task) } else { Err(task) }
+        if task.is_ranked() { self.push_ranked(task) } else { Err(task) }
     }
 
     #[cold]
     #[inline(never)]
     fn push_ranked(&self, task: TaskRef) -> Result<(), TaskRef> {
-        // None after all, if the priority has changed just now.
+        // None after all: nothing is lent to this one, or the priority has changed just now.
         let Some(class) = task.class() else { return Err(task) };
         self.classes[class as usize].push(task);
         Ok(())

@@ -49,13 +49,13 @@ impl Ring {
     /// The task, unless it is of another priority and went into its lane.
     #[inline(always)]
     fn unless_ranked(&mut self, task: TaskRef) -> Option<TaskRef> {
-        if task.state.load().is_ranked() { self.push_ranked(task) } else { Some(task) }
+        if task.is_ranked() { self.push_ranked(task) } else { Some(task) }
     }
 
     #[cold]
     #[inline(never)]
     fn push_ranked(&mut self, task: TaskRef) -> Option<TaskRef> {
-        // None after all, if the priority has changed just now.
+        // None after all: nothing is lent to this one, or the priority has changed just now.
         let Some(class) = task.class() else { return Some(task) };
         self.ranked.push(class, task);
         None

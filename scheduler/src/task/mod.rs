@@ -33,6 +33,7 @@ pub(crate) mod cell;
 pub(crate) mod header;
 pub(crate) mod hook;
 pub(crate) mod join;
+pub(crate) mod lent;
 pub(crate) mod living;
 pub(crate) mod no_suspend;
 pub(crate) mod priority;

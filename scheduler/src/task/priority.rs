@@ -2,10 +2,10 @@
 //!
 //! Seven levels, in five classes. Those of the class in the middle, which is all that most programs have, lie in
 //! the ordinary queues; the others in queues of their class ([`crate::queue::ranks`]). Which class is served next
-//! is for `worker/ranked.rs`.
+//! is for `worker/ranked.rs`; what a task has beside its own level, for [`lent`].
 
 use super::abort::AbortHandle;
-use super::{Header, JoinHandle};
+use super::{Header, JoinHandle, lent};
 use crate::wait;
 
 /// How soon a ready task gets its turn, beside others.
@@ -15,7 +15,11 @@ use crate::wait;
 /// [`AboveNormal`](Priority::AboveNormal), 5 to [`Normal`](Priority::Normal), 2 to
 /// [`BelowNormal`](Priority::BelowNormal) and [`Lowest`](Priority::Lowest), and 1 to [`Idle`](Priority::Idle). What a
 /// level does not use goes to the highest that is ready. So whoever is first in line of a level has its turn after 55
-/// others at most, and a lock that a low task holds is let go.
+/// others at most.
+///
+/// While a task waits for a [`Lock`](crate::Lock), or to read or write under a [`SharedLock`](crate::SharedLock), its level
+/// is lent to the task that owns the lock, or writes: that one has its turns by the higher of both until it lets go,
+/// and lends on if it waits itself. Readers, permits and messages have no one owner, and are lent nothing.
 ///
 /// A turn lasts until the task waits, yields or ends: a task that is ready interrupts nobody. Levels that share a
 /// class are served in the order in which their tasks become ready.
@@ -104,10 +108,29 @@ impl Header {
         Priority::ALL[self.state.load().priority()]
     }
 
-    /// The class of queues that the task goes to; `None`: the ordinary ones.
+    /// Might the task go to other queues than the ordinary ones?
+    #[inline]
+    pub(crate) fn is_ranked(&self) -> bool {
+        self.state.load().is_ranked() || lent::is_anything_raised()
+    }
+
+    /// The class of queues that the task goes to, by its own level or a higher one that is lent to it; `None`: the
+    /// ordinary ones.
     #[inline]
     pub(crate) fn class(&self) -> Option<Class> {
-        if self.state.load().is_ranked() { self.priority().class() } else { None }
+        if self.is_ranked() { self.class_with_loans() } else { None }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn class_with_loans(&self) -> Option<Class> {
+        let own = self.priority();
+        let class = lent::lent_to(self).map_or(own, |lent| lent.max(own)).class();
+        if class.is_some() {
+            // Who lends may be of another runtime, and this one have had tasks of the ordinary level only.
+            self.shared.ranks.open();
+        }
+        class
     }
 
     pub(crate) fn set_priority(&self, priority: Priority) {
