@@ -1,9 +1,11 @@
 //! What very many suspended tasks cost, and that a spike of them leaves nothing of that behind.
 //!
-//! `SORTIE_SOAK=1 cargo test --release --test memory -- --nocapture` has a million, and a spike of 200,000.
+//! `SORTIE_SOAK=1 cargo test --release --test memory -- --nocapture` has a million, 100,000 inside callbacks, and a
+//! spike of 200,000.
 //! Each case is a process of its own: what the allocator kept for one is not counted for the other.
 
 use sortie::Runtime;
+use sortie::native::{self, Callbacks, Class, Policy, Target};
 use sortie_test::figures::short_or_soak;
 use sortie_test::memory::Memory;
 use sortie_test::{Case, Mode, child, exclusively, until};
@@ -49,6 +51,49 @@ fn suspended_tasks_take_few_mappings_and_little_memory() {
             println!("transparent huge pages: {}", pages.unwrap_or_default().trim());
             assert!(mappings < 10_000, "{mappings} mappings");
             assert!(each < 10 << 10, "{each} bytes for each task");
+            open.set();
+            let report = runtime.shutdown(Duration::from_secs(60));
+            assert!(report.is_clean(), "{report}");
+        });
+    });
+}
+
+/// Each has two stacks: its own, and that of the native code which calls back.
+#[test]
+fn tasks_that_are_suspended_in_callbacks_take_little_memory() {
+    // SAFETY: `callback.c` keeps everything on its stack.
+    const SUSPEND: Policy = unsafe { Policy::new().callbacks(Callbacks::Suspend) };
+    static SUSPENDS: Target =
+        Target::named("natives_call_back").with_policy(SUSPEND.class(Class::Short));
+    child::each("tasks_that_are_suspended_in_callbacks_take_little_memory", &[""], |_| {
+        exclusively(&Case::new(2, Mode::Pinned), |case| {
+            let tasks = short_or_soak(5_000, 100_000);
+            let builder = case.builder().stack_bytes(64 << 10).callback_stack_bytes(64 << 10);
+            let runtime = builder.build().unwrap();
+            let open = Arc::new(sortie::sync::Event::manual());
+            let inside = Arc::new(AtomicU64::new(0));
+            let before = Memory::now();
+            for _ in 0..tasks {
+                let (inside, open) = (inside.clone(), open.clone());
+                drop(runtime.spawn(move || {
+                    let wait = |_| {
+                        native::callback(-1, || {
+                            inside.fetch_add(1, Ordering::Relaxed);
+                            open.wait();
+                            0
+                        })
+                    };
+                    native::call_here(&SUSPENDS, || sortie_natives::with_callback(1, wait));
+                }));
+            }
+            until("all are inside", || inside.load(Ordering::Relaxed) == tasks);
+            let is_idle = || runtime.snapshot().idle_workers == runtime.snapshot().workers;
+            until("all are suspended", is_idle);
+            let each = (Memory::now().sum() - before.sum()) / tasks;
+            println!("{tasks} tasks suspended in callbacks: {each} bytes for each");
+            // Frames of builds that are not optimized take more pages than one a stack.
+            let most = if cfg!(debug_assertions) { 32 << 10 } else { 10 << 10 };
+            assert!(each < most, "{each} bytes for each task");
             open.set();
             let report = runtime.shutdown(Duration::from_secs(60));
             assert!(report.is_clean(), "{report}");
