@@ -114,12 +114,13 @@ pub use time::sleep;
 /// # Ok::<(), sortie::BuildError>(())
 /// ```
 #[track_caller]
+#[inline]
 pub fn spawn<F, T>(f: F) -> JoinHandle<T>
 where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    task::Builder::new().spawn(f)
+    task::spawn(f)
 }
 
 /// Lets other tasks run, and goes on when it is this one's turn again.

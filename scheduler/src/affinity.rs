@@ -104,6 +104,13 @@ pub(crate) fn untie(carrier: &Carrier, task: &Header) {
     }
 }
 
+/// Does anything tie the task to its carrier? By the task.
+#[inline]
+pub(crate) fn has_ties(task: &Header) -> bool {
+    // ORDERING: Relaxed, the owner reads what an owner wrote before it.
+    task.brackets.get() > 0 || task.ties.load(Ordering::Relaxed) > 0
+}
+
 /// The task ends: it has no ties any more.
 pub(crate) fn forget(carrier: &Carrier, task: &Header) {
     let open = task.brackets.take();

@@ -19,6 +19,7 @@ use crate::task::cell::{Kind, new_task};
 use crate::task::header::{Birth, Extras};
 use crate::task::join::{Refusal, refuse};
 use crate::task::set::Sets;
+use crate::task::supply::Share;
 use crate::worker::current;
 use std::any::Any;
 use std::cell::RefCell;
@@ -79,7 +80,9 @@ pub(crate) fn attach(
         span: tracing::Span::none(),
         sets: Sets::new(),
     };
-    let conceived = kind_of(&nothing).conceive(Birth { shared, id, migrating: false }).with(extras);
+    let conceived = kind_of(&nothing)
+        .conceive(Birth { shared, id, migrating: false, share: Share::default() })
+        .with(extras);
     // SAFETY: of the kind of this closure, which borrows nothing.
     let (task, handle) = unsafe { new_task(conceived, nothing) };
     drop(handle);

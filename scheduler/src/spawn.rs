@@ -10,8 +10,9 @@ use crate::sync::Arc;
 use crate::sync::atomic::{Ordering, fence};
 use crate::task::cell::{Conceived, Kind, new_task};
 use crate::task::header::{Birth, Extras};
-use crate::task::join::refuse;
+use crate::task::join::{Refusal, refuse};
 use crate::task::set::Sets;
+use crate::task::supply::Share;
 use crate::task::{Id, JoinHandle, Priority, TaskRef, TaskSet};
 use crate::wait;
 use crate::worker::Worker;
@@ -70,6 +71,15 @@ impl Spawn {
         self
     }
 
+    /// Has it nothing that most tasks do without?
+    #[inline]
+    fn is_plain(&self) -> bool {
+        self.name.is_none()
+            && self.span.is_none()
+            && self.sets.are_none()
+            && self.priority == Priority::Normal
+    }
+
     /// Promises that the task may resume on any thread.
     ///
     /// # Safety
@@ -101,6 +111,24 @@ where
     }
 }
 
+/// As [`spawn_current`], with nothing that most tasks do without. `Err` with the closure: this thread has no scheduler.
+///
+/// # Errors
+/// The closure, given back.
+#[inline]
+pub fn spawn_here<F, T>(f: F) -> Result<JoinHandle<T>, F>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    let Some(task) = wait::task() else { return Err(f) };
+    if is_listened_to() {
+        return Ok(spawn_on(&task.shared, Spawn::new(), f));
+    }
+    // SAFETY: nothing is borrowed.
+    Ok(unsafe { spawn_plain(&task.shared, false, f) })
+}
+
 /// Spawns on this scheduler.
 pub(crate) fn spawn_on<F, T>(shared: &Arc<Shared>, options: Spawn, f: F) -> JoinHandle<T>
 where
@@ -120,8 +148,12 @@ where
     F: FnOnce() -> T + Send,
     T: Send,
 {
+    if options.is_plain() && !is_listened_to() {
+        // SAFETY: by contract.
+        return unsafe { spawn_plain(shared, options.migrating, f) };
+    }
     let priority = options.priority;
-    let conceived = conceive(shared, options, const { &Kind::of::<F, T>() });
+    let conceived = conceive_with(shared, const { &Kind::of::<F, T>() }, options);
     // SAFETY: of this very kind; and by contract.
     let (task, handle) = unsafe { new_task(conceived, f) };
     admit(shared, task, priority);
@@ -129,20 +161,63 @@ where
     unsafe { JoinHandle::new(handle) }
 }
 
-/// A task without its closure. Never inlined into user code, which may be switched: spans and
-/// events are the subscriber's, with whatever thread-locals it has.
+/// [`spawn_task`] without options, and where nobody listens.
+///
+/// # Safety
+/// As for [`new_task`].
+#[inline]
+unsafe fn spawn_plain<F, T>(shared: &Arc<Shared>, migrating: bool, f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    let conceived = conceive(shared, const { &Kind::of::<F, T>() }, migrating);
+    // SAFETY: of this very kind; and by contract.
+    let (task, handle) = unsafe { new_task(conceived, f) };
+    admit_plain(shared, task);
+    // SAFETY: the handle's reference of a task whose output is a `T`, from `new_task`.
+    unsafe { JoinHandle::new(handle) }
+}
+
+/// Does a subscriber want to know of spawns, or of the tasks' spans?
+#[inline]
+fn is_listened_to() -> bool {
+    LevelFilter::current() >= LevelFilter::DEBUG
+}
+
+/// A task without its closure, which counts as spawned. Never inlined into user code, which may be switched.
 #[inline(never)]
-fn conceive(shared: &Arc<Shared>, options: Spawn, kind: &Kind) -> Conceived {
+fn conceive(shared: &Arc<Shared>, kind: &Kind, migrating: bool) -> Conceived {
     if handler::in_signal_handler() {
         handler::refuse_spawn();
     }
-    let id = next_id(shared);
-    let migrating = options.migrating || shared.config.migrating;
-    let conceived = kind.conceive(Birth { shared, id, migrating });
-    let is_plain = options.name.is_none() && options.span.is_none() && options.sets.are_none();
-    if is_plain && LevelFilter::current() < LevelFilter::DEBUG {
-        return conceived;
-    }
+    let migrating = migrating || shared.config.migrating;
+    let here = on_worker(shared, |worker| {
+        worker.count(Counter::Spawned);
+        (worker.next_id(|| shared.id_block()), worker.supply.take(kind.room))
+    });
+    let (id, share) = here.unwrap_or_else(|| from_outside(shared));
+    kind.conceive(Birth { shared, id, migrating, share })
+}
+
+/// What a task's spawn needs that has no worker of this runtime.
+#[cold]
+#[inline(never)]
+fn from_outside(shared: &Shared) -> (Id, Share) {
+    shared.metrics.add(Counter::Spawned);
+    // ORDERING(shared.stage): SeqCst, between the count and the look at the stage; pairs with
+    // the stage's change before the shutdown's look at the counts. A task that spawns lives
+    // itself, and needs no fence.
+    fence(Ordering::SeqCst);
+    (Id(shared.ids(1).start), Share::default())
+}
+
+/// As [`conceive`], with what most do without. Never inlined, for spans and events are the subscriber's, with whatever
+/// thread-locals it has.
+#[inline(never)]
+fn conceive_with(shared: &Arc<Shared>, kind: &Kind, options: Spawn) -> Conceived {
+    let conceived = conceive(shared, kind, options.migrating);
+    let id = conceived.id();
     conceived.with(extras(id, options))
 }
 
@@ -161,19 +236,29 @@ fn extras(id: Id, options: Spawn) -> Extras {
 /// Lets a task in, or refuses it. Never inlined, as [`conceive`].
 #[inline(never)]
 fn admit(shared: &Shared, task: TaskRef, priority: Priority) {
-    count_spawn(shared);
     if priority != Priority::Normal {
         task.set_priority(priority);
     }
-    let refusal = if shared.is_closing() { Some(shared.refusal()) } else { None };
-    match task.sets.enter(&task).err().or(refusal) {
-        None => shared.submit(task),
-        Some(refusal) => {
-            refuse(task, refusal);
-            shared.metrics.add(Counter::Finished);
-            shared.after_finish();
-        }
+    match task.sets.enter(&task) {
+        Ok(()) => admit_plain(shared, task),
+        Err(refusal) => refuse_now(shared, task, refusal),
     }
+}
+
+/// As [`admit`], of a task in no set.
+#[inline(never)]
+fn admit_plain(shared: &Shared, task: TaskRef) {
+    if shared.is_closing() {
+        return refuse_now(shared, task, shared.refusal());
+    }
+    shared.submit(task);
+}
+
+#[cold]
+fn refuse_now(shared: &Shared, task: TaskRef, refusal: Refusal) {
+    refuse(task, refusal);
+    shared.metrics.add(Counter::Finished);
+    shared.after_finish();
 }
 
 /// Does what `f` says on the worker of this thread, if it has one of this scheduler's.
@@ -183,24 +268,7 @@ fn on_worker<R>(shared: &Shared, f: impl FnOnce(&mut Worker) -> R) -> Option<R> 
     if !std::ptr::eq(carrier.shared, shared) {
         return None;
     }
-    // SAFETY: this is the carrier's own thread, the word says `RUN`, and the closures passed here
-    // count and number, and do not come back.
+    // SAFETY: this is the carrier's own thread, the word says `RUN`, and the closure passed here
+    // counts, numbers and takes memory, and does not come back.
     unsafe { carrier.with_worker(f) }
-}
-
-/// A number for a new task.
-fn next_id(shared: &Shared) -> Id {
-    on_worker(shared, |worker| worker.next_id(|| shared.id_block()))
-        .unwrap_or_else(|| Id(shared.ids(1).start))
-}
-
-/// A task lives from here on.
-fn count_spawn(shared: &Shared) {
-    if on_worker(shared, |worker| worker.count(Counter::Spawned)).is_none() {
-        shared.metrics.add(Counter::Spawned);
-        // ORDERING(shared.stage): SeqCst, between the count and the look at the stage; pairs with
-        // the stage's change before the shutdown's look at the counts. A task that spawns lives
-        // itself, and needs no fence.
-        fence(Ordering::SeqCst);
-    }
 }

@@ -150,6 +150,15 @@ impl Local {
         f(layers)
     }
 
+    /// Ends the layers. How many were left open?
+    #[inline]
+    fn end(&self) -> usize {
+        let is_noted = self.called.get().or(self.direct.get()).or(self.on_stack.get()).is_some();
+        // SAFETY: as in `layers`.
+        let is_done = !is_noted && unsafe { &*self.layers.get() }.is_base_alone();
+        if is_done { 0 } else { self.layers(Layers::end).count }
+    }
+
     /// Pushes the layers that are only noted.
     #[inline]
     fn push_noted(&self, layers: &mut Layers) {
@@ -358,11 +367,19 @@ pub(crate) fn with<R>(f: impl FnOnce(&Local) -> R) -> Option<R> {
     unsafe { word.as_ref() }.map(f)
 }
 
-/// Gives a task's closure its `Local`.
-///
-/// It also gets what it inherits of the task-locals here, and waits for a permit before it begins, if there are
-/// such.
-pub(crate) fn with_local<F, T>(permits: Option<Arc<Semaphore>>, f: F) -> impl FnOnce() -> T + Send
+/// Gives a task's closure its `Local`, and what it inherits of the task-locals here.
+#[inline]
+pub(crate) fn with_local<F, T>(f: F) -> impl FnOnce() -> T + Send
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
+    let inherited = Inherited::from_here();
+    move || run(None, inherited, f)
+}
+
+/// As [`with_local`], and lets it wait for a permit before it begins, if there is something to wait for.
+pub(crate) fn with_permits<F, T>(permits: Option<Arc<Semaphore>>, f: F) -> impl FnOnce() -> T + Send
 where
     F: FnOnce() -> T + Send,
     T: Send,
@@ -385,7 +402,21 @@ impl Drop for Permit<'_> {
     }
 }
 
+#[cold]
+#[inline(never)]
+fn say_left_open(leaked: usize) {
+    if leaked > 0 {
+        sortie_scheduler::crossing::count_left_open(leaked as u64);
+    }
+    tracing::warn!(
+        target: "sortie::crossing",
+        leaked,
+        "a task ended with layers open: some `leave` or `reverse_enter` has no end"
+    );
+}
+
 /// A task's first frame.
+#[inline]
 fn run<T>(
     permits: Option<Arc<Semaphore>>,
     inherited: Option<Box<Inherited>>,
@@ -394,19 +425,12 @@ fn run<T>(
     /// Ends the layers however the body ends, and takes the pointer back.
     struct Frame<'a>(&'a Local);
     impl Drop for Frame<'_> {
+        #[inline]
         fn drop(&mut self) {
-            let leaked = self.0.layers(Layers::end).count;
-            let open = sortie_scheduler::crossing::close_all();
-            sortie_scheduler::set_task_word(std::ptr::null());
-            if leaked > 0 {
-                sortie_scheduler::crossing::count_left_open(leaked as u64);
-            }
+            let leaked = self.0.end();
+            let open = sortie_scheduler::crossing::end_of_body();
             if leaked > 0 || open {
-                tracing::warn!(
-                    target: "sortie::crossing",
-                    leaked,
-                    "a task ended with layers open: some `leave` or `reverse_enter` has no end"
-                );
+                say_left_open(leaked);
             }
         }
     }

@@ -299,9 +299,7 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        self.spawn_here(f).unwrap_or_else(|()| {
-            outside("spawn", "Runtime::spawn, Handle::spawn or task::Builder::spawn_on")
-        })
+        self.spawn_here(f).unwrap_or_else(|()| spawned_outside())
     }
 
     /// Spawns the task on the current task's runtime. `Err`: there is none.
@@ -310,7 +308,7 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        let f = local::with_local(self.permits, f);
+        let f = local::with_permits(self.permits, f);
         sortie_scheduler::spawn_current(self.options, f).map_err(drop)
     }
 
@@ -330,6 +328,29 @@ impl Builder {
         F: FnOnce() -> T + Send + 'static,
         T: Send + 'static,
     {
-        runtime.spawn_with(self.options, local::with_local(self.permits, f))
+        runtime.spawn_with(self.options, local::with_permits(self.permits, f))
     }
+}
+
+/// A spawn without options on the current task's runtime, as most are.
+#[track_caller]
+#[inline]
+pub(crate) fn spawn<F, T>(f: F) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send + 'static,
+    T: Send + 'static,
+{
+    match sortie_scheduler::spawn_here(local::with_local(f)) {
+        Ok(handle) => handle,
+        Err(f) => {
+            drop(f);
+            spawned_outside()
+        }
+    }
+}
+
+#[cold]
+#[track_caller]
+fn spawned_outside() -> ! {
+    outside("spawn", "Runtime::spawn, Handle::spawn or task::Builder::spawn_on")
 }

@@ -24,7 +24,7 @@
 //!
 //! The lifetimes are invariant, so that none of this can be stretched or shrunk from outside.
 
-use super::local::with_local;
+use super::local::with_permits;
 use super::{Builder, Id};
 use crate::runtime::outside;
 use crate::{JoinError, JoinHandle};
@@ -198,7 +198,7 @@ impl Builder {
         let options = self.options.owner(scope.tasks.clone(), 0);
         // SAFETY: `'scope` ends after `scope_on` has waited out its set, and the handle names it: see the module.
         let handle =
-            unsafe { scope.scheduler.spawn_borrowing(options, with_local(self.permits, f)) };
+            unsafe { scope.scheduler.spawn_borrowing(options, with_permits(self.permits, f)) };
         ScopedJoinHandle { handle, tasks: scope.tasks.clone(), scope: PhantomData }
     }
 }

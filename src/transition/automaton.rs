@@ -136,6 +136,12 @@ impl Layers {
         self.push(Slot::native(target))
     }
 
+    /// Is there no layer above the base?
+    #[inline]
+    pub(crate) const fn is_base_alone(&self) -> bool {
+        self.slots.len() == 0
+    }
+
     /// Is there room for so many more layers without memory of their own?
     #[inline(always)]
     pub(crate) const fn has_room(&self, layers: usize) -> bool {

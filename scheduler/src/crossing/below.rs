@@ -65,6 +65,13 @@ pub(super) fn leave(carrier: &Carrier, task: &Header, below: Below) {
     }
 }
 
+/// Is nothing open of the current task?
+#[inline]
+pub(super) fn has_left_nothing(task: &Header) -> bool {
+    let layers = task.callbacks.get() | task.blocking.get() | task.guarded_layers.get();
+    layers == 0 && !affinity::has_ties(task)
+}
+
 /// The task ends: nothing of it is open any more.
 pub(super) fn forget(carrier: &Carrier, task: &Header) {
     task.callbacks.set(0);

@@ -33,7 +33,7 @@ use crate::worker::Worker;
 use crate::worker::current;
 use crate::worker::without::{wait_for_gift, wait_within};
 use std::marker::PhantomData;
-use std::ptr::NonNull;
+use std::ptr::{self, NonNull};
 use std::time::{Duration, Instant};
 
 /// The runtime was shut down and no worker will be given any more: the caller must not run managed
@@ -574,9 +574,23 @@ pub fn stop_after_return() -> ! {
 }
 
 /// The current task ends: whatever native layers it has left open are closed, and it has its worker
-/// again unless the runtime is gone. True if there were any.
-pub fn close_all() -> bool {
+/// again unless the runtime is gone. The embedder's word is no more. True if any layers were open.
+pub fn end_of_body() -> bool {
     let Some((carrier, task)) = wait::kept_task() else { return false };
+    if carrier.word.is_run() && below::has_left_nothing(task) {
+        task.embedder.set(ptr::null());
+        carrier.set_task_word(ptr::null());
+        return false;
+    }
+    let left_open = close_all(carrier, task);
+    crate::set_task_word(ptr::null());
+    left_open
+}
+
+/// [`end_of_body`], where something may be open.
+#[cold]
+#[inline(never)]
+fn close_all(carrier: &Carrier, task: &Header) -> bool {
     task.guarded_layers.set(0);
     let left_open = task.callbacks.get() > 0;
     below::forget(carrier, task);

@@ -1,12 +1,15 @@
 //! The typed rest of a task: its closure, and then its output.
 
+use super::Id;
 use super::header::{Birth, Extras, Header, TaskRef, VTable};
 use super::join::{JoinError, Refusal};
-use super::supply;
+use super::supply::{self, Room};
+use crate::wait;
 use std::alloc::Layout;
 use std::cell::UnsafeCell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
+use tracing::level_filters::LevelFilter;
 
 /// What the cell holds. See rule 8 of the module `task`.
 enum Stage<F, T> {
@@ -27,7 +30,7 @@ struct TaskCell<F, T> {
 
 /// What is known of a task before its closure is in its place.
 pub(crate) struct Kind {
-    cell: Layout,
+    pub(crate) room: &'static Room,
     vtable: &'static VTable,
 }
 
@@ -35,15 +38,17 @@ impl Kind {
     /// The kind of tasks that run an `F`.
     #[inline]
     pub(crate) const fn of<F: FnOnce() -> T, T>() -> Kind {
-        Kind { cell: Layout::new::<TaskCell<F, T>>(), vtable: &Typed::<F, T>::VTABLE }
+        Kind { room: &Typed::<F, T>::ROOM, vtable: &Typed::<F, T>::VTABLE }
     }
 
     /// The memory of a new task, with its header.
     #[inline]
     pub(crate) fn conceive(&self, birth: Birth<'_>) -> Conceived {
-        let header = supply::allocate(birth.shared, self.cell).cast::<Header>();
-        // SAFETY: the memory is new, and begins with a header.
-        unsafe { header.write(Header::new(birth, self.vtable)) };
+        let Birth { shared, id, migrating, share } = birth;
+        let (memory, shared) = supply::complete(share, shared, self.room);
+        let header = memory.cast::<Header>();
+        // SAFETY: the memory is a new task's, and begins with a header.
+        unsafe { header.write(Header::new(shared, id, migrating, self.vtable)) };
         Conceived(header)
     }
 }
@@ -53,6 +58,12 @@ impl Kind {
 pub(crate) struct Conceived(NonNull<Header>);
 
 impl Conceived {
+    /// The task's number.
+    pub(crate) fn id(&self) -> Id {
+        // SAFETY: the header was written, and nobody else knows it yet.
+        unsafe { self.0.as_ref() }.id
+    }
+
     /// Gives the task what most do without.
     pub(crate) fn with(mut self, extras: Extras) -> Conceived {
         // SAFETY: nobody else knows the header yet.
@@ -85,30 +96,53 @@ where
     (task, handle)
 }
 
-/// A body begins, or is not to run. Never inlined, as [`end`].
-#[inline(never)]
+/// A body begins, or is not to run.
+#[inline]
 fn begin(header: NonNull<Header>) -> Option<Refusal> {
     // SAFETY: the header outlives its body: the scheduler's reference is out.
     let task = unsafe { header.as_ref() };
-    tracing::trace!(target: "sortie::task", task = task.id.get(), "start");
+    if LevelFilter::current() >= LevelFilter::TRACE {
+        trace_start(task);
+    }
+    if wait::is_abort_wanted(task) { refusal(task) } else { None }
+}
+
+/// Why the task is not to run, if it is not.
+#[cold]
+fn refusal(task: &Header) -> Option<Refusal> {
     if task.shared.is_closing() {
         return Some(task.shared.refusal());
     }
     task.state.load().is_abort_requested().then_some(Refusal::Aborted)
 }
 
-/// A body has ended. Never inlined: what a subscriber does with thread-locals stays out of the
-/// generic function around user code, which may be switched to another thread.
+/// A body has ended.
+#[inline]
+fn end(task: &Header) {
+    if LevelFilter::current() >= LevelFilter::TRACE {
+        trace_finish(task);
+    }
+}
+
+/// Never inlined: what a subscriber does with thread-locals stays out of the generic function around user code,
+/// which may be switched to another thread.
+#[cold]
 #[inline(never)]
-fn end(header: NonNull<Header>) {
-    // SAFETY: as in `begin`.
-    let task = unsafe { header.as_ref() };
+fn trace_start(task: &Header) {
+    tracing::trace!(target: "sortie::task", task = task.id.get(), "start");
+}
+
+/// Never inlined, as [`trace_start`].
+#[cold]
+#[inline(never)]
+fn trace_finish(task: &Header) {
     tracing::trace!(target: "sortie::task", task = task.id.get(), "finish");
 }
 
 struct Typed<F, T>(std::marker::PhantomData<(F, T)>);
 
 impl<F: FnOnce() -> T, T> Typed<F, T> {
+    const ROOM: Room = Room::of(Layout::new::<TaskCell<F, T>>());
     const VTABLE: VTable = VTable {
         run: Self::run,
         refuse: Self::refuse,
@@ -137,9 +171,9 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
             unreachable!("a task's body runs once");
         };
         let result = catch_unwind(AssertUnwindSafe(closure));
-        end(header);
         // SAFETY: the header outlives its body: the scheduler's reference is still out.
         let task = unsafe { header.as_ref() };
+        end(task);
         let output = result.map_err(|payload| JoinError::from_panic(task, payload));
         let panicked = output.as_ref().is_err_and(JoinError::is_panic);
         // SAFETY: as above. The stage is empty, so nothing is dropped.
@@ -186,7 +220,7 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
         let stage = unsafe { Self::stage(header) };
         // SAFETY: as above.
         unsafe { stage.drop_in_place() };
-        // SAFETY: the cell's other field, and the layout that it was allocated with.
-        unsafe { Header::end(header, Layout::new::<TaskCell<F, T>>()) };
+        // SAFETY: the cell's other field, and the room that it was allocated for.
+        unsafe { Header::end(header, &Self::ROOM) };
     }
 }

@@ -6,7 +6,7 @@ use super::living::Links;
 use super::no_suspend::Guards;
 use super::set::Sets;
 use super::state::{State, Wake};
-use super::supply;
+use super::supply::{self, Room, Share};
 use super::{Id, cancel};
 use crate::carrier::Carrier;
 use crate::fiber::{Fiber, Inside};
@@ -17,7 +17,6 @@ use crate::sync::Arc;
 use crate::sync::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
 use crate::wait::blocked::Joining;
 use crate::wait::sleeper::Seating;
-use std::alloc::Layout;
 use std::cell::{Cell, UnsafeCell};
 use std::mem::ManuallyDrop;
 use std::ops::Deref;
@@ -117,6 +116,8 @@ pub(crate) struct Birth<'a> {
     pub(crate) shared: &'a Arc<Shared>,
     pub(crate) id: Id,
     pub(crate) migrating: bool,
+    /// What the worker had in its supply.
+    pub(crate) share: Share,
 }
 
 /// What most tasks do without. It is written over a header that was made without: values that are moved about before
@@ -130,11 +131,16 @@ pub(crate) struct Extras {
 impl Header {
     /// A header with two references: the scheduler's and the join handle's.
     #[inline]
-    pub(super) fn new(birth: Birth<'_>, vtable: &'static VTable) -> Header {
+    pub(super) fn new(
+        shared: Arc<Shared>,
+        id: Id,
+        migrating: bool,
+        vtable: &'static VTable,
+    ) -> Header {
         Header {
             state: State::new(),
             ties: AtomicU32::new(0),
-            shared: ManuallyDrop::new(supply::refer_to(birth.shared)),
+            shared: ManuallyDrop::new(shared),
             fiber: Cell::new(None),
             inside: Cell::new(None),
             embedder: Cell::new(std::ptr::null()),
@@ -142,7 +148,7 @@ impl Header {
             resting_place: Cell::new(0),
             blocking: Cell::new(0),
             linked: Cell::new(false),
-            migrating: birth.migrating,
+            migrating,
             has_span: false,
             lent: Cell::new(false),
             refs: AtomicU32::new(2),
@@ -158,7 +164,7 @@ impl Header {
             cancellable_at: Cell::new(0),
             aborting: Aborting::new(),
             no_suspend: Guards::default(),
-            id: birth.id,
+            id,
             next: Cell::new(std::ptr::null()),
             joiner: UnsafeCell::new(None),
             joining: Joining::new(),
@@ -192,20 +198,17 @@ impl Header {
     /// Ends a header and gives its memory back, which is that of the task's whole cell.
     ///
     /// # Safety
-    /// The last reference is gone, the rest of the cell is dropped, and the cell was allocated with this layout.
+    /// The last reference is gone, the rest of the cell is dropped, and the cell was allocated for this room.
     #[inline(never)]
-    pub(super) unsafe fn end(header: NonNull<Header>, cell: Layout) {
-        let at = header.as_ptr();
+    pub(super) unsafe fn end(header: NonNull<Header>, cell: &Room) {
         // SAFETY: nobody else uses the header any more.
-        let shared = unsafe { &mut (*at).shared };
+        let shared = unsafe { &mut (*header.as_ptr()).shared };
         // SAFETY: the header is dropped below, and this field not with it.
         let shared = unsafe { ManuallyDrop::take(shared) };
         // SAFETY: by contract.
-        unsafe { at.drop_in_place() };
+        unsafe { header.drop_in_place() };
         // SAFETY: by contract.
-        unsafe { supply::free(&shared, header.cast(), cell) };
-        // The last step: it may end the runtime.
-        supply::give_back(shared);
+        unsafe { supply::keep(header.cast(), shared, cell) };
     }
 
     /// May the task, once started, go on on its own carrier only? For good, or for the time of a callback.

@@ -37,6 +37,13 @@ pub(crate) struct Supply {
 }
 
 impl Supply {
+    /// What there is for a task, of the worker's own runtime.
+    #[inline]
+    pub(crate) fn take(&mut self, room: &Room) -> Share {
+        let block = room.class.and_then(|class| self.blocks[class].pop());
+        Share { block, reference: self.references.pop() }
+    }
+
     /// Gives the blocks back, whose watcher the caller is.
     #[cold]
     pub(crate) fn give_blocks_back(&mut self, to: &Blocks) {
@@ -63,11 +70,28 @@ impl std::fmt::Debug for Supply {
     }
 }
 
-/// The class of blocks for this layout; `None`: it is the allocator's.
-#[inline]
-fn class_of(layout: Layout) -> Option<usize> {
-    let class = layout.size().div_ceil(GRAIN).checked_sub(1)?;
-    (class < CLASSES && layout.align() <= GRAIN).then_some(class)
+/// The room that a task needs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Room {
+    layout: Layout,
+    /// The class of blocks; `None`: it is the allocator's.
+    class: Option<usize>,
+}
+
+impl Room {
+    /// For a task of this layout.
+    pub(crate) const fn of(layout: Layout) -> Room {
+        let grains = layout.size().div_ceil(GRAIN);
+        let is_block = grains > 0 && grains <= CLASSES && layout.align() <= GRAIN;
+        Room { layout, class: if is_block { Some(grains - 1) } else { None } }
+    }
+}
+
+/// What a worker has for a task.
+#[derive(Default)]
+pub(crate) struct Share {
+    block: Option<Block>,
+    reference: Option<Arc<Shared>>,
 }
 
 /// Runs `f` on the supply of this thread's worker, if it has one of this runtime's.
@@ -83,13 +107,27 @@ fn with_supply<R>(shared: *const Shared, f: impl FnOnce(&mut Supply) -> R) -> Op
     unsafe { carrier.with_worker(|worker: &mut Worker| f(&mut worker.supply)) }
 }
 
-/// Memory for a task of this runtime.
+/// Memory for a task of this runtime, and a reference to it: the share, and what it lacks.
 #[inline]
-pub(super) fn allocate(shared: &Shared, wanted: Layout) -> NonNull<u8> {
-    let Some(class) = class_of(wanted) else { return allocate_new(wanted) };
-    match with_supply(shared, |supply| supply.blocks[class].pop()).flatten() {
+pub(super) fn complete(
+    share: Share,
+    shared: &Arc<Shared>,
+    room: &Room,
+) -> (NonNull<u8>, Arc<Shared>) {
+    let memory = match share.block {
         Some(block) => block.into_memory(),
-        None => fetch(shared, class, wanted),
+        None => allocate(shared, room),
+    };
+    (memory, share.reference.unwrap_or_else(|| shared.clone()))
+}
+
+/// Memory for a task of this runtime, of whose kind the worker has none.
+#[cold]
+#[inline(never)]
+fn allocate(shared: &Shared, room: &Room) -> NonNull<u8> {
+    match room.class {
+        Some(class) => fetch(shared, class, room.layout),
+        None => allocate_new(room.layout),
     }
 }
 
@@ -121,15 +159,52 @@ fn allocate_new(layout: Layout) -> NonNull<u8> {
     NonNull::new(memory).unwrap_or_else(|| alloc::handle_alloc_error(layout))
 }
 
-/// The memory of a task that is no more.
+/// What a task had that is no more: its memory, and its reference to the runtime.
 ///
 /// # Safety
-/// It came from [`allocate`] with this layout for this runtime, and nobody uses it.
+/// The memory came from [`complete`] for this room and this runtime, and nobody uses it.
 #[inline]
-pub(super) unsafe fn free(shared: &Shared, memory: NonNull<u8>, layout: Layout) {
-    let Some(class) = class_of(layout) else {
+pub(super) unsafe fn keep(memory: NonNull<u8>, shared: Arc<Shared>, room: &Room) {
+    let runtime = Arc::as_ptr(&shared);
+    let mut left = Some(shared);
+    if let Some(class) = room.class {
+        with_supply(runtime, |supply| {
+            let blocks = &mut supply.blocks[class];
+            if blocks.len() < MOST_BLOCKS
+                && supply.references.len() < MOST_REFERENCES
+                && let Some(reference) = left.take()
+            {
+                // SAFETY: such memory is a block, by contract.
+                blocks.push(unsafe { Block::from_memory(memory) });
+                supply.references.push(reference);
+            }
+        });
+    }
+    if let Some(shared) = left {
+        // SAFETY: by contract; neither was kept.
+        unsafe { give_up(memory, shared, room) };
+    }
+}
+
+/// [`keep`], where one of the two is not kept.
+///
+/// # Safety
+/// As for [`keep`].
+#[cold]
+#[inline(never)]
+unsafe fn give_up(memory: NonNull<u8>, shared: Arc<Shared>, room: &Room) {
+    // SAFETY: by contract.
+    unsafe { free(&shared, memory, room) };
+    // The last step: it may end the runtime.
+    give_back(shared);
+}
+
+/// # Safety
+/// As for [`keep`].
+unsafe fn free(shared: &Shared, memory: NonNull<u8>, room: &Room) {
+    let Some(class) = room.class else {
         // SAFETY: allocated with this layout, by contract.
-        return unsafe { alloc::dealloc(memory.as_ptr(), layout) };
+        return unsafe { alloc::dealloc(memory.as_ptr(), room.layout) };
     };
     // SAFETY: such memory is a block, by contract.
     let mut block = Some(unsafe { Block::from_memory(memory) });
@@ -161,17 +236,8 @@ fn give_back_blocks(shared: &Shared, class: usize, block: Block) {
     shared.keep_blocks(class, surplus.into_iter());
 }
 
-/// A reference to the runtime for a task.
-#[inline]
-pub(super) fn refer_to(shared: &Arc<Shared>) -> Arc<Shared> {
-    with_supply(Arc::as_ptr(shared), |supply| supply.references.pop())
-        .flatten()
-        .unwrap_or_else(|| shared.clone())
-}
-
 /// The reference of a task that is no more.
-#[inline]
-pub(super) fn give_back(reference: Arc<Shared>) {
+fn give_back(reference: Arc<Shared>) {
     let shared = Arc::as_ptr(&reference);
     let mut reference = Some(reference);
     with_supply(shared, |supply| {

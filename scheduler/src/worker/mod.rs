@@ -185,16 +185,22 @@ impl Worker {
         fiber
     }
 
-    /// Keeps a finished fiber; gives back those that are too many.
+    /// Keeps a finished fiber; gives it back if there is no room.
     #[inline]
-    pub(crate) fn keep_fiber(&mut self, fiber: FiberBox) -> Option<Vec<FiberBox>> {
-        let surplus = (self.fibers.len() == WARM_FIBERS).then(|| {
-            self.cold_fibers = self.cold_fibers.saturating_sub(WARM_FIBERS / 2);
-            // The oldest are the coldest.
-            self.fibers.drain(..WARM_FIBERS / 2).collect()
-        });
+    pub(crate) fn keep_fiber(&mut self, fiber: FiberBox) -> Result<(), FiberBox> {
+        if self.fibers.len() >= WARM_FIBERS {
+            return Err(fiber);
+        }
+        // Within its capacity.
         self.fibers.push(fiber);
-        surplus
+        Ok(())
+    }
+
+    /// Makes room for more finished fibers: the oldest, which are the coldest.
+    #[cold]
+    pub(crate) fn surplus_fibers(&mut self) -> Vec<FiberBox> {
+        self.cold_fibers = self.cold_fibers.saturating_sub(WARM_FIBERS / 2);
+        self.fibers.drain(..WARM_FIBERS / 2).collect()
     }
 
     /// All fibers, at the end.

@@ -216,49 +216,79 @@ fn keep_for_notifiers(task: &TaskRef) {
 }
 
 /// A task has ended: its fiber is for the next.
+#[inline]
 fn finish(carrier: &Carrier, task: TaskRef) {
+    let shared = carrier.shared();
+    let fiber = task.fiber.take().expect("a task that ends had a fiber");
+    // SAFETY: from `start`, and the task no longer names it.
+    let fiber = unsafe { FiberBox::from_raw(fiber) };
+    if !task.migrating {
+        carrier.set_pinned(carrier.pinned() - 1);
+    }
+    light();
+    // What a task that nobody else knows has never been in, it need not leave.
+    if !task.is_private() || task.sits() || shared.is_closing() || shared.census.is_asked() {
+        return finish_in_public(carrier, task, fiber);
+    }
+    task.give_up_private();
+    keep_fiber(carrier, fiber);
+    shared.after_finish();
+}
+
+/// [`finish`], where others may know the task, or look for it.
+#[inline(never)]
+fn finish_in_public(carrier: &Carrier, task: TaskRef, fiber: FiberBox) {
     let shared = carrier.shared();
     if shared.is_forked() {
         fork::end_of_child();
     }
-    if !task.migrating {
-        carrier.set_pinned(carrier.pinned() - 1);
-    }
     task.inside.set(None);
     task.stack_low.set(0);
-    let fiber = task.fiber.take().expect("a task that ends had a fiber");
-    // SAFETY: from `start`, and the task no longer names it.
-    let fiber = unsafe { FiberBox::from_raw(fiber) };
     shared.living.remove(&task);
     abort::forget(&task);
     if task.sits() {
         keep_for_notifiers(&task);
     }
-    light();
     let census =
         (shared.census.is_asked() || shared.is_closing()).then(|| shared.census.lock.lock());
-    if task.is_private() {
-        task.give_up_private();
-    } else {
-        drop(task);
-    }
+    drop(task);
     drop(census);
-    let surplus = if carrier.word.is_run() {
+    keep_fiber(carrier, fiber);
+    shared.after_finish();
+}
+
+/// The fiber of a task that has ended, which is counted.
+#[inline]
+fn keep_fiber(carrier: &Carrier, fiber: FiberBox) {
+    let kept = if carrier.word.is_run() {
         // SAFETY: this is the carrier's thread, in its loop.
-        let surplus = unsafe {
+        unsafe {
             carrier.with_worker(|worker| {
                 worker.count(Counter::Finished);
                 worker.keep_fiber(fiber)
             })
-        };
-        surplus.flatten()
+        }
     } else {
         // A straggler that came back after the end of its runtime.
-        shared.metrics.add(Counter::Finished);
-        Some(vec![fiber])
+        carrier.shared().metrics.add(Counter::Finished);
+        Some(Err(fiber))
     };
-    if let Some(surplus) = surplus {
-        shared.keep_fibers(surplus);
+    if let Some(Err(fiber)) = kept {
+        give_fibers(carrier, fiber);
     }
-    shared.after_finish();
+}
+
+/// The worker has no room for this fiber: those that it does not need go to the depot.
+#[cold]
+#[inline(never)]
+fn give_fibers(carrier: &Carrier, fiber: FiberBox) {
+    let surplus = if carrier.word.is_run() {
+        // SAFETY: this is the carrier's thread, in its loop.
+        unsafe { carrier.with_worker(Worker::surplus_fibers) }
+    } else {
+        None
+    };
+    let mut surplus = surplus.unwrap_or_default();
+    surplus.push(fiber);
+    carrier.shared().keep_fibers(surplus);
 }
