@@ -26,6 +26,11 @@
 //! Each wait is a suspension point: a task that is aborted in it unwinds, and leaves the line. Each has a form
 //! with a limit. Whatever ends a wait early, what the waiter was woken for or handed goes to the next.
 //!
+//! # Priorities
+//!
+//! Who waits for a [`Mutex`], or for the writer of an [`RwLock`], lends its [`Priority`](crate::task::Priority) to the
+//! owner meanwhile, if that is a task of a lower one. What has no one owner (readers, permits, messages) lends nothing.
+//!
 //! # Deadlocks
 //!
 //! A task that would wait for itself panics. Circles of several are found by
