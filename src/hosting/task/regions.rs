@@ -2,6 +2,7 @@
 //!
 //! They are those of [`crate::task`]. The calls that close one do so also while the runtime is not available.
 
+use super::current;
 use super::manager::HostTaskManager;
 use crate::hosting::HResult;
 use crate::hosting::method::host_task_manager;
@@ -27,6 +28,37 @@ impl HostTaskManager {
         let host = &self.host;
         host.recorder.call(host_task_manager::END_THREAD_AFFINITY, format_args!(""), || {
             let ended = task::end_thread_affinity().map_err(HResult::from);
+            host.check_available().and(ended).into()
+        })
+    }
+
+    /// From here on no abort is raised in the current task, until [`end_delay_abort`](HostTaskManager::end_delay_abort).
+    /// A flag, and not counted.
+    ///
+    /// Returns [`S_OK`](HResult::S_OK); [`E_UNEXPECTED`](HResult::E_UNEXPECTED) if a region is open;
+    /// [`HOST_E_NOT_OWNER`](HResult::HOST_E_NOT_OWNER) if this thread carries no task;
+    /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
+    pub fn begin_delay_abort(&self) -> HResult {
+        let host = &self.host;
+        host.recorder.call(host_task_manager::BEGIN_DELAY_ABORT, format_args!(""), || {
+            let begun = host
+                .check_available()
+                .and_then(|()| current::with(host, |_| ()))
+                .and_then(|()| Ok(task::begin_delay_abort()?));
+            begun.into()
+        })
+    }
+
+    /// Ends the region, and raises the abort that came meanwhile.
+    ///
+    /// Returns [`S_OK`](HResult::S_OK); [`E_UNEXPECTED`](HResult::E_UNEXPECTED) if none is open;
+    /// [`HOST_E_NOT_OWNER`](HResult::HOST_E_NOT_OWNER) if this thread carries no task;
+    /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE), and the region is ended all the same.
+    pub fn end_delay_abort(&self) -> HResult {
+        let host = &self.host;
+        host.recorder.call(host_task_manager::END_DELAY_ABORT, format_args!(""), || {
+            let ended: Result<(), HResult> =
+                current::with(host, |_| ()).and_then(|()| Ok(task::end_delay_abort()?));
             host.check_available().and(ended).into()
         })
     }

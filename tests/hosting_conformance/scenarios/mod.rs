@@ -1,6 +1,8 @@
 //! The scenarios of the reference, by its chapters.
 
+mod hooks;
 mod life_cycle;
+mod regions;
 mod transitions;
 
 use crate::stage::Scenario;
@@ -9,7 +11,8 @@ use crate::stage::Scenario;
 pub(crate) const TOTAL: u8 = 92;
 
 /// Those that are written.
-pub(crate) const SCENARIOS: &[&[Scenario]] = &[life_cycle::SCENARIOS, transitions::SCENARIOS];
+pub(crate) const SCENARIOS: &[&[Scenario]] =
+    &[life_cycle::SCENARIOS, transitions::SCENARIOS, hooks::SCENARIOS, regions::SCENARIOS];
 
 /// A scenario of this file: number, title, and the function that plays it.
 macro_rules! scenario {
