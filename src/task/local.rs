@@ -65,7 +65,7 @@ struct Held {
 
 /// What a room on a higher floor keeps with a task.
 pub(crate) trait Extension: Any + Send + Sync {
-    /// The task is about to be switched away, which is told of if [`tell_of_switches`] was called: on its own stack, in
+    /// The task is about to be switched away, which is told of if `wait::tell_of_switches` was called: on its own stack, in
     /// the last moment. False: it cannot be, now and later, and waits in place. Does not wait, and does not unwind.
     fn switched_out(&self) -> bool {
         true
