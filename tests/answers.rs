@@ -3,7 +3,7 @@
 use sortie::sync::channel::{RecvError, RecvTimeoutError, SendError, TryRecvError};
 use sortie::sync::{oneshot, watch};
 use sortie_test::drops::Drops;
-use sortie_test::{each, each_of, until};
+use sortie_test::{MODES, each, each_of, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::thread;
@@ -13,7 +13,7 @@ const SHORT: Duration = Duration::from_millis(2);
 
 #[test]
 fn an_answer_is_received_by_tasks_and_threads() {
-    each(|runtime| {
+    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
         for _ in 0..20 {
             let (sender, receiver) = oneshot::channel();
             let task = runtime.spawn(move || receiver.recv());
@@ -69,7 +69,7 @@ fn an_answer_that_nobody_takes_is_dropped_once() {
 
 #[test]
 fn the_latest_value_is_seen_by_all() {
-    each_of(&[1, 2, 8], &sortie_test::MODES, |runtime| {
+    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
         let (sender, receiver) = watch::channel(0);
         let seen = Arc::new(AtomicU64::new(0));
         let tasks: Vec<_> = (0..8)

@@ -15,8 +15,9 @@ use std::ptr::{self, NonNull};
 /// How many times in a row the slot goes before the deque.
 const SLOT_BUDGET: u8 = 3;
 
-/// How many more tasks another's ring must have than an eighth above one's own, before any are taken from it.
-const LEVEL_SLACK: usize = 8;
+/// How many more tasks another's ring must have than an eighth above one's own, before any are taken from it. A few
+/// tasks are better off where they are, beside those that they talk to.
+const LEVEL_SLACK: usize = 48;
 
 /// How many of them are taken at once, at most.
 const LEVEL_MOST: usize = 32;
@@ -142,8 +143,11 @@ impl Local {
     /// One of the tasks that yielded on another worker, if it has many more of them, and others to go behind one's
     /// own: tasks in a shorter ring have more turns.
     pub(crate) fn level_with(&self, other: &Remote) -> Option<TaskRef> {
-        let (own, others) = (self.ring.len(), other.ring.len());
-        if others <= own + own / 8 + LEVEL_SLACK {
+        let own = self.ring.len();
+        let enough = own + own / 8 + LEVEL_SLACK;
+        let others = other.ring.len();
+        // A look at a ring that turns counts what was put into it meanwhile: two are not both late.
+        if others <= enough || other.ring.len() <= enough {
             return None;
         }
         let some = ((others - own) / 2).min(LEVEL_MOST);

@@ -23,6 +23,8 @@ use crate::timer::BATCHES;
 const FAIR_EVERY: u32 = 61;
 const FAIR_HALF: u32 = 30;
 const OTHERS_EVERY: u32 = 16;
+/// One in so many of those in between levels the rings: a multiple of four.
+const LEVEL_EVERY: u32 = 16;
 
 /// How many times in a row a task that was woken here goes before the others.
 const WOKEN_BUDGET: u8 = 3;
@@ -164,7 +166,9 @@ fn fair(carrier: &Carrier, turn: u32) -> Option<TaskRef> {
         0 => pinned(carrier),
         1 => oldest(carrier),
         2 => oldest_woken(carrier),
-        _ => levelled(carrier),
+        // Another worker's line is dear to look at.
+        _ if turn % LEVEL_EVERY == 3 => levelled(carrier),
+        _ => yielded(carrier),
     })
 }
 
