@@ -133,3 +133,28 @@ fn values_that_are_counted_up_by_many_are_counted_once() {
         assert_eq!(*receiver.borrow(), 400);
     });
 }
+
+#[test]
+fn who_sends_waits_for_the_end_of_the_others_in_time() {
+    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
+        let body = |handle: sortie::Handle| {
+            let (answer, asked) = oneshot::channel::<u32>();
+            let (state, looks) = watch::channel(1);
+            assert!(!answer.closed_timeout(SHORT) && !state.closed_timeout(SHORT));
+            let late = looks.wait_for_timeout(SHORT, |n| *n == 2).map(|n| *n);
+            assert_eq!(late, Err(RecvTimeoutError::Timeout));
+            let task = handle.spawn(move || {
+                let seen = *looks.wait_for(|n| *n == 2).unwrap();
+                drop((asked, looks));
+                seen
+            });
+            state.send(2).unwrap();
+            assert!(answer.closed_timeout(Duration::from_secs(60)));
+            assert!(state.closed_timeout(Duration::from_secs(60)));
+            assert_eq!(task.join().unwrap(), 2);
+        };
+        body(runtime.handle());
+        let handle = runtime.handle();
+        runtime.run(move || body(handle));
+    });
+}

@@ -224,3 +224,33 @@ fn in_a_callback_over_its_own_tasks() {
         });
     });
 }
+
+/// From tasks and from threads: who gives up has taken nothing, and the set is as before.
+#[test]
+fn who_waits_for_so_long_at_most_takes_nothing_when_the_time_comes() {
+    each_of(&[1, 2, 4, 8, 64], &sortie_test::MODES, |runtime| {
+        let body = |handle: sortie::Handle| {
+            let gate = Arc::new(AtomicBool::new(false));
+            let (mut set, group) = (JoinSet::new(), Group::new("late"));
+            let wait = |gate: Arc<AtomicBool>| {
+                move || {
+                    while !gate.load(SeqCst) {
+                        sortie::yield_now();
+                    }
+                }
+            };
+            set.spawn_on(&handle, wait(gate.clone()));
+            let member = Builder::new().group(&group).spawn_on(&handle, wait(gate.clone()));
+            assert!(set.join_next_timeout(Duration::from_millis(2)).is_none());
+            assert_eq!(group.wait_timeout(Duration::from_millis(2)), Ok(false));
+            assert_eq!((set.len(), group.len()), (1, 1));
+            gate.store(true, SeqCst);
+            assert!(set.join_next_timeout(Duration::from_secs(60)).unwrap().is_ok());
+            assert_eq!(group.wait_timeout(Duration::from_secs(60)), Ok(true));
+            member.join().unwrap();
+        };
+        body(runtime.handle());
+        let handle = runtime.handle();
+        runtime.run(move || body(handle));
+    });
+}

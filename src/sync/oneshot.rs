@@ -138,16 +138,54 @@ impl<T> Sender<T> {
     /// # Ok::<(), sortie::BuildError>(())
     /// ```
     pub fn closed(&self) {
+        self.wait_for_close(None);
+    }
+
+    /// As [`Sender::closed`], for so long at most. False: the receiver is still there.
+    ///
+    /// # Panics
+    /// As [`Sender::closed`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let (sender, receiver) = sortie::sync::oneshot::channel::<u32>();
+    /// assert!(!sender.closed_timeout(Duration::from_millis(1)));
+    /// drop(receiver);
+    /// assert!(sender.closed_timeout(Duration::from_millis(1)));
+    /// ```
+    pub fn closed_timeout(&self, timeout: Duration) -> bool {
+        self.closed_until(deadline(timeout))
+    }
+
+    /// As [`Sender::closed_timeout`], until this time at the latest.
+    ///
+    /// # Panics
+    /// As [`Sender::closed`].
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// let (sender, _receiver) = sortie::sync::oneshot::channel::<u32>();
+    /// assert!(!sender.closed_until(Instant::now()));
+    /// ```
+    pub fn closed_until(&self, until: Instant) -> bool {
+        self.wait_for_close(Some(until))
+    }
+
+    fn wait_for_close(&self, until: Option<Instant>) -> bool {
         if self.is_closed() {
-            return;
+            return true;
         }
         let waiter = Waiter::new("a wait for the end of a receiver");
         loop {
             let place = self.shared.sender.enter(&waiter);
             if self.is_closed() {
-                return;
+                return true;
             }
-            place.wait();
+            if !super::channel::shared::wait(place, until) {
+                return self.is_closed();
+            }
         }
     }
 }

@@ -261,16 +261,54 @@ impl<T> Sender<T> {
     /// # Ok::<(), sortie::BuildError>(())
     /// ```
     pub fn closed(&self) {
+        self.wait_for_close(None);
+    }
+
+    /// As [`Sender::closed`], for so long at most. False: there still are receivers.
+    ///
+    /// # Panics
+    /// As [`Sender::closed`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let (sender, receiver) = sortie::sync::watch::channel(1);
+    /// assert!(!sender.closed_timeout(Duration::from_millis(1)));
+    /// drop(receiver);
+    /// assert!(sender.closed_timeout(Duration::from_millis(1)));
+    /// ```
+    pub fn closed_timeout(&self, timeout: Duration) -> bool {
+        self.closed_until(deadline(timeout))
+    }
+
+    /// As [`Sender::closed_timeout`], until this time at the latest.
+    ///
+    /// # Panics
+    /// As [`Sender::closed`].
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// let (sender, _receiver) = sortie::sync::watch::channel(1);
+    /// assert!(!sender.closed_until(Instant::now()));
+    /// ```
+    pub fn closed_until(&self, until: Instant) -> bool {
+        self.wait_for_close(Some(until))
+    }
+
+    fn wait_for_close(&self, until: Option<Instant>) -> bool {
         if self.is_closed() {
-            return;
+            return true;
         }
         let waiter = Waiter::new("a wait for the end of receivers");
         loop {
             let place = self.shared.closed.enter(&waiter);
             if self.is_closed() {
-                return;
+                return true;
             }
-            place.wait();
+            if !super::channel::shared::wait(place, until) {
+                return self.is_closed();
+            }
         }
     }
 }
@@ -459,13 +497,70 @@ impl<T> Receiver<T> {
     /// assert_eq!(task.join().unwrap(), 10);
     /// # Ok::<(), sortie::BuildError>(())
     /// ```
-    pub fn wait_for(&self, mut is_wanted: impl FnMut(&T) -> bool) -> Result<Ref<T>, RecvError> {
+    pub fn wait_for(&self, is_wanted: impl FnMut(&T) -> bool) -> Result<Ref<T>, RecvError> {
+        self.wait_until_wanted(None, is_wanted).map_err(|_| RecvError)
+    }
+
+    /// As [`Receiver::wait_for`], for so long at most.
+    ///
+    /// # Errors
+    /// If the time came first, or as [`Receiver::wait_for`].
+    ///
+    /// # Panics
+    /// As [`Receiver::changed`].
+    ///
+    /// ```
+    /// use sortie::sync::{channel::RecvTimeoutError, watch};
+    /// use std::time::Duration;
+    ///
+    /// let (sender, receiver) = watch::channel(1);
+    /// let limit = Duration::from_millis(1);
+    /// let late = receiver.wait_for_timeout(limit, |n| *n == 2).map(|n| *n);
+    /// assert_eq!(late, Err(RecvTimeoutError::Timeout));
+    /// sender.send(2).unwrap();
+    /// assert_eq!(*receiver.wait_for_timeout(limit, |n| *n == 2).unwrap(), 2);
+    /// ```
+    pub fn wait_for_timeout(
+        &self,
+        timeout: Duration,
+        is_wanted: impl FnMut(&T) -> bool,
+    ) -> Result<Ref<T>, RecvTimeoutError> {
+        self.wait_for_until(deadline(timeout), is_wanted)
+    }
+
+    /// As [`Receiver::wait_for_timeout`], until this time at the latest.
+    ///
+    /// # Errors
+    /// As [`Receiver::wait_for_timeout`].
+    ///
+    /// # Panics
+    /// As [`Receiver::changed`].
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// let (_sender, receiver) = sortie::sync::watch::channel(1);
+    /// assert_eq!(*receiver.wait_for_until(Instant::now(), |n| *n == 1).unwrap(), 1);
+    /// ```
+    pub fn wait_for_until(
+        &self,
+        until: Instant,
+        is_wanted: impl FnMut(&T) -> bool,
+    ) -> Result<Ref<T>, RecvTimeoutError> {
+        self.wait_until_wanted(Some(until), is_wanted)
+    }
+
+    fn wait_until_wanted(
+        &self,
+        until: Option<Instant>,
+        mut is_wanted: impl FnMut(&T) -> bool,
+    ) -> Result<Ref<T>, RecvTimeoutError> {
         loop {
             let value = self.borrow_and_update();
             if is_wanted(&value) {
                 return Ok(value);
             }
-            self.changed()?;
+            self.wait(until)?;
         }
     }
 

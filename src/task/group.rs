@@ -2,9 +2,11 @@
 
 use super::{Builder, Current, Id};
 use crate::JoinHandle;
+use sortie_scheduler::wait::deadline;
 use sortie_scheduler::{Semaphore, TaskSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Tasks under one name, of one runtime or of several, wherever they are spawned: by [`Builder::group`].
 ///
@@ -146,7 +148,48 @@ impl Group {
     /// # Panics
     /// In debug builds, if it would wait while a [`NoSuspend`](super::NoSuspend) of the waiting task is alive.
     pub fn wait(&self) -> Result<(), GroupStuck> {
-        self.inner.tasks.wait_until_empty().map_err(|task| GroupStuck { task })
+        self.inner.tasks.wait_until_empty(None).map(drop).map_err(|task| GroupStuck { task })
+    }
+
+    /// As [`Group::wait`], for so long at most. False: some are left.
+    ///
+    /// # Errors
+    /// As [`Group::wait`].
+    ///
+    /// # Panics
+    /// As [`Group::wait`].
+    ///
+    /// ```
+    /// use sortie::task::Group;
+    /// use std::time::Duration;
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// runtime.run(|| {
+    ///     let group = Group::new("import");
+    ///     drop(group.spawn(|| sortie::sleep(Duration::MAX)));
+    ///     assert_eq!(group.wait_timeout(Duration::from_millis(1)), Ok(false));
+    ///     group.abort();
+    ///     assert_eq!(group.wait_timeout(Duration::from_secs(60)), Ok(true));
+    /// });
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
+    pub fn wait_timeout(&self, timeout: Duration) -> Result<bool, GroupStuck> {
+        self.wait_until(deadline(timeout))
+    }
+
+    /// As [`Group::wait_timeout`], until this time at the latest.
+    ///
+    /// # Errors
+    /// As [`Group::wait`].
+    ///
+    /// # Panics
+    /// As [`Group::wait`].
+    ///
+    /// ```
+    /// assert_eq!(sortie::task::Group::new("nobody").wait_until(std::time::Instant::now()), Ok(true));
+    /// ```
+    pub fn wait_until(&self, until: Instant) -> Result<bool, GroupStuck> {
+        self.inner.tasks.wait_until_empty(Some(until)).map_err(|task| GroupStuck { task })
     }
 }
 

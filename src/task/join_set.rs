@@ -4,9 +4,11 @@ use super::scope::raise;
 use super::{Builder, Id};
 use crate::runtime::outside;
 use crate::{Handle, JoinError, JoinHandle};
+use sortie_scheduler::wait::deadline;
 use sortie_scheduler::{Next, TaskSet};
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Tasks with one type of output, joined in the order in which they end.
 ///
@@ -140,12 +142,64 @@ impl<T> JoinSet<T> {
     /// As [`JoinSet::join_next`].
     #[must_use]
     pub fn join_next_with_id(&mut self) -> Option<(Id, Result<T, JoinError>)> {
+        self.next(None)
+    }
+
+    /// As [`JoinSet::join_next`], for so long at most; `None` also if nobody has ended in time.
+    ///
+    /// # Panics
+    /// As [`JoinSet::join_next`].
+    ///
+    /// # Errors
+    /// As [`JoinSet::join_next`].
+    ///
+    /// ```
+    /// use sortie::task::JoinSet;
+    /// use std::time::Duration;
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// runtime.run(|| {
+    ///     let mut tasks = JoinSet::new();
+    ///     tasks.spawn(|| sortie::sleep(Duration::MAX));
+    ///     assert!(tasks.join_next_timeout(Duration::from_millis(1)).is_none());
+    ///     tasks.spawn(|| sortie::sleep(Duration::from_millis(1)));
+    ///     assert!(tasks.join_next_timeout(Duration::from_secs(60)).is_some());
+    /// });
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn join_next_timeout(&mut self, timeout: Duration) -> Option<Result<T, JoinError>> {
+        self.join_next_until(deadline(timeout))
+    }
+
+    /// As [`JoinSet::join_next_timeout`], until this time at the latest.
+    ///
+    /// # Panics
+    /// As [`JoinSet::join_next`].
+    ///
+    /// # Errors
+    /// As [`JoinSet::join_next`].
+    ///
+    /// ```
+    /// use sortie::task::JoinSet;
+    /// use std::time::Instant;
+    ///
+    /// let mut nobody = JoinSet::<u32>::new();
+    /// assert!(nobody.join_next_until(Instant::now()).is_none());
+    /// ```
+    #[must_use]
+    pub fn join_next_until(&mut self, until: Instant) -> Option<Result<T, JoinError>> {
+        self.next(Some(until)).map(|(_, result)| result)
+    }
+
+    fn next(&mut self, until: Option<Instant>) -> Option<(Id, Result<T, JoinError>)> {
         while self.len > 0 {
-            let handle = match self.tasks.wait_for_next() {
+            let handle = match self.tasks.wait_for_next(until) {
                 Next::Ended(key) => self.take(key),
                 // It will end, and its key come then.
                 Next::Stuck(_) => self.handles.iter_mut().find_map(Option::take),
                 Next::Empty => None,
+                Next::Late => return None,
             };
             if let Some(handle) = handle {
                 self.len -= 1;

@@ -20,6 +20,7 @@ use std::cell::Cell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr;
+use std::time::Instant;
 
 /// Tasks whose ends somebody waits for together.
 ///
@@ -32,7 +33,7 @@ use std::ptr;
 /// for key in 0..10 {
 ///     drop(scheduler.spawn_with(Spawn::new().owner(set.clone(), key), sortie_scheduler::yield_now));
 /// }
-/// set.wait_until_empty().unwrap();
+/// assert_eq!(set.wait_until_empty(None), Ok(true));
 /// assert!(set.is_empty());
 /// # Ok::<(), sortie_scheduler::StartError>(())
 /// ```
@@ -72,6 +73,8 @@ pub enum Next {
     Stuck(u32),
     /// All have ended, and were asked for.
     Empty,
+    /// The time has come.
+    Late,
 }
 
 impl Default for TaskSet {
@@ -158,7 +161,8 @@ impl TaskSet {
         self.members.lock().panics -= 1;
     }
 
-    /// Waits until no task is left. A suspension point, left by unwinding if the waiting task is aborted.
+    /// Waits until no task is left, or this time has come: then false. A suspension point, left by unwinding if the
+    /// waiting task is aborted.
     ///
     /// # Errors
     /// The task that this would wait for in vain: it is pinned to the carrier that the caller holds inside a
@@ -166,23 +170,24 @@ impl TaskSet {
     ///
     /// # Panics
     /// In debug builds, if it would wait while a `NoSuspend` of the waiting task is alive.
-    pub fn wait_until_empty(&self) -> Result<(), Id> {
-        self.wait("a wait for a group of tasks", |members| {
+    pub fn wait_until_empty(&self, until: Option<Instant>) -> Result<bool, Id> {
+        let empty = self.wait("a wait for a group of tasks", until, |members| {
             if members.live.is_empty() {
-                return Some(Ok(()));
+                return Some(Ok(true));
             }
             let mut live = members.live.iter().map(Member::header);
             live.find(|task| wait::would_deadlock(task)).map(|task| Err(task.id))
-        })
+        });
+        empty.unwrap_or(Ok(false))
     }
 
-    /// Waits for the next end of a task, in an ordered set. A suspension point, left by unwinding if the waiting
-    /// task is aborted.
+    /// Waits for the next end of a task, in an ordered set, or until this time. A suspension point, left by unwinding
+    /// if the waiting task is aborted.
     ///
     /// # Panics
     /// In debug builds, if it would wait while a `NoSuspend` of the waiting task is alive.
-    pub fn wait_for_next(&self) -> Next {
-        self.wait("a wait for one of several tasks", |members| {
+    pub fn wait_for_next(&self, until: Option<Instant>) -> Next {
+        let next = self.wait("a wait for one of several tasks", until, |members| {
             if let Some(key) = members.ended.pop_front() {
                 return Some(Next::Ended(key));
             }
@@ -190,7 +195,8 @@ impl TaskSet {
             let Some(any) = live.next() else { return Some(Next::Empty) };
             let stuck = wait::would_deadlock(any) && live.all(wait::would_deadlock);
             stuck.then(|| Next::Stuck(any.sets.of(self).key))
-        })
+        });
+        next.unwrap_or(Next::Late)
     }
 
     /// The next end of a task in an ordered set, if there is one by now.
@@ -198,18 +204,29 @@ impl TaskSet {
         self.members.lock().ended.pop_front()
     }
 
+    /// Waits until `look` finds something. `None`: the time has come.
     #[inline(never)]
-    fn wait<R>(&self, what: &'static str, mut look: impl FnMut(&mut Members) -> Option<R>) -> R {
+    fn wait<R>(
+        &self,
+        what: &'static str,
+        until: Option<Instant>,
+        mut look: impl FnMut(&mut Members) -> Option<R>,
+    ) -> Option<R> {
         if let Some(found) = look(&mut self.members.lock()) {
-            return found;
+            return Some(found);
         }
         let waiter = Waiter::new(what);
         let watch = Watch::new(self);
+        let mut in_time = true;
         loop {
-            if let Some(found) = watch.look(&mut look, || waiter.waker()) {
+            let found = watch.look(&mut look, || waiter.waker());
+            if found.is_some() || !in_time {
                 return found;
             }
-            waiter.pause();
+            match until {
+                None => waiter.pause(),
+                Some(until) => in_time = waiter.pause_until(until),
+            }
         }
     }
 
