@@ -85,12 +85,19 @@ fn rows(options: &Options) -> Result<Vec<Row>, String> {
     Ok(measure_all(options.groups()?, options.timeout))
 }
 
-/// The command that is running, as one would type it.
+/// The command that is running, as one would type it for the same page: where else the rows go, `--json FILE`, is
+/// nothing to it.
 fn asked() -> String {
-    std::iter::once("sortie".to_owned())
-        .chain(std::env::args().skip(1))
-        .collect::<Vec<_>>()
-        .join(" ")
+    let mut words = vec!["sortie".to_owned()];
+    let mut arguments = std::env::args().skip(1);
+    while let Some(argument) = arguments.next() {
+        if argument == "--json" {
+            arguments.next();
+        } else if !argument.starts_with("--json=") {
+            words.push(argument);
+        }
+    }
+    words.join(" ")
 }
 
 /// The whole of a child process: measures its case and tells the parent.
