@@ -8,7 +8,7 @@
 //! holds for the text of steps that models repeat by hand because their file cannot be included
 //! ([`table::REPEATED`]).
 
-#[path = "mutants.rs"]
+#[path = "mutants/mod.rs"]
 mod table;
 
 use std::fmt::Write;
@@ -52,15 +52,15 @@ const SETS: &[Set] = &[
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
-    println!("cargo::rerun-if-changed=mutants.rs");
+    println!("cargo::rerun-if-changed=mutants");
     let mut modules = String::new();
-    for mutant in table::MUTANTS {
+    for mutant in table::MUTANTS.iter().copied().flatten() {
         let path = format!("../scheduler/src/{}", mutant.file);
         let mut text = read(&path);
         let at = find_once(&text, mutant.from).unwrap_or_else(|found| {
             panic!(
                 "scheduler/src/{}: mutant `{}` breaks this text, which must be there once and is \
-                 there {found} times; change it in models/mutants.rs:\n{}",
+                 there {found} times; change it in models/mutants:\n{}",
                 mutant.file, mutant.name, mutant.from
             )
         });
@@ -84,7 +84,7 @@ fn main() {
             panic!(
                 "scheduler/src/{}: the model in models/src/models/{} repeats this step, which must \
                  be there once and is there {found} times; look at what changed, then change the \
-                 model and models/mutants.rs:\n{}",
+                 model and models/mutants/repeated.rs:\n{}",
                 step.file, step.model, step.text
             );
         }

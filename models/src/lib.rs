@@ -3,7 +3,7 @@
 //! The scheduler's protocol files take all that threads share from `crate::sync`. This package
 //! includes the very same files by path over a [`sync`] of its own, made of loom's types, and runs
 //! small programs over them ([`models`]) under every interleaving within a bound. Each program is
-//! run over the true file, and over mutants of it (`mutants.rs` beside `build.rs`), which it must
+//! run over the true file, and over mutants of it (`mutants` beside `build.rs`), which it must
 //! catch. See the README for the list.
 //!
 //! Must not: hold protocol of its own that could be included. What the models repeat by hand is in

@@ -1,0 +1,29 @@
+//! Mutants of the monitor's alarm.
+
+use super::Mutant;
+
+const ALARM: &str = "timer/alarm.rs";
+
+pub(super) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "alarm_set_without_fence",
+        file: ALARM,
+        from: "self.0.store(until, Ordering::Relaxed);
+        // ORDERING(timer.alarm): SeqCst, as above.
+        fence(Ordering::SeqCst);",
+        to: "self.0.store(until, Ordering::Relaxed);",
+    },
+    Mutant {
+        name: "alarm_asked_without_fence",
+        file: ALARM,
+        from: "// in `set`.
+        fence(Ordering::SeqCst);",
+        to: "",
+    },
+    Mutant {
+        name: "alarm_lies_to_who_asks",
+        file: ALARM,
+        from: "self.0.load(Ordering::Relaxed) > tick",
+        to: "self.0.load(Ordering::Relaxed) < tick",
+    },
+];

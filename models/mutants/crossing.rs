@@ -1,0 +1,158 @@
+//! Mutants of the crossing.
+
+use super::Mutant;
+
+const WORD: &str = "crossing/word.rs";
+const RETAKE: &str = "crossing/retake.rs";
+
+pub(super) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "word_epoch_stands_still",
+        file: WORD,
+        from: "wrapping_add(EPOCH | native.phase())",
+        to: "wrapping_add(native.phase())",
+    },
+    Mutant {
+        name: "word_retake_by_load_and_store",
+        file: WORD,
+        from: "self.0.compare_exchange(seen.0, taken, Ordering::AcqRel, Ordering::Relaxed).is_ok()",
+        to: "let same = self.0.load(Ordering::Acquire) == seen.0;
+        if same {
+            self.0.store(taken, Ordering::Release);
+        }
+        same",
+    },
+    Mutant {
+        name: "word_come_back_by_store",
+        file: WORD,
+        from: "self.0.compare_exchange(left.0, run, Ordering::AcqRel, Ordering::Acquire).is_ok()",
+        to: "let same = self.0.load(Ordering::Acquire) == left.0;
+        if same {
+            self.0.store(run, Ordering::Release);
+        }
+        same",
+    },
+    Mutant {
+        name: "word_leave_relaxed",
+        file: WORD,
+        from: "self.0.store(left, Ordering::Release);",
+        to: "self.0.store(left, Ordering::Relaxed);",
+    },
+    Mutant {
+        name: "word_look_relaxed",
+        file: WORD,
+        from: "Snapshot(self.0.load(Ordering::Acquire))
+    }",
+        to: "Snapshot(self.0.load(Ordering::Relaxed))
+    }",
+    },
+    Mutant {
+        name: "word_return_overlooks_what_was_seen",
+        file: WORD,
+        from: "let now = Snapshot(self.0.load(Ordering::Acquire));
+        match",
+        to: "let now = Snapshot(self.0.load(Ordering::Relaxed));
+        match",
+    },
+    Mutant {
+        name: "word_return_ignores_a_callback",
+        file: WORD,
+        from: "self.0 & PHASE == NATIVE_A",
+        to: "true",
+    },
+    Mutant {
+        name: "word_hand_over_is_takeable",
+        file: WORD,
+        from: "for those who look; nobody takes anything.
+        self.0.store((now & !PHASE | AWAY)",
+        to: "
+        self.0.store((now & !PHASE | NATIVE_C)",
+    },
+    Mutant {
+        name: "word_return_without_light_half",
+        file: WORD,
+        from: "fence::light_half();",
+        to: "",
+    },
+    Mutant {
+        name: "word_return_looks_first",
+        file: WORD,
+        from: "self.0.store(left.0 & !PHASE | RUN, Ordering::Release);
+        fence::light_half();
+        // ORDERING(crossing.request): Acquire, pairs with the Release of a taker.
+        request.0.load(Ordering::Acquire) == NOTHING",
+        to: "let asked = request.0.load(Ordering::Acquire);
+        fence::light_half();
+        self.0.store(left.0 & !PHASE | RUN, Ordering::Release);
+        asked == NOTHING",
+    },
+    Mutant {
+        name: "word_return_overlooks_the_request",
+        file: WORD,
+        from: "request.0.load(Ordering::Acquire) == NOTHING",
+        to: "request.0.load(Ordering::Acquire) != TAKEN",
+    },
+    Mutant {
+        name: "word_settle_keeps_a_taken_worker",
+        file: WORD,
+        from: "Ok(_) | Err(NOTHING) => true,",
+        to: "Ok(_) | Err(NOTHING | TAKEN) => true,",
+    },
+    Mutant {
+        name: "word_settle_by_load_and_store",
+        file: WORD,
+        from: "let refused =
+            request.0.compare_exchange(ASKED, NOTHING, Ordering::AcqRel, Ordering::Acquire);",
+        to: "let now = request.0.load(Ordering::Acquire);
+        if now == ASKED {
+            request.0.store(NOTHING, Ordering::Release);
+        }
+        let refused = if now == ASKED { Ok(now) } else { Err(now) };",
+    },
+    Mutant {
+        name: "word_settle_leaves_the_request",
+        file: WORD,
+        from: "request.0.store(NOTHING, Ordering::Release);",
+        to: "",
+    },
+    Mutant {
+        name: "word_claim_by_load_and_store",
+        file: WORD,
+        from: "self.0.compare_exchange(ASKED, TAKEN, Ordering::AcqRel, Ordering::Relaxed).is_ok()",
+        to: "let asked = self.0.load(Ordering::Acquire) == ASKED;
+        if asked {
+            self.0.store(TAKEN, Ordering::Release);
+        }
+        asked",
+    },
+    Mutant {
+        name: "word_claim_leaves_the_request",
+        file: WORD,
+        from: "self.0.compare_exchange(ASKED, TAKEN, Ordering::AcqRel, Ordering::Relaxed).is_ok()",
+        to: "self.0.load(Ordering::Acquire) == ASKED",
+    },
+    Mutant {
+        name: "retake_without_heavy_fence",
+        file: RETAKE,
+        from: "&& fence::heavy_half();",
+        to: ";",
+    },
+    Mutant {
+        name: "retake_without_second_look",
+        file: RETAKE,
+        from: "&& carrier.word.load() == *seen",
+        to: "",
+    },
+    Mutant {
+        name: "retake_without_withdrawal",
+        file: RETAKE,
+        from: "carrier.request.withdraw();",
+        to: "",
+    },
+    Mutant {
+        name: "retake_of_two_at_a_time",
+        file: RETAKE,
+        from: "let guard = self.0.lock();",
+        to: "let guard = ();",
+    },
+];

@@ -1,0 +1,16 @@
+//! Mutants of the monitor's gate.
+
+use super::Mutant;
+
+const GATE: &str = "gate.rs";
+
+pub(super) const MUTANTS: &[Mutant] = &[
+    Mutant { name: "gate_close_without_fence", file: GATE, from: "fence::heavy()", to: "true" },
+    Mutant {
+        name: "gate_kick_wakes_nobody",
+        file: GATE,
+        from: "if self.word.swap(OPEN, Ordering::AcqRel) != OPEN {
+            self.parker.unpark();",
+        to: "if self.word.swap(OPEN, Ordering::AcqRel) != OPEN {",
+    },
+];

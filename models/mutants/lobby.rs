@@ -1,0 +1,32 @@
+//! Mutants of the lobby.
+
+use super::Mutant;
+
+const LOBBY: &str = "idle/mod.rs";
+
+pub(super) const MUTANTS: &[Mutant] = &[
+    Mutant {
+        name: "lobby_place_leaves_a_spare",
+        file: LOBBY,
+        from: "return match inner.spares.pop() {
+                Some(spare) => Placed::Given(worker, spare),",
+        to: "return match inner.spares.last().copied() {
+                Some(spare) => Placed::Given(worker, spare),",
+    },
+    Mutant {
+        name: "lobby_settle_overlooks_the_line",
+        file: LOBBY,
+        from: "let placed = match inner.line.pop_front() {",
+        to: "let placed = match None {",
+    },
+    Mutant {
+        name: "lobby_reclaim_leaves_a_spare",
+        file: LOBBY,
+        from: "let at = inner.spares.iter().rposition(|spare| *spare == carrier)?;
+        inner.spares.remove(at);
+        let worker = inner.idle.pop();
+        self.count(&inner);",
+        to: "let worker = inner.idle.pop();
+        self.count(&inner);",
+    },
+];

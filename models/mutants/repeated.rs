@@ -1,0 +1,278 @@
+//! The steps that models repeat by hand.
+
+use super::Repeated;
+
+pub(crate) const REPEATED: &[Repeated] = &[
+    Repeated {
+        file: "foreign.rs",
+        model: "visit.rs",
+        text: "shared.metrics.add(Counter::Visits);
+    // ORDERING(shared.stage): SeqCst, between the count and the look at the stage; pairs with the
+    // stage's change before the shutdown's look at the counts.
+    fence(Ordering::SeqCst);
+    let entered = if shared.is_closing()",
+    },
+    Repeated {
+        file: "shared.rs",
+        model: "visit.rs",
+        text: "fence(Ordering::SeqCst);
+        let spawned = self.sum(Counter::Spawned) + self.sum(Counter::Visits);",
+    },
+    Repeated {
+        file: "shared.rs",
+        model: "mailbox.rs",
+        text: "home.mailbox.push(task);
+            // ORDERING(carrier.summons): SeqCst, between the push and the look at the word; pairs
+            // with the fence in `sleep_as_spare`.
+            fence(Ordering::SeqCst);
+            if home.word.load().is_spare() {
+                self.summon(&home);
+            }",
+    },
+    Repeated {
+        file: "worker/without.rs",
+        model: "mailbox.rs",
+        text: "fence(Ordering::SeqCst);
+    // SAFETY: this is the carrier's thread, in its loop.
+    let has_pinned_work = unsafe { carrier.with_ring(|ring| !ring.is_empty()) };
+    if has_pinned_work {
+        shared.summon(carrier);",
+    },
+    Repeated {
+        file: "task/cancel.rs",
+        model: "hook.rs",
+        text: "task.hook.open((&raw const record).cast_mut().cast());
+    if wait::is_abort_wanted(task) {
+        if abort::is_due(task) || !task.state.load().is_rude() {
+            // It came just now. A hook that was claimed meanwhile is awaited.
+            drop(open);",
+    },
+    Repeated {
+        file: "task/cancel.rs",
+        model: "hook.rs",
+        text: "task.hook.open(ptr::from_ref(record).cast_mut().cast());
+    if wait::is_abort_wanted(task) {",
+    },
+    Repeated {
+        file: "task/abort/mod.rs",
+        model: "hook.rs",
+        text: "self.settle(self.state.transition_to_aborting());
+        cancel::interrupt(self);",
+    },
+    Repeated {
+        file: "task/abort/scope.rs",
+        model: "scope.rs",
+        text: "signal.due.store(true, Ordering::Relaxed);
+        signal.task.raise();
+        signal.word.finish(false);",
+    },
+    Repeated {
+        file: "task/abort/scope.rs",
+        model: "scope.rs",
+        text: "task.state.transition_to_settled();
+        let is_due = |scopes: &mut Vec<Open>| scopes.iter().any(|open| open.signal.is_due());
+        if task.aborting.with_scopes(is_due) {",
+    },
+    Repeated {
+        file: "carrier.rs",
+        model: "../carrier.rs",
+        text: "let worker = self.worker.load(Ordering::Relaxed);
+        if !win() {
+            return None;
+        }",
+    },
+    Repeated {
+        file: "carrier.rs",
+        model: "../carrier.rs",
+        text: "seen.takeable().filter(|native| *native != Native::Asymmetric
+            || !self.request.is_taken())",
+    },
+    Repeated {
+        file: "carrier.rs",
+        model: "../carrier.rs",
+        text: "self.worker.store(Box::into_raw(worker), Ordering::Relaxed);
+        self.word.run();",
+    },
+    Repeated {
+        file: "carrier.rs",
+        model: "../carrier.rs",
+        text: "now = self.word.own();
+            if !now.is_asymmetric() {
+                return self.come_back();
+            }
+        }
+        self.word.come_back_unasked(now, &self.request) || self.settle()",
+    },
+    Repeated {
+        file: "crossing/mod.rs",
+        model: "crossing/versions.rs",
+        text: "if COMPARE {
+            self.carrier.word.exchange_back(left.0) || !is_jumped() && self.carrier.come_back()
+        } else {
+            self.carrier.come_back_from(left.0, is_jumped)
+        }",
+    },
+    Repeated {
+        file: "crossing/mod.rs",
+        model: "crossing/mod.rs",
+        text: "carrier.word.leave_without_worker();
+    pass_on(carrier);",
+    },
+    Repeated {
+        file: "crossing/mod.rs",
+        model: "monitor.rs",
+        text: "carrier.word.leave(native);
+    light();
+    if carrier.shared().gate.is_ajar() {",
+    },
+    Repeated {
+        file: "crossing/mod.rs",
+        model: "monitor.rs",
+        text: "let left = self.carrier.word.leave_from(self.word, Native::Asymmetric);
+            light_half();
+            left
+        };
+        if self.carrier.shared().gate.is_ajar() {",
+    },
+    Repeated {
+        file: "monitor/mod.rs",
+        model: "monitor.rs",
+        text: "let closed = shared.gate.close();
+                // The second look: see the gate's protocol.
+                if shared.work_waits()
+                    || !shared.offloaded.is_empty()
+                    || shared.is_stopping()
+                {
+                    shared.gate.open();
+                    continue;
+                }
+                if closed { None } else { Some(NAP) }",
+    },
+    Repeated {
+        file: "monitor/mod.rs",
+        model: "monitor.rs",
+        text: "if purse.spend() {
+                    shared.gate.set_ajar();
+                }
+                Some(NAP)",
+    },
+    Repeated {
+        file: "monitor/mod.rs",
+        model: "monitor.rs",
+        text: "naps += 1;
+                if purse.spend() {
+                    shared.gate.close_briefly();
+                }
+                Some(NAP)",
+    },
+    Repeated {
+        file: "monitor/mod.rs",
+        model: "monitor.rs and timers.rs",
+        text: "let is_kicked = shared.gate.sleep(shared.timers.set_alarm(limit));
+        shared.timers.take_alarm();
+        if is_kicked {
+            naps = 0;
+        }
+        shared.gate.open();",
+    },
+    Repeated {
+        file: "timer/mod.rs",
+        model: "timers.rs",
+        text: "self.alarm.set(end);
+        // The second look: see the alarm's protocol.
+        let due = self.next().saturating_add(GRACE);
+        if due >= end {
+            return limit;
+        }
+        self.alarm.lower(due);",
+    },
+    Repeated {
+        file: "timer/mod.rs",
+        model: "timers.rs",
+        text: "shard.show(wheel.as_ref()?);
+        drop(wheel);
+        Some((key, self.alarm.is_after(tick + GRACE)))",
+    },
+    Repeated {
+        file: "shared.rs",
+        model: "timers.rs",
+        text: "let (key, sleeps_past) = self.timers.set(at, waker, by)?;
+        if sleeps_past {
+            self.gate.ring();
+        }",
+    },
+    Repeated {
+        file: "shared.rs",
+        model: "idle/mod.rs",
+        text: "fence(Ordering::SeqCst);
+        if self.lobby.idle() > 0 {
+            if self.lobby.searching() == 0 {
+                self.rouse();
+            }
+        } else if self.gate.is_closed() {
+            self.gate.kick();
+        }",
+    },
+    Repeated {
+        file: "shared.rs",
+        model: "idle/mod.rs",
+        text: "if self.lobby.stop_searching() {
+                    self.look_again();",
+    },
+    Repeated {
+        file: "shared.rs",
+        model: "idle/mod.rs",
+        text: "if self.lobby.spares() > 0 {
+            self.look_again();",
+    },
+    Repeated {
+        file: "shared.rs",
+        model: "idle/mod.rs",
+        text: "fence(Ordering::SeqCst);
+        if self.work_waits() {
+            self.after_queueing();",
+    },
+    Repeated {
+        file: "shared.rs",
+        model: "idle/mod.rs",
+        text: "match self.lobby.place(worker, self.work_is_queued()) {
+            Placed::Given(worker, carrier) => carrier.give(worker),
+            Placed::NoSpare(worker) => drop(self.start_carrier_for(worker)),
+            Placed::Idle => self.look_again(),
+        }",
+    },
+    Repeated {
+        file: "crossing/mod.rs",
+        model: "idle/mod.rs",
+        text: "Ok(None) => {
+            // The monitor may sleep, and nobody else may come by a scheduling point.
+            shared.after_queueing();",
+    },
+    Repeated { file: "worker/without.rs", model: "idle/mod.rs", text: "shared.look_again();" },
+    Repeated {
+        file: "worker/without.rs",
+        model: "idle/mod.rs",
+        text: "if carrier.take_call() {
+            let Some(mut worker) = shared.lobby.take_idle() else { return Awake::InVain };
+            worker.searching = true;",
+    },
+    Repeated {
+        file: "worker/without.rs",
+        model: "idle/mod.rs",
+        text: "lobby.add_spare(carrier.as_ref());
+                // What was left to its search it looks for itself, first thing.
+                lobby.stop_searching();",
+    },
+    Repeated {
+        file: "worker/pick.rs",
+        model: "idle/mod.rs",
+        text: "if stop_searching(carrier) {
+        carrier.shared().look_again();",
+    },
+    Repeated {
+        file: "worker/without.rs",
+        model: "idle/mod.rs",
+        text: "worker.searching = true;
+        shared.lobby.start_searching();",
+    },
+];
