@@ -1,0 +1,263 @@
+//! What the carriers share, and how it is looked at when all rest: the repeated steps of `shared.rs`.
+
+use super::lobby::{Carrier, Lobby, Placed, Roused, Worker};
+use super::steps::Steps;
+use crate::explore::{join, spawn};
+use crate::gate::Gate;
+use crate::park::Parker;
+use crate::sync::atomic::{AtomicUsize, Ordering, fence};
+use std::cell::Cell;
+use std::sync::Arc;
+
+/// How long tasks run.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Tasks {
+    Short,
+    Long,
+}
+
+const CARRIERS: usize = 4;
+const NO_GIFT: usize = 0;
+
+pub(super) struct Seat {
+    pub(super) worker: Cell<Option<Worker>>,
+    gift: AtomicUsize,
+    /// 1: it was called.
+    called: AtomicUsize,
+    pub(super) parker: Parker,
+}
+
+pub(super) struct Runtime<L> {
+    pub(super) lobby: L,
+    gate: Gate,
+    pub(super) injector: AtomicUsize,
+    pub(super) seats: [Seat; CARRIERS],
+    /// How many workers there are.
+    workers: Cell<usize>,
+    pub(super) steps: Steps,
+}
+
+impl<L: Lobby> Runtime<L> {
+    pub(super) fn new(steps: Steps) -> Arc<Self> {
+        let runtime = Runtime {
+            lobby: L::new(),
+            gate: Gate::new(),
+            injector: AtomicUsize::new(0),
+            seats: std::array::from_fn(|_| Seat {
+                worker: Cell::new(None),
+                gift: AtomicUsize::new(NO_GIFT),
+                called: AtomicUsize::new(0),
+                parker: Parker::new(),
+            }),
+            workers: Cell::new(0),
+            steps,
+        };
+        assert!(runtime.gate.close());
+        Arc::new(runtime)
+    }
+
+    pub(super) fn with_idle(self: Arc<Self>, workers: usize) -> Arc<Self> {
+        for _ in 0..workers {
+            self.workers.set(self.workers.get() + 1);
+            let _ = self.lobby.put_idle(Worker { searching: false });
+        }
+        self
+    }
+
+    pub(super) fn with_worker(self: Arc<Self>, carrier: Carrier) -> Arc<Self> {
+        self.workers.set(self.workers.get() + 1);
+        self.seat(carrier, Worker { searching: false });
+        self
+    }
+
+    /// The next worker that is placed goes to a spare first, if work is queued.
+    pub(super) fn before_a_queue_first(self: Arc<Self>) -> Arc<Self> {
+        for _ in 1..crate::idle::QUEUE_FIRST_EVERY {
+            let _ = self.lobby.place(Worker { searching: false }, false);
+            let _ = self.lobby.take_idle();
+        }
+        self
+    }
+
+    pub(super) fn seat(&self, carrier: Carrier, worker: Worker) {
+        let before = self.seats[carrier].worker.replace(Some(worker));
+        assert!(before.is_none(), "idle: a carrier has two workers");
+    }
+
+    // ---- `Carrier` ----
+
+    pub(super) fn give(&self, worker: Worker, carrier: Carrier) {
+        let seat = &self.seats[carrier];
+        // ORDERING(carrier.gift): Release, pairs with the Acquire swap in `take_gift`.
+        let gift = 1 + usize::from(worker.searching);
+        let before = seat.gift.swap(gift, Ordering::AcqRel);
+        assert_eq!(before, NO_GIFT, "idle: a carrier is given two workers");
+        seat.parker.unpark();
+    }
+
+    pub(super) fn take_gift(&self, carrier: Carrier) -> Option<Worker> {
+        // ORDERING(carrier.gift): Acquire, pairs with the Release swap in `give`.
+        match self.seats[carrier].gift.swap(NO_GIFT, Ordering::AcqRel) {
+            NO_GIFT => None,
+            gift => Some(Worker { searching: gift == 2 }),
+        }
+    }
+
+    fn call_spare(&self, carrier: Carrier) {
+        // ORDERING: Relaxed, the parker's token orders it.
+        let before = self.seats[carrier].called.swap(1, Ordering::Relaxed);
+        assert_eq!(before, 0, "idle: a spare is called twice");
+        self.seats[carrier].parker.unpark();
+    }
+
+    pub(super) fn take_call(&self, carrier: Carrier) -> bool {
+        // ORDERING: Relaxed, the parker's token orders it.
+        self.seats[carrier].called.swap(0, Ordering::Relaxed) == 1
+    }
+
+    // ---- `Shared` ----
+
+    pub(super) fn submit(&self) {
+        // ORDERING: Release, as the injector's push.
+        self.injector.fetch_add(1, Ordering::Release);
+        self.after_queueing();
+    }
+
+    pub(super) fn after_queueing(&self) {
+        if self.steps.fence_after_push {
+            // ORDERING(idle.counters): SeqCst, between the push and the look at the counters.
+            fence(Ordering::SeqCst);
+        }
+        if self.lobby.idle() > 0 {
+            if self.lobby.searching() == 0 {
+                self.rouse();
+            }
+        } else if self.gate.is_closed() {
+            self.gate.kick();
+        }
+    }
+
+    fn rouse(&self) {
+        if !self.lobby.start_searching_alone() {
+            return;
+        }
+        match self.lobby.rouse() {
+            Some(Roused::Spare(spare)) => self.call_spare(spare),
+            Some(Roused::NoSpare(mut worker)) => {
+                worker.searching = true;
+                self.start_carrier_for(worker);
+            }
+            None => {
+                let last = self.lobby.stop_searching();
+                if self.steps.look_when_rouse_fails && last && self.work_waits_after_fence() {
+                    self.after_queueing();
+                }
+            }
+        }
+    }
+
+    pub(super) fn hand_on(&self, mut worker: Worker) {
+        if std::mem::take(&mut worker.searching) {
+            self.lobby.stop_searching();
+        }
+        // ORDERING: Relaxed, the weakest look.
+        let queued = self.injector.load(Ordering::Relaxed) > 0;
+        match self.lobby.place(worker, queued) {
+            Placed::Given(worker, carrier) => self.give(worker, carrier),
+            Placed::NoSpare(worker) => self.start_carrier_for(worker),
+            Placed::Idle => {
+                if self.steps.look_when_handed_on && self.work_waits_after_fence() {
+                    self.after_queueing();
+                }
+            }
+        }
+    }
+
+    /// The cap is reached in this model.
+    fn start_carrier_for(&self, mut worker: Worker) {
+        let was_searching = std::mem::take(&mut worker.searching);
+        if let Placed::Given(worker, carrier) = self.lobby.put_idle(worker) {
+            self.give(worker, carrier);
+        }
+        if was_searching {
+            self.lobby.stop_searching();
+        }
+        if self.steps.look_when_refused
+            && self.work_waits_after_fence()
+            && self.lobby.spares() > 0
+            && self.lobby.searching() == 0
+        {
+            self.rouse();
+        }
+    }
+
+    fn work_waits(&self) -> bool {
+        // ORDERING: Relaxed, the weakest look.
+        self.lobby.in_line() > 0 || self.injector.load(Ordering::Relaxed) > 0
+    }
+
+    pub(super) fn work_waits_after_fence(&self) -> bool {
+        // ORDERING(idle.counters): SeqCst, between the worker's or the search's count and the look
+        // at the queues; pairs with the fence in `after_queueing`.
+        fence(Ordering::SeqCst);
+        self.work_waits()
+    }
+
+    // ---- at rest ----
+
+    fn check(&self) {
+        let mut roused = false;
+        let mut workers = self.lobby.idle();
+        for seat in &self.seats {
+            let given = seat.gift.load(Ordering::Relaxed) != NO_GIFT;
+            let worker = seat.worker.take();
+            let has_worker = worker.is_some();
+            assert!(!given || !has_worker, "idle: a carrier has two workers");
+            workers += usize::from(given || has_worker);
+            // ORDERING: Relaxed, everybody rests.
+            let called = seat.called.load(Ordering::Relaxed) == 1;
+            assert!(!called || !has_worker, "idle: a carrier is called that has a worker");
+            roused |= given || called;
+        }
+        assert_eq!(workers, self.workers.get(), "idle: a worker is lost, or has two owners");
+        // A spare without a thread of its own in the model was roused, and will look.
+        if roused {
+            return;
+        }
+        // One that was woken by the rest itself still stands in the lobby: that is what "asleep"
+        // means below.
+        let waits = self.injector.load(Ordering::Relaxed) > 0;
+        let (idle, in_line) = (self.lobby.idle(), self.lobby.in_line());
+        assert!(
+            idle == 0 || in_line == 0,
+            "idle: a worker is idle and somebody stands in line (lobby.matched)"
+        );
+        assert!(
+            !waits || idle == 0 || self.lobby.spares() == 0,
+            "idle: work waits, with a worker idle and a spare asleep"
+        );
+        assert!(
+            !(waits || in_line > 0) || idle > 0 || !self.gate.is_closed(),
+            "idle: work waits, no worker is idle, and nobody has told the monitor"
+        );
+    }
+}
+
+/// Starts the others, does `this` on the first thread, and looks at what is left at rest.
+pub(super) fn run<L: Lobby>(
+    runtime: &Arc<Runtime<L>>,
+    others: &[fn(&Runtime<L>)],
+    this: impl FnOnce(&Runtime<L>),
+) {
+    let threads: Vec<_> = others
+        .iter()
+        .copied()
+        .map(|other| {
+            let runtime = runtime.clone();
+            spawn(move || other(&runtime))
+        })
+        .collect();
+    this(runtime);
+    join(threads);
+    runtime.check();
+}
