@@ -23,6 +23,11 @@ impl Drops {
         Counted { dropped: self.dropped.clone() }
     }
 
+    /// A value that counts its drop here and in `ended`, which it borrows.
+    pub fn borrower<'a>(&self, ended: &'a AtomicUsize) -> Borrower<'a> {
+        Borrower { ended, _counted: self.value() }
+    }
+
     /// How many values were made.
     #[must_use]
     pub fn made(&self) -> usize {
@@ -55,5 +60,19 @@ pub struct Counted {
 impl Drop for Counted {
     fn drop(&mut self) {
         self.dropped.fetch_add(1, Ordering::SeqCst);
+    }
+}
+
+/// See [`Drops::borrower`].
+#[derive(Debug)]
+#[must_use]
+pub struct Borrower<'a> {
+    ended: &'a AtomicUsize,
+    _counted: Counted,
+}
+
+impl Drop for Borrower<'_> {
+    fn drop(&mut self) {
+        self.ended.fetch_add(1, Ordering::SeqCst);
     }
 }
