@@ -80,7 +80,7 @@ pub use scheduler::{
 pub use semaphore::{AutoReset, Permit, Semaphore};
 pub use shutdown::{Place, Report, Straggler};
 pub use spawn::{Spawn, spawn_current, spawn_here};
-pub use stack::{GuardKind, StackError, StackStats, probe_guard};
+pub use stack::{GuardKind, OVERFLOW_STACK_BYTES, StackError, StackStats, probe_guard};
 pub use task::abort;
 pub use task::{
     Cancelled, EndWatch, Hook, Id, JoinError, JoinHandle, Next, NoSuspend, Priority, TaskSet,

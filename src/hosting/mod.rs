@@ -16,7 +16,8 @@ mod vm;
 
 pub use answer::answer_into;
 pub use clr::{
-    ClrBuilder, ClrControl, ClrManager, ClrRuntimeHost, RuntimeTask, RuntimeTaskManager,
+    ClrBuilder, ClrControl, ClrManager, ClrRuntimeHost, Connection, RuntimeDebugManager,
+    RuntimeTask, RuntimeTaskManager,
 };
 #[doc(hidden)]
 pub use defect::Defect;

@@ -46,6 +46,11 @@ impl Trace {
         self.state().tasks.insert(task, name.to_owned());
     }
 
+    /// What this task is called.
+    pub(crate) fn task(&self, task: u64) -> String {
+        self.state().task(task)
+    }
+
     /// What this native function is called in the text.
     pub(crate) fn name_target(&self, target: usize, name: &str) {
         self.state().targets.insert(target, name.to_owned());

@@ -1,7 +1,7 @@
 //! The VM of the scenarios: it notes what it is called back for.
 
 use crate::trace::Trace;
-use sortie::hosting::{CarrierHandle, ClrTask, ClrTaskManager, HResult};
+use sortie::hosting::{CarrierHandle, ClrTask, ClrTaskManager, HResult, Lcid};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the VM answers where a scenario wants another answer than [`S_OK`](HResult::S_OK).
@@ -9,11 +9,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub(crate) struct Answers {
     pub(crate) create_task: HResult,
     pub(crate) switch_out: HResult,
+    /// The task of this name is waited for.
+    pub(crate) needs_priority: Option<&'static str>,
 }
 
 impl Default for Answers {
     fn default() -> Answers {
-        Answers { create_task: HResult::S_OK, switch_out: HResult::S_OK }
+        Answers { create_task: HResult::S_OK, switch_out: HResult::S_OK, needs_priority: None }
     }
 }
 
@@ -40,6 +42,16 @@ impl ClrTaskManager for TestVm {
         answers.create_task.ok()?;
         Ok(Arc::new(TestTask { trace: self.trace.clone(), answers }))
     }
+
+    fn set_locale(&self, locale: Lcid) -> HResult {
+        self.trace.note(crate::stage::current(), format!("vm SetLocale {locale}"));
+        HResult::S_OK
+    }
+
+    fn set_ui_locale(&self, locale: Lcid) -> HResult {
+        self.trace.note(crate::stage::current(), format!("vm SetUILocale {locale}"));
+        HResult::S_OK
+    }
 }
 
 struct TestTask {
@@ -62,5 +74,10 @@ impl ClrTask for TestTask {
     fn exit_task(&self) -> HResult {
         self.trace.note(crate::stage::current(), "vm ExitTask");
         HResult::S_OK
+    }
+
+    fn needs_priority_scheduling(&self) -> Result<bool, HResult> {
+        let task = crate::stage::current().map(|task| self.trace.task(task));
+        Ok(self.answers.needs_priority.is_some() && task.as_deref() == self.answers.needs_priority)
     }
 }

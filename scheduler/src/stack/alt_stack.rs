@@ -11,8 +11,9 @@ use std::ptr;
 use super::GuardKind;
 use super::os::{self, Mapping};
 
-/// Room for handlers of others too, which may print a backtrace.
-const ALT_STACK_BYTES: usize = 64 * 1024;
+/// How many bytes of stack those have who handle an overflow, on each thread of a runtime's: room for handlers of
+/// others too, which may print a backtrace.
+pub const OVERFLOW_STACK_BYTES: usize = 64 * 1024;
 
 /// The thread's alternate signal stack, until this is dropped; then the one before it again.
 #[derive(Debug)]
@@ -35,7 +36,7 @@ impl AltStack {
     pub(crate) fn install() -> io::Result<Self> {
         let page = os::page_bytes();
         // The kernel's frame holds all vector registers, so its size depends on the machine.
-        let bytes = (ALT_STACK_BYTES + os::min_signal_stack_bytes()).next_multiple_of(page);
+        let bytes = (OVERFLOW_STACK_BYTES + os::min_signal_stack_bytes()).next_multiple_of(page);
         let mapping = Mapping::new(page + bytes)?;
         Self::install_in(mapping, page, bytes)
     }

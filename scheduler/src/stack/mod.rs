@@ -49,6 +49,7 @@ mod process_tests;
 mod tests;
 
 pub(crate) use alt_stack::AltStack;
+pub use alt_stack::OVERFLOW_STACK_BYTES;
 pub use error::StackError;
 pub(crate) use message::Message;
 pub(crate) use os::page_bytes;

@@ -1,10 +1,11 @@
 //! [`ClrControl`]: what a host asks a runtime for.
 
+use super::debug::RuntimeDebugManager;
 use super::{Inner, RuntimeTaskManager};
 use crate::hosting::HResult;
 use crate::hosting::iid::Iid;
 use crate::hosting::method::{Interface, clr_control};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError};
 
 /// A manager of the runtime's.
 #[derive(Clone, Debug)]
@@ -12,6 +13,8 @@ use std::sync::Arc;
 pub enum ClrManager {
     /// `ICLRTaskManager`.
     Task(RuntimeTaskManager),
+    /// `ICLRDebugManager`.
+    Debug(RuntimeDebugManager),
 }
 
 /// `ICLRControl`: a host's way to the managers of the runtime. Clones are the same.
@@ -36,8 +39,29 @@ impl ClrControl {
                 Some(Interface::ClrTaskManager) => {
                     Ok(ClrManager::Task(RuntimeTaskManager::new(self.inner.clone())))
                 }
+                Some(Interface::ClrDebugManager) => {
+                    Ok(ClrManager::Debug(RuntimeDebugManager::new(self.inner.clone())))
+                }
                 _ => Err(HResult::E_NOINTERFACE),
             }
+        })
+    }
+
+    /// Names what a VM makes first in each of its groups: a type, and the assembly that it is in. The VM reads it by
+    /// [`ClrRuntimeHost::app_domain_manager_type`](super::ClrRuntimeHost::app_domain_manager_type). Before the start, too; the
+    /// last call counts.
+    ///
+    /// Returns [`S_OK`](HResult::S_OK); [`E_INVALIDARG`](HResult::E_INVALIDARG) if either has no name.
+    pub fn set_app_domain_manager_type(&self, assembly: &str, name: &str) -> HResult {
+        let shared = &self.inner.shared;
+        let arguments = format_args!("{assembly} {name}");
+        shared.recorder.call(clr_control::SET_APP_DOMAIN_MANAGER_TYPE, arguments, || {
+            if assembly.is_empty() || name.is_empty() {
+                return HResult::E_INVALIDARG;
+            }
+            let named = Some((assembly.to_owned(), name.to_owned()));
+            *self.inner.manager_type.lock().unwrap_or_else(PoisonError::into_inner) = named;
+            HResult::S_OK
         })
     }
 }

@@ -1,13 +1,16 @@
 //! [`ClrRuntimeHost`]: the runtime's side, for a VM that brings no hosting of its own.
 
 mod control;
+mod debug;
 mod task;
 mod task_manager;
 
 pub use control::{ClrControl, ClrManager};
+pub use debug::{Connection, RuntimeDebugManager};
 pub use task::RuntimeTask;
 pub use task_manager::RuntimeTaskManager;
 
+use self::debug::Connections;
 use super::HResult;
 use super::availability::Availability;
 use super::host::{HostControl, HostManager};
@@ -27,6 +30,9 @@ const ASKED_FOR: [Interface; 5] = [
     Interface::HostGcManager,
     Interface::HostPolicyManager,
 ];
+
+/// The group that is there from the start on.
+const DEFAULT_GROUP: u32 = 1;
 
 /// Options for a [`ClrRuntimeHost`].
 #[derive(Clone)]
@@ -57,7 +63,13 @@ impl ClrBuilder {
             recorder: self.recorder,
             tasks: self.tasks,
         });
-        let inner = Inner { shared, host_tasks: OnceLock::new(), control: Mutex::new(None) };
+        let inner = Inner {
+            shared,
+            host_tasks: OnceLock::new(),
+            control: Mutex::new(None),
+            connections: Connections::default(),
+            manager_type: Mutex::new(None),
+        };
         ClrRuntimeHost { inner: Arc::new(inner) }
     }
 }
@@ -119,7 +131,11 @@ impl ClrRuntimeHost {
     pub fn start(&self) -> HResult {
         let Inner { shared, host_tasks, .. } = &*self.inner;
         shared.recorder.call(clr_runtime_host::START, format_args!(""), || {
+            let was_started = shared.availability.was_started();
             let result = shared.availability.start();
+            if result == HResult::S_OK && !was_started {
+                self.tell_of_group(DEFAULT_GROUP);
+            }
             if result == HResult::S_OK
                 && let Some(tasks) = host_tasks.get()
             {
@@ -166,6 +182,26 @@ impl ClrRuntimeHost {
         RuntimeTaskManager::new(self.inner.clone())
     }
 
+    /// The assembly and the type that the host wants made first in each group
+    /// ([`set_app_domain_manager_type`](ClrControl::set_app_domain_manager_type)); `None`: it has named none.
+    #[must_use]
+    pub fn app_domain_manager_type(&self) -> Option<(String, String)> {
+        self.inner.manager_type.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// A group of tasks has come into being: the host is told, once.
+    fn tell_of_group(&self, id: u32) {
+        let Inner { shared, control, .. } = &*self.inner;
+        let control = control.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        if let Some(control) = control {
+            let _ = shared.recorder.call(
+                host_control::SET_APP_DOMAIN_MANAGER,
+                format_args!("{id}"),
+                || control.set_app_domain_manager(id),
+            );
+        }
+    }
+
     /// Takes a manager of the host's, and gives it its counterpart.
     fn take(&self, manager: HostManager) -> HResult {
         match manager {
@@ -186,6 +222,9 @@ pub(super) struct Inner {
     /// The host's tasks, if it offers them.
     pub(super) host_tasks: OnceLock<HostTaskManager>,
     control: Mutex<Option<Arc<dyn HostControl>>>,
+    connections: Connections,
+    /// The assembly and the type that a VM makes first in a group.
+    manager_type: Mutex<Option<(String, String)>>,
 }
 
 impl fmt::Debug for Inner {

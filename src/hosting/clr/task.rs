@@ -16,7 +16,7 @@ use crate::hosting::HResult;
 use crate::hosting::enums::TaskType;
 use crate::hosting::method::clr_task;
 use crate::hosting::task::{HostTask, Origin, current};
-use crate::hosting::vm::{CarrierHandle, ClrTask};
+use crate::hosting::vm::{CarrierHandle, ClrTask, GcThreadStats};
 use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -258,9 +258,35 @@ impl RuntimeTask {
             self.shared.identifier.store(0, Ordering::Relaxed);
             // ORDERING: Relaxed, as above.
             self.shared.types.store(0, Ordering::Relaxed);
+            task.shared().attributes.reset();
             let _ = task.shared().bind(None);
             task.shared().host.keep(self.clone());
             HResult::S_OK
+        })
+    }
+
+    /// What the task has allocated. From any thread.
+    ///
+    /// # Errors
+    /// Those of the VM; [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
+    pub fn get_mem_stats(&self) -> Result<GcThreadStats, HResult> {
+        let recorder = &self.shared.clr.recorder;
+        recorder.call(clr_task::GET_MEM_STATS, format_args!(""), || {
+            self.shared.clr.availability.check()?;
+            answered(|| self.shared.vm.get_mem_stats())
+        })
+    }
+
+    /// Does the VM wait for the task: does it keep a collection from starting, or is it the finalizer? A host asks when
+    /// it has switched the task out, and lets it have its next turn soon.
+    ///
+    /// # Errors
+    /// Those of the VM; [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
+    pub fn needs_priority_scheduling(&self) -> Result<bool, HResult> {
+        let recorder = &self.shared.clr.recorder;
+        recorder.call(clr_task::NEEDS_PRIORITY_SCHEDULING, format_args!(""), || {
+            self.shared.clr.availability.check()?;
+            answered(|| self.shared.vm.needs_priority_scheduling())
         })
     }
 
@@ -282,6 +308,11 @@ impl RuntimeTask {
 /// Calls the VM. A panic is its failure.
 pub(super) fn guarded(call: impl FnOnce() -> HResult) -> HResult {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or(HResult::E_FAIL)
+}
+
+/// The same of a call that has an answer.
+pub(super) fn answered<T>(call: impl FnOnce() -> Result<T, HResult>) -> Result<T, HResult> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or(Err(HResult::E_FAIL))
 }
 
 /// The handle of the carrier that this thread is: a number of its own. Not inlined: a task that is switched must not

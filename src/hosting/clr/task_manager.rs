@@ -1,10 +1,11 @@
 //! [`RuntimeTaskManager`]: the runtime's halves of tasks.
 
 use super::{ClrShared, Inner, RuntimeTask, task};
-use crate::hosting::HResult;
 use crate::hosting::enums::TaskType;
-use crate::hosting::method::clr_task_manager;
-use crate::hosting::task::current;
+use crate::hosting::method::{Method, clr_task_manager};
+use crate::hosting::task::{Locale, current};
+use crate::hosting::vm::ClrTaskManager;
+use crate::hosting::{HResult, Lcid};
 use std::sync::Arc;
 
 /// `ICLRTaskManager`: the runtime's halves of tasks. Clones are the same manager.
@@ -51,6 +52,39 @@ impl RuntimeTaskManager {
         self.shared().recorder.call(clr_task_manager::GET_CURRENT_TASK, format_args!(""), || {
             self.shared().availability.check()?;
             Ok(current::get().and_then(|task| task.clr_task()))
+        })
+    }
+
+    /// The host has changed the locale of the current task: the VM is told, and the host is not told back.
+    ///
+    /// Returns [`S_OK`](HResult::S_OK); [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION) if no half of the
+    /// runtime's is current; what the VM returns; [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
+    pub fn set_locale(&self, locale: Lcid) -> HResult {
+        self.change_locale(clr_task_manager::SET_LOCALE, Locale::Culture, locale)
+    }
+
+    /// As [`set_locale`](RuntimeTaskManager::set_locale), of the locale of the user interface.
+    pub fn set_ui_locale(&self, locale: Lcid) -> HResult {
+        self.change_locale(clr_task_manager::SET_UI_LOCALE, Locale::UserInterface, locale)
+    }
+
+    fn change_locale(&self, method: Method, which: Locale, locale: Lcid) -> HResult {
+        self.shared().recorder.call(method, format_args!("{locale}"), || {
+            if let Err(error) = self.shared().availability.check() {
+                return error;
+            }
+            let is_current = |half: RuntimeTask| half.is_current();
+            let current = current::get().filter(|task| task.clr_task().is_some_and(is_current));
+            let Some(task) = current else { return HResult::HOST_E_INVALIDOPERATION };
+            let vm: &dyn ClrTaskManager = &*self.shared().tasks;
+            let result = task::guarded(|| match which {
+                Locale::Culture => vm.set_locale(locale),
+                Locale::UserInterface => vm.set_ui_locale(locale),
+            });
+            if result.is_success() {
+                task.shared().attributes.set_locale(which, locale);
+            }
+            result
         })
     }
 

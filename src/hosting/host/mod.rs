@@ -60,6 +60,8 @@ pub(super) struct Options {
     strict: bool,
     depth_limit: usize,
     entry_bound: Option<Duration>,
+    pub(super) locales: bool,
+    pub(super) stack_guarantees: bool,
 }
 
 impl HostBuilder {
@@ -92,6 +94,20 @@ impl HostBuilder {
     /// How long `EnterRuntime` and `ReverseEnterRuntime` wait for a worker. For ever if nothing is said.
     pub fn entry_bound(mut self, bound: Duration) -> HostBuilder {
         self.options.entry_bound = Some(bound);
+        self
+    }
+
+    /// May managed code change the locales of its task? It may if nothing is said; else its requests are answered by
+    /// [`E_NOTIMPL`](HResult::E_NOTIMPL).
+    pub fn locales(mut self, may_change: bool) -> HostBuilder {
+        self.options.locales = may_change;
+        self
+    }
+
+    /// Does the host guarantee stack to those who handle an overflow? It does if nothing is said; else requests are
+    /// answered by [`E_NOTIMPL`](HResult::E_NOTIMPL), and the VM sees to it by itself.
+    pub fn stack_guarantees(mut self, gives: bool) -> HostBuilder {
+        self.options.stack_guarantees = gives;
         self
     }
 
@@ -161,6 +177,8 @@ impl Host {
                 strict: false,
                 depth_limit: Layers::DEFAULT_DEPTH_LIMIT,
                 entry_bound: None,
+                locales: true,
+                stack_guarantees: true,
             },
             recorder: Recorder::default(),
             defects: Defects::default(),

@@ -34,7 +34,8 @@ pub(super) fn start(task: &Arc<TaskShared>, start: Start) -> HResult {
     let unborn = Unborn(Some(task.clone()));
     let handle = &task.host.handle;
     let name = format!("hosted {}", task.id);
-    let spawned = task::Builder::new().name(name).spawn_on(handle, move || run(unborn, start));
+    let builder = task::Builder::new().name(name).priority(task.attributes.priority());
+    let spawned = builder.spawn_on(handle, move || run(unborn, start));
     task.set_aborter(spawned.abort_handle());
     // A runtime that is shut down has ended it by now.
     let is_refused = handle.is_shut_down() && spawned.is_finished();

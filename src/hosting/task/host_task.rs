@@ -1,5 +1,6 @@
 //! [`HostTask`]: the host's half of a task.
 
+use super::attributes::Attributes;
 use super::birth::{self, Start};
 use super::current;
 use crate::hosting::HResult;
@@ -30,6 +31,7 @@ pub(in crate::hosting) struct TaskShared {
     clr: Mutex<Option<RuntimeTask>>,
     /// What aborts the crate's task; none before its start, and of an adopted one.
     aborter: OnceLock<AbortHandle>,
+    pub(in crate::hosting) attributes: Attributes,
     is_done: AtomicBool,
     leaked_layers: AtomicU64,
 }
@@ -58,6 +60,7 @@ impl TaskShared {
             start: Mutex::new(start),
             clr: Mutex::new(None),
             aborter: OnceLock::new(),
+            attributes: Attributes::default(),
             is_done: AtomicBool::new(false),
             leaked_layers: AtomicU64::new(0),
         })
@@ -101,6 +104,20 @@ impl TaskShared {
     pub(super) fn set_aborter(&self, aborter: AbortHandle) {
         // A task is started once.
         let _ = self.aborter.set(aborter);
+        if let Some(aborter) = self.aborter() {
+            // It may have changed since the task was made ready.
+            self.attributes.apply_priority(aborter);
+        }
+    }
+
+    /// What reaches the crate's task from other threads.
+    pub(super) fn aborter(&self) -> Option<&AbortHandle> {
+        self.aborter.get()
+    }
+
+    /// Did the runtime make it?
+    pub(super) fn is_made(&self) -> bool {
+        self.origin == Origin::Made
     }
 }
 
@@ -110,10 +127,15 @@ impl Extension for TaskShared {
         if self.host.defects.leaves_out(Defect::SwitchOutMissing) {
             return true;
         }
-        half.before_switch()
+        let agrees = half.before_switch();
+        if agrees {
+            self.hurry_if_needed();
+        }
+        agrees
     }
 
     fn switched_in(&self) {
+        self.attributes.calm(self.aborter());
         if let Some(half) = self.half() {
             half.after_switch();
         }

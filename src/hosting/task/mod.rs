@@ -1,13 +1,17 @@
 //! The host's half of tasks: [`HostTask`], and [`HostTaskManager`], which makes them and is told of their transitions.
 
+mod attributes;
 mod birth;
 pub(super) mod current;
 mod host_task;
+mod locale;
 mod manager;
 mod regions;
+mod scheduling;
 mod scopes;
 mod transitions;
 
+pub(in crate::hosting) use attributes::Locale;
 pub use host_task::HostTask;
 pub(in crate::hosting) use host_task::Origin;
 pub use manager::HostTaskManager;

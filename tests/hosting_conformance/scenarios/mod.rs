@@ -2,7 +2,9 @@
 
 mod hooks;
 mod life_cycle;
+mod managers;
 mod regions;
+mod scheduling;
 mod transitions;
 
 use crate::stage::Scenario;
@@ -11,8 +13,14 @@ use crate::stage::Scenario;
 pub(crate) const TOTAL: u8 = 92;
 
 /// Those that are written.
-pub(crate) const SCENARIOS: &[&[Scenario]] =
-    &[life_cycle::SCENARIOS, transitions::SCENARIOS, hooks::SCENARIOS, regions::SCENARIOS];
+pub(crate) const SCENARIOS: &[&[Scenario]] = &[
+    life_cycle::SCENARIOS,
+    transitions::SCENARIOS,
+    hooks::SCENARIOS,
+    regions::SCENARIOS,
+    scheduling::SCENARIOS,
+    managers::SCENARIOS,
+];
 
 /// A scenario of this file: number, title, and the function that plays it.
 macro_rules! scenario {
