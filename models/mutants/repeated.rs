@@ -13,13 +13,13 @@ pub(crate) const REPEATED: &[Repeated] = &[
     let entered = if shared.is_closing()",
     },
     Repeated {
-        file: "shared.rs",
+        file: "shared/mod.rs",
         model: "visit.rs",
         text: "fence(Ordering::SeqCst);
         let spawned = self.sum(Counter::Spawned) + self.sum(Counter::Visits);",
     },
     Repeated {
-        file: "shared.rs",
+        file: "shared/ready.rs",
         model: "mailbox.rs",
         text: "home.mailbox.push(task);
             // ORDERING(carrier.summons): SeqCst, between the push and the look at the word; pairs
@@ -194,7 +194,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
         Some((key, self.alarm.is_after(tick + GRACE)))",
     },
     Repeated {
-        file: "shared.rs",
+        file: "shared/ready.rs",
         model: "timers.rs",
         text: "let (key, sleeps_past) = self.timers.set(at, waker, by)?;
         if sleeps_past {
@@ -202,7 +202,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
         }",
     },
     Repeated {
-        file: "shared.rs",
+        file: "shared/ready.rs",
         model: "idle/mod.rs",
         text: "fence(Ordering::SeqCst);
         if self.lobby.idle() > 0 {
@@ -214,26 +214,26 @@ pub(crate) const REPEATED: &[Repeated] = &[
         }",
     },
     Repeated {
-        file: "shared.rs",
+        file: "shared/ready.rs",
         model: "idle/mod.rs",
         text: "if self.lobby.stop_searching() {
                     self.look_again();",
     },
     Repeated {
-        file: "shared.rs",
+        file: "shared/carriers.rs",
         model: "idle/mod.rs",
         text: "if self.lobby.spares() > 0 {
             self.look_again();",
     },
     Repeated {
-        file: "shared.rs",
+        file: "shared/ready.rs",
         model: "idle/mod.rs",
         text: "fence(Ordering::SeqCst);
         if self.work_waits() {
             self.after_queueing();",
     },
     Repeated {
-        file: "shared.rs",
+        file: "shared/carriers.rs",
         model: "idle/mod.rs",
         text: "match self.lobby.place(worker, self.work_is_queued()) {
             Placed::Given(worker, carrier) => carrier.give(worker),

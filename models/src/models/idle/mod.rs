@@ -1,7 +1,7 @@
 //! Idle workers: work never waits with a worker idle and a spare asleep, and if no worker is idle
 //! the monitor knows of it.
 //!
-//! The true lobby, parker and gate are under test. What stands between them in `shared.rs` and
+//! The true lobby, parker and gate are under test. What stands between them in `shared/` and
 //! `worker/` needs the whole scheduler and is repeated here, each step under its own name;
 //! [`Steps`] says which of them a mutant leaves out.
 //!

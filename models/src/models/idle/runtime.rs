@@ -1,4 +1,4 @@
-//! What the carriers share, and how it is looked at when all rest: the repeated steps of `shared.rs`.
+//! What the carriers share, and how it is looked at when all rest: the repeated steps of `shared/`.
 
 use super::lobby::{Carrier, Lobby, Placed, Roused, Worker};
 use super::steps::Steps;

@@ -1,0 +1,238 @@
+//! Threads for workers: a worker that is free goes to one that can use it, or a new one is started; and their ends.
+
+use super::Shared;
+use crate::carrier::Carrier;
+use crate::idle::Placed;
+use crate::metrics::Counter;
+use crate::monitor::standstill::Crowds;
+use crate::native_stack;
+use crate::queue::Ring;
+use crate::shutdown;
+use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
+use crate::worker::Worker;
+use crate::worker::run::carrier_main;
+use std::thread;
+
+impl Shared {
+    /// Are so many workers at work that one more thread only waits for a processor?
+    #[inline]
+    pub(crate) fn is_crowded(&self) -> bool {
+        self.config.workers > 2 * self.processors
+            && self.config.workers.saturating_sub(self.lobby.idle()) > 2 * self.processors
+    }
+
+    /// A worker is free and its carrier will not run it: it goes to whoever can use it.
+    pub(crate) fn hand_on(&self, mut worker: Box<Worker>) {
+        if std::mem::take(&mut worker.searching) {
+            self.lobby.stop_searching();
+        }
+        if worker.is_extra() {
+            self.hand_on_extra(worker);
+            return;
+        }
+        match self.lobby.place(worker, self.work_is_queued()) {
+            Placed::Given(worker, carrier) => carrier.give(worker),
+            Placed::NoSpare(worker) => drop(self.start_carrier_for(worker)),
+            Placed::Idle => self.look_again(),
+        }
+    }
+
+    /// Starts a thread for a worker; if none can be had the worker goes to the idle ones, where a
+    /// carrier that comes back will find it, and its queued work stays stealable. An extra one goes back.
+    /// True if there was one.
+    pub(crate) fn start_carrier_for(&self, worker: Box<Worker>) -> bool {
+        let Err((worker, why)) = self.start_carrier(Some(worker)) else {
+            return true;
+        };
+        let mut worker = worker.expect("given back with the error");
+        let was_searching = std::mem::take(&mut worker.searching);
+        if worker.is_extra() {
+            self.take_back(worker);
+        } else if let Placed::Given(worker, carrier) = self.lobby.put_idle(worker) {
+            carrier.give(worker);
+        }
+        if was_searching {
+            self.lobby.stop_searching();
+        }
+        // A carrier may have become a spare while this worker was nobody's.
+        if self.lobby.spares() > 0 {
+            self.look_again();
+        }
+        self.say_saturated(&why);
+        false
+    }
+
+    /// Work waits, and a carrier for it was refused: once until the next that was not.
+    fn say_saturated(&self, why: &std::io::Error) {
+        // Whoever asks in vain is not the last to do so: the monitor asks again.
+        if self.gate.is_closed() {
+            self.gate.kick();
+        }
+        // ORDERING: Relaxed, it only keeps the event from being repeated.
+        if self.saturated.swap(true, Ordering::Relaxed) {
+            return;
+        }
+        self.metrics.add(Counter::Saturations);
+        // ORDERING: Relaxed, a count for the record.
+        let carriers = self.threads.load(Ordering::Relaxed);
+        tracing::warn!(
+            target: "sortie::carrier",
+            carriers,
+            cap = self.config.carrier_cap(),
+            targets = %Crowds::new(self),
+            %why,
+            "saturated: work waits and no carrier can be had for it"
+        );
+    }
+
+    /// Starts a carrier without a worker, so that the next worker that is taken back, or the next call
+    /// that is to be made elsewhere, finds a thread. False: there is none.
+    pub(crate) fn start_spare(&self) -> bool {
+        let refused = self.start_carrier(None).err();
+        if let Some((_, why)) = &refused
+            && !self.offloaded.is_empty()
+        {
+            self.say_saturated(why);
+        }
+        refused.is_none()
+    }
+
+    /// Was the last carrier that was wanted refused?
+    pub(crate) fn is_saturated(&self) -> bool {
+        // ORDERING: Relaxed, a look.
+        self.saturated.load(Ordering::Relaxed)
+    }
+
+    /// Would a burst not help where no carrier can be had?
+    pub(crate) fn is_beyond_bursts(&self) -> bool {
+        // ORDERING: Relaxed, a look.
+        let threads = self.threads.load(Ordering::Relaxed);
+        threads < self.config.carrier_cap() || threads >= self.config.burst_cap()
+    }
+
+    /// Are there more carriers than there may be in the long run?
+    pub(crate) fn is_beyond_cap(&self) -> bool {
+        // ORDERING: Relaxed, a look.
+        self.threads.load(Ordering::Relaxed) > self.config.carrier_cap()
+    }
+
+    /// Starts a thread, with a worker or as a spare.
+    ///
+    /// # Errors
+    /// The worker, given back, and why the thread was refused.
+    pub(crate) fn start_carrier(
+        &self,
+        worker: Option<Box<Worker>>,
+    ) -> Result<(), (Option<Box<Worker>>, std::io::Error)> {
+        // ORDERING: Relaxed, a count with a limit; the thread itself is what matters.
+        let limit = self.thread_limit.load(Ordering::Relaxed);
+        // ORDERING: Relaxed, as above.
+        let room = self.threads.fetch_update(Ordering::Relaxed, Ordering::Relaxed, |threads| {
+            (threads < limit).then_some(threads + 1)
+        });
+        let Ok(before) = room else {
+            return Err((worker, std::io::Error::other("max_carriers is reached")));
+        };
+        let carrier = self.arena.acquire(self, false);
+        // SAFETY: `self` is inside an `Arc`: a `Shared` is made by `start` only.
+        unsafe { Arc::increment_strong_count(self) };
+        // SAFETY: takes over the count of the line above.
+        let shared = unsafe { Arc::from_raw(self) };
+        // The worker travels by the gift, so that a refused thread does not swallow it.
+        if let Some(worker) = worker {
+            carrier.give(worker);
+        }
+        // Held over the start, so that the thread finds its own handle when it ends.
+        let mut handle = carrier.thread.lock();
+        let started = thread::Builder::new()
+            .name(self.config.thread_name.clone())
+            .stack_size(self.config.native_stack_bytes)
+            .spawn(move || {
+                let _stack = crate::overflow::on_carrier();
+                let worker = carrier.take_gift();
+                carrier_main(shared, carrier, worker);
+            });
+        match started {
+            Ok(thread) => {
+                *handle = Some(thread);
+                drop(handle);
+                // ORDERING: Relaxed, it publishes nothing.
+                self.saturated.store(false, Ordering::Relaxed);
+                self.metrics.add(Counter::CarriersStarted);
+                tracing::debug!(target: "sortie::carrier", carrier = carrier.index, "start");
+                if before >= self.config.carrier_cap() {
+                    self.metrics.add(Counter::Bursts);
+                    tracing::info!(
+                        target: "sortie::carrier",
+                        carriers = before + 1,
+                        cap = self.config.carrier_cap(),
+                        "burst: everything stands still at the cap, so one more carrier starts"
+                    );
+                }
+                Ok(())
+            }
+            Err(error) => {
+                let worker = carrier.take_gift();
+                // ORDERING: Relaxed, as above.
+                self.threads.fetch_sub(1, Ordering::Relaxed);
+                drop(handle);
+                self.arena.release(carrier);
+                Err((worker, error))
+            }
+        }
+    }
+
+    /// A carrier's thread has left its loop.
+    pub(crate) fn end_carrier(&self, carrier: &Carrier) {
+        let had_worker = carrier.word.is_run();
+        carrier.word.wait();
+        if had_worker
+            // SAFETY: this is the carrier's own thread, out of its loop.
+            && let Some(mut worker) = unsafe { carrier.take_worker() }
+        {
+            // It may be idle for good, and must not keep the runtime.
+            worker.supply.clear(self);
+            if worker.is_extra() {
+                self.take_back(worker);
+            } else if let Placed::Given(worker, first) = self.lobby.put_idle(worker) {
+                first.give(worker);
+            }
+        }
+        // SAFETY: as above.
+        while let Some(task) = unsafe { carrier.with_ring(Ring::pop_any) } {
+            shutdown::refuse_or_keep(self, task);
+        }
+        carrier.take_recall();
+        if carrier.take_call() {
+            self.lobby.stop_searching();
+        }
+        if let Some(task) = carrier.take_job() {
+            shutdown::refuse_or_keep(self, task);
+        }
+        native_stack::give_all(carrier, self);
+        self.metrics.add(Counter::CarriersEnded);
+        tracing::debug!(target: "sortie::carrier", carrier = carrier.index, "end");
+        let mut ended = self.ended.lock();
+        let gone: Vec<_> = ended.extract_if(.., |thread| thread.is_finished()).collect();
+        ended.extend(carrier.thread.lock().take());
+        drop(ended);
+        for thread in gone {
+            let _ = thread.join();
+        }
+        self.arena.release(carrier.as_ref());
+        // ORDERING(shared.threads): Release, pairs with the Acquire in the shutdown: who finds none
+        // left finds all their handles.
+        self.threads.fetch_sub(1, Ordering::Release);
+        self.closer.unpark();
+    }
+
+    /// Takes the fibers back from workers that nobody will run again: idle ones, and such as were
+    /// given to a carrier that ended before it took them in.
+    pub(crate) fn recover(&self) {
+        let gifts = self.arena.all().into_iter().filter_map(|carrier| carrier.take_gift());
+        for worker in self.lobby.close().into_iter().chain(gifts) {
+            self.dispose(worker);
+        }
+    }
+}

@@ -1,0 +1,220 @@
+//! What all threads of one runtime share, and the decisions that need more than one room.
+
+mod carriers;
+mod ready;
+mod stage;
+
+use crate::block::Blocks;
+use crate::carrier::{Arena, CarrierRef};
+use crate::census::Census;
+use crate::config::{Config, Observed, StartError};
+use crate::crossing::retake::Retaking;
+use crate::crossing::{Burning, Patience, Unproven};
+use crate::fiber::Depot;
+use crate::fork;
+use crate::gate::Gate;
+use crate::idle::Lobby;
+use crate::metrics::{Counter, Counts};
+use crate::monitor::tide::Watched;
+use crate::park::Parker;
+use crate::queue::{Injector, Ranks};
+use crate::shutdown::Report;
+use crate::stack::{StackShape, Stacks};
+use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+use crate::sync::{Arc, Mutex};
+use crate::task::abort::Stubborn;
+use crate::task::living::Living;
+use crate::timer::{Slack, Timers};
+use crate::worker::extra::Extras;
+use crate::worker::{Shown, Worker};
+use crossbeam_utils::CachePadded;
+pub(crate) use stage::Stage;
+use std::ops::Range;
+use std::thread;
+use std::time::Instant;
+
+/// How many task numbers a worker takes at a time.
+const ID_BLOCK: u64 = 256;
+
+/// See the module.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) start: Instant,
+    /// How many processors the process may use.
+    pub(crate) processors: usize,
+    /// A spare looks out for work without sleeping.
+    pub(crate) has_hot_spare: AtomicBool,
+    pub(crate) lobby: CachePadded<Lobby<Box<Worker>, CarrierRef>>,
+    pub(crate) injector: Injector,
+    /// Ready tasks of other priorities than the ordinary one.
+    pub(crate) ranks: CachePadded<Ranks>,
+    pub(crate) reentry: Injector,
+    /// Tasks whose native call is to be made by another thread, and no thread was there.
+    pub(crate) offloaded: Injector,
+    pub(crate) gate: CachePadded<Gate>,
+    /// What is to be seen of each worker, by its index; the extra ones come last.
+    pub(crate) shown: Box<[Arc<CachePadded<Shown>>]>,
+    pub(crate) extras: Extras,
+    pub(crate) timers: Timers,
+    /// How late the sleeps of carriers may end.
+    pub(crate) sleep_slack: Slack,
+    pub(crate) living: Living,
+    pub(crate) fibers: Depot,
+    /// Memory for tasks.
+    pub(crate) blocks: Blocks,
+    /// Do stores hold more than they keep for good?
+    pub(crate) watched: Watched,
+    /// For native code whose callbacks may suspend their task.
+    pub(crate) native_stacks: Stacks,
+    pub(crate) arena: Arena,
+    pub(crate) retaking: Retaking,
+    pub(crate) unproven: Unproven,
+    pub(crate) burning: Burning,
+    pub(crate) patience: Patience,
+    /// Carriers that have a thread, foreign ones aside.
+    pub(crate) threads: AtomicUsize,
+    /// How many there may be now: the cap, and more while everything stands still.
+    pub(crate) thread_limit: AtomicUsize,
+    /// What is not counted by a worker.
+    pub(crate) metrics: Counts,
+    /// Threads that have left their loops and were not joined.
+    pub(crate) ended: Mutex<Vec<thread::JoinHandle<()>>>,
+    pub(crate) monitor: Mutex<Option<thread::JoinHandle<()>>>,
+    /// Held by the one who ends the runtime; then what came of it.
+    pub(crate) ending: Mutex<Option<Report>>,
+    /// The thread that ends the runtime when one of its own tasks has asked for that.
+    pub(crate) reaper: Mutex<Option<thread::JoinHandle<()>>>,
+    /// Who asks which task is on which carrier.
+    pub(crate) census: Census,
+    /// The last time that a carrier was wanted, none could be had.
+    saturated: AtomicBool,
+    /// Who waits for the runtime's tasks to end.
+    pub(crate) closer: Parker,
+    /// Tasks that have swallowed so many aborts that the end does not wait for them.
+    pub(crate) stubborn: Stubborn,
+    stage: AtomicUsize,
+    ids: AtomicU64,
+}
+
+impl Shared {
+    pub(crate) fn new(config: Config) -> Result<Shared, StartError> {
+        config.check()?;
+        let shape = StackShape::fiber(config.stack_bytes).map_err(StartError::Stack)?;
+        let native_shape =
+            StackShape::native(config.callback_stack_bytes).map_err(StartError::Stack)?;
+        let lobby = Lobby::new();
+        let mut extras = Vec::new();
+        let shown = (0..2 * config.workers)
+            .map(|index| {
+                let worker = Box::new(Worker::new(index));
+                let shown = worker.shown.clone();
+                if index < config.workers {
+                    // Nobody is in line yet, so the worker is idle.
+                    let _ = lobby.put_idle(worker);
+                } else {
+                    extras.push(worker);
+                }
+                shown
+            })
+            .collect();
+        Ok(Shared {
+            extras: Extras::new(extras, config.workers),
+            thread_limit: AtomicUsize::new(config.carrier_cap()),
+            timers: Timers::new(config.workers),
+            sleep_slack: Slack::of_thread(),
+            config,
+            start: Instant::now(),
+            processors: thread::available_parallelism().map_or(1, usize::from),
+            has_hot_spare: AtomicBool::new(false),
+            lobby: CachePadded::new(lobby),
+            injector: Injector::new(),
+            ranks: CachePadded::new(Ranks::new()),
+            reentry: Injector::new(),
+            offloaded: Injector::new(),
+            gate: CachePadded::new(Gate::new()),
+            shown,
+            living: Living::new(),
+            fibers: Depot::new(shape),
+            blocks: Blocks::new(),
+            watched: Watched::default(),
+            native_stacks: Stacks::new(native_shape),
+            arena: Arena::default(),
+            retaking: Retaking::default(),
+            unproven: Unproven::default(),
+            burning: Burning::default(),
+            patience: Patience::new(),
+            threads: AtomicUsize::new(0),
+            metrics: Counts::default(),
+            ended: Mutex::new(Vec::new()),
+            monitor: Mutex::new(None),
+            ending: Mutex::new(None),
+            reaper: Mutex::new(None),
+            census: Census::default(),
+            saturated: AtomicBool::new(false),
+            closer: Parker::new(),
+            stubborn: Stubborn::default(),
+            stage: AtomicUsize::new(Stage::Open as usize),
+            ids: AtomicU64::new(1),
+        })
+    }
+
+    /// The next numbers for tasks.
+    pub(crate) fn ids(&self, count: u64) -> Range<u64> {
+        // ORDERING: Relaxed, only the numbers must differ.
+        let first = self.ids.fetch_add(count, Ordering::Relaxed);
+        first..first + count
+    }
+
+    pub(crate) fn id_block(&self) -> Range<u64> {
+        self.ids(ID_BLOCK)
+    }
+
+    /// The address of the native function that a target's word stands for.
+    pub(crate) fn address_of(&self, target: usize) -> usize {
+        self.config.embedder.as_ref().map_or(target, |embedder| embedder.address(target))
+    }
+
+    /// The name of the native function that a target's word stands for, to be written.
+    pub(crate) fn named(&self, target: usize) -> impl std::fmt::Display {
+        std::fmt::from_fn(move |f| match &self.config.embedder {
+            Some(embedder) => embedder.name(target, f),
+            None => write!(f, "{target:#x}"),
+        })
+    }
+
+    /// The monitor has seen a call of this target.
+    pub(crate) fn observed(&self, target: usize, how: Observed) {
+        if let Some(embedder) = &self.config.embedder {
+            embedder.observed(target, how);
+        }
+    }
+
+    /// The sum of a counter.
+    pub(crate) fn sum(&self, counter: Counter) -> u64 {
+        let workers = self.shown.iter().map(|shown| shown.metrics.get(counter)).sum::<u64>();
+        workers + self.metrics.get(counter)
+    }
+
+    /// Tasks that were spawned and have not ended, and foreign threads that are in managed code. Exact
+    /// when nothing changes.
+    pub(crate) fn live_tasks(&self) -> u64 {
+        let finished = self.sum(Counter::Finished) + self.sum(Counter::VisitsEnded);
+        // ORDERING(shared.stage): SeqCst, pairs with the fence between a spawn's count and its look at
+        // the stage; also keeps the two sums in this order.
+        fence(Ordering::SeqCst);
+        let spawned = self.sum(Counter::Spawned) + self.sum(Counter::Visits);
+        spawned.saturating_sub(finished)
+    }
+}
+
+impl Drop for Shared {
+    fn drop(&mut self) {
+        fork::forget(self);
+        if self.is_forked() {
+            // A copy, whose threads are another process's. What they held is not to be waited for.
+            return;
+        }
+        self.recover();
+    }
+}
