@@ -131,6 +131,35 @@ fn a_callback_or_a_leaf_may_jump_on_its_stack() {
     });
 }
 
+/// A short call leaves its note behind; a jump from its caller later is none over that call.
+#[test]
+fn a_call_that_is_over_is_not_left() {
+    each(|runtime| {
+        let mut expected = 0;
+        for lands in LANDS {
+            for (jumps, left) in [(None, 1), (Some(&JUMPS_LEAF), 2)] {
+                runtime.run(move || {
+                    for turn in turns(lands) {
+                        let answer = landing(lands, || {
+                            // Else this would be the first call of its kind, which notes nothing.
+                            (0..WARM).for_each(|_| assert_eq!(landing(&SHORT_BLOCKS, || 5), 5));
+                            native::call_here(&JUMPS_LEAF, || ());
+                            if turn % 2 == 0 {
+                                native::call_here(&JUMPS_LEAF, transition::layers);
+                            }
+                            leap(jumps, 0)
+                        });
+                        assert_eq!(answer, -1, "{lands}, {jumps:?}");
+                        check_base();
+                    }
+                });
+                expected += 2 * WARM as u64 * left;
+                assert_eq!(runtime.snapshot().layers_left_open, expected, "{lands}, {jumps:?}");
+            }
+        }
+    });
+}
+
 /// Each landing on the way is left too, and layers of all kinds.
 #[test]
 fn a_jump_may_pass_many_layers() {

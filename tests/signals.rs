@@ -36,6 +36,7 @@ extern "C" fn make_transitions() {
     refused(transition::enter(), Event::Enter);
     refused(transition::reverse_leave(), Event::ReverseLeave);
     refused(transition::reverse_enter(), Event::ReverseEnter);
+    assert_eq!(transition::layers(), [], "a handler's layers");
 }
 
 extern "C" fn make_all_transitions() {

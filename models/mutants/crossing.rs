@@ -61,6 +61,19 @@ pub(super) const MUTANTS: &[Mutant] = &[
         to: "true",
     },
     Mutant {
+        name: "word_touch_relaxed",
+        file: WORD,
+        from: "NATIVE_A => self.0.store(touched, Ordering::Release),",
+        to: "NATIVE_A => self.0.store(touched, Ordering::Relaxed),",
+    },
+    Mutant {
+        name: "word_touch_by_store",
+        file: WORD,
+        from: "let _ =
+                    self.0.compare_exchange(now.0, touched, Ordering::Release, Ordering::Relaxed);",
+        to: "self.0.store(touched, Ordering::Release);",
+    },
+    Mutant {
         name: "word_hand_over_is_takeable",
         file: WORD,
         from: "for those who look; nobody takes anything.

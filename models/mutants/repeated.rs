@@ -96,21 +96,31 @@ pub(crate) const REPEATED: &[Repeated] = &[
     Repeated {
         file: "carrier.rs",
         model: "../carrier.rs",
-        text: "now = self.word.own();
-            if !now.is_asymmetric() {
-                return self.come_back();
-            }
-        }
-        self.word.come_back_unasked(now, &self.request) || self.settle()",
+        text: "if self.word.is(left) {
+            let kept = self.word.come_back_unasked(left, &self.request) || self.settle();
+            return if kept { Return::Untouched } else { Return::Late };
+        }",
+    },
+    Repeated {
+        file: "carrier.rs",
+        model: "../carrier.rs",
+        text: "let now = self.word.own();
+        let kept = if now.is_asymmetric() {
+            self.word.come_back_unasked(now, &self.request) || self.settle()
+        } else {
+            self.come_back()
+        };",
     },
     Repeated {
         file: "crossing/mod.rs",
         model: "crossing/versions.rs",
-        text: "if COMPARE {
-            self.carrier.word.exchange_back(left.0) || !is_jumped() && self.carrier.come_back()
-        } else {
-            self.carrier.come_back_from(left.0, is_jumped)
-        }",
+        text: "if !COMPARE {
+            return self.carrier.come_back_from(left.0, is_jumped);
+        }
+        if self.carrier.word.exchange_back(left.0) {
+            return Return::Untouched;
+        }
+        if !is_jumped() && self.carrier.come_back() { Return::Touched } else { Return::Late }",
     },
     Repeated {
         file: "crossing/mod.rs",

@@ -79,14 +79,16 @@ impl Carrier {
     }
 
     pub(crate) fn come_back_from(&self, left: Snapshot) -> bool {
-        let mut now = left;
-        if !self.word.is(left) {
-            now = self.word.own();
-            if !now.is_asymmetric() {
-                return self.come_back();
-            }
+        if self.word.is(left) {
+            return self.word.come_back_unasked(left, &self.request)
+                || self.word.settle(&self.request);
         }
-        self.word.come_back_unasked(now, &self.request) || self.word.settle(&self.request)
+        let now = self.word.own();
+        if now.is_asymmetric() {
+            self.word.come_back_unasked(now, &self.request) || self.word.settle(&self.request)
+        } else {
+            self.come_back()
+        }
     }
 
     pub(crate) fn takeable(&self, seen: Snapshot) -> Option<Native> {

@@ -18,8 +18,8 @@
 //! Carriers live in the runtime's arena until the runtime's memory is freed, so that a pointer to
 //! one is good as long as one holds the runtime.
 
-use crate::crossing::Parting;
 use crate::crossing::word::{Native, Request, Snapshot, Word};
+use crate::crossing::{Parting, Return};
 use crate::park::Parker;
 use crate::queue::{Mailbox, Ring};
 use crate::shared::Shared;
@@ -311,21 +311,28 @@ impl Carrier {
     }
 
     /// [`Carrier::come_back`] for a task that `left` in mode A, with nothing inline but what mostly
-    /// happens. False also, with nothing done, if a callback `is_jumped` over.
+    /// happens. [`Return::Late`] also, with nothing done, if a callback `is_jumped` over.
     #[inline(always)]
-    pub(crate) fn come_back_from(&self, left: Snapshot, is_jumped: impl FnOnce() -> bool) -> bool {
-        let mut now = left;
-        if !self.word.is(left) {
-            // A callback has left anew, or has not.
-            if is_jumped() {
-                return false;
-            }
-            now = self.word.own();
-            if !now.is_asymmetric() {
-                return self.come_back();
-            }
+    pub(crate) fn come_back_from(
+        &self,
+        left: Snapshot,
+        is_jumped: impl FnOnce() -> bool,
+    ) -> Return {
+        if self.word.is(left) {
+            let kept = self.word.come_back_unasked(left, &self.request) || self.settle();
+            return if kept { Return::Untouched } else { Return::Late };
         }
-        self.word.come_back_unasked(now, &self.request) || self.settle()
+        // A callback has left anew, or has not, or somebody has touched the word.
+        if is_jumped() {
+            return Return::Late;
+        }
+        let now = self.word.own();
+        let kept = if now.is_asymmetric() {
+            self.word.come_back_unasked(now, &self.request) || self.settle()
+        } else {
+            self.come_back()
+        };
+        if kept { Return::Touched } else { Return::Late }
     }
 
     /// [`Word::settle`].

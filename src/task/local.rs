@@ -4,6 +4,8 @@
 //! runs; that of an adopted foreign thread lies in a box that the attachment keeps. Only code of
 //! the task touches it, on whatever thread that is.
 
+mod noted;
+
 use super::task_local::{Binding, Inherited};
 use crate::target::bulkhead::Place;
 use crate::target::fp_env::Environment;
@@ -11,7 +13,7 @@ use crate::target::ledger::Switches;
 use crate::target::row::{Row, Timing};
 use crate::transition::Layers;
 use sortie_scheduler::Semaphore;
-use sortie_scheduler::crossing::{Below, Left, Moment, Opened};
+use sortie_scheduler::crossing::{Below, Moment, Opened};
 use std::any::Any;
 use std::cell::{Cell, OnceCell, UnsafeCell};
 use std::sync::Arc;
@@ -20,9 +22,11 @@ use std::time::Duration;
 /// See the module.
 pub(crate) struct Local {
     layers: UnsafeCell<Layers>,
-    /// The row of the native call on top whose layer is not pushed yet: see [`Local::begin_direct`].
+    /// The row of the native call on top whose layer is not pushed yet, or of one that is over: see `local/noted.rs`,
+    /// for this and the next.
     direct: Cell<Option<&'static Row>>,
-    /// The same of a call on a stack of its own, whose callbacks may suspend. At most one of the two is noted.
+    /// The same of a call on a stack of its own, whose callbacks may suspend; none when that is over. Beside it
+    /// there is no `direct`.
     on_stack: Cell<Option<&'static Row>>,
     /// Below that, such a call that has called back; the callback's layer is not pushed yet either. See
     /// [`Local::begin_callback`].
@@ -153,129 +157,10 @@ impl Local {
     /// Ends the layers. How many were left open?
     #[inline]
     fn end(&self) -> usize {
-        let is_noted = self.called.get().or(self.direct.get()).or(self.on_stack.get()).is_some();
+        let is_noted = self.called.get().or(self.on_stack.get()).is_some();
         // SAFETY: as in `layers`.
         let is_done = !is_noted && unsafe { &*self.layers.get() }.is_base_alone();
         if is_done { 0 } else { self.layers(Layers::end).count }
-    }
-
-    /// Pushes the layers that are only noted.
-    #[inline]
-    fn push_noted(&self, layers: &mut Layers) {
-        if let Some(row) = self.called.take() {
-            let called = layers.leave(row.profile().address());
-            let note = self.called_at.get().bits();
-            let pushed = called.and_then(|()| layers.reverse_enter_noting(note));
-            debug_assert!(pushed.is_ok(), "see INVARIANT(local.room)");
-        }
-        if let Some(row) = self.direct.take().or_else(|| self.on_stack.take()) {
-            let pushed = layers.leave(row.profile().address());
-            debug_assert!(pushed.is_ok(), "`has_room` was asked");
-        }
-    }
-
-    /// Is there room for so many more layers without memory of their own, those that are only noted not yet
-    /// among them?
-    #[inline(always)]
-    pub(crate) fn has_room(&self, layers: usize) -> bool {
-        // SAFETY: as in `layers`.
-        unsafe { &*self.layers.get() }.has_room(layers)
-    }
-
-    /// The row of the direct call on top, if its layer is not pushed yet; of one on a stack of its own if
-    /// `ON_STACK`, else of another.
-    #[inline(always)]
-    pub(crate) fn direct<const ON_STACK: bool>(&self) -> Option<&'static Row> {
-        self.noted::<ON_STACK>().get()
-    }
-
-    #[inline(always)]
-    fn noted<const ON_STACK: bool>(&self) -> &Cell<Option<&'static Row>> {
-        if ON_STACK { &self.on_stack } else { &self.direct }
-    }
-
-    /// The task leaves for a call whose layer has room. It is pushed when somebody looks at the layers,
-    /// which is seldom: most calls come back before.
-    ///
-    /// The row is of the carrier that the task is on, and of the runtime's ledger, which outlives the task.
-    #[inline(always)]
-    pub(crate) fn begin_direct<const ON_STACK: bool>(&self, row: &'static Row) {
-        self.noted::<ON_STACK>().set(Some(row));
-    }
-
-    /// The task is back from that call. False: its layer has been pushed, and is to be popped.
-    #[inline(always)]
-    pub(crate) fn end_direct<const ON_STACK: bool>(&self) -> bool {
-        self.noted::<ON_STACK>().take().is_some()
-    }
-
-    /// May the direct call on top call back without memory for layers?
-    #[inline(always)]
-    pub(crate) fn can_call_back(&self) -> bool {
-        self.called.get().is_none() && self.has_room(3) || self.make_room()
-    }
-
-    /// The layers of an outer callback are pushed, so that an inner one can be noted.
-    #[inline(never)]
-    fn make_room(&self) -> bool {
-        let (direct, on_stack) = (self.direct.take(), self.on_stack.take());
-        self.layers(|_| ());
-        self.direct.set(direct);
-        self.on_stack.set(on_stack);
-        self.has_room(3)
-    }
-
-    /// The direct call on top calls back, as it [can](Local::can_call_back). Its layer and the callback's are
-    /// pushed when somebody looks at the layers.
-    #[inline(always)]
-    pub(crate) fn begin_callback<const ON_STACK: bool>(&self, row: &'static Row, opened: Opened) {
-        self.noted::<ON_STACK>().set(None);
-        self.called_at.set(opened);
-        self.called.set(Some(row));
-    }
-
-    /// The callback ends, and its call is direct again. False, and nothing was done: its layers have been
-    /// pushed, and are to be popped.
-    #[inline(always)]
-    pub(crate) fn end_callback<const ON_STACK: bool>(&self, row: &'static Row) -> bool {
-        let is_noted = self.called.take().is_some();
-        if is_noted {
-            self.begin_direct::<ON_STACK>(row);
-        }
-        is_noted
-    }
-
-    /// Is a callback open that has begun in the direct call which `left` and returns now? Then a jump has left
-    /// it, and [`Local::take_jumped`] says so once.
-    #[inline(always)]
-    pub(crate) fn is_jumped<const COMPARE: bool>(&self, left: Left<COMPARE>) -> bool {
-        // SAFETY: as in `layers`.
-        let is_base = unsafe { &*self.layers.get() }.depth() == 1;
-        (!is_base || self.called.get().is_some()) && self.find_jumped(left)
-    }
-
-    #[inline(never)]
-    fn find_jumped<const COMPARE: bool>(&self, left: Left<COMPARE>) -> bool {
-        let moment = left.moment();
-        // SAFETY: as in `layers`.
-        let note = unsafe { &*self.layers.get() }.note();
-        let noted = self.called.get().map(|_| self.called_at.get());
-        let open = noted.or(note.map(Opened::from_bits));
-        let is_jumped = open.is_some_and(|opened| moment.is_before(opened));
-        if is_jumped {
-            self.jumped.set(Some(moment));
-        }
-        is_jumped
-    }
-
-    /// Was [`Local::is_jumped`] true of the direct call that returns?
-    pub(crate) fn has_jumped(&self) -> bool {
-        self.jumped.get().is_some()
-    }
-
-    /// When it left, if so.
-    pub(crate) fn take_jumped(&self) -> Option<Moment> {
-        self.jumped.take()
     }
 
     /// Do raw transitions look for layers that a jump has left?
@@ -339,6 +224,7 @@ impl Local {
     #[cold]
     pub(crate) fn keep(&self, payload: Box<dyn Any + Send>) {
         // See INVARIANT(local.kept).
+        self.push_direct();
         self.layers(|_| ());
         self.pending.set(Some(payload));
     }

@@ -246,7 +246,8 @@ pub fn reverse_leave() -> Result<(), TransitionError> {
         .unwrap_or_else(|| no_task(Event::ReverseLeave))
 }
 
-/// The layers of the current task, from its base to the top; none on a thread that runs no task.
+/// The layers of the current task, from its base to the top; none on a thread that runs no task, and in a signal
+/// handler, which may have interrupted a transition.
 ///
 /// ```
 /// use sortie::transition::{self, Layer};
@@ -257,6 +258,9 @@ pub fn reverse_leave() -> Result<(), TransitionError> {
 /// # Ok::<(), sortie::BuildError>(())
 /// ```
 pub fn layers() -> Vec<Layer> {
+    if sortie_scheduler::in_signal_handler() {
+        return Vec::new();
+    }
     local::with(|local| local.layers(|layers| layers.to_vec())).unwrap_or_default()
 }
 

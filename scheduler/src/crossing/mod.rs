@@ -231,6 +231,12 @@ fn kick_if_work_waits(carrier: &Carrier) {
     errno.restore();
 }
 
+/// Native code of the current task notes that it has done what the return must know of: unless a callback does it
+/// anyhow, that [is told so](Return). False: this thread is not in native code of a task, and nothing was done.
+pub fn touch() -> bool {
+    wait::kept_task().is_some_and(|(carrier, _)| carrier.word.touch())
+}
+
 /// The target's word of the native call that the current task is in, or was in last on this carrier.
 pub fn target() -> usize {
     // ORDERING: Relaxed, the thread reads what it wrote itself.
@@ -251,6 +257,19 @@ pub struct Here {
 
 /// More bytes than a task's stack may have, and less than the address of any stack.
 pub const MORE_THAN_A_STACK: usize = 1 << 32;
+
+/// How a call has come back that left by [`Here::leave`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[must_use = "who is late has no worker yet"]
+pub enum Return {
+    /// With the worker, and since the leave nobody has [touched](touch()) the call, and no callback begun.
+    Untouched,
+    /// With the worker.
+    Touched,
+    /// The worker is gone, and [`come_back_late`] waits for another; or nothing was done, for a jump has left
+    /// callbacks.
+    Late,
+}
 
 /// A call that is under way: in mode C if `COMPARE`, else in mode A.
 #[derive(Clone, Copy, Debug)]
@@ -329,20 +348,28 @@ impl Here {
         Left(left)
     }
 
-    /// [`come_back`] from [`Here::leave`], on the same thread. True: with the worker. False: it is
-    /// gone, and [`come_back_late`] waits for another; or nothing was done, for a jump has left callbacks, as
-    /// `is_jumped` says, which is asked only if there was one.
+    /// The word that the embedder keeps with the task, read anew: for after a call, over which nobody need
+    /// keep it.
+    #[inline(always)]
+    pub fn task_word_again(self) -> *const () {
+        self.carrier.task_word()
+    }
+
+    /// [`come_back`] from [`Here::leave`], on the same thread. A jump may have left callbacks, as
+    /// `is_jumped` says, which is asked only if there was one, or the call was touched.
     #[inline(always)]
     pub fn come_back<const COMPARE: bool>(
         self,
         left: Left<COMPARE>,
         is_jumped: impl FnOnce() -> bool,
-    ) -> bool {
-        if COMPARE {
-            self.carrier.word.exchange_back(left.0) || !is_jumped() && self.carrier.come_back()
-        } else {
-            self.carrier.come_back_from(left.0, is_jumped)
+    ) -> Return {
+        if !COMPARE {
+            return self.carrier.come_back_from(left.0, is_jumped);
         }
+        if self.carrier.word.exchange_back(left.0) {
+            return Return::Untouched;
+        }
+        if !is_jumped() && self.carrier.come_back() { Return::Touched } else { Return::Late }
     }
 
     /// Runs `f` on the carrier's stack.

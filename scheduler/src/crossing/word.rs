@@ -245,6 +245,27 @@ impl Word {
         self.0.load(Ordering::Relaxed) == before.0
     }
 
+    /// For the carrier itself: if its task is in native code, the word becomes another than the one with which the
+    /// call left, as if a callback had left anew. False: it is not in native code, and nothing was done.
+    pub(crate) fn touch(&self) -> bool {
+        let now = self.own();
+        let touched = now.0.wrapping_add(EPOCH);
+        match now.0 & PHASE {
+            // ORDERING(crossing.word): Release, as in `leave_from`: who takes the worker of the call sees no
+            // less for this.
+            NATIVE_A => self.0.store(touched, Ordering::Release),
+            // ORDERING(crossing.word): Release, as above. A failure means that the worker was taken, so that
+            // the call finds another word anyhow.
+            NATIVE_C => {
+                let _ =
+                    self.0.compare_exchange(now.0, touched, Ordering::Release, Ordering::Relaxed);
+            }
+            KEPT | AWAY => {}
+            _ => return false,
+        }
+        true
+    }
+
     /// [`Word::come_back`] for a task that `left` in mode A, up to the point where somebody asks: then
     /// false, and [`Word::settle`] decides.
     #[inline(always)]

@@ -9,7 +9,7 @@ use crate::target::Profile;
 use crate::target::row::{Ended, Page, Row};
 use crate::task::local::Local;
 use crate::transition::{self, Layers, jumped};
-use sortie_scheduler::crossing::{self, Here, Left};
+use sortie_scheduler::crossing::{self, Here, Left, Return};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tracing::level_filters::LevelFilter;
 
@@ -53,17 +53,17 @@ impl<const COMPARE: bool> Fast<COMPARE> {
         // Each branch leaves for itself: what must live over the call then stays in registers.
         if stays {
             let left = here.leave::<COMPARE>(profile.word());
-            let way_back = WayBack { here, local, left };
+            let way_back = WayBack { here, left };
             let value = f();
             std::mem::forget(way_back);
-            come_back(here, local, left);
+            come_back(here, left);
             return value;
         }
         let left = here.leave::<COMPARE>(profile.word());
         // SAFETY: `stays` is false, so this is the task's own stack; nothing switches the task until it
         // is back, and the closure catches what unwinds.
         let result = unsafe { here.on_carrier_stack(|| catch_unwind(AssertUnwindSafe(f))) };
-        come_back(here, local, left);
+        come_back(here, left);
         match result {
             Ok(value) => value,
             Err(payload) => sortie_scheduler::raise(payload),
@@ -71,15 +71,31 @@ impl<const COMPARE: bool> Fast<COMPARE> {
     }
 }
 
+/// Nothing of the task but its thread is needed over a call that nobody looked at.
 #[inline(always)]
-fn come_back<const COMPARE: bool>(here: Here, local: &Local, left: Left<COMPARE>) {
-    if !here.come_back(left, || local.is_jumped(left)) {
-        return late(local);
+fn come_back<const COMPARE: bool>(here: Here, left: Left<COMPARE>) {
+    // SAFETY: the call is the task's, which is on its carrier until it is back.
+    let local = || unsafe { local_again(here) };
+    match here.come_back(left, || local().is_jumped(left)) {
+        Return::Untouched => {}
+        Return::Touched => {
+            if !local().end_direct::<false>() {
+                // Also if a panic is kept.
+                pop(local());
+            }
+        }
+        Return::Late => late(local()),
     }
-    if !local.end_direct::<false>() {
-        // Also if a panic is kept.
-        pop(local);
-    }
+}
+
+/// What is known of the task, read anew.
+///
+/// # Safety
+/// The task that was [`Here`] is on its carrier still.
+#[inline(always)]
+unsafe fn local_again(here: Here) -> &'static Local {
+    // SAFETY: by contract the word is what `prepare` has found.
+    unsafe { &*here.task_word_again().cast::<Local>() }
 }
 
 /// The worker is gone, or a jump has left callbacks of the call.
@@ -96,6 +112,9 @@ pub(super) fn late(local: &Local) {
 /// Waits for another worker if it is gone, and writes the call down.
 fn wait_for_worker(local: &Local) {
     let dead = jumped::land_direct(local);
+    if dead == 0 {
+        local.push_direct();
+    }
     // SAFETY: the task has left with the word of a profile, and with no other since on this carrier.
     let profile = unsafe { Profile::of_word(crossing::target()) };
     let back = if dead > 0 { transition::back(local) } else { transition::back_late(local) };
@@ -136,22 +155,26 @@ pub(super) fn pop(local: &Local) {
 }
 
 /// Unwinds out of a function that stays on the task's stack: the task comes back all the same.
-struct WayBack<'a, const COMPARE: bool> {
+struct WayBack<const COMPARE: bool> {
     here: Here,
-    local: &'a Local,
     left: Left<COMPARE>,
 }
 
-impl<const COMPARE: bool> Drop for WayBack<'_, COMPARE> {
+impl<const COMPARE: bool> Drop for WayBack<COMPARE> {
     #[cold]
     #[inline(never)]
     fn drop(&mut self) {
-        let WayBack { here, local, left } = *self;
-        if here.come_back(left, || local.is_jumped(left)) {
-            let _ = local.end_direct::<false>() || local.layers(Layers::enter).is_ok();
-        } else {
+        let WayBack { here, left } = *self;
+        // SAFETY: as in `come_back`.
+        let local = || unsafe { local_again(here) };
+        match here.come_back(left, || local().is_jumped(left)) {
+            Return::Untouched => {}
+            Return::Touched => {
+                let local = local();
+                let _ = local.end_direct::<false>() || local.layers(Layers::enter).is_ok();
+            }
             // Waits in place: the thread is panicking.
-            wait_for_worker(local);
+            Return::Late => wait_for_worker(local()),
         }
     }
 }

@@ -10,7 +10,7 @@ use crate::target::row::{Page, Row};
 use crate::task::local::Local;
 use crate::transition::jumped;
 use sortie_scheduler::NativeStack;
-use sortie_scheduler::crossing::{self, Below, Here};
+use sortie_scheduler::crossing::{self, Below, Here, Return};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use tracing::level_filters::LevelFilter;
 
@@ -60,7 +60,7 @@ impl OnStack {
             jumped::check_task(local);
             local.is_jumped(left)
         };
-        if !here.come_back(left, is_jumped) {
+        if here.come_back(left, is_jumped) == Return::Late {
             late_on_stack(local, low, below, seen);
         } else if !local.end_direct::<true>() {
             // Also if a panic is kept.

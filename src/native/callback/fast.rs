@@ -95,5 +95,6 @@ pub(super) fn count_back(row: &Row, back: Back) {
 
 #[cold]
 pub(super) fn refused(local: &Local) -> TransitionError {
+    local.push_direct();
     local.layers(|layers| layers.refuse(Event::ReverseEnter))
 }

@@ -262,6 +262,38 @@ fn callback<C: Carrier>(inner: Way) {
     });
 }
 
+/// Who is in native code looks at the layers, and so touches the word while others try to take the worker.
+fn touched<C: Carrier>(way: Way) {
+    explore(NOBODY_SLEEPS, 3, move || {
+        let place = Place::<C>::new();
+        let taker = {
+            let place = place.clone();
+            spawn(move || {
+                place.retake();
+                place.retake();
+            })
+        };
+        let left = place.leave(0, way);
+        place.step();
+        assert!(place.carrier.touch(), "crossing: native code is not known for it");
+        place.step();
+        let mut worker = Some(0);
+        if place.carrier.come_back_from(way, left) {
+            place.books[0].pass(Whereabouts::Offered, Whereabouts::Owned);
+        } else {
+            place.carrier.forget_worker();
+            worker = place.unpool();
+            worker.inspect(|worker| place.carrier.put_worker(Worker::new(*worker)));
+        }
+        if let Some(worker) = worker {
+            assert!(!place.carrier.touch(), "crossing: managed code was taken for native code");
+            place.leave(worker, HandOver);
+        }
+        join([taker]);
+        place.check();
+    });
+}
+
 fn compare<C: Carrier>() {
     crossing::<C>(2, &[1, 1], &[Compare, Compare, Compare], None);
 }
@@ -312,6 +344,8 @@ kept! {
     a_callback_leaves_in_mode_a: callback(Asymmetric);
     a_callback_leaves_in_mode_c: callback(Compare);
     a_callback_hands_over: callback(HandOver);
+    touched_in_mode_a: touched(Asymmetric);
+    touched_in_mode_c: touched(Compare);
     evidence_in_mode_a: evidence(Asymmetric);
     evidence_in_mode_c: evidence(Compare);
 }
@@ -334,6 +368,8 @@ caught! {
     word_look_relaxed, "crossing: a": compare();
     word_return_overlooks_what_was_seen, "crossing: who lost a worker does not see": evidence(Compare);
     word_return_ignores_a_callback, "crossing: a worker": callback(HandOver);
+    word_touch_relaxed, "Causality violation": touched(Asymmetric);
+    word_touch_by_store, "crossing: a worker has two owners": touched(Compare);
     word_hand_over_is_takeable, "crossing: a worker": mixed(&[HandOver, Compare], HandOver);
     word_return_without_light_half, "Causality violation": asymmetric();
     word_return_looks_first, "Causality violation": asymmetric();

@@ -23,6 +23,8 @@ pub(super) trait Carrier: Sized + 'static {
     fn come_back(&self) -> bool;
     /// The return of a call that has left by `way` (`Here::come_back`).
     fn come_back_from(&self, way: Way, left: Self::Seen) -> bool;
+    /// As `crossing::touch`.
+    fn touch(&self) -> bool;
     fn put_worker(&self, worker: Box<Worker>);
     fn take_worker(&self) -> Option<Box<Worker>>;
     fn forget_worker(&self);
@@ -67,6 +69,9 @@ macro_rules! versions {
                     Way::Kept | Way::HandOver => self.come_back(),
                 }
             }
+            fn touch(&self) -> bool {
+                self.word.touch()
+            }
             fn put_worker(&self, worker: Box<Worker>) {
                 self.put_worker(worker);
             }
@@ -102,6 +107,8 @@ versions!(
     crate::mutants::word_look_relaxed,
     crate::mutants::word_return_overlooks_what_was_seen,
     crate::mutants::word_return_ignores_a_callback,
+    crate::mutants::word_touch_relaxed,
+    crate::mutants::word_touch_by_store,
     crate::mutants::word_hand_over_is_takeable,
     crate::mutants::word_return_without_light_half,
     crate::mutants::word_return_looks_first,

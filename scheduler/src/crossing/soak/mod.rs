@@ -52,7 +52,7 @@ fn mode_c_against_four_takers() {
     });
 }
 
-/// Both modes, hand-overs and kept workers, and callbacks that leave anew in another way.
+/// Both modes, hand-overs and kept workers, callbacks that leave anew in another way, and calls that are looked at.
 #[test]
 fn any_way_out_against_two_takers() {
     let has_mode_a = has_mode_a();
@@ -72,6 +72,10 @@ fn any_way_out_against_two_takers() {
     Field::new(2).run("any way out", 2, Look::Always, calls, |owner| {
         let left = leave(owner);
         owner.native(1 << 6);
+        if owner.random().is_multiple_of(8) {
+            owner.touch();
+            owner.native(1 << 6);
+        }
         if owner.random().is_multiple_of(8) {
             owner.come_back();
             owner.work();

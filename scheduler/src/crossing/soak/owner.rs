@@ -3,6 +3,7 @@
 use super::book::{Tally, pause};
 use super::field::Field;
 use crate::carrier::Carrier;
+use crate::crossing::Return;
 use crate::crossing::word::{Native, Snapshot};
 use crate::sync::atomic::Ordering;
 use std::thread;
@@ -78,8 +79,13 @@ impl Owner<'_> {
 
     /// As the fast way comes back: from what was left in mode A.
     pub(super) fn come_back_from(&mut self, left: Snapshot) {
-        let kept = self.carrier.come_back_from(left, || false);
-        self.settle(kept);
+        let back = self.carrier.come_back_from(left, || false);
+        self.settle(back != Return::Late);
+    }
+
+    /// Somebody looks at the layers, in native code.
+    pub(super) fn touch(&mut self) {
+        assert!(self.carrier.word.touch(), "in native code");
     }
 
     /// The worker is handed over.
