@@ -10,6 +10,7 @@ mod hresult;
 mod iid;
 pub mod method;
 mod observe;
+mod pool;
 mod recorder;
 mod task;
 mod vm;
@@ -30,6 +31,7 @@ pub use hresult::HResult;
 pub use iid::Iid;
 pub use method::{Interface, Method};
 pub use observe::{Call, Observer};
+pub use pool::HostThreadPoolManager;
 pub use task::{Called, HostTask, HostTaskManager, Left, TransitionCounts};
 pub use vm::{CarrierHandle, ClrSyncManager, ClrTask, ClrTaskManager, GcThreadStats, Plain};
 

@@ -212,6 +212,8 @@ impl ClrRuntimeHost {
                 }
                 result
             }
+            // Used by the VM as it is.
+            HostManager::ThreadPool(_) => HResult::S_OK,
         }
     }
 }

@@ -3,6 +3,7 @@
 use crate::hosting::HResult;
 use crate::hosting::iid::Iid;
 use crate::hosting::method::Interface;
+use crate::hosting::pool::HostThreadPoolManager;
 use crate::hosting::task::HostTaskManager;
 
 /// A manager that a host gives to a runtime.
@@ -11,6 +12,8 @@ use crate::hosting::task::HostTaskManager;
 pub enum HostManager {
     /// `IHostTaskManager`.
     Task(HostTaskManager),
+    /// `IHostThreadPoolManager`.
+    ThreadPool(HostThreadPoolManager),
 }
 
 impl HostManager {
@@ -19,6 +22,7 @@ impl HostManager {
     pub fn interface(&self) -> Interface {
         match self {
             HostManager::Task(_) => Interface::HostTaskManager,
+            HostManager::ThreadPool(_) => Interface::HostThreadPoolManager,
         }
     }
 }

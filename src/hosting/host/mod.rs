@@ -11,6 +11,7 @@ use super::defect::{Defect, Defects};
 use super::iid::Iid;
 use super::method::Interface;
 use super::observe::Observer;
+use super::pool::{HostThreadPoolManager, Pool};
 use super::recorder::Recorder;
 use super::task::HostTaskManager;
 use crate::Handle;
@@ -62,6 +63,7 @@ pub(super) struct Options {
     entry_bound: Option<Duration>,
     pub(super) locales: bool,
     pub(super) stack_guarantees: bool,
+    pub(super) fixed_pool: bool,
 }
 
 impl HostBuilder {
@@ -111,6 +113,13 @@ impl HostBuilder {
         self
     }
 
+    /// Does the host keep the size of its thread pool to itself? Then the VM's questions and wishes about it are answered by
+    /// [`E_NOTIMPL`](HResult::E_NOTIMPL). It does not if nothing is said.
+    pub fn fixed_pool(mut self, fixed: bool) -> HostBuilder {
+        self.options.fixed_pool = fixed;
+        self
+    }
+
     /// Who is told of each call of the host's and to it.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> HostBuilder {
         self.recorder = Recorder::new(Some(observer));
@@ -127,6 +136,7 @@ impl HostBuilder {
     /// The host.
     #[must_use]
     pub fn build(self) -> Host {
+        let workers = self.handle.snapshot().workers;
         Host {
             shared: Arc::new(HostShared {
                 handle: self.handle,
@@ -136,6 +146,7 @@ impl HostBuilder {
                 clr: OnceLock::new(),
                 tasks: AtomicU64::new(0),
                 kept: Mutex::default(),
+                pool: Pool::new(workers),
             }),
         }
     }
@@ -179,6 +190,7 @@ impl Host {
                 entry_bound: None,
                 locales: true,
                 stack_guarantees: true,
+                fixed_pool: false,
             },
             recorder: Recorder::default(),
             defects: Defects::default(),
@@ -190,6 +202,12 @@ impl Host {
     pub fn task_manager(&self) -> HostTaskManager {
         HostTaskManager::new(self.shared.clone())
     }
+
+    /// Its thread pool: `IHostThreadPoolManager`.
+    #[must_use]
+    pub fn thread_pool_manager(&self) -> HostThreadPoolManager {
+        HostThreadPoolManager::new(self.shared.clone())
+    }
 }
 
 impl HostControl for Host {
@@ -199,6 +217,9 @@ impl HostControl for Host {
         }
         match iid.interface() {
             Some(Interface::HostTaskManager) => Ok(HostManager::Task(self.task_manager())),
+            Some(Interface::HostThreadPoolManager) => {
+                Ok(HostManager::ThreadPool(self.thread_pool_manager()))
+            }
             _ => Err(HResult::E_NOINTERFACE),
         }
     }
@@ -216,6 +237,7 @@ pub(super) struct HostShared {
     tasks: AtomicU64,
     /// Halves of the runtime's that were reset, for the next tasks.
     kept: Mutex<Vec<RuntimeTask>>,
+    pub(super) pool: Pool,
 }
 
 impl HostShared {

@@ -29,6 +29,14 @@ impl Drop for Unborn {
     }
 }
 
+/// A task of the host's own, ready from here on.
+pub(in crate::hosting) fn start_task(
+    host: &Arc<HostShared>,
+    body: impl FnOnce() -> u32 + Send + 'static,
+) -> HResult {
+    start(&TaskShared::new(host.clone(), Origin::Made, None), Box::new(body))
+}
+
 /// A task that was suspended becomes ready.
 pub(super) fn start(task: &Arc<TaskShared>, start: Start) -> HResult {
     let unborn = Unborn(Some(task.clone()));

@@ -12,6 +12,7 @@ mod scopes;
 mod transitions;
 
 pub(in crate::hosting) use attributes::Locale;
+pub(in crate::hosting) use birth::start_task;
 pub use host_task::HostTask;
 pub(in crate::hosting) use host_task::Origin;
 pub use manager::HostTaskManager;
