@@ -21,8 +21,6 @@ left_out=(
     affine threads_refused
     # They measure time or memory, of which a sanitizer takes several times as much.
     burning memory
-    # It has stacks of 256 MiB, and limits the address space, of which the sanitizer takes terabytes.
-    no_stacks
 )
 # Where callbacks, jumps, stacks and aborts meet.
 part=(abort_storm callbacks jumped short_callbacks suspending_callbacks unwinding)

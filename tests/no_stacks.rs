@@ -9,6 +9,9 @@ use std::time::Duration;
 /// Each stack is a mapping of its own: a slab has no more bytes than this.
 const STACK_BYTES: usize = 256 << 20;
 
+/// Fewer with AddressSanitizer, which writes an eighth of each stack to say that it may be used: 32 MiB that stay.
+const STACKS: u64 = if cfg!(feature = "sanitizer") { 20 } else { 500 };
+
 /// Abuse test 35: the kernel refuses the first stack, and after it was had the second, and so on to the 500th.
 #[test]
 fn each_may_be_refused() {
@@ -18,7 +21,7 @@ fn each_may_be_refused() {
             let runtime = case.builder().stack_bytes(STACK_BYTES).build().unwrap();
             let (send, suspended) = channel();
             let mut tasks = Vec::new();
-            for k in 1..=500 {
+            for k in 1..=STACKS {
                 limits::allow_address_space(Some(STACK_BYTES / 2));
                 let refused = runtime.spawn(|| ()).join();
                 limits::allow_address_space(None);
@@ -31,18 +34,18 @@ fn each_may_be_refused() {
                     sortie::sleep(Duration::MAX);
                 }));
                 suspended.recv().unwrap();
-                assert!(leaks::slabs() > before);
+                assert!(leaks::slabs() > before || !leaks::slabs_are_told());
             }
             let snapshot = runtime.snapshot();
-            assert_eq!(snapshot.tasks_live(), 500);
-            assert!(snapshot.stacks_out >= 500, "{snapshot:?}");
+            assert_eq!(snapshot.tasks_live(), STACKS);
+            assert!(snapshot.stacks_out as u64 >= STACKS, "{snapshot:?}");
             tasks.iter().for_each(|task| task.abort());
             for task in tasks {
                 assert!(task.join().unwrap_err().is_aborted());
             }
             let report = runtime.shutdown(Duration::from_secs(20));
             assert!(report.is_clean(), "{report}");
-            println!("{name}: refused 500 times, 500 stacks had");
+            println!("{name}: refused {STACKS} times, {STACKS} stacks had");
         });
     });
 }
