@@ -3,7 +3,7 @@
 //! An item runs on a task of the pool's, a host task as those that a VM makes. Such a task serves one item after the
 //! other; if there is none it rests, if the pool is to have so many at rest, and else ends: to make another is cheap.
 //! Items that may take long have a task each, and are not counted; those for the persistent thread, one task for all,
-//! which keeps its thread.
+//! which stays on its thread.
 //!
 //! INVARIANT(pool.running): `running` counts the tasks that serve counted items, and each gives its place back however
 //! it ends ([`Served`]). While items wait and places are free, as many tasks are on their way to them: whoever frees a
@@ -264,9 +264,10 @@ fn wait_for_call(served: &mut Served) -> bool {
     }
 }
 
-/// The task that keeps its thread. An item that panics ends there, and the next one runs.
+/// The task that stays on its thread. An item that panics ends there, and the next one runs.
 fn serve_persistent(host: &HostShared) {
-    task::keep_thread();
+    // It is switched away where it waits: others may be bound to this thread.
+    task::begin_thread_affinity();
     while let Ok(item) = host.pool.persistent.1.recv() {
         if let Err(payload) = catch_unwind(AssertUnwindSafe(item))
             && task::is_abort(&*payload)
