@@ -20,6 +20,7 @@
 
 use crate::crossing::word::{Native, Request, Snapshot, Word};
 use crate::crossing::{Parting, Return};
+use crate::fiber::Inside;
 use crate::park::Parker;
 use crate::queue::{Mailbox, Ring};
 use crate::shared::Shared;
@@ -61,6 +62,9 @@ pub(crate) struct Carrier {
     /// A word of the embedder's, kept as long as the runtime. Null at first.
     pub(crate) embedder: AtomicPtr<()>,
     pub(crate) shared: *const Shared,
+    /// The inner side of the fiber that the loop has resumed last: by it code on any fiber on top of that one
+    /// reaches the carrier's own stack. See `worker/lend.rs`.
+    pub(crate) lowest: Cell<Option<Inside>>,
     /// Who asks for the worker in mode A.
     pub(crate) request: CachePadded<Request>,
     /// If the native call that is under way has no worker, why. The carrier's own.
@@ -139,6 +143,7 @@ impl Carrier {
             signal_stack: Cell::new((0, 0)),
             embedder: AtomicPtr::new(ptr::null_mut()),
             shared,
+            lowest: Cell::new(None),
             request: CachePadded::new(Request::new()),
             parting: Cell::new(Parting::Taken),
             seen_since: AtomicU64::new(0),
@@ -176,11 +181,12 @@ impl Carrier {
     /// From here on the thread runs code of this task, on a stack that ends at `stack_low` if it is the
     /// task's own, else 0. On the carrier's own thread.
     #[inline]
-    pub(crate) fn begin(&self, task: &TaskRef, stack_low: usize) {
+    pub(crate) fn begin(&self, task: &Header, stack_low: usize) {
         self.set_task_word(task.embedder.get());
         self.stack_low.set(stack_low);
-        // ORDERING: Relaxed, see the carrier's field rules.
-        self.current.store(task.as_raw().as_ptr(), Ordering::Relaxed);
+        // ORDERING: Relaxed, see the carrier's field rules. Of one that a lender goes on from, before the light
+        // fence in `worker/run.rs`; see `crate::census`.
+        self.current.store(ptr::from_ref(task).cast_mut(), Ordering::Relaxed);
     }
 
     /// The thread is out of the task's code. On the carrier's own thread.

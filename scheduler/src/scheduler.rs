@@ -344,14 +344,14 @@ pub fn with_embedder<R>(f: impl FnOnce(&dyn Any) -> R) -> Option<R> {
 /// and comes back after this returns, so that nothing in `f` can switch the fiber.
 #[inline]
 pub unsafe fn on_carrier_stack<R>(f: impl FnOnce() -> R) -> R {
-    let Some((carrier, task)) = wait::kept_task() else { return f() };
-    let Some(inside) = task.inside.get() else { return f() };
+    let Some((carrier, _)) = wait::kept_task() else { return f() };
+    let Some(inside) = carrier.lowest.get() else { return f() };
     let low = carrier.stack_low.replace(0);
     if low == 0 {
         return f();
     }
-    // SAFETY: there was a low end, so this is the fiber's own stack, or one of its native stacks, and no frame
-    // is on the carrier's; the rest is the contract.
+    // SAFETY: there was a low end, so this is a fiber's own stack, or one of its native stacks; the fiber is the
+    // lowest or on top of it, and no frame but the loop's is on the carrier's stack. The rest is the contract.
     let value = unsafe { inside.on_carrier_stack(f) };
     carrier.stack_low.set(low);
     value

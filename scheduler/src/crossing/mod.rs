@@ -380,12 +380,13 @@ impl Here {
     /// not unwind.
     #[inline(always)]
     pub unsafe fn on_carrier_stack<R>(self, f: impl FnOnce() -> R) -> R {
-        let Some(inside) = self.task().inside.get() else {
-            debug_assert!(false, "a task with a stack of its own has a fiber");
+        let Some(inside) = self.carrier.lowest.get() else {
+            debug_assert!(false, "a task on a stack of its own was resumed by a loop");
             return f();
         };
         let low = self.carrier.stack_low.replace(0);
-        // SAFETY: the caller runs on the fiber's own stack, and nothing switches it meanwhile.
+        // SAFETY: the caller runs on its fiber's own stack, which is the lowest or on top of it, so no frame but
+        // the loop's is on the carrier's; and nothing switches it meanwhile.
         let value = unsafe { inside.on_carrier_stack(f) };
         self.carrier.stack_low.set(low);
         value

@@ -43,7 +43,7 @@ pub(crate) enum Reason {
     Suspended,
     /// The body came back from native code and its worker was gone: it waits for another.
     Reentering,
-    /// The body lends its turn to another, which it waits for.
+    /// The body has resumed another on top of itself, which is back, and not done: the rest is the loop's.
     Lending,
     /// The body's native call is to be made by another thread.
     Offloading,
@@ -244,9 +244,10 @@ impl Inside {
     /// Runs `f` on the stack of the thread that resumed this fiber, below that thread's frames.
     ///
     /// # Safety
-    /// - The caller runs on this fiber, on the fiber's own stack or on one by [`on_stack`], with no frame on
-    ///   the thread's: a second call from code that already runs there would overwrite the first one's.
-    /// - `f` does not unwind and does not suspend this fiber.
+    /// - The caller runs on this fiber, on the fiber's own stack or on one by [`on_stack`], or on another fiber that
+    ///   was resumed on top of this one, with no frame on the thread's stack: a second call from code that already
+    ///   runs there would overwrite the first one's.
+    /// - `f` does not unwind and suspends none of these fibers.
     #[inline]
     pub(crate) unsafe fn on_carrier_stack<R>(self, f: impl FnOnce() -> R) -> R {
         struct Carried<F>(F);
@@ -259,7 +260,7 @@ impl Inside {
                 (self.0)()
             }
         }
-        // SAFETY: the caller runs on this fiber.
+        // SAFETY: this fiber was resumed on this thread, and is not left before `f` has returned.
         let switch = unsafe { self.switch() };
         let carried = Carried(f);
         switch.on_parent_stack(move || carried.call())

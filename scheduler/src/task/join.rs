@@ -366,7 +366,12 @@ impl<T> std::fmt::Debug for JoinHandle<T> {
 }
 
 /// Why a task has no output.
-pub struct JoinError {
+///
+/// One pointer, so that an output has little more than its own size.
+pub struct JoinError(Box<Failure>);
+
+/// What is behind a [`JoinError`].
+struct Failure {
     id: Id,
     name: Option<Arc<str>>,
     kind: Kind,
@@ -385,8 +390,9 @@ enum Kind {
 }
 
 impl JoinError {
+    #[cold]
     fn new(task: &Header, kind: Kind) -> JoinError {
-        JoinError { id: task.id, name: task.name.clone(), kind }
+        JoinError(Box::new(Failure { id: task.id, name: task.name.clone(), kind }))
     }
 
     pub(super) fn from_panic(task: &Header, payload: Box<dyn Any + Send>) -> JoinError {
@@ -404,41 +410,41 @@ impl JoinError {
 
     /// The task's number.
     pub fn id(&self) -> Id {
-        self.id
+        self.0.id
     }
 
     /// True if the task panicked.
     pub fn is_panic(&self) -> bool {
-        matches!(self.kind, Kind::Panicked(_))
+        matches!(self.0.kind, Kind::Panicked(_))
     }
 
     /// True if the task was unwound before its end, by [`JoinHandle::abort`] or a shutdown; or never ran,
     /// because it was aborted before.
     pub fn is_aborted(&self) -> bool {
-        matches!(self.kind, Kind::Aborted { .. } | Kind::Refused(Refusal::Aborted))
+        matches!(self.0.kind, Kind::Aborted { .. } | Kind::Refused(Refusal::Aborted))
     }
 
     /// True if the task never ran because its runtime was shut down, or is not in this process: see
     /// [`JoinError::is_forked`].
     pub fn is_shut_down(&self) -> bool {
-        matches!(self.kind, Kind::Refused(Refusal::ShutDown | Refusal::Forked))
+        matches!(self.0.kind, Kind::Refused(Refusal::ShutDown | Refusal::Forked))
     }
 
     /// True if the task never ran because its group had as many tasks as it may have.
     pub fn is_over_limit(&self) -> bool {
-        matches!(self.kind, Kind::Refused(Refusal::Full))
+        matches!(self.0.kind, Kind::Refused(Refusal::Full))
     }
 
     /// True if this is the child of a `fork`, and the task's runtime stayed in the parent.
     pub fn is_forked(&self) -> bool {
-        matches!(self.kind, Kind::Forked | Kind::Refused(Refusal::Forked))
+        matches!(self.0.kind, Kind::Forked | Kind::Refused(Refusal::Forked))
     }
 
     /// True if the wait could never have ended: the joiner holds, inside a callback, the carrier
     /// that the other task is pinned to; or one that another callback waits for which holds that carrier, and so on
     /// in a circle.
     pub fn is_deadlock(&self) -> bool {
-        matches!(self.kind, Kind::Deadlock)
+        matches!(self.0.kind, Kind::Deadlock)
     }
 
     /// The panic's payload, to look at or to raise again with [`std::panic::resume_unwind`].
@@ -446,7 +452,7 @@ impl JoinError {
     /// # Errors
     /// The error itself, if the task did not panic.
     pub fn into_panic(self) -> Result<Box<dyn Any + Send>, JoinError> {
-        match self.kind {
+        match self.0.kind {
             Kind::Panicked(payload) => Ok(payload.into_inner()),
             _ => Err(self),
         }
@@ -463,11 +469,11 @@ fn message(payload: &(dyn Any + Send)) -> Option<&str> {
 
 impl std::fmt::Display for JoinError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match &self.name {
-            Some(name) => write!(f, "task {name:?} (id {}) ", self.id)?,
-            None => write!(f, "task {} ", self.id)?,
+        match &self.0.name {
+            Some(name) => write!(f, "task {name:?} (id {}) ", self.0.id)?,
+            None => write!(f, "task {} ", self.0.id)?,
         }
-        match &self.kind {
+        match &self.0.kind {
             Kind::Panicked(payload) => match message(&**payload.lock()) {
                 Some(message) => write!(f, "panicked: {message}"),
                 None => f.write_str("panicked with a payload that is no text"),
@@ -511,7 +517,7 @@ impl std::fmt::Debug for JoinError {
 
 impl std::error::Error for JoinError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
-        match &self.kind {
+        match &self.0.kind {
             Kind::Refused(Refusal::Stack(error)) => Some(error),
             _ => None,
         }

@@ -1,22 +1,30 @@
 //! A task that joins one which is still to run here lends it its turn.
 //!
-//! The usual join of a task that was just spawned needs no queue and no wake-up: who joins takes the task out of
-//! its worker's queue, the loop runs it at once, and resumes who joined. Until then the *lender* is in the loop's
-//! hand: neither suspended nor queued, so that a wake or an abort leaves a bit which it finds when it goes on.
+//! The usual join of a task that was just spawned needs no queue, no wake-up, and nothing of the loop: who joins
+//! takes the task out of its worker's queue and resumes its fiber, as the loop would, but on top of its own stack. A
+//! *borrower* that comes back done has cost its *lender* a call and a return. One that comes back for another
+//! reason is the loop's to settle: the lender leaves for the loop itself, which then resumes it. Until then it is in
+//! the loop's hand: neither suspended nor queued, so that a wake or an abort leaves a bit which it finds when it goes
+//! on.
 //!
+//! - A borrower may lend in its turn, so there may be a pile of them. The loop has resumed the lowest; by its fiber,
+//!   [`Carrier::lowest`], all code on the pile reaches the carrier's own stack.
 //! - Only pinned tasks lend: in the hand they could not run elsewhere, and pinned they could not anyhow while
-//!   their carrier is busy with the other.
-//! - INVARIANT(lend.short): a lender stays in the hand only until the task that it lent to comes back to the loop,
-//!   for whatever reason. It is resumed then, and if it still has to wait, waits as every joiner does.
+//!   their carrier is busy with the other. So the borrower comes back to the very thread that it was resumed on.
+//! - INVARIANT(lend.short): a lender stays below, or in the hand, only until the task that it lent to is back, for
+//!   whatever reason. It goes on then, and if it still has to wait, waits as every joiner does.
 //! - INVARIANT(lend.bound): between two picks there are [`MOST_LENDS`] at most, so that tasks which spawn and join
 //!   without end let the others have their turns, and a tree of joins is no deep pile of lenders.
-//! - INVARIANT(lend.private): a task that was taken so, and has come back to the loop only as done, was seen by
-//!   nobody else if its references are two: the loop's, and the handle in the lender's hand. Its last steps
+//! - INVARIANT(lend.private): a task that was taken so, and comes back only as done, was seen by
+//!   nobody else if its references are two: the scheduler's, and the handle in the lender's hand. Its last steps
 //!   need no exchange then.
 //!
 //! Must not: keep a lender on a carrier that has lost its worker, or cedes it: it goes to the ring of pinned tasks.
 
+use super::run::{count_finished, keep_fiber, resume, start_on, take_fiber};
 use crate::carrier::Carrier;
+use crate::crossing::fence::light;
+use crate::fiber::{FiberBox, Reason};
 use crate::queue::Claim;
 use crate::task::{Header, TaskRef};
 use crate::wait;
@@ -28,59 +36,122 @@ const MOST_LENDS: u8 = 32;
 /// What a carrier's loop has in hand.
 #[derive(Debug, Default)]
 pub(crate) struct Hand {
-    /// Who is to run next.
-    borrower: Option<TaskRef>,
+    /// Who is back on its lender, and why; below it in the pile those that were lenders themselves, the lowest last.
+    back: Vec<(TaskRef, Reason)>,
     /// Who lent their turns, the last one on top.
     lenders: Vec<TaskRef>,
 }
 
-/// The current task wants to join `task`: if it can lend it its turn, all is ready for its switch, and this is the
-/// current task's header. Unwinds if the current task is aborted.
+/// The current task wants to join `task`, and lends it its turn if it can. Returns the current task's header if it
+/// has to leave for the loop now, as [`Reason::Lending`]. Unwinds if the current task is aborted.
 #[inline(never)]
 pub(crate) fn lend_to(task: &TaskRef) -> Option<&'static Header> {
     let (carrier, lender) = wait::managed()?;
     if !lender.is_pinned() || !wait::is_switchable(lender) || wait::is_told(lender) {
         return None;
     }
-    if LevelFilter::current() >= LevelFilter::TRACE {
-        // A subscriber that is told of the wait may wait itself, and must not find a borrower in the hand.
+    if task.has_span || LevelFilter::current() >= LevelFilter::TRACE {
+        // A subscriber that is told of the wait may wait itself, and a span is entered on the loop's stack.
         return None;
     }
     wait::raise_if_aborted(lender);
     lender.no_suspend.check("a join");
-    // SAFETY: this is the carrier's thread, the word says `RUN`, and the closure stays in the queues.
-    let claim = unsafe {
-        carrier.with_worker(|worker| {
-            if worker.lends == MOST_LENDS {
-                return Claim::Elsewhere;
-            }
-            let claim = worker.queues.claim(task);
-            worker.lends += u8::from(matches!(claim, Claim::Taken(_)));
-            claim
-        })
-    }?;
-    let borrower = match claim {
-        Claim::Taken(borrower) => borrower,
-        Claim::Elsewhere => return None,
-        Claim::PutBack => {
-            carrier.shared().after_queueing();
-            return None;
-        }
-    };
+    let (borrower, fiber) = take(carrier, task)?;
     borrower.lent.set(true);
+    let fiber = match borrower.fiber.get() {
+        Some(its) => {
+            keep_fiber(carrier, fiber);
+            its
+        }
+        None => start_on(carrier, &borrower, fiber),
+    };
+    // Who neither runs nor is queued is found there.
+    carrier.shared().living.add(lender);
+    // SAFETY: the task came from a queue, so the fiber is this thread's alone, and has a body.
+    let reason = unsafe { resume(carrier, &borrower, fiber) };
+    // On the same thread, see the module, perhaps with another worker.
+    let back = match reason {
+        Reason::Done if carrier.word.is_run() => {
+            carrier.begin(lender, lender.stack_low.get());
+            finish_in_private(carrier, borrower)
+        }
+        _ => Err(borrower),
+    };
+    let Err(borrower) = back else {
+        wait::raise_if_aborted(lender);
+        return None;
+    };
+    carrier.end();
     // SAFETY: this is the carrier's thread, and the closure stays in the hand.
-    unsafe { carrier.with_hand(|hand| hand.borrower = Some(borrower)) };
+    unsafe { carrier.with_hand(|hand| hand.back.push((borrower, reason))) };
     Some(lender)
 }
 
-/// A task has lent its turn: who has got it.
-pub(super) fn borrower(carrier: &Carrier, lender: TaskRef) -> Option<TaskRef> {
-    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the hand.
-    unsafe {
-        carrier.with_hand(|hand| {
-            hand.lenders.push(lender);
-            hand.borrower.take()
+/// Takes the task out of its worker's queue, if it is the newest there and a warm fiber is at hand, and that one.
+#[inline]
+fn take(carrier: &Carrier, task: &TaskRef) -> Option<(TaskRef, FiberBox)> {
+    // SAFETY: this is the carrier's thread, the word says `RUN`, and the closure stays in the worker.
+    let (claim, fiber) = unsafe {
+        carrier.with_worker(|worker| {
+            if worker.lends == MOST_LENDS {
+                return None;
+            }
+            let fiber = worker.take_warm_fiber()?;
+            let claim = worker.queues.claim(task);
+            worker.lends += u8::from(matches!(claim, Claim::Taken(_)));
+            Some((claim, fiber))
         })
+    }??;
+    match claim {
+        Claim::Taken(borrower) => return Some((borrower, fiber)),
+        Claim::Elsewhere => keep_fiber(carrier, fiber),
+        Claim::PutBack => {
+            keep_fiber(carrier, fiber);
+            carrier.shared().after_queueing();
+        }
+    }
+    None
+}
+
+/// Ends a task that is done and that nobody else knows. Its lender is the carrier's current task again.
+///
+/// # Errors
+/// The task: somebody may know it, or look for it.
+#[inline]
+fn finish_in_private(carrier: &Carrier, task: TaskRef) -> Result<(), TaskRef> {
+    let shared = carrier.shared();
+    // See `crate::census`.
+    light();
+    if !task.is_private() || task.sits() || shared.is_closing() || shared.census.is_asked() {
+        return Err(task);
+    }
+    let fiber = take_fiber(carrier, &task);
+    task.give_up_private();
+    count_finished(carrier);
+    keep_fiber(carrier, fiber);
+    // The end may have begun meanwhile.
+    shared.after_finish();
+    Ok(())
+}
+
+/// A task has left for the loop because one that it lent its turn to is back. Returns that one and why it is, with all
+/// who lent in the hand.
+#[cold]
+pub(super) fn unpile(carrier: &Carrier, lowest: TaskRef) -> (TaskRef, Reason) {
+    let mut lender = lowest;
+    loop {
+        // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the hand.
+        let (task, reason) = unsafe {
+            carrier.with_hand(|hand| {
+                hand.lenders.push(lender);
+                hand.back.pop().expect("who lends leaves for the loop with who is back")
+            })
+        };
+        task.lent.set(false);
+        if reason != Reason::Lending {
+            return (task, reason);
+        }
+        lender = task;
     }
 }
 

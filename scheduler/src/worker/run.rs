@@ -4,7 +4,7 @@
 //! After each resume everything about the worker is read anew: the task may have gone to native
 //! code and lost it, and the carrier may own another now, or none.
 
-use super::lend::{borrower, lender};
+use super::lend::{lender, unpile};
 use super::pick::{found_work, next};
 use super::without::{become_spare, cede, is_due_to_cede, retire};
 use super::{Worker, current};
@@ -72,7 +72,7 @@ fn stays_for_tasks(carrier: &Carrier) -> bool {
     carrier.word.is_run() && !unsafe { carrier.is_alone() } && !carrier.shared().is_terminated()
 }
 
-/// Runs a task until it gives the carrier back, and so those that it lends its turn to.
+/// Runs a task until it gives the carrier back, and so those that have lent their turn.
 fn run(carrier: &Carrier, task: TaskRef) {
     found_work(carrier);
     let mut turn = Some(task);
@@ -89,26 +89,39 @@ fn take_turn(carrier: &Carrier, task: TaskRef) -> Option<TaskRef> {
         // ORDERING: Relaxed, as above.
         carrier.yield_flag.store(false, Ordering::Relaxed);
     }
-    let Some(mut fiber) = task.fiber.get().or_else(|| start(carrier, &task)) else {
+    let Some(fiber) = task.fiber.get().or_else(|| start(carrier, &task)) else {
         return lender(carrier);
     };
     // Around `current`: a subscriber that waits in here stands on the loop's stack, not the task's.
     let span = task.has_span.then(|| task.span.enter());
-    carrier.begin(&task, task.stack_low.get());
+    carrier.lowest.set(task.inside.get());
     // SAFETY: the task came from a queue, so its fiber is this loop's alone.
-    let fiber = unsafe { fiber.as_mut() };
-    // SAFETY: a new fiber was prepared by `start`, others are suspended in the task. A started task
-    // is queued where it may run: pinned ones with their carrier, others only if `migrating` was
-    // promised.
-    let reason = unsafe { fiber.resume() };
+    let reason = unsafe { resume(carrier, &task, fiber) };
     carrier.end();
     drop(span);
-    if reason == Reason::Lending {
-        carrier.shared().living.add(&task);
-        return borrower(carrier, task);
-    }
+    let (task, reason) =
+        if reason == Reason::Lending { unpile(carrier, task) } else { (task, reason) };
     settle(carrier, task, reason);
     lender(carrier)
+}
+
+/// Resumes a task, which is the current one until it is back.
+///
+/// # Safety
+/// This is the carrier's thread. The task was taken from a queue by the caller, and this is its fiber: prepared by
+/// [`start_on`], or suspended in the task.
+#[inline(always)]
+pub(super) unsafe fn resume(
+    carrier: &Carrier,
+    task: &TaskRef,
+    mut fiber: NonNull<Fiber>,
+) -> Reason {
+    carrier.begin(task, task.stack_low.get());
+    // SAFETY: by contract, the fiber is the caller's alone.
+    let fiber = unsafe { fiber.as_mut() };
+    // SAFETY: by contract. A started task is queued where it may run: pinned ones with their carrier, others only
+    // if `migrating` was promised.
+    unsafe { fiber.resume() }
 }
 
 /// A task runs for the first time: a fiber for it, and a home if it is pinned.
@@ -116,7 +129,7 @@ fn start(carrier: &Carrier, task: &TaskRef) -> Option<NonNull<Fiber>> {
     let shared = carrier.shared();
     // SAFETY: this is the carrier's thread, in its loop.
     let warm = unsafe { carrier.with_worker(|worker| worker.take_fiber(&shared.fibers)) }.flatten();
-    let mut fiber = match warm.map_or_else(|| shared.fibers.take(), Ok) {
+    let fiber = match warm.map_or_else(|| shared.fibers.take(), Ok) {
         Ok(fiber) => fiber,
         Err(error) => {
             let why = error.to_string();
@@ -128,6 +141,12 @@ fn start(carrier: &Carrier, task: &TaskRef) -> Option<NonNull<Fiber>> {
             return None;
         }
     };
+    Some(start_on(carrier, task, fiber))
+}
+
+/// [`start`], on this fiber.
+#[inline]
+pub(super) fn start_on(carrier: &Carrier, task: &TaskRef, mut fiber: FiberBox) -> NonNull<Fiber> {
     fiber.prepare(task.body());
     if !task.migrating {
         // ORDERING: Relaxed, the owner writes; published by the state word (task.state).
@@ -138,7 +157,7 @@ fn start(carrier: &Carrier, task: &TaskRef) -> Option<NonNull<Fiber>> {
     task.stack_low.set(fiber.stack_low());
     let fiber = fiber.into_raw();
     task.fiber.set(Some(fiber));
-    Some(fiber)
+    fiber
 }
 
 /// Does what the task's way back asks for.
@@ -146,7 +165,6 @@ fn start(carrier: &Carrier, task: &TaskRef) -> Option<NonNull<Fiber>> {
 fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
     let shared = carrier.shared();
     if reason != Reason::Done {
-        task.lent.set(false);
         shared.living.add(&task);
     }
     if reason == Reason::Yielded && task.is_pinned() {
@@ -183,7 +201,7 @@ fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
             }
         }
         Reason::Offloading => shared.offload(task),
-        Reason::Lending => unreachable!("who lends its turn stays in the loop's hand"),
+        Reason::Lending => unreachable!("who has lent its turn stays in the loop's hand"),
         Reason::Done => finish(carrier, task),
     }
 }
@@ -215,33 +233,26 @@ fn keep_for_notifiers(task: &TaskRef) {
     std::mem::forget(task.clone());
 }
 
-/// A task has ended: its fiber is for the next.
+/// The fiber of a task that has ended, for the next.
 #[inline]
-fn finish(carrier: &Carrier, task: TaskRef) {
-    let shared = carrier.shared();
+pub(super) fn take_fiber(carrier: &Carrier, task: &TaskRef) -> FiberBox {
     let fiber = task.fiber.take().expect("a task that ends had a fiber");
-    // SAFETY: from `start`, and the task no longer names it.
-    let fiber = unsafe { FiberBox::from_raw(fiber) };
     if !task.migrating {
         carrier.set_pinned(carrier.pinned() - 1);
     }
-    light();
-    // What a task that nobody else knows has never been in, it need not leave.
-    if !task.is_private() || task.sits() || shared.is_closing() || shared.census.is_asked() {
-        return finish_in_public(carrier, task, fiber);
-    }
-    task.give_up_private();
-    keep_fiber(carrier, fiber);
-    shared.after_finish();
+    // SAFETY: from `start_on`, and the task no longer names it.
+    unsafe { FiberBox::from_raw(fiber) }
 }
 
-/// [`finish`], where others may know the task, or look for it.
-#[inline(never)]
-fn finish_in_public(carrier: &Carrier, task: TaskRef, fiber: FiberBox) {
+/// A task has ended.
+#[inline]
+fn finish(carrier: &Carrier, task: TaskRef) {
     let shared = carrier.shared();
     if shared.is_forked() {
         fork::end_of_child();
     }
+    let fiber = take_fiber(carrier, &task);
+    light();
     task.inside.set(None);
     task.stack_low.set(0);
     shared.living.remove(&task);
@@ -253,24 +264,30 @@ fn finish_in_public(carrier: &Carrier, task: TaskRef, fiber: FiberBox) {
         (shared.census.is_asked() || shared.is_closing()).then(|| shared.census.lock.lock());
     drop(task);
     drop(census);
+    count_finished(carrier);
     keep_fiber(carrier, fiber);
     shared.after_finish();
 }
 
-/// The fiber of a task that has ended, which is counted.
+/// A task has ended.
 #[inline]
-fn keep_fiber(carrier: &Carrier, fiber: FiberBox) {
-    let kept = if carrier.word.is_run() {
-        // SAFETY: this is the carrier's thread, in its loop.
-        unsafe {
-            carrier.with_worker(|worker| {
-                worker.count(Counter::Finished);
-                worker.keep_fiber(fiber)
-            })
-        }
+pub(super) fn count_finished(carrier: &Carrier) {
+    if carrier.word.is_run() {
+        // SAFETY: this is the carrier's thread, and the word says `RUN`.
+        unsafe { carrier.with_worker(|worker| worker.count(Counter::Finished)) };
     } else {
         // A straggler that came back after the end of its runtime.
         carrier.shared().metrics.add(Counter::Finished);
+    }
+}
+
+/// A fiber between bodies goes to the worker, for its next tasks.
+#[inline]
+pub(super) fn keep_fiber(carrier: &Carrier, fiber: FiberBox) {
+    let kept = if carrier.word.is_run() {
+        // SAFETY: this is the carrier's thread, and the word says `RUN`.
+        unsafe { carrier.with_worker(|worker| worker.keep_fiber(fiber)) }
+    } else {
         Some(Err(fiber))
     };
     if let Some(Err(fiber)) = kept {

@@ -1,0 +1,140 @@
+//! A task that is joined before it has run, and so runs on top of who joins it, does what any task does.
+
+use sortie::native::{self, Target};
+use sortie_natives::use_stack;
+use sortie_test::{Case, Mode, each, exclusively, until};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, mpsc};
+
+static NATIVE: Target = Target::named("native code");
+
+/// Spawns and joins at once.
+fn run<T: Send + 'static>(f: impl FnOnce() -> T + Send + 'static) -> T {
+    sortie::spawn(f).join().expect("a task that ends")
+}
+
+/// Runs `f` on a pile of so many tasks, each joined by the one below.
+fn on_a_pile<T: Send + 'static>(height: u32, f: impl FnOnce() -> T + Send + 'static) -> T {
+    if height == 0 { f() } else { run(move || on_a_pile_boxed(height - 1, Box::new(f))) }
+}
+
+fn on_a_pile_boxed<T: Send + 'static>(height: u32, f: Box<dyn FnOnce() -> T + Send>) -> T {
+    on_a_pile(height, f)
+}
+
+#[test]
+fn its_native_calls_have_the_carriers_stack() {
+    each(|runtime| {
+        // More than all tasks of the pile have together.
+        const BYTES: usize = 4 << 20;
+        for height in [1, 2, 5] {
+            let used = runtime
+                .run(move || on_a_pile(height, || native::call_here(&NATIVE, || use_stack(BYTES))));
+            assert!(used > 0);
+        }
+    });
+}
+
+#[test]
+fn it_waits_and_goes_on() {
+    each(|runtime| {
+        for height in [1, 2, 3, 100] {
+            runtime.run(move || {
+                on_a_pile(height, || {
+                    let waiting = Arc::new(AtomicBool::new(true));
+                    let its = waiting.clone();
+                    let other = sortie::spawn(move || its.store(false, Ordering::Release));
+                    while waiting.load(Ordering::Acquire) {
+                        sortie::yield_now();
+                    }
+                    other.join().expect("a task that ends");
+                    sortie::sleep(std::time::Duration::from_micros(50));
+                });
+            });
+        }
+    });
+}
+
+#[test]
+fn each_of_a_pile_may_wait_in_its_turn() {
+    each(|runtime| {
+        let ended = runtime.run(|| {
+            fn pile(height: u32, ended: Arc<AtomicU32>) {
+                if height > 0 {
+                    sortie::yield_now();
+                    let inner = ended.clone();
+                    run(move || pile(height - 1, inner));
+                    sortie::yield_now();
+                }
+                ended.fetch_add(1, Ordering::Relaxed);
+            }
+            let ended = Arc::new(AtomicU32::new(0));
+            pile(40, ended.clone());
+            ended.load(Ordering::Relaxed)
+        });
+        assert_eq!(ended, 41);
+    });
+}
+
+#[test]
+fn its_panic_is_the_joins() {
+    each(|runtime| {
+        let text = runtime.run(|| {
+            on_a_pile(3, || {
+                let failed = sortie::spawn(|| -> () { panic!("on top") }).join();
+                sortie_test::text_of(failed.unwrap_err().into_panic().unwrap())
+            })
+        });
+        assert_eq!(text, "on top");
+    });
+}
+
+#[test]
+fn an_abort_of_the_one_below_is_raised_when_the_one_on_top_is_back() {
+    each(|runtime| {
+        for waits in [false, true] {
+            let (send, below) = mpsc::channel::<sortie::task::AbortHandle>();
+            let went_on = Arc::new(AtomicBool::new(false));
+            let its = went_on.clone();
+            let task = runtime.spawn(move || {
+                run(move || {
+                    let below = below.recv().expect("the handle of the one below");
+                    below.abort();
+                    if waits {
+                        sortie::yield_now();
+                    }
+                });
+                // Where the one on top ran elsewhere the join may have found it done.
+                sortie::task::checkpoint();
+                its.store(true, Ordering::Relaxed);
+            });
+            send.send(task.abort_handle()).expect("the task waits for it");
+            assert!(task.join().unwrap_err().is_aborted());
+            assert!(!went_on.load(Ordering::Relaxed));
+        }
+    });
+}
+
+#[test]
+fn one_that_takes_long_is_seen_and_aborted_by_the_end_of_the_runtime() {
+    exclusively(&Case::new(1, Mode::Pinned), |case| {
+        let runtime = case.watched(case.runtime());
+        let began = Arc::new(AtomicBool::new(false));
+        let its = began.clone();
+        let task = runtime.spawn(move || {
+            on_a_pile(3, move || {
+                its.store(true, Ordering::Release);
+                loop {
+                    sortie::yield_now();
+                    std::hint::spin_loop();
+                    sortie::task::checkpoint();
+                }
+            })
+        });
+        until("it runs", || began.load(Ordering::Acquire));
+        assert_eq!(runtime.snapshot().tasks_live(), 4);
+        assert!(runtime.shutdown(std::time::Duration::from_secs(10)).is_clean());
+        let ended: Result<(), _> = task.join();
+        assert!(ended.unwrap_err().is_aborted());
+    });
+}
