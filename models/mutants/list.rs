@@ -31,12 +31,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "list_count_is_late",
         file: LIST,
-        from: "let outcome = change(&mut line, &mut due);
+        from: "let outcome = change(&mut line, &mut due, lost);
         // ORDERING(list.count): Relaxed, changed under the lock only; the fence in `enter` orders it with what
         // follows there.
         self.waiting.store(line.waiting(), Ordering::Relaxed);",
         to: "self.waiting.store(line.waiting(), Ordering::Relaxed);
-        let outcome = change(&mut line, &mut due);",
+        let outcome = change(&mut line, &mut due, lost);",
     },
     Mutant {
         name: "list_leave_seat_keeps_the_notification",

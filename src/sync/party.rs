@@ -49,4 +49,9 @@ impl Party {
     pub(crate) fn wake(&self) -> bool {
         self.line.notify_one()
     }
+
+    /// Was it woken, and its runtime has ended around it before it went on? True once.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.line.take_from_lost()
+    }
 }

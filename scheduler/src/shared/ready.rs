@@ -67,7 +67,10 @@ impl Shared {
     #[cold]
     pub(crate) fn summon(&self, carrier: &Carrier) {
         match self.lobby.summon(carrier.as_ref()) {
-            Some(Some(worker)) => carrier.give(worker),
+            Some(Some(mut worker)) => {
+                worker.serves_timers = self.serves_timers();
+                carrier.give(worker);
+            }
             Some(None) => self.after_queueing(),
             None => {}
         }
@@ -131,6 +134,16 @@ impl Shared {
             || !self.reentry.is_empty()
             || !self.ranks.is_empty()
             || self.queues().iter().any(|shown| !shown.queues.is_empty())
+    }
+
+    /// Is this a carrier whose worker came for timers? Those that it wakes elsewhere come for them, too.
+    fn serves_timers(&self) -> bool {
+        // SAFETY: the arena outlives this thread's stay in its runtime.
+        let here = unsafe { current::carrier().as_ref() }
+            .filter(|carrier| std::ptr::eq(carrier.shared, self) && carrier.word.is_run());
+        // SAFETY: this is the carrier's own thread, and the word says `RUN`.
+        here.and_then(|here| unsafe { here.with_worker(|worker| worker.serves_timers) })
+            == Some(true)
     }
 
     /// Sees to it that a waker is used at this time. `None`: the runtime has ended.

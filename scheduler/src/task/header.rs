@@ -2,7 +2,7 @@
 
 use super::abort::{Aborting, Raiser};
 use super::hook::HookWord;
-use super::living::Links;
+use super::living::LivingPlace;
 use super::no_suspend::Guards;
 use super::set::Sets;
 use super::state::{State, Wake};
@@ -14,7 +14,7 @@ use crate::offload::Job;
 use crate::park::Parker;
 use crate::shared::Shared;
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicPtr, AtomicU32, Ordering, fence};
+use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
 use crate::wait::blocked::Joining;
 use crate::wait::sleeper::Seating;
 use std::cell::{Cell, UnsafeCell};
@@ -68,6 +68,8 @@ pub(crate) struct Header {
     /// See `worker/lend.rs`.
     pub(crate) lent: Cell<bool>,
     refs: AtomicU32,
+    /// The number of the timer that has woken the task last: see [`Waker::ring`].
+    pub(crate) rung: AtomicU64,
     /// How many callbacks are open, so how many native layers lie below managed code.
     pub(crate) callbacks: Cell<u32>,
     pub(super) vtable: &'static VTable,
@@ -98,7 +100,7 @@ pub(crate) struct Header {
     pub(super) joiner: UnsafeCell<Option<Waker>>,
     /// The join that the task is in.
     pub(crate) joining: Joining,
-    pub(super) links: UnsafeCell<Links>,
+    pub(super) living_place: LivingPlace,
     /// Those who wait for the task's end as for one of many. See `set.rs`.
     pub(crate) sets: Sets,
     pub(crate) name: Option<Arc<str>>,
@@ -152,6 +154,7 @@ impl Header {
             has_span: false,
             lent: Cell::new(false),
             refs: AtomicU32::new(2),
+            rung: AtomicU64::new(0),
             callbacks: Cell::new(0),
             vtable,
             home: AtomicPtr::new(std::ptr::null_mut()),
@@ -168,7 +171,7 @@ impl Header {
             next: Cell::new(std::ptr::null()),
             joiner: UnsafeCell::new(None),
             joining: Joining::new(),
-            links: UnsafeCell::new(Links::new()),
+            living_place: LivingPlace::new(),
             sets: Sets::new(),
             name: None,
             span: tracing::Span::none(),
@@ -250,6 +253,18 @@ impl Header {
         }
     }
 
+    /// Fetches what a task touches that goes on after a long time, and then perhaps ends: the frames that it rested
+    /// in, and what its end has to tell others.
+    fn prefetch_rest(&self) {
+        /// The cache lines of so many frames as most tasks have.
+        const FRAMES: usize = 8;
+        let resting_place = self.resting_place.get();
+        let end = self.fiber.get().map_or(0, |fiber| fiber.addr().get());
+        let lines = (resting_place..end).step_by(64).take(FRAMES);
+        lines.skip(2).map(std::ptr::without_provenance).for_each(crate::fetch::line);
+        crate::fetch::line((&raw const self.joiner).cast());
+    }
+
     /// The name for messages: given, or none.
     pub(crate) fn name(&self) -> Option<&str> {
         self.name.as_deref()
@@ -304,12 +319,16 @@ impl TaskRef {
         self.settle(self.state.transition_to_woken());
     }
 
-    /// As [`TaskRef::wake`], for a task that has rested for so long that it has left the caches.
-    pub(crate) fn wake_cold(&self) {
+    /// As [`TaskRef::wake`], by the timer of this number, of a task that has rested for so long that it has left
+    /// the caches.
+    fn ring(&self, timer: u64) {
+        // ORDERING: Relaxed, published by the wake that follows (task.state); who does not see it asks the clock.
+        self.rung.store(timer, Ordering::Relaxed);
         let owed = self.state.transition_to_woken();
         if let Wake::Submit = owed {
             // It is the winner's, until it is queued.
             self.prefetch_stack();
+            self.prefetch_rest();
         }
         self.settle(owed);
     }
@@ -402,10 +421,10 @@ impl Waker {
         }
     }
 
-    /// As [`Waker::wake`], after a long wait.
-    pub(crate) fn wake_cold(&self) {
+    /// As [`Waker::wake`], because the time of the timer of this number has come.
+    pub(crate) fn ring(&self, timer: u64) {
         match self {
-            Waker::Task(task) => task.wake_cold(),
+            Waker::Task(task) => task.ring(timer),
             other => other.wake(),
         }
     }

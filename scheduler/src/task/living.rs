@@ -5,44 +5,54 @@
 //! queues, one that runs on its carrier: so a task that runs through never comes here, and a short
 //! task pays nothing.
 //!
+//! A list is a row of places, and a task knows its own: who leaves touches no other task, which would
+//! have left the caches long since.
+//!
 //! Several lists, each under its lock, so that carriers do not meet.
 
 use super::header::{Header, TaskRef};
 use crate::sync::Mutex;
 use crossbeam_utils::CachePadded;
-use std::ptr::{self, NonNull};
+use std::cell::Cell;
+use std::ptr::NonNull;
 
 const SHARDS: usize = 16;
 
-/// A task's neighbours in its list. Touched under the list's lock only.
-#[derive(Debug)]
-pub(crate) struct Links {
-    previous: *const Header,
-    next: *const Header,
-}
+/// An empty list keeps room for this many.
+const KEPT: usize = 64;
 
-impl Links {
-    pub(super) fn new() -> Links {
-        Links { previous: ptr::null(), next: ptr::null() }
+/// A task's place in its list. Touched by the task's owner only.
+#[derive(Debug)]
+pub(crate) struct LivingPlace(Cell<u32>);
+
+impl LivingPlace {
+    pub(super) fn new() -> LivingPlace {
+        LivingPlace(Cell::new(0))
     }
 }
 
-struct First(*const Header);
+#[derive(Default)]
+struct List {
+    /// `None`: the place is free.
+    places: Vec<Option<NonNull<Header>>>,
+    free: Vec<u32>,
+}
 
-// SAFETY: the pointer and all links behind it are touched under the list's lock only.
-unsafe impl Send for First {}
+// SAFETY: the pointers are to headers, which may be shared; see `Living::all`.
+unsafe impl Send for List {}
 
 /// See the module.
+#[derive(Default)]
 pub(crate) struct Living {
-    shards: [CachePadded<Mutex<First>>; SHARDS],
+    shards: [CachePadded<Mutex<List>>; SHARDS],
 }
 
 impl Living {
     pub(crate) fn new() -> Living {
-        Living { shards: std::array::from_fn(|_| CachePadded::new(Mutex::new(First(ptr::null())))) }
+        Living::default()
     }
 
-    fn shard(&self, task: &Header) -> &Mutex<First> {
+    fn shard(&self, task: &Header) -> &Mutex<List> {
         &self.shards[task.id.0 as usize % SHARDS]
     }
 
@@ -50,18 +60,19 @@ impl Living {
     #[inline]
     pub(crate) fn add(&self, task: &Header) {
         if !task.linked.replace(true) {
-            self.link(task);
+            self.enter(task);
         }
     }
 
     #[cold]
-    fn link(&self, task: &Header) {
-        let mut first = self.shard(task).lock();
-        // SAFETY: under the lock.
-        unsafe { change(task, |links| links.next = first.0) };
-        // SAFETY: under the lock; the first is in the list, or null.
-        unsafe { change(first.0, |links| links.previous = task) };
-        first.0 = task;
+    fn enter(&self, task: &Header) {
+        let mut list = self.shard(task).lock();
+        let place = list.free.pop().unwrap_or_else(|| {
+            list.places.push(None);
+            u32::try_from(list.places.len() - 1).expect("fewer than 2^36 tasks at once")
+        });
+        list.places[place as usize] = Some(NonNull::from(task));
+        task.living_place.0.set(place);
     }
 
     /// Removes a task that has ended. By its owner.
@@ -69,46 +80,28 @@ impl Living {
         if !task.linked.replace(false) {
             return;
         }
-        let mut first = self.shard(task).lock();
-        // SAFETY: under the lock.
-        let links = unsafe { task.links.get().replace(Links::new()) };
-        if links.previous.is_null() {
-            first.0 = links.next;
+        let mut list = self.shard(task).lock();
+        let place = task.living_place.0.get();
+        list.places[place as usize] = None;
+        list.free.push(place);
+        if list.free.len() == list.places.len() && list.places.len() > KEPT {
+            *list = List::default();
         }
-        // SAFETY: under the lock; neighbours are in the list, or null.
-        unsafe { change(links.previous, |neighbour| neighbour.next = links.next) };
-        // SAFETY: as above.
-        unsafe { change(links.next, |neighbour| neighbour.previous = links.previous) };
     }
 
     /// A reference to every task in the list.
     pub(crate) fn all(&self) -> Vec<TaskRef> {
         let mut tasks = Vec::new();
         for shard in &self.shards {
-            let first = shard.lock();
-            let mut at = first.0;
-            while let Some(task) = NonNull::new(at.cast_mut()) {
+            let list = shard.lock();
+            for task in list.places.iter().flatten() {
                 // SAFETY: a task in the list has not ended, so the scheduler's reference is out:
                 // it cannot be freed while the lock keeps it from being removed.
-                let borrowed = std::mem::ManuallyDrop::new(unsafe { TaskRef::from_raw(task) });
+                let borrowed = std::mem::ManuallyDrop::new(unsafe { TaskRef::from_raw(*task) });
                 tasks.push(TaskRef::clone(&borrowed));
-                // SAFETY: under the lock.
-                at = unsafe { &*borrowed.links.get() }.next;
             }
         }
         tasks
-    }
-}
-
-/// Changes the links of a task, if there is one.
-///
-/// # Safety
-/// The caller holds the lock of the task's list, and the task is null, in the list, or its own.
-unsafe fn change(task: *const Header, change: impl FnOnce(&mut Links)) {
-    // SAFETY: a task in the list has not ended; by contract.
-    if let Some(task) = unsafe { task.as_ref() } {
-        // SAFETY: links are touched under the lock only.
-        change(unsafe { &mut *task.links.get() });
     }
 }
 

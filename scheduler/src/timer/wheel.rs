@@ -6,14 +6,18 @@
 //! is not empty has what is due first. When the wheel comes to a slot of a higher level, it *spreads* the
 //! slot over the levels below.
 //!
-//! Entries lie in one vector and name each other by their places in it: no allocation for each, and one that
-//! is taken out is unlinked from its slot. A slot knows the earliest tick that was put into it, so that
+//! Things of a slot lie side by side (`slot.rs`), for on its way down each is touched by itself, long after those around
+//! it in time: neighbours that name each other would each be waited for. Where a thing lies is noted at
+//! its *index*, so that it can be taken out. A slot knows the earliest tick that was put into it, so that
 //! [`Wheel::next`] is exact but for what was taken out since, and then too early: who waits for it wakes
 //! once in vain.
 //!
-//! INVARIANT(wheel.place): an entry lies in the slot that [`place_of`] says, or in the one that is spread.
+//! INVARIANT(wheel.place): a thing lies in the slot that [`slot_of`] says, or in the one that is spread, and the note at
+//! its index says which, and where.
 //!
 //! Must not: know of clocks, or of who waits.
+
+use super::slot::{Item, Slot};
 
 /// Slots of a level, as a power of two.
 const DIGIT: u32 = 6;
@@ -23,59 +27,49 @@ const LEVELS: usize = 8;
 /// The last tick: what is due later is due then.
 pub(super) const LAST_TICK: u64 = (1 << (DIGIT * LEVELS as u32)) - 1;
 
-/// No entry.
+/// No index, and the slot of one that is free.
 const NONE: u32 = u32::MAX;
 
-/// An empty wheel keeps room for this many.
-const KEPT_ENTRIES: usize = 1024;
+/// An empty wheel keeps room for this many notes.
+const KEPT_NOTES: usize = 1024;
 
 /// Names one thing in the wheel; never one that was put in later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Key {
     index: u32,
-    order: u64,
-}
-
-struct Entry<T> {
-    tick: u64,
     /// How many things were put in before.
-    order: u64,
-    /// The neighbours in the ring of its slot; in a free entry `next` is the next free one.
-    next: u32,
-    previous: u32,
-    /// Counted over all levels.
-    slot: usize,
-    /// `None`: the entry is free.
-    thing: Option<T>,
+    pub(super) order: u64,
 }
 
+/// Where the thing of an index lies.
 #[derive(Clone, Copy)]
-struct Slot {
-    first: u32,
-    /// Nothing in it is due before.
-    earliest: u64,
+struct Note {
+    order: u64,
+    /// Counted over all levels; [`NONE`]: the index is free.
+    slot: u32,
+    /// Its position there; of a free index the next free one.
+    at: u32,
 }
-
-const EMPTY: Slot = Slot { first: NONE, earliest: u64::MAX };
 
 /// See the module.
 pub(super) struct Wheel<T> {
     /// All that was due before this tick was taken.
     now: u64,
-    slots: [Slot; LEVELS * SLOTS],
+    slots: Box<[Slot<T>]>,
     /// For each level a bit for each slot that is not empty.
     occupied: [u64; LEVELS],
     /// The slot that is being spread. It is `now`'s, so nothing is put into it any more.
     spreading: Option<usize>,
-    entries: Vec<Entry<T>>,
-    /// The first free entry.
+    /// By index.
+    notes: Vec<Note>,
+    /// The first free index.
     free: u32,
     len: usize,
     order: u64,
 }
 
-/// Where something lies that is due at `tick`, which is not before `now`.
-fn place_of(tick: u64, now: u64) -> usize {
+/// The slot of what is due at `tick`, which is not before `now`.
+fn slot_of(tick: u64, now: u64) -> usize {
     let level = ((tick ^ now) | 1).ilog2() / DIGIT;
     level as usize * SLOTS + (tick >> (level * DIGIT)) as usize % SLOTS
 }
@@ -84,10 +78,10 @@ impl<T> Wheel<T> {
     pub(super) fn new() -> Wheel<T> {
         Wheel {
             now: 0,
-            slots: [EMPTY; LEVELS * SLOTS],
+            slots: (0..LEVELS * SLOTS).map(|_| Slot::EMPTY).collect(),
             occupied: [0; LEVELS],
             spreading: None,
-            entries: Vec::new(),
+            notes: Vec::new(),
             free: NONE,
             len: 0,
             order: 0,
@@ -103,40 +97,52 @@ impl<T> Wheel<T> {
     pub(super) fn insert(&mut self, tick: u64, thing: T) -> Key {
         let tick = tick.clamp(self.now, LAST_TICK);
         let order = self.order;
-        let entry = Entry { tick, order, next: NONE, previous: NONE, slot: 0, thing: Some(thing) };
+        let note = Note { order, slot: NONE, at: NONE };
         let index = self.free;
-        let index = if let Some(free) = self.entries.get_mut(index as usize) {
-            self.free = free.next;
-            *free = entry;
+        let index = if let Some(free) = self.notes.get_mut(index as usize) {
+            self.free = free.at;
+            *free = note;
             index
         } else {
-            let end = u32::try_from(self.entries.len()).ok().filter(|end| *end != NONE);
-            self.entries.push(entry);
+            let end = u32::try_from(self.notes.len()).ok().filter(|end| *end != NONE);
+            self.notes.push(note);
             end.expect("fewer than 2^32 timers at once")
         };
         self.order += 1;
         self.len += 1;
-        self.link(index, place_of(tick, self.now));
+        self.put(Item { tick, index, thing });
         Key { index, order }
     }
 
     /// Takes a thing out, unless it was taken before.
     pub(super) fn remove(&mut self, key: Key) -> Option<T> {
-        let entry = self.entries.get(key.index as usize)?;
-        let is_there = entry.order == key.order && entry.thing.is_some();
-        if is_there { self.take(key.index) } else { None }
+        let Note { order, slot, at } = *self.notes.get(key.index as usize)?;
+        if order != key.order || slot == NONE {
+            return None;
+        }
+        let notes = &mut self.notes;
+        let moved = |index, at| notes[index as usize].at = at;
+        let item = self.slots[slot as usize].remove(at, moved)?;
+        self.has_left(slot as usize);
+        self.forget(item.index);
+        Some(item.thing)
     }
 
     /// The earliest tick at which something is due, or one before it: see the module.
     pub(super) fn next(&self) -> Option<u64> {
-        let spreading = self.spreading.map(|slot| self.slots[slot].earliest);
-        let first = self.first_slot().map(|(slot, _)| self.slots[slot].earliest);
+        let spreading = self.spreading.map(|slot| self.slots[slot].earliest());
+        let first = self.first_slot().map(|(slot, _)| self.slots[slot].earliest());
         spreading.into_iter().chain(first).min()
     }
 
     /// Takes what is due at `tick`, or before, one thing after the other in the order of their ticks, and gives
-    /// it to `taken`. At most `effort` entries are touched. False: that was not enough.
-    pub(super) fn take_due(&mut self, tick: u64, effort: usize, mut taken: impl FnMut(T)) -> bool {
+    /// it to `taken`. At most `effort` positions are looked at. False: that was not enough.
+    pub(super) fn take_due(
+        &mut self,
+        tick: u64,
+        effort: usize,
+        mut taken: impl FnMut(Key, T),
+    ) -> bool {
         let tick = tick.min(LAST_TICK);
         let mut left = effort;
         loop {
@@ -150,20 +156,22 @@ impl<T> Wheel<T> {
                 self.now = self.now.max(tick);
                 return true;
             };
-            let first = self.slots[slot].first;
-            self.spreading = (!is_due && first != NONE).then_some(slot);
-            if first == NONE {
+            let is_empty = self.slots[slot].is_empty();
+            self.spreading = (!is_due && !is_empty).then_some(slot);
+            if is_empty {
                 continue;
             }
             if left == 0 {
                 return false;
             }
             left -= 1;
+            let Some(item) = self.slots[slot].pop() else { continue };
+            self.has_left(slot);
             if is_due {
-                self.take(first).into_iter().for_each(&mut taken);
+                let key = self.forget(item.index);
+                taken(key, item.thing);
             } else {
-                self.unlink(first);
-                self.link(first, place_of(self.entries[first as usize].tick, self.now));
+                self.put(item);
             }
         }
     }
@@ -177,47 +185,35 @@ impl<T> Wheel<T> {
         Some((level * SLOTS + digit, above | (digit as u64) << shift))
     }
 
-    /// Takes the thing of an entry, which is free then.
-    fn take(&mut self, index: u32) -> Option<T> {
-        self.unlink(index);
-        let entry = &mut self.entries[index as usize];
-        let thing = entry.thing.take();
-        entry.next = std::mem::replace(&mut self.free, index);
+    /// Puts a thing at the end of its slot.
+    fn put(&mut self, item: Item<T>) {
+        let slot = slot_of(item.tick, self.now);
+        self.occupied[slot / SLOTS] |= 1 << (slot % SLOTS);
+        let index = item.index as usize;
+        let at = self.slots[slot].push(item);
+        let note = &mut self.notes[index];
+        (note.slot, note.at) = (slot as u32, at);
+    }
+
+    /// A thing has left this slot.
+    fn has_left(&mut self, slot: usize) {
+        if self.slots[slot].is_empty() {
+            self.occupied[slot / SLOTS] &= !(1 << (slot % SLOTS));
+        }
+    }
+
+    /// A thing has left the wheel: its index is free. The key that it had.
+    fn forget(&mut self, index: u32) -> Key {
+        let note = &mut self.notes[index as usize];
+        note.slot = NONE;
+        note.at = std::mem::replace(&mut self.free, index);
+        let key = Key { index, order: note.order };
         self.len -= 1;
-        if self.len == 0 && self.entries.len() > KEPT_ENTRIES {
-            self.entries = Vec::with_capacity(KEPT_ENTRIES);
+        if self.len == 0 && self.notes.len() > KEPT_NOTES {
+            self.notes = Vec::with_capacity(KEPT_NOTES);
             self.free = NONE;
         }
-        thing
-    }
-
-    /// Puts an entry at the end of a slot.
-    fn link(&mut self, index: u32, slot: usize) {
-        self.occupied[slot / SLOTS] |= 1 << (slot % SLOTS);
-        let Slot { first, earliest } = &mut self.slots[slot];
-        *earliest = (*earliest).min(self.entries[index as usize].tick);
-        let next = if *first == NONE { index } else { *first };
-        *first = next;
-        let last = if next == index { index } else { self.entries[next as usize].previous };
-        self.entries[last as usize].next = index;
-        self.entries[next as usize].previous = index;
-        let entry = &mut self.entries[index as usize];
-        (entry.next, entry.previous, entry.slot) = (next, last, slot);
-    }
-
-    /// Takes an entry out of its slot.
-    fn unlink(&mut self, index: u32) {
-        let Entry { next, previous, slot, .. } = self.entries[index as usize];
-        if next == index {
-            self.slots[slot] = EMPTY;
-            self.occupied[slot / SLOTS] &= !(1 << (slot % SLOTS));
-            return;
-        }
-        self.entries[previous as usize].next = next;
-        self.entries[next as usize].previous = previous;
-        if self.slots[slot].first == index {
-            self.slots[slot].first = next;
-        }
+        key
     }
 }
 
@@ -234,7 +230,7 @@ mod tests {
 
     fn take_all(wheel: &mut Wheel<u64>, tick: u64) -> Vec<u64> {
         let mut all = Vec::new();
-        assert!(wheel.take_due(tick, usize::MAX, |thing| all.push(thing)));
+        assert!(wheel.take_due(tick, usize::MAX, |_, thing| all.push(thing)));
         all
     }
 
@@ -306,7 +302,7 @@ mod tests {
             wheel.insert(n, n);
         }
         assert_eq!(take_all(&mut wheel, 10_000).len(), 10_000);
-        assert!(wheel.entries.capacity() < 2 * KEPT_ENTRIES);
+        assert!(wheel.notes.capacity() < 2 * KEPT_NOTES);
     }
 
     #[test]
@@ -317,7 +313,7 @@ mod tests {
         }
         let mut taken = 0;
         let mut rounds = 0;
-        while !wheel.take_due(200_000, 10, |_| taken += 1) {
+        while !wheel.take_due(200_000, 10, |_, _| taken += 1) {
             // What comes meanwhile is not lost, and not taken before its time.
             wheel.insert(200_001, 0);
             assert!(wheel.next().is_some_and(|tick| tick <= 100_002 || taken == 1000));
@@ -355,8 +351,8 @@ mod tests {
                     now += random(1 << bits);
                     // Some of it, then all.
                     let mut taken = Vec::new();
-                    wheel.take_due(now, random(10) as usize, |thing| taken.push(thing));
-                    wheel.take_due(now, usize::MAX, |thing| taken.push(thing));
+                    wheel.take_due(now, random(10) as usize, |_, thing| taken.push(thing));
+                    wheel.take_due(now, usize::MAX, |_, thing| taken.push(thing));
                     assert!(taken.is_sorted_by_key(|(tick, _)| tick));
                     taken.sort_unstable();
                     let later = map.split_off(&(now + 1, 0));

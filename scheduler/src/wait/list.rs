@@ -234,13 +234,26 @@ impl<S: Sitter> List<S> {
         0
     }
 
+    /// Had somebody a notification of one who is lost? It goes to the next, if there is one.
+    pub(crate) fn take_from_lost(&self) -> bool {
+        self.change_knowing(|_, _, lost| lost > 0)
+    }
+
     /// A change under the lock.
     fn change<R>(&self, change: impl FnOnce(&mut Line<S::Who>, &mut Due<S::Who>) -> R) -> R {
+        self.change_knowing(|line, due, _| change(line, due))
+    }
+
+    /// As [`List::change`], told how many notifications the lost had.
+    fn change_knowing<R>(
+        &self,
+        change: impl FnOnce(&mut Line<S::Who>, &mut Due<S::Who>, u32) -> R,
+    ) -> R {
         let mut due = Due::new();
         let mut line = self.line.lock();
         let lost = line.remove_lost(&mut due) + self.free_lost_seat();
         pass_on(&mut line, lost, &mut due);
-        let outcome = change(&mut line, &mut due);
+        let outcome = change(&mut line, &mut due, lost);
         // ORDERING(list.count): Relaxed, changed under the lock only; the fence in `enter` orders it with what
         // follows there.
         self.waiting.store(line.waiting(), Ordering::Relaxed);

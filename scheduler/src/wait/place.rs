@@ -111,6 +111,12 @@ impl WaitList {
         self.list.notify(Whom::All)
     }
 
+    /// Was a task notified alone whose runtime ended around it before it went on? Its notification is taken from it, and
+    /// goes to the next, if there is one. Takes the list's lock, and does not wait. May change `errno`.
+    pub fn take_from_lost(&self) -> bool {
+        self.list.take_from_lost()
+    }
+
     /// As [`WaitList::notify_one`], without the fence: for callers that bring the order which
     /// [`WaitList::is_empty`] asks for.
     #[inline]

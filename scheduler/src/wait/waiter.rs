@@ -6,6 +6,7 @@
 use super::{announce, checkpoint, is_switchable, managed, pause, pause_undisturbed, reference};
 use crate::park::Parker;
 use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
 use crate::task::{Header, Waker};
 use crate::timer::TimerKey;
 use crate::worker::current;
@@ -47,6 +48,18 @@ impl TaskWaiter {
         let task = self.task();
         let key = task.shared.set_timer(until, Waker::Task(reference(task)));
         self.timer.set(key.map(|key| (until, key)));
+    }
+
+    /// Has the timer fired? Then its time has come, and it is not there any more.
+    #[inline(never)]
+    fn has_rung(&self) -> bool {
+        // ORDERING: Relaxed, the fired timer's wake publishes it (task.state).
+        let rung = self.task().rung.load(Ordering::Relaxed);
+        let has_rung = self.timer.get().is_some_and(|(_, key)| key.number() == rung);
+        if has_rung {
+            self.timer.set(None);
+        }
+        has_rung
     }
 
     #[inline(never)]
@@ -139,6 +152,9 @@ impl Waiter {
                     waiter.set_timer(until);
                 }
                 pause(Some(until));
+                if waiter.has_rung() {
+                    return false;
+                }
             }
         }
         Instant::now() < until

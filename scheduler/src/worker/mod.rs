@@ -121,8 +121,8 @@ pub(crate) struct Worker {
     pub(crate) searching: bool,
     /// It was given away for the time of a native call, and its carrier has not been idle since.
     pub(crate) handed_off: bool,
-    /// It was taken to serve timers, and nobody has called for it since. Kept while it is idle and when it is
-    /// handed on: those that it wakes on another carrier are the timers' too.
+    /// It was taken to serve timers, or for those whom they have woken on another carrier, and nobody has called for
+    /// it since.
     pub(crate) serves_timers: bool,
     /// Of an extra worker, the runs that it is bound to. See `extra.rs`.
     stands_in_for: Vec<Run>,

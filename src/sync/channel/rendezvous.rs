@@ -8,45 +8,32 @@
 //!   claimed, among those that came back, or received.
 //! - A receiver that was handed a message and unwinds gives it back: it goes to the next who receives, although its
 //!   sender is gone. Until then nobody is told that the channel has ended. From a receiver whose runtime has ended
-//!   around it the sender takes it back.
+//!   around it the sender takes it back; if it ends later, whoever comes to the channel next, and who waits for the end
+//!   of the channel comes again and again.
 //!
 //! Must not: wake, or drop a message or a party, under the lock.
 
+mod core;
+
+pub(crate) use self::core::Ticket;
+
+use self::core::{Core, Handed, Offer, claim, remove};
 use super::error::{RecvTimeoutError, SendTimeoutError, TryRecvError, TrySendError};
 use super::shared::wait;
 use crate::sync::party::Party;
 use parking_lot::Mutex;
 use sortie_scheduler::wait::Waiter;
-use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
+
+/// How often one who waits looks what becomes of a message that is on its way to another receiver, once the senders
+/// have gone.
+const LOOK_AGAIN: Duration = Duration::from_millis(5);
 
 /// See the module.
 pub(crate) struct Rendezvous<T> {
     core: Mutex<Core<T>>,
 }
-
-struct Core<T> {
-    senders: VecDeque<Offer<T>>,
-    receivers: VecDeque<Offer<()>>,
-    /// What was handed to receivers who have not taken it yet.
-    handed: Vec<(u64, T)>,
-    /// What came back from receivers.
-    returned: VecDeque<T>,
-    is_closed: bool,
-    next: u64,
-}
-
-struct Offer<M> {
-    number: u64,
-    party: Arc<Party>,
-    arm: usize,
-    message: M,
-}
-
-/// An offer's number, to take it back by.
-#[derive(Clone, Copy)]
-pub(crate) struct Ticket(u64);
 
 /// What is done with a message that no receiver waits for.
 enum Else<'a> {
@@ -62,63 +49,9 @@ enum Taken<T> {
     Asked(Ticket),
 }
 
-/// Takes out the first offer whose party can be claimed. Those that cannot are on their way out.
-fn claim<M>(offers: &mut VecDeque<Offer<M>>) -> Option<Offer<M>> {
-    let at = offers.iter().position(|offer| offer.party.claim(offer.arm))?;
-    offers.remove(at)
-}
-
-fn remove<M>(offers: &mut VecDeque<Offer<M>>, ticket: Ticket) -> Option<Offer<M>> {
-    let at = offers.binary_search_by_key(&ticket.0, |offer| offer.number).ok()?;
-    offers.remove(at)
-}
-
-impl<T> Core<T> {
-    fn number(&mut self) -> u64 {
-        self.next += 1;
-        self.next
-    }
-
-    fn push_offer(&mut self, message: T, party: &Arc<Party>, arm: usize) -> Ticket {
-        let number = self.number();
-        self.senders.push_back(Offer { number, party: party.clone(), arm, message });
-        Ticket(number)
-    }
-
-    fn push_request(&mut self, party: &Arc<Party>, arm: usize) -> Ticket {
-        let number = self.number();
-        self.receivers.push_back(Offer { number, party: party.clone(), arm, message: () });
-        Ticket(number)
-    }
-
-    /// Can nothing come any more? What was handed over may come back.
-    fn is_over(&self) -> bool {
-        self.is_closed && self.handed.is_empty()
-    }
-
-    /// Who waits for a message.
-    fn receivers(&self) -> Vec<Arc<Party>> {
-        self.receivers.iter().map(|offer| offer.party.clone()).collect()
-    }
-
-    fn take_handed(&mut self, number: u64) -> Option<T> {
-        let at = self.handed.iter().position(|(to, _)| *to == number)?;
-        Some(self.handed.swap_remove(at).1)
-    }
-}
-
 impl<T> Rendezvous<T> {
     pub(super) fn new() -> Rendezvous<T> {
-        Rendezvous {
-            core: Mutex::new(Core {
-                senders: VecDeque::new(),
-                receivers: VecDeque::new(),
-                handed: Vec::new(),
-                returned: VecDeque::new(),
-                is_closed: false,
-                next: 0,
-            }),
-        }
+        Rendezvous { core: Mutex::new(Core::new()) }
     }
 
     /// Hands the message to a receiver that waits.
@@ -139,15 +72,17 @@ impl<T> Rendezvous<T> {
                     Else::Offer(party) => Ok(Some(core.push_offer(message, party, 0))),
                 };
             };
-            core.handed.push((receiver.number, message));
+            let Offer { number, party, .. } = receiver;
+            core.handed.push(Handed { number, party: party.clone(), message });
             drop(core);
-            if receiver.party.wake() {
+            if party.wake() {
                 return Ok(None);
             }
             // It did not wait: awake, it has taken the message, or will; lost, it never does.
-            match self.core.lock().take_handed(receiver.number) {
+            let back = self.core.lock().take_handed(Ticket(number));
+            match back {
                 None => return Ok(None),
-                Some(back) => message = back,
+                Some(back) => message = back.message,
             }
         }
     }
@@ -163,6 +98,7 @@ impl<T> Rendezvous<T> {
 
     /// Takes a message from a sender that waits, or else asks for one, in one step.
     fn take(&self, otherwise: Option<&Arc<Party>>) -> Result<Taken<T>, TryRecvError> {
+        self.take_from_lost();
         let mut core = self.core.lock();
         if let Some(message) = core.returned.pop_front() {
             return Ok(Taken::Message(message));
@@ -177,6 +113,27 @@ impl<T> Rendezvous<T> {
             Some(party) => Ok(Taken::Asked(core.push_request(party, 0))),
             None => Err(TryRecvError::Empty),
         }
+    }
+
+    /// What was handed to receivers whose runtime has ended around them since is for others.
+    fn take_from_lost(&self) {
+        let mut core = self.core.lock();
+        if core.handed.is_empty() {
+            return;
+        }
+        let lost = core.take_from_lost();
+        let others = if lost.is_empty() { Vec::new() } else { core.receivers() };
+        drop(core);
+        for party in others {
+            party.wake();
+        }
+    }
+
+    /// When to come again, for one who waits: senders have gone, and nobody else will say what becomes of a message on
+    /// its way if its receiver's runtime ends.
+    pub(crate) fn look_again_at(&self) -> Option<Instant> {
+        let core = self.core.lock();
+        (core.is_closed && !core.handed.is_empty()).then(|| Instant::now() + LOOK_AGAIN)
     }
 
     /// Offers a message for an arm of a party that stands in its own line already, and looks at
@@ -207,7 +164,7 @@ impl<T> Rendezvous<T> {
     pub(crate) fn desist(&self, ticket: Ticket) -> Option<T> {
         let mut core = self.core.lock();
         let request = remove(&mut core.receivers, ticket);
-        let message = core.take_handed(ticket.0);
+        let handed = core.take_handed(ticket);
         // Others may have waited for what becomes of it.
         let others = if core.is_over() { core.receivers() } else { Vec::new() };
         drop(core);
@@ -215,22 +172,22 @@ impl<T> Rendezvous<T> {
         for party in others {
             party.wake();
         }
-        message
+        handed.map(|handed| handed.message)
     }
 
     /// As [`Rendezvous::desist`], by unwinding: what has been handed over is for others.
     pub(crate) fn abandon(&self, ticket: Ticket) {
         let mut core = self.core.lock();
         let request = remove(&mut core.receivers, ticket);
-        let others = match core.take_handed(ticket.0) {
-            Some(message) => {
+        let (others, own) = match core.take_handed(ticket) {
+            Some(Handed { message, party, .. }) => {
                 core.returned.push_back(message);
-                core.receivers()
+                (core.receivers(), Some(party))
             }
-            None => Vec::new(),
+            None => (Vec::new(), None),
         };
         drop(core);
-        drop(request);
+        drop((request, own));
         for party in others {
             party.wake();
         }
@@ -244,6 +201,7 @@ impl<T> Rendezvous<T> {
 
     /// Does somebody other than the party offer a message, or is there nobody to wait for?
     pub(crate) fn is_sender_there(&self, party: &Arc<Party>) -> bool {
+        self.take_from_lost();
         let core = self.core.lock();
         core.is_over()
             || !core.returned.is_empty()
@@ -297,7 +255,9 @@ impl<T> Rendezvous<T> {
                 Err(TryRecvError::Disconnected) => return Err(RecvTimeoutError::Disconnected),
             };
             let request = Asked { place: self, ticket: Some(ticket) };
-            in_time = wait(place, until);
+            let again = self.look_again_at();
+            in_time = wait(place, until.into_iter().chain(again).min());
+            in_time |= again.is_some() && until.is_none_or(|until| Instant::now() < until);
             if let Some(message) = request.desist() {
                 return Ok(message);
             }
@@ -306,6 +266,7 @@ impl<T> Rendezvous<T> {
 
     /// The last handle of a side is gone: who waits on the other is woken.
     pub(super) fn close(&self) {
+        self.take_from_lost();
         let mut core = self.core.lock();
         core.is_closed = true;
         let parties: Vec<Arc<Party>> = core

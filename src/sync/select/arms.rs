@@ -39,6 +39,11 @@ pub trait Arm {
     fn time(&self) -> Option<Instant> {
         None
     }
+
+    /// When it is to be looked at again in any case. Asked of one that stands in line.
+    fn look_again_at(&self) -> Option<Instant> {
+        None
+    }
 }
 
 /// What an arm that is taken has come to.
@@ -143,6 +148,10 @@ impl<T> Arm for Recv<'_, T> {
 
     fn offers(&self) -> bool {
         self.rendezvous().is_some()
+    }
+
+    fn look_again_at(&self) -> Option<Instant> {
+        self.rendezvous()?.look_again_at()
     }
 }
 

@@ -91,11 +91,9 @@ fn wait(arms: &[&dyn Arm], first: usize) -> usize {
             .collect();
         let mut outcome = look(arms, first, party);
         if matches!(outcome, Look::Wait) {
-            match until {
-                None => waiter.pause(),
-                // The arm of that time says whether it has come.
-                Some(until) => drop(waiter.pause_until(until)),
-            }
+            let again = arms.iter().filter_map(|arm| arm.look_again_at());
+            // The arm of that time says whether it has come.
+            let _ = waiter.pause_for(until.into_iter().chain(again).min());
             outcome = match look(arms, first, party) {
                 Look::Wait => Look::Again,
                 outcome => outcome,
