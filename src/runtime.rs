@@ -152,8 +152,10 @@ impl Runtime {
     /// unless one of them is aborted.
     ///
     /// Known are waits without a limit for what one other has: a [`Mutex`](crate::sync::Mutex), the writer of a
-    /// [`RwLock`](crate::sync::RwLock), who does what is done [once](crate::sync::Once), the task that is joined. Tasks of
-    /// other runtimes, and threads, are found in a circle where they wait for locks. What is told is certain: it was seen
+    /// [`RwLock`](crate::sync::RwLock), who does what is done [once](crate::sync::Once), the task that is joined; and of a
+    /// task that is ready, the one that keeps its thread by a wait in a callback. Tasks of other runtimes, and threads, are
+    /// found in a circle where they wait for locks. Waits with a limit end by themselves, and a wait for any of several
+    /// tasks ends by each of them: neither is part of a circle. What is told is certain: it was seen
     /// three times alike. Stops nobody; takes time in proportion to the waits. [`Builder::report_deadlocks`] tells of each
     /// when it comes about.
     ///

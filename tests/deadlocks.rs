@@ -1,11 +1,15 @@
 //! Circles of waits are found, with names and places, and nothing else is taken for one.
 
+use sortie::native::{self, Target};
 use sortie::sync::{Event, Mutex, Once, RwLock};
 use sortie::{Deadlock, Handle, JoinHandle, Runtime, task};
-use sortie_test::{MODES, each, each_of, each_setting, events, until};
+use sortie_natives::with_callback;
+use sortie_test::{MODES, Mode, each, each_of, each_setting, events, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
+
+static CALL_BACK: Target = Target::named("natives_call_back");
 
 /// The only deadlock, once it is there.
 fn the_deadlock(runtime: &Runtime) -> Deadlock {
@@ -181,6 +185,76 @@ fn tasks_that_join_each_other() {
         }
         // Nobody has a handle any more: the fixture's shutdown ends them.
     });
+}
+
+/// One holds a lock and is ready, the other wants it in a callback, and so keeps the thread that the first needs.
+fn keep_the_owner_from_running(runtime: &Handle) -> [JoinHandle<()>; 2] {
+    let lock = Arc::new(Mutex::new(()));
+    let [held, go_on] = [(); 2].map(|()| Arc::new(Event::manual()));
+    let owner = {
+        let (lock, held, go_on) = (lock.clone(), held.clone(), go_on.clone());
+        named(runtime, "owner", move || {
+            let _held = lock.lock();
+            held.set();
+            go_on.wait();
+        })
+    };
+    let keeper = named(runtime, "keeper", move || {
+        held.wait();
+        let want = || {
+            go_on.set();
+            drop(lock.lock());
+            0
+        };
+        native::call_here(&CALL_BACK, || with_callback(1, |_| native::callback(-1, want)));
+    });
+    [owner, keeper]
+}
+
+#[test]
+fn a_callback_that_waits_for_a_lock_keeps_its_owner_from_running() {
+    // Both on one thread, for as long as it takes.
+    each_of(&[1], &[Mode::Pinned], |runtime| {
+        let [owner, keeper] = keep_the_owner_from_running(&runtime.handle());
+        let deadlock = the_deadlock(runtime);
+        let mut waits: Vec<_> =
+            deadlock.waits().iter().map(|wait| (wait.name().unwrap(), wait.what())).collect();
+        waits.sort_unstable();
+        let expected = [
+            ("keeper", "a wait for a lock"),
+            ("owner", "a wait for the thread that the next one keeps"),
+        ];
+        assert_eq!(waits, expected);
+        for wait in deadlock.waits() {
+            assert!(wait.place().file().ends_with("deadlocks.rs"), "{deadlock}");
+        }
+        keeper.abort();
+        is_aborted(keeper);
+        owner.join().unwrap();
+        assert!(runtime.deadlocks().is_empty());
+    });
+    // Where the owner may go elsewhere, it does.
+    each_of(&[1, 2], &[Mode::Migrating], |runtime| {
+        let tasks = keep_the_owner_from_running(&runtime.handle());
+        while !tasks.iter().all(JoinHandle::is_finished) {
+            assert!(runtime.deadlocks().is_empty());
+        }
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    });
+}
+
+#[test]
+fn a_callback_that_closes_such_a_circle_says_so() {
+    events::record();
+    let runtime = Runtime::builder().workers(1).report_deadlocks(true).build().unwrap();
+    let [owner, keeper] = keep_the_owner_from_running(&runtime.handle());
+    let said =
+        |seen: &events::Seen| seen.text.contains("deadlock:") && seen.text.contains("keeper");
+    until("it is said", || events::seen().iter().any(said));
+    keeper.abort();
+    is_aborted(keeper);
+    owner.join().unwrap();
+    assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
 }
 
 #[test]

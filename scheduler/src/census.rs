@@ -17,12 +17,12 @@
 //!
 //! The lock keeps carriers from ending tasks: what is asked is read quickly, and said afterwards.
 
-use crate::carrier::Carrier;
+use crate::carrier::{Carrier, CarrierRef};
 use crate::crossing::fence;
 use crate::shared::Shared;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::task::Id;
+use crate::task::{Header, Id};
 use std::fmt;
 use std::sync::Arc;
 
@@ -65,29 +65,40 @@ impl Shared {
         &self,
         carriers: impl IntoIterator<Item = &'a Carrier>,
     ) -> Vec<Option<Named>> {
-        // ORDERING(census): Relaxed, the heavy fence orders it before the looks below; pairs with the light
-        // fence in `finish`.
-        self.census.asking.fetch_add(1, Ordering::Relaxed);
-        let can_tell = fence::heavy();
-        let lock = self.census.lock.lock();
-        let tasks = carriers
-            .into_iter()
-            .map(|carrier| {
-                if !can_tell {
-                    return None;
-                }
+        let mut tasks: Vec<_> = carriers.into_iter().map(|carrier| (carrier, None)).collect();
+        self.ask(|| {
+            for (carrier, named) in &mut tasks {
                 // ORDERING(census): Relaxed, after the heavy fence and under the lock; pairs with the
                 // light fence in `finish`.
                 let task = carrier.seen_current();
                 // SAFETY: see `census` in the module: under the lock, and with the count fenced, the
                 // task of a carrier is not freed. Its number and name are never written.
-                let task = unsafe { task.as_ref() }?;
-                Some(Named { id: task.id, name: task.name.clone() })
-            })
-            .collect();
+                if let Some(task) = unsafe { task.as_ref() } {
+                    *named = Some(Named { id: task.id, name: task.name.clone() });
+                }
+            }
+        });
+        tasks.into_iter().map(|(_, named)| named).collect()
+    }
+
+    /// Is this task on no carrier, running or in native code? False also if it cannot be told.
+    pub(crate) fn is_on_no_carrier(&self, task: &Header) -> bool {
+        let carriers = self.arena.all();
+        let is_on = |carrier: &CarrierRef| std::ptr::eq(carrier.seen_current(), task);
+        self.ask(|| !carriers.iter().any(is_on)) == Some(true)
+    }
+
+    /// Asks something of carriers while none of them frees a task. `None`: it cannot be told.
+    fn ask<R>(&self, question: impl FnOnce() -> R) -> Option<R> {
+        // ORDERING(census): Relaxed, the heavy fence orders it before the looks of the question; pairs with the light
+        // fence in `finish`.
+        self.census.asking.fetch_add(1, Ordering::Relaxed);
+        let can_tell = fence::heavy();
+        let lock = self.census.lock.lock();
+        let answer = can_tell.then(question);
         drop(lock);
         // ORDERING: Relaxed, a carrier that still sees it only takes the lock for nothing.
         self.census.asking.fetch_sub(1, Ordering::Relaxed);
-        tasks
+        answer
     }
 }

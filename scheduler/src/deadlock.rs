@@ -3,15 +3,22 @@
 //! Each wait has one owner, so from a waiter leads one way: to who owns what it waits for, from there to
 //! whom that one waits for. The way ends where somebody does not wait, or comes back to itself: a deadlock.
 //!
+//! A task that is ready waits, too, if it may run on one carrier only, and another task keeps that by a wait in
+//! place, in a callback above native frames: then for that task. It cannot run before that wait has ended, so its own
+//! has the number of that one.
+//!
 //! The waits are looked at one by one while others come and go, so a circle that was seen need not have been
 //! there at any one time. What is told was seen three times alike. All its waits then lasted from the first look to
 //! the last; in the second look each owner owned what the one before it waits for, at a time when it was waiting
 //! itself; and who waits lets nothing go. So there was a moment at which all of it was true, and it stays so.
 
+use crate::carrier::CarrierRef;
 use crate::shared::Shared;
+use crate::sync::Arc;
 use crate::task::{Id, TaskRef};
 use crate::wait::blocked::{self, Wait};
 use crate::wait::owner::Owner;
+use crate::wait::{is_switchable, managed};
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::panic::Location;
@@ -51,7 +58,8 @@ impl BlockedWait {
         self.0.what
     }
 
-    /// Where the wait was begun, as far as that is known: the call of `lock`, `join` and so on.
+    /// Where the wait was begun, as far as that is known: the call of `lock`, `join` and so on. Of a task that is ready,
+    /// and waits for its thread, where that is kept.
     pub fn place(&self) -> &'static Location<'static> {
         self.0.place
     }
@@ -81,12 +89,51 @@ impl fmt::Display for Deadlock {
 /// How the waits are looked at: tasks whose joins are in their headers are kept for so long.
 struct Look<'a> {
     tasks: &'a HashMap<Owner, TaskRef>,
+    /// The carrier that a task is about to keep by a wait in place.
+    about: Option<(CarrierRef, Owner)>,
 }
 
 impl Look<'_> {
     fn wait_of(&self, waiter: Owner) -> Option<Wait> {
-        blocked::wait_of(waiter)
-            .or_else(|| self.tasks.get(&waiter).and_then(|task| blocked::join_of(task)))
+        blocked::wait_of(waiter).or_else(|| {
+            let task = self.tasks.get(&waiter)?;
+            blocked::join_of(task).or_else(|| self.turn_of(task))
+        })
+    }
+
+    /// The wait of a task that is ready for the end of another, which keeps the only carrier where it can run.
+    fn turn_of(&self, task: &TaskRef) -> Option<Wait> {
+        if !task.state.load().is_active() || !task.is_pinned() {
+            return None;
+        }
+        let home = task.home()?.as_ref();
+        let keeper = self.keeper_of(home)?;
+        let keeps = blocked::wait_of(keeper)
+            .or_else(|| self.tasks.get(&keeper).and_then(|task| blocked::join_of(task)))?;
+        // Its native call may be under way on another carrier.
+        task.shared.is_on_no_carrier(task).then(|| Wait {
+            waiter: Owner::of_task(task),
+            number: keeps.number,
+            reports: false,
+            runtime: Arc::as_ptr(&task.shared).addr(),
+            id: Some(task.id),
+            name: task.name.clone(),
+            what: "a wait for the thread that the next one keeps",
+            place: keeps.place,
+            owner: Some(keeper),
+        })
+    }
+
+    /// Who keeps a carrier by a wait in place.
+    fn keeper_of(&self, carrier: CarrierRef) -> Option<Owner> {
+        let about = self.about.filter(|(kept, _)| *kept == carrier);
+        about.map(|(_, keeper)| keeper).or_else(|| {
+            let is_keeper = |task: &&TaskRef| {
+                task.state.load().is_blocked()
+                    && task.home().is_some_and(|home| home.as_ref() == carrier)
+            };
+            self.tasks.values().find(is_keeper).map(|task| Owner::of_task(task))
+        })
     }
 
     /// The circle that this one is on.
@@ -123,12 +170,15 @@ impl Look<'_> {
     }
 }
 
+/// The tasks of a runtime that ever waited.
+fn living(shared: &Shared) -> HashMap<Owner, TaskRef> {
+    shared.living.all().into_iter().map(|task| (Owner::of_task(&task), task)).collect()
+}
+
 /// The deadlocks in which tasks of this runtime are.
 pub(crate) fn find(shared: &Shared) -> Vec<Deadlock> {
-    let tasks = shared.living.all();
-    let tasks: HashMap<_, _> =
-        tasks.into_iter().map(|task| (Owner::of_task(&task), task)).collect();
-    let look = Look { tasks: &tasks };
+    let tasks = living(shared);
+    let look = Look { tasks: &tasks, about: None };
     let here = std::ptr::from_ref(shared).addr();
     let mut told = HashSet::new();
     let mut deadlocks = Vec::new();
@@ -149,7 +199,11 @@ pub(crate) fn find(shared: &Shared) -> Vec<Deadlock> {
 /// Says so if the wait that this one has just noted closes a circle.
 #[cold]
 pub(crate) fn report(waiter: Owner) {
-    let circle = (Look { tasks: &HashMap::new() }).certain_circle(waiter);
+    // Only a wait in place keeps others from running: only for that all tasks are looked at.
+    let in_place = managed().filter(|(_, task)| !is_switchable(task));
+    let about = in_place.map(|(carrier, _)| (carrier.as_ref(), waiter));
+    let tasks = in_place.map_or_else(HashMap::new, |(carrier, _)| living(carrier.shared()));
+    let circle = (Look { tasks: &tasks, about }).certain_circle(waiter);
     // Several may close it at once, and all find it. The last one does, by INVARIANT(blocked.number).
     let is_last = |deadlock: &Deadlock| {
         let own = deadlock.waits[0].0.number;

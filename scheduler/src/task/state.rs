@@ -97,6 +97,10 @@ impl Snapshot {
     pub(crate) fn is_done(self) -> bool {
         self.0 & PHASE == DONE
     }
+    /// On a queue, or running, or between the two.
+    pub(crate) fn is_active(self) -> bool {
+        self.0 & PHASE == ACTIVE
+    }
     pub(crate) fn is_blocked(self) -> bool {
         self.0 & PHASE == BLOCKED
     }
