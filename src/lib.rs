@@ -52,7 +52,7 @@
 //! | [`task::scope`](fn@task::scope), [`join!`], [`task::par`] | suspend the task at their end | block the thread | panic, and name [`Runtime::scope`] |
 //! | [`Runtime::scope`], [`Handle::scope`] | suspend the task at their end | block the thread | block the thread |
 //! | [`task::JoinSet::join_next`], [`task::Group::wait`] | suspend the task | block the thread | block the thread |
-//! | waits of [`sync`] | suspend the task | block the thread | block the thread |
+//! | waits of [`sync`] and [`time`] | suspend the task | block the thread | block the thread |
 //! | [`task_local!`] | of the task | of the task | of the thread |
 //! | [`JoinHandle::abort`] | does not wait | the same | the same |
 //! | [`task::abort_current`] | unwinds the task | unwinds it on return | an error |
@@ -73,7 +73,7 @@
 //! | [`spawn`], [`JoinHandle::abort`] | as ever | as ever | as ever |
 //!
 //! After a shutdown a [`spawn`] is refused, and its join says so; to abort a task that has ended, or was refused, does
-//! nothing. In a program that is built with `panic = "abort"` aborts are refused ([`task::AbortError`]), time limits do
+//! nothing. Waits of [`sync`] and [`time`] need no runtime, and are on any thread what they were before. In a program that is built with `panic = "abort"` aborts are refused ([`task::AbortError`]), time limits do
 //! not cut code short, and a shutdown waits for tasks to end by themselves.
 #![deny(missing_docs)]
 

@@ -1,10 +1,12 @@
-//! Spawn, join, abort, yield, sleep and checkpoint where they are seldom called: outside of a runtime, after its
-//! end, from attached threads, inside callbacks, and while the thread panics. The table is in the documentation of
-//! the crate.
+//! What waits, spawns, joins and aborts, where it is seldom called: outside of a runtime, after its end, from attached
+//! threads, inside callbacks, and while the thread panics. The table is in the documentation of the crate.
 
 use sortie::native::{self, Target};
-use sortie::task::{self, AbortError, DelayError};
-use sortie::{Handle, JoinHandle};
+use sortie::sync::{
+    Barrier, Condvar, Event, Mutex, Once, OnceLock, RwLock, Semaphore, channel, oneshot, watch,
+};
+use sortie::task::{self, AbortError, DelayError, Group, JoinSet};
+use sortie::{Handle, JoinHandle, select, time};
 use sortie_natives::with_callback;
 use sortie_test::{each, each_setting, panic_text};
 use std::sync::Arc;
@@ -14,6 +16,7 @@ use std::time::{Duration, Instant};
 static NATIVE: Target = Target::named("native code");
 
 const SHORT: Duration = Duration::from_micros(300);
+const LONG: Duration = Duration::from_secs(60);
 
 /// What needs no runtime does what it says on any thread.
 fn waits_work() {
@@ -23,6 +26,67 @@ fn waits_work() {
     sortie::yield_now();
     task::checkpoint();
     assert_eq!(task::delay_abort(|| 3), 3);
+    assert_eq!(time::timeout(LONG, || 4).unwrap(), 4);
+    let mut ticks = time::interval(SHORT);
+    ticks.tick();
+    ticks.tick();
+    locks_work();
+    messages_work();
+}
+
+/// What can be had is had, and who waits in vain is told in time.
+fn locks_work() {
+    let mutex = Mutex::new(1);
+    *mutex.lock() += 1;
+    let condvar = Condvar::new();
+    assert!(condvar.wait_for(&mut mutex.lock(), SHORT).timed_out());
+    let held = RwLock::new(());
+    {
+        let _reads = held.read();
+        assert!(held.try_write_for(SHORT).is_none());
+    }
+    drop(held.write());
+    let semaphore = Semaphore::new(1);
+    semaphore.acquire();
+    assert!(!semaphore.acquire_timeout(SHORT));
+    semaphore.release();
+    let event = Event::auto();
+    assert!(!event.wait_timeout(SHORT));
+    event.set();
+    event.wait();
+    Barrier::new(1).wait();
+    Once::new().call_once(|| ());
+    assert_eq!(*OnceLock::new().get_or_init(|| 5), 5);
+}
+
+/// Likewise.
+fn messages_work() {
+    for capacity in [0, 1] {
+        let (sender, receiver) = channel::bounded(capacity);
+        assert_eq!(sender.try_send(1).is_ok(), capacity == 1);
+        assert!(sender.send_timeout(2, SHORT).is_err());
+        assert_eq!(receiver.recv_timeout(SHORT).is_ok(), capacity == 1);
+        drop(sender);
+        assert!(receiver.recv().is_err());
+    }
+    let (sender, receiver) = channel::unbounded();
+    sender.send(1).unwrap();
+    select! {
+        recv(receiver) -> message => assert_eq!(message, Ok(1)),
+        after(LONG) => unreachable!("it is there"),
+    }
+    select! {
+        recv(receiver) -> message => unreachable!("{message:?}"),
+        after(SHORT) => {}
+    }
+    let (answer, mut answered) = oneshot::channel();
+    assert!(answered.recv_timeout(SHORT).is_err());
+    answer.send(1).unwrap();
+    assert_eq!(answered.recv(), Ok(1));
+    let (state, seen) = watch::channel(1);
+    assert!(seen.changed_timeout(SHORT).is_err());
+    state.send(2).unwrap();
+    assert_eq!(seen.changed(), Ok(()));
 }
 
 /// Of one that has ended, one that waits, and one that is refused.
@@ -31,6 +95,17 @@ fn joins_and_aborts_work(handle: &Handle) {
     let waiting = handle.spawn(|| sortie::sleep(Duration::MAX));
     waiting.abort();
     assert!(waiting.join().unwrap_err().is_aborted());
+    let late = handle.spawn(|| sortie::sleep(Duration::MAX)).join_timeout(SHORT).unwrap_err();
+    late.abort();
+    let mut set = JoinSet::new();
+    set.spawn_on(handle, || 6);
+    assert_eq!(set.join_next().unwrap().unwrap(), 6);
+    let group = Group::new("edges");
+    drop(task::Builder::new().group(&group).spawn_on(handle, || 7));
+    group.wait().unwrap();
+    let mut lent = 8;
+    handle.scope(|scope| drop(scope.spawn(|| lent += 1)));
+    assert_eq!(lent, 9);
 }
 
 fn refuses(task: JoinHandle<()>) {

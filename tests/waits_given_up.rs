@@ -1,0 +1,237 @@
+//! Whoever waits for an answer, a value, something done once, at a barrier, for the next of a set or for the end of a
+//! group may be aborted, or run out of time, at any moment: nothing is lost, and nobody is left waiting. Locks,
+//! conditions, permits, events and channels have such a test in their own files.
+
+use fastrand::Rng;
+use sortie::sync::channel::RecvTimeoutError;
+use sortie::sync::{Barrier, OnceLock, oneshot, watch};
+use sortie::task::{Builder, Group, JoinSet};
+use sortie::{Handle, JoinHandle};
+use sortie_test::drops::Drops;
+use sortie_test::{MODES, Running, each_of, until};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+use std::thread;
+use std::time::Duration;
+
+const WORKERS: [usize; 5] = [1, 2, 4, 8, 64];
+const LONG: Duration = Duration::from_secs(60);
+
+fn soon(random: &mut Rng) -> Duration {
+    Duration::from_micros(random.u64(..300))
+}
+
+/// Aborts every third of these tasks somewhere on its way, and waits for all: how many ended by themselves.
+fn abort_some(tasks: Vec<JoinHandle<()>>, random: &mut Rng) -> usize {
+    for task in tasks.iter().step_by(3) {
+        sortie::sleep(soon(random) / 10);
+        task.abort();
+    }
+    let mut ended = 0;
+    for task in tasks {
+        match task.join() {
+            Ok(()) => ended += 1,
+            Err(error) => assert!(error.is_aborted(), "{error}"),
+        }
+    }
+    ended
+}
+
+/// A runtime of each kind, and a number to begin with that is told by the case.
+fn each_case(test: impl Fn(&Running<'_>, Handle, Rng)) {
+    each_of(&WORKERS, &MODES, |runtime| {
+        test(runtime, runtime.handle(), Rng::with_seed(runtime.case.workers as u64));
+    });
+}
+
+#[test]
+fn answers_are_received_or_come_back() {
+    each_case(|runtime, handle, mut random| {
+        let drops = Drops::new();
+        let told = Arc::new(AtomicUsize::new(0));
+        let mut tasks = Vec::new();
+        let mut threads = Vec::new();
+        for n in 0..60 {
+            let (sender, mut receiver) = oneshot::channel();
+            let (limit, pause) = (soon(&mut random), soon(&mut random));
+            let (value, told) = (drops.value(), told.clone());
+            tasks.push(handle.spawn(move || {
+                // One half runs out of time, until it comes.
+                let value = loop {
+                    match receiver.recv_timeout(if n % 2 == 0 { limit } else { LONG }) {
+                        Ok(value) => break value,
+                        Err(error) => assert_eq!(error, RecvTimeoutError::Timeout),
+                    }
+                };
+                told.fetch_add(1, SeqCst);
+                drop(value);
+            }));
+            let answer = move || {
+                sortie::sleep(pause);
+                // Nobody takes it: it comes back, or is dropped with the receiver.
+                drop(sender.send(value));
+            };
+            match n % 4 {
+                0 => threads.push(thread::spawn(answer)),
+                _ => drop(handle.spawn(answer)),
+            }
+        }
+        let ended = abort_some(tasks, &mut random);
+        assert_eq!(told.load(SeqCst), ended);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        until("all have ended", || runtime.snapshot().tasks_live() == 0);
+        drops.check();
+    });
+}
+
+#[test]
+fn the_latest_value_reaches_all_who_stay() {
+    const LAST: u32 = 30;
+    each_case(|_, handle, mut random| {
+        let (sender, receiver) = watch::channel(0);
+        let tasks = (0..24).map(|n| {
+            let (receiver, limit) = (receiver.clone(), soon(&mut random));
+            handle.spawn(move || {
+                if n % 2 == 0 {
+                    while *receiver.borrow_and_update() < LAST {
+                        let _ = receiver.changed_timeout(limit);
+                    }
+                } else {
+                    assert_eq!(*receiver.wait_for(|n| *n == LAST).unwrap(), LAST);
+                }
+            })
+        });
+        let tasks: Vec<_> = tasks.collect();
+        let thread = thread::spawn(move || *receiver.wait_for(|n| *n == LAST).unwrap());
+        let pause = soon(&mut random) / 10;
+        let sends = handle.spawn(move || {
+            for _ in 0..LAST {
+                sender.update(|n| n + 1);
+                sortie::sleep(pause);
+            }
+            sender.closed();
+        });
+        assert!(abort_some(tasks, &mut random) >= 16);
+        assert_eq!(thread.join().unwrap(), LAST);
+        sends.join().unwrap();
+    });
+}
+
+#[test]
+fn what_is_done_once_is_done_by_one_who_stays() {
+    each_case(|_, handle, mut random| {
+        let drops = Drops::new();
+        let made = Arc::new(AtomicUsize::new(0));
+        let lock = Arc::new(OnceLock::new());
+        let make = {
+            let (drops, made, lock) = (drops.clone(), made.clone(), lock.clone());
+            move |pause| {
+                lock.get_or_init(|| {
+                    let value = drops.value();
+                    sortie::sleep(pause);
+                    made.fetch_add(1, SeqCst);
+                    value
+                });
+            }
+        };
+        let tasks = (0..30).map(|n| {
+            let (make, lock) = (make.clone(), lock.clone());
+            let (limit, pause) = (soon(&mut random), soon(&mut random));
+            handle.spawn(move || {
+                if n % 2 == 0 || lock.wait_timeout(limit).is_none() {
+                    make(pause);
+                }
+            })
+        });
+        let tasks: Vec<_> = tasks.collect();
+        let thread = thread::spawn(move || make(Duration::ZERO));
+        abort_some(tasks, &mut random);
+        thread.join().unwrap();
+        assert_eq!(made.load(SeqCst), 1);
+        drop(lock);
+        drops.check();
+    });
+}
+
+#[test]
+fn a_barrier_counts_those_who_stay() {
+    each_case(|_, handle, mut random| {
+        let barrier = Arc::new(Barrier::new(4));
+        let tasks = (0..24).map(|n| {
+            let (barrier, limit) = (barrier.clone(), soon(&mut random));
+            handle.spawn(move || {
+                for _ in 0..5 {
+                    // The first would wait for ever, were they not aborted.
+                    let _ = barrier.wait_timeout(if n % 3 == 0 { LONG } else { limit });
+                }
+            })
+        });
+        let tasks: Vec<_> = tasks.collect();
+        abort_some(tasks, &mut random);
+        // Who has gone is not counted: it takes four, tasks and threads, and no more.
+        let left = Arc::new(AtomicUsize::new(0));
+        let wait = || {
+            let (barrier, left) = (barrier.clone(), left.clone());
+            move || {
+                let leads = barrier.wait_timeout(LONG).expect("the others come").is_leader();
+                left.fetch_add(1, SeqCst);
+                usize::from(leads)
+            }
+        };
+        let tasks = [(); 2].map(|()| handle.spawn(wait()));
+        let thread = thread::spawn(wait());
+        sortie::sleep(Duration::from_micros(500));
+        assert_eq!(left.load(SeqCst), 0, "the fourth has not come");
+        let mut leaders = wait()() + thread.join().unwrap();
+        leaders += tasks.into_iter().map(|task| task.join().unwrap()).sum::<usize>();
+        assert_eq!((leaders, left.load(SeqCst)), (1, 4));
+    });
+}
+
+#[test]
+fn sets_and_groups_lose_no_end() {
+    each_case(|runtime, handle, mut random| {
+        let drops = Drops::new();
+        let group = Group::new("given up");
+        let join = |mut random: Rng| {
+            let (handle, drops, group) = (handle.clone(), drops.clone(), group.clone());
+            move || {
+                let mut set = JoinSet::new();
+                for _ in 0..12 {
+                    let (value, pause) = (drops.value(), soon(&mut random));
+                    let member = move || {
+                        sortie::sleep(pause);
+                        value
+                    };
+                    set.spawn_on(&handle, member);
+                    let member = move || sortie::sleep(pause);
+                    drop(Builder::new().group(&group).spawn_on(&handle, member));
+                }
+                let mut ended = 0;
+                while !set.is_empty() {
+                    ended += usize::from(set.join_next_timeout(soon(&mut random)).is_some());
+                }
+                assert_eq!(ended, 12);
+            }
+        };
+        let joiners: Vec<_> = (0..9).map(|_| handle.spawn(join(random.fork()))).collect();
+        let waiters = (0..9).map(|n| {
+            let (group, limit) = (group.clone(), soon(&mut random));
+            handle.spawn(move || match n % 2 {
+                0 => while group.wait_timeout(limit) == Ok(false) {},
+                _ => group.wait().unwrap(),
+            })
+        });
+        let waiters: Vec<_> = waiters.collect();
+        let threads = [thread::spawn(join(random.fork())), {
+            let group = group.clone();
+            thread::spawn(move || group.wait().unwrap())
+        }];
+        abort_some(waiters, &mut random);
+        abort_some(joiners, &mut random);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(group.wait_timeout(LONG), Ok(true));
+        until("all have ended", || runtime.snapshot().tasks_live() == 0);
+        drops.check();
+    });
+}
