@@ -41,7 +41,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
     Repeated {
         file: "task/cancel.rs",
         model: "hook.rs",
-        text: "task.hook.open((&raw const record).cast_mut().cast());
+        text: "rare.hook.open((&raw const record).cast_mut().cast());
     if wait::is_abort_wanted(task) {
         if abort::is_due(task) || !task.state.load().is_rude() {
             // It came just now. A hook that was claimed meanwhile is awaited.
@@ -50,8 +50,13 @@ pub(crate) const REPEATED: &[Repeated] = &[
     Repeated {
         file: "task/cancel.rs",
         model: "hook.rs",
-        text: "task.hook.open(ptr::from_ref(record).cast_mut().cast());
+        text: "rare.hook.open(ptr::from_ref(record).cast_mut().cast());
     if wait::is_abort_wanted(task) {",
+    },
+    Repeated {
+        file: "task/cancel.rs",
+        model: "hook.rs",
+        text: "let rare = task.rare().or_else(|| {",
     },
     Repeated {
         file: "task/abort/mod.rs",
@@ -71,7 +76,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
         model: "scope.rs",
         text: "task.state.transition_to_settled();
         let is_due = |scopes: &mut Vec<Open>| scopes.iter().any(|open| open.signal.is_due());
-        if task.aborting.with_scopes(is_due) {",
+        if aborting.with_scopes(is_due) {",
     },
     Repeated {
         file: "carrier.rs",

@@ -74,7 +74,7 @@ impl Shared {
                 // SAFETY: see `census` in the module: under the lock, and with the count fenced, the
                 // task of a carrier is not freed. Its number and name are never written.
                 if let Some(task) = unsafe { task.as_ref() } {
-                    *named = Some(Named { id: task.id, name: task.name.clone() });
+                    *named = Some(Named { id: task.id, name: task.name().cloned() });
                 }
             }
         });

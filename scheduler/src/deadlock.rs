@@ -117,7 +117,7 @@ impl Look<'_> {
             reports: false,
             runtime: Arc::as_ptr(&task.shared).addr(),
             id: Some(task.id),
-            name: task.name.clone(),
+            name: task.name().cloned(),
             what: "a wait for the thread that the next one keeps",
             place: keeps.place,
             owner: Some(keeper),

@@ -79,7 +79,8 @@ pub unsafe fn offload(target: usize, job: impl FnOnce() + Send) -> bool {
     }
     task.no_suspend.check("an offloaded native call");
     let mut job = Some(job);
-    task.job.set(Some(Job { run: with(&job), argument: (&raw mut job).cast(), target }));
+    let job = Job { run: with(&job), argument: (&raw mut job).cast(), target };
+    task.own_rare().job.set(Some(job));
     wait::switch_away(task, Reason::Offloading);
     true
 }
@@ -146,12 +147,12 @@ pub(crate) fn serve(carrier: &Carrier) {
 
 /// Runs the job of an offloaded task.
 fn make_call(carrier: &Carrier, task: TaskRef) {
-    let job = task.job.take().expect("an offloaded task has a job");
+    let job = task.rare().and_then(|rare| rare.job.take()).expect("an offloaded task has a job");
     // ORDERING(crossing.word): Relaxed, as in `crossing::publish`.
     carrier.target.store(job.target, Ordering::Relaxed);
     carrier.parting.set(Parting::Offloaded);
     carrier.word.away();
-    let span = task.has_span.then(|| task.span.enter());
+    let span = task.span().map(tracing::Span::enter);
     carrier.begin(&task, 0);
     // SAFETY: the task is suspended on its own stack, where the argument lies, until `back` below; and
     // it owes one run.

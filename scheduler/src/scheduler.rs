@@ -242,7 +242,7 @@ impl Scheduler {
             return Vec::new();
         }
         let tasks = self.shared.living.all();
-        let mut tasks: Vec<_> = tasks.iter().map(|task| (task.id, task.name.clone())).collect();
+        let mut tasks: Vec<_> = tasks.iter().map(|task| (task.id, task.name().cloned())).collect();
         tasks.sort_by_key(|(id, _)| *id);
         tasks
     }
@@ -287,7 +287,7 @@ pub fn checkpoint() {
 
 /// The task that this thread's code belongs to, in managed or native code.
 pub fn current_task() -> Option<(Id, Option<Arc<str>>)> {
-    wait::task().map(|task| (task.id, task.name.clone()))
+    wait::task().map(|task| (task.id, task.name().cloned()))
 }
 
 /// Does this thread run managed code of a task?

@@ -18,7 +18,7 @@ use crate::shared::{Shared, Stage};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::task::join::{Refusal, refuse};
-use crate::task::{Header, Id, TaskRef};
+use crate::task::{Header, Id, TaskRef, abort};
 use std::time::{Duration, Instant};
 
 /// How often the suspended are reminded.
@@ -334,9 +334,9 @@ fn census(shared: &Shared) -> Vec<Straggler> {
 impl Straggler {
     fn new(task: &Header, place: Place) -> Straggler {
         let place = match place {
-            Place::Managed | Place::Suspended if task.aborting.is_stubborn() => Place::Swallowing,
+            Place::Managed | Place::Suspended if abort::is_stubborn(task) => Place::Swallowing,
             place => place,
         };
-        Straggler { id: task.id, name: task.name.clone(), place }
+        Straggler { id: task.id, name: task.name().cloned(), place }
     }
 }

@@ -239,7 +239,7 @@ fn admit(shared: &Shared, task: TaskRef, priority: Priority) {
     if priority != Priority::Normal {
         task.set_priority(priority);
     }
-    match task.sets.enter(&task) {
+    match task.sets().map_or(Ok(()), |sets| sets.enter(&task)) {
         Ok(()) => admit_plain(shared, task),
         Err(refusal) => refuse_now(shared, task, refusal),
     }

@@ -8,7 +8,7 @@
 use crate::explore::{explore, join, spawn};
 use crate::park::Parker;
 use crate::state::State;
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering, fence};
 use loom::cell::UnsafeCell;
 use std::cell::Cell;
 use std::sync::Arc;
@@ -70,11 +70,15 @@ struct Steps {
     look: bool,
     /// Who aborts says so before the claim.
     says_first: bool,
+    /// And runs a fence before it believes that there is no word at all.
+    fence: bool,
 }
 
-const TRUE_STEPS: Steps = Steps { look: true, says_first: true };
+const TRUE_STEPS: Steps = Steps { look: true, says_first: true, fence: true };
 
 struct Place<W> {
+    /// The header has its rare part, in which the word lies.
+    made: AtomicBool,
     word: W,
     state: State,
     /// The native function sleeps here.
@@ -92,6 +96,7 @@ struct Place<W> {
 impl<W: Word> Place<W> {
     fn new() -> Arc<Place<W>> {
         Arc::new(Place {
+            made: AtomicBool::new(false),
             word: W::new(),
             state: State::new(),
             native: Parker::new(),
@@ -125,6 +130,8 @@ impl<W: Word> Place<W> {
         self.use_frame();
         self.hooks.set(0);
         self.call.set(number);
+        // ORDERING(task.rare): Release, pairs with the Acquire in `interrupt`.
+        self.made.store(true, Ordering::Release);
         self.word.open(std::ptr::without_provenance_mut(number));
         let made = !(steps.look && self.state.load().is_abort_requested());
         if made {
@@ -143,14 +150,25 @@ impl<W: Word> Place<W> {
         if steps.says_first {
             let _ = self.state.transition_to_aborting();
         }
-        self.interrupt(runs);
+        self.interrupt(steps, runs);
         if !steps.says_first {
             let _ = self.state.transition_to_aborting();
         }
     }
 
     /// The hook wants to be run so often.
-    fn interrupt(&self, runs: usize) {
+    fn interrupt(&self, steps: Steps, runs: usize) {
+        // ORDERING(task.rare): Acquire, pairs with the Release in `call`.
+        if !self.made.load(Ordering::Acquire) {
+            if steps.fence {
+                // ORDERING(hook.abort): SeqCst, pairs with the fence in `HookWord::open`.
+                fence(Ordering::SeqCst);
+            }
+            // ORDERING(task.rare): Acquire, as above.
+            if !self.made.load(Ordering::Acquire) {
+                return;
+            }
+        }
         let Some(record) = self.word.claim() else { return };
         assert_eq!(self.call.get(), record.addr(), "hook: it hits what follows");
         assert!(self.hooks.get() < runs, "hook: it is run too often");
@@ -246,6 +264,12 @@ fn a_task_that_does_not_look_again() {
 #[should_panic(expected = "hook: an abort is missed")]
 fn an_abort_that_is_said_late() {
     blocked::<True>(1, 1, 3, Steps { says_first: false, ..TRUE_STEPS });
+}
+
+#[test]
+#[should_panic(expected = "hook: an abort is missed")]
+fn an_abort_that_looks_for_a_word_without_a_fence() {
+    blocked::<True>(1, 1, 3, Steps { fence: false, ..TRUE_STEPS });
 }
 
 macro_rules! caught {

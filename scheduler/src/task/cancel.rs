@@ -8,13 +8,15 @@
 //! call's record is closed: the task is in managed code, where the abort is raised. When the native code goes
 //! on after that, its record is opened again, and if an abort came meanwhile the task runs the hook itself.
 //!
-//! INVARIANT(cancel.innermost): `Header::cancellable` is the record of the innermost call, or null; the hook
+//! INVARIANT(cancel.innermost): `Rare::cancellable` is the record of the innermost call, or null; the hook
 //! word is open only while that call's native code is on top of the task's layers, which is when the task has
 //! as many callbacks open as at the beginning of the call.
 
 use super::header::{Header, TaskRef, Waker};
+use super::rare::Rare;
 use super::{Id, abort, hook::HookWord};
 use crate::crossing::Errno;
+use crate::sync::atomic::{Ordering, fence};
 use crate::wait;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -113,38 +115,40 @@ struct Record<'a> {
 /// Keeps `errno`.
 pub fn cancellable<R>(hook: &mut Hook<'_>, call: impl FnOnce() -> R) -> Option<R> {
     /// Closes the record however the call ends.
-    struct Open<'a>(&'a Header, &'a Record<'a>);
+    struct Open<'a>(&'a Header, &'a Rare, &'a Record<'a>);
     impl Drop for Open<'_> {
         fn drop(&mut self) {
             if self.0.shared.is_forked() {
                 // Who runs the hook is in the parent, and so is the call that it cuts short.
                 return;
             }
-            close(&self.0.hook);
-            self.0.cancellable.set(self.1.outer);
-            self.0.cancellable_at.set(self.1.outer_at);
+            let Open(_, rare, record) = self;
+            close(&rare.hook);
+            rare.cancellable.set(record.outer);
+            rare.cancellable_at.set(record.outer_at);
         }
     }
 
     let Some((_, task)) = wait::kept_task() else { return Some(call()) };
-    if task.aborting.is_held() || wait::is_abort_wanted(task) && !task.state.load().is_rude() {
+    if abort::is_held(task) || wait::is_abort_wanted(task) && !task.state.load().is_rude() {
         return (!abort::is_due(task)).then(call);
     }
     // So that a shutdown finds it.
     task.shared.living.add(task);
     // Closed already, by the callback in between, unless raw transitions cross the call below.
     pause(task);
+    let rare = task.own_rare();
     let record = Record {
         hook: NonNull::from(hook),
         due: Cell::new(Due::AtOnce),
         thread: Cell::new(Thread::current()),
         callbacks: task.callbacks.get(),
-        outer: task.cancellable.replace(ptr::null()),
-        outer_at: task.cancellable_at.replace(task.callbacks.get()),
+        outer: rare.cancellable.replace(ptr::null()),
+        outer_at: rare.cancellable_at.replace(task.callbacks.get()),
     };
-    let open = Open(task, &record);
-    task.cancellable.set((&raw const record).cast());
-    task.hook.open((&raw const record).cast_mut().cast());
+    let open = Open(task, rare, &record);
+    rare.cancellable.set((&raw const record).cast());
+    rare.hook.open((&raw const record).cast_mut().cast());
     if wait::is_abort_wanted(task) {
         if abort::is_due(task) || !task.state.load().is_rude() {
             // It came just now. A hook that was claimed meanwhile is awaited.
@@ -169,45 +173,52 @@ fn close(word: &HookWord) {
 
 /// The record of the call that has the task's native code on top, if it can be cancelled. For the task.
 fn innermost(task: &Header) -> Option<&Record<'static>> {
+    let record = task.rare()?.cancellable.get();
     // SAFETY: a record is in the frame of `cancellable`, which takes the pointer back before it ends; this
     // is the task, above that frame. Of the lifetime nobody makes use.
-    let record = unsafe { task.cancellable.get().cast::<Record<'static>>().as_ref() }?;
+    let record = unsafe { record.cast::<Record<'static>>().as_ref() }?;
     (record.callbacks == task.callbacks.get()).then_some(record)
+}
+
+/// The task's rare part, if it is in a call that can be cancelled. For the task.
+#[inline]
+fn called_cancellably(task: &Header) -> Option<&Rare> {
+    task.rare().filter(|rare| !rare.cancellable.get().is_null())
 }
 
 /// Has the task a record of a call that began with more callbacks open than these? Then a jump has left it.
 pub(crate) fn is_cancellable_above(task: &Header, callbacks: u32) -> bool {
-    !task.cancellable.get().is_null() && task.cancellable_at.get() > callbacks
+    called_cancellably(task).is_some_and(|rare| rare.cancellable_at.get() > callbacks)
 }
 
 /// Native code of the task calls back. Before the callback is counted.
 #[inline]
 pub(crate) fn pause(task: &Header) {
-    if !task.cancellable.get().is_null() {
+    if let Some(rare) = called_cancellably(task) {
         // In whichever call it is.
-        close(&task.hook);
+        close(&rare.hook);
     }
 }
 
 /// The native code goes on, on this thread. After the callback was counted out, and the task has left.
 #[inline]
 pub(crate) fn resume(task: &Header) {
-    if !task.cancellable.get().is_null() {
-        reopen(task);
+    if let Some(rare) = called_cancellably(task) {
+        reopen(task, rare);
     }
 }
 
 #[cold]
-fn reopen(task: &Header) {
+fn reopen(task: &Header, rare: &Rare) {
     let Some(record) = innermost(task) else { return };
-    if record.due.get() == Due::Never || task.aborting.is_held() {
+    if record.due.get() == Due::Never || abort::is_held(task) {
         return;
     }
     let errno = Errno::save();
     // As in `cancellable`.
-    task.hook.close();
+    rare.hook.close();
     record.thread.set(Thread::current());
-    task.hook.open(ptr::from_ref(record).cast_mut().cast());
+    rare.hook.open(ptr::from_ref(record).cast_mut().cast());
     if wait::is_abort_wanted(task) {
         // Raised in the callback, or not to be raised there: the native code does not know of it yet.
         interrupt(&wait::reference(task));
@@ -221,14 +232,22 @@ pub(crate) fn interrupt(task: &TaskRef) {
     if task.shared.is_forked() {
         return;
     }
-    while let Some(record) = task.hook.claim() {
+    let rare = task.rare().or_else(|| {
+        // ORDERING(hook.abort): SeqCst, between the request of the abort and the last look for a hook; pairs with the
+        // fence in `HookWord::open`.
+        fence(Ordering::SeqCst);
+        task.rare()
+    });
+    // Should the task open one now, it sees the abort.
+    let Some(hook) = rare.map(|rare| &rare.hook) else { return };
+    while let Some(record) = hook.claim() {
         // SAFETY: the word was open with this record, and the frame where it lies waits for `finish`.
         let record = unsafe { &*record.cast::<Record<'static>>() };
-        let Due::At(at) = record.due.get() else { return run_hook(task, record) };
+        let Due::At(at) = record.due.get() else { return run_hook(task, hook, record) };
         if Instant::now() >= at {
-            return run_hook(task, record);
+            return run_hook(task, hook, record);
         }
-        task.hook.finish(true);
+        hook.finish(true);
         // Not yet, said a claim that kept the timer from its own if the time has come meanwhile.
         if Instant::now() < at {
             return;
@@ -237,7 +256,7 @@ pub(crate) fn interrupt(task: &TaskRef) {
 }
 
 /// Runs a hook that was claimed, and finishes the claim.
-fn run_hook(task: &TaskRef, record: &Record<'static>) {
+fn run_hook(task: &TaskRef, word: &HookWord, record: &Record<'static>) {
     let cancelled =
         Cancelled { task: task.id, thread: record.thread.get(), again: Cell::new(None) };
     let mut hook = record.hook;
@@ -248,7 +267,7 @@ fn run_hook(task: &TaskRef, record: &Record<'static>) {
     let again = again.and_then(|pause| Instant::now().checked_add(pause.max(SHORTEST_PAUSE)));
     record.due.set(again.map_or(Due::Never, Due::At));
     // After this line the record may be gone.
-    task.hook.finish(again.is_some());
+    word.finish(again.is_some());
     match result {
         Ok(()) => tracing::debug!(target: "sortie::task", task = task.id.0, "cancel hook"),
         Err(payload) => {

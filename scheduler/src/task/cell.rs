@@ -21,7 +21,8 @@ enum Stage<F, T> {
     Output(Result<T, JoinError>),
 }
 
-#[repr(C)]
+/// Its header begins a cache line, and what of the last one the header leaves is the stage's.
+#[repr(C, align(64))]
 struct TaskCell<F, T> {
     /// First, so that a pointer to the cell is a pointer to its header.
     header: Header,
@@ -138,6 +139,10 @@ fn trace_start(task: &Header) {
 fn trace_finish(task: &Header) {
     tracing::trace!(target: "sortie::task", task = task.id.get(), "finish");
 }
+
+// With a few words of a closure, or of an output, a task has three lines.
+#[cfg(not(debug_assertions))]
+const _: () = assert!(size_of::<Header>() <= 168, "a header leaves three words of its third line");
 
 struct Typed<F, T>(std::marker::PhantomData<(F, T)>);
 

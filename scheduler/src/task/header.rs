@@ -1,16 +1,15 @@
 //! The part of a task that does not know its types, and counted references to it.
 
-use super::abort::{Aborting, Raiser};
-use super::hook::HookWord;
+use super::abort::Raiser;
 use super::living::LivingPlace;
 use super::no_suspend::Guards;
+use super::rare::{Rare, RareCell};
 use super::set::Sets;
 use super::state::{State, Wake};
 use super::supply::{self, Room, Share};
 use super::{Id, cancel};
 use crate::carrier::Carrier;
 use crate::fiber::{Fiber, Inside};
-use crate::offload::Job;
 use crate::park::Parker;
 use crate::shared::Shared;
 use crate::sync::Arc;
@@ -38,8 +37,8 @@ pub(super) struct VTable {
 
 /// See the module, and the field rules in [`super`].
 ///
-/// The first cache line holds all that a switch from task to task looks at.
-#[repr(C, align(64))]
+/// It begins a cache line (its cell does), and the first line holds all that a switch from task to task looks at.
+#[repr(C)]
 pub(crate) struct Header {
     pub(crate) state: State,
     /// What keeps the task on its carrier, counted. See `crate::affinity`.
@@ -48,8 +47,6 @@ pub(crate) struct Header {
     pub(crate) shared: ManuallyDrop<Arc<Shared>>,
     /// The task's fiber from its first run to its end.
     pub(crate) fiber: Cell<Option<NonNull<Fiber>>>,
-    /// The fiber's inner side, by which the task's own code leaves it.
-    pub(crate) inside: Cell<Option<Inside>>,
     /// A word of the embedder's, valid while the task runs. The scheduler only keeps it.
     pub(crate) embedder: Cell<*const ()>,
     /// The lowest address of the fiber's stack; 0 while there is none.
@@ -58,20 +55,16 @@ pub(crate) struct Header {
     pub(crate) resting_place: Cell<usize>,
     /// How many of the native layers below keep their thread: with one the task cannot be switched away.
     pub(crate) blocking: Cell<u32>,
-    /// Whether the task is on the living list.
-    pub(crate) linked: Cell<bool>,
+    pub(crate) marks: Marks,
     /// May the task resume elsewhere once it has started? But see [`Header::is_pinned`].
     pub(crate) migrating: bool,
     /// Is there a span to enter?
     pub(crate) has_span: bool,
-    /// It was taken from its queue by who joins it, and has not come back to the loop since but as done.
-    /// See `worker/lend.rs`.
-    pub(crate) lent: Cell<bool>,
-    refs: AtomicU32,
     /// The number of the timer that has woken the task last: see [`Waker::ring`].
     pub(crate) rung: AtomicU64,
     /// How many callbacks are open, so how many native layers lie below managed code.
     pub(crate) callbacks: Cell<u32>,
+    refs: AtomicU32,
     pub(super) vtable: &'static VTable,
     /// The carrier that the task must resume on: set at its first run if it is pinned, and while
     /// it waits in place. Null: any.
@@ -82,16 +75,7 @@ pub(crate) struct Header {
     pub(crate) brackets: Cell<u32>,
     /// How many of the native layers lie under a callback that catches what unwinds towards them.
     pub(crate) guarded_layers: Cell<u32>,
-    /// The native call that another thread is to make for the task.
-    pub(crate) job: Cell<Option<Job>>,
-    /// Who may run the hook of the native call that the task is in. See `cancel.rs`.
-    pub(crate) hook: HookWord,
-    /// The record of the innermost native call that can be cancelled; null: there is none.
-    pub(crate) cancellable: Cell<*const ()>,
-    /// How many callbacks were open when that call began.
-    pub(crate) cancellable_at: Cell<u32>,
-    /// What holds aborts back, and the scopes that are open.
-    pub(crate) aborting: Aborting,
+    rare: RareCell,
     /// What forbids that the task is suspended. Nothing in release builds.
     pub(crate) no_suspend: Guards,
     pub(crate) id: Id,
@@ -101,10 +85,39 @@ pub(crate) struct Header {
     /// The join that the task is in.
     pub(crate) joining: Joining,
     pub(super) living_place: LivingPlace,
-    /// Those who wait for the task's end as for one of many. See `set.rs`.
-    pub(crate) sets: Sets,
-    pub(crate) name: Option<Arc<str>>,
-    pub(crate) span: tracing::Span,
+}
+
+/// What the owner notes of a task, a bit each.
+#[derive(Default)]
+pub(crate) struct Marks(Cell<u8>);
+
+impl Marks {
+    /// It is on the living list.
+    pub(crate) const LINKED: u8 = 1;
+    /// It sits in a seat before a wait list.
+    pub(crate) const SITS: u8 = 2;
+    /// It was taken from its queue by who joins it, and has not come back since but as done. See `worker/lend.rs`.
+    pub(crate) const LENT: u8 = 4;
+
+    /// Is it noted?
+    #[inline]
+    pub(crate) fn has(&self, mark: u8) -> bool {
+        self.0.get() & mark != 0
+    }
+
+    /// Notes it, or that it is not so. Was it noted before?
+    #[inline]
+    pub(crate) fn set(&self, mark: u8, noted: bool) -> bool {
+        let before = self.0.get();
+        self.0.set(if noted { before | mark } else { before & !mark });
+        before & mark != 0
+    }
+
+    /// Is it this one alone?
+    #[inline]
+    fn are(&self, mark: u8) -> bool {
+        self.0.get() == mark
+    }
 }
 
 // SAFETY: shared fields are atomics or constants; each other field has one toucher at a time, by
@@ -144,37 +157,28 @@ impl Header {
             ties: AtomicU32::new(0),
             shared: ManuallyDrop::new(shared),
             fiber: Cell::new(None),
-            inside: Cell::new(None),
             embedder: Cell::new(std::ptr::null()),
             stack_low: Cell::new(0),
             resting_place: Cell::new(0),
             blocking: Cell::new(0),
-            linked: Cell::new(false),
+            marks: Marks::default(),
             migrating,
             has_span: false,
-            lent: Cell::new(false),
-            refs: AtomicU32::new(2),
             rung: AtomicU64::new(0),
             callbacks: Cell::new(0),
+            refs: AtomicU32::new(2),
             vtable,
             home: AtomicPtr::new(std::ptr::null_mut()),
             seating: Seating::new(),
             brackets: Cell::new(0),
             guarded_layers: Cell::new(0),
-            job: Cell::new(None),
-            hook: HookWord::new(),
-            cancellable: Cell::new(std::ptr::null()),
-            cancellable_at: Cell::new(0),
-            aborting: Aborting::new(),
+            rare: RareCell::new(),
             no_suspend: Guards::default(),
             id,
             next: Cell::new(std::ptr::null()),
             joiner: UnsafeCell::new(None),
             joining: Joining::new(),
             living_place: LivingPlace::new(),
-            sets: Sets::new(),
-            name: None,
-            span: tracing::Span::none(),
         }
     }
 
@@ -182,9 +186,40 @@ impl Header {
     #[cold]
     pub(super) fn set_extras(&mut self, extras: Extras) {
         self.has_span = !extras.span.is_none();
-        self.name = extras.name;
-        self.span = extras.span;
-        self.sets = extras.sets;
+        if self.has_span || extras.name.is_some() || !extras.sets.are_none() {
+            self.rare.put(Rare::new(extras.name, extras.span, extras.sets));
+        }
+    }
+
+    /// What the task has of what most tasks do without.
+    #[inline]
+    pub(crate) fn rare(&self) -> Option<&Rare> {
+        self.rare.get()
+    }
+
+    /// [`Header::rare`], made if it has none. By the owner.
+    #[inline]
+    pub(crate) fn own_rare(&self) -> &Rare {
+        self.rare.get_or_make()
+    }
+
+    /// The fiber's inner side, by which the task's own code leaves it. By the owner.
+    #[inline(always)]
+    pub(crate) fn inside(&self) -> Option<Inside> {
+        // SAFETY: a task's fiber is there as long as the task names it, and the owner alone changes that.
+        self.fiber.get().map(|fiber| unsafe { fiber.as_ref() }.inside())
+    }
+
+    /// The span that the task runs in, if there is one.
+    #[inline]
+    pub(crate) fn span(&self) -> Option<&tracing::Span> {
+        if self.has_span { self.rare().map(|rare| &rare.span) } else { None }
+    }
+
+    /// The sets that the task is a member of, if there are any.
+    #[inline]
+    pub(crate) fn sets(&self) -> Option<&Sets> {
+        self.rare().map(|rare| &rare.sets)
     }
 
     /// Does nobody know the task but the loop that runs it and who joins it, who is in that loop's hand? By the
@@ -192,10 +227,9 @@ impl Header {
     #[inline]
     pub(crate) fn is_private(&self) -> bool {
         // ORDERING(task.refs): Acquire, pairs with the Release of each drop of a reference.
-        self.lent.get()
-            && !self.linked.get()
-            && self.sets.are_none()
+        self.marks.are(Marks::LENT)
             && self.refs.load(Ordering::Acquire) == 2
+            && self.rare().is_none()
     }
 
     /// Ends a header and gives its memory back, which is that of the task's whole cell.
@@ -266,8 +300,8 @@ impl Header {
     }
 
     /// The name for messages: given, or none.
-    pub(crate) fn name(&self) -> Option<&str> {
-        self.name.as_deref()
+    pub(crate) fn name(&self) -> Option<&Arc<str>> {
+        self.rare()?.name.as_ref()
     }
 
     /// The task's function to run on a fiber, with its argument.
@@ -396,7 +430,7 @@ impl std::fmt::Debug for TaskRef {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Task")
             .field("id", &self.id)
-            .field("name", &self.name)
+            .field("name", &self.name())
             .field("state", &self.state)
             .finish()
     }

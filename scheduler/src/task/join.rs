@@ -56,7 +56,9 @@ pub(super) fn complete(header: NonNull<Header>, panicked: bool) {
             joiner.wake();
         }
     }
-    task.sets.leave(panicked);
+    if let Some(sets) = task.sets() {
+        sets.leave(panicked);
+    }
 }
 
 /// The right to a task's output. Dropping it detaches the task, which runs on.
@@ -392,7 +394,7 @@ enum Kind {
 impl JoinError {
     #[cold]
     fn new(task: &Header, kind: Kind) -> JoinError {
-        JoinError(Box::new(Failure { id: task.id, name: task.name.clone(), kind }))
+        JoinError(Box::new(Failure { id: task.id, name: task.name().cloned(), kind }))
     }
 
     pub(super) fn from_panic(task: &Header, payload: Box<dyn Any + Send>) -> JoinError {

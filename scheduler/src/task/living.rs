@@ -10,7 +10,7 @@
 //!
 //! Several lists, each under its lock, so that carriers do not meet.
 
-use super::header::{Header, TaskRef};
+use super::header::{Header, Marks, TaskRef};
 use crate::sync::Mutex;
 use crossbeam_utils::CachePadded;
 use std::cell::Cell;
@@ -59,7 +59,7 @@ impl Living {
     /// Adds a task that waits or was switched away from, once. By its owner.
     #[inline]
     pub(crate) fn add(&self, task: &Header) {
-        if !task.linked.replace(true) {
+        if !task.marks.set(Marks::LINKED, true) {
             self.enter(task);
         }
     }
@@ -77,7 +77,7 @@ impl Living {
 
     /// Removes a task that has ended. By its owner.
     pub(crate) fn remove(&self, task: &Header) {
-        if !task.linked.replace(false) {
+        if !task.marks.set(Marks::LINKED, false) {
             return;
         }
         let mut list = self.shard(task).lock();

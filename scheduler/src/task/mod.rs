@@ -8,22 +8,23 @@
 //! - `abort/`: how a task is asked to unwind, and when it does.
 //! - `hook.rs`, `cancel.rs`: native calls that an abort cuts short.
 //! - `set.rs`, `wait_out.rs`: tasks whose ends one waits for together, and the wait that is not left before.
+//! - `rare.rs`: what most tasks never have.
 //! - `supply.rs`: what a worker keeps of ended tasks for the next ones.
 //! - `priority.rs`: how soon a ready task gets its turn.
 //! - `living.rs`: the list of tasks that have been suspended, for shutdown and dumps.
 //!
 //! # Who may touch which field of a header
 //!
-//! 1. `state`, `refs` and `hook`: anybody with a reference.
-//! 2. `id`, `name`, `span`, `migrating`, `vtable`, `shared`: constant.
-//! 3. `fiber`, `inside`, `embedder`, `stack_low`, `callbacks`, `guarded_layers`, `job`,
-//!    `cancellable`, `cancellable_at`, `aborting`, `linked`, `lent`, `no_suspend`: the *owner*. While a task is `ACTIVE` that is whoever took it from a queue, or runs it; while `BLOCKED` the carrier that it waits on;
+//! 1. `state`, `refs` and `rare`, but for its fields, and `hook` there: anybody with a reference.
+//! 2. `id`, `migrating`, `has_span`, `vtable`, `shared`, and `name` and `span` in `rare`: constant.
+//! 3. `fiber`, `embedder`, `stack_low`, `callbacks`, `guarded_layers`, `marks`, `no_suspend`, and `job`, `cancellable`,
+//!    `cancellable_at`, `aborting` in `rare`: the *owner*. While a task is `ACTIVE` that is whoever took it from a queue, or runs it; while `BLOCKED` the carrier that it waits on;
 //!    while `SUSPENDED` nobody.
 //! 4. `home`: written by the owner, read by the winner of a wake.
 //! 5. `joiner`: the joiner until it has set `JOINER`, then the completer.
 //!    `seating`: the owner; where it was moved to, who holds the seat (INVARIANT(seat.alive)).
 //! 6. `next`: whoever owns the mailbox entry.
-//! 7. `joining`: written by the owner, read by anybody with a reference. `living_place`: the owner's; `sets`: each set's part under that set's.
+//! 7. `joining`: written by the owner, read by anybody with a reference. `living_place`: the owner's; `sets` in `rare`: each set's part under that set's.
 //! 8. The stage in the cell: the body while it runs; from `DONE` on the join handle, or the
 //!    completer if the handle is gone.
 
@@ -37,6 +38,7 @@ pub(crate) mod lent;
 pub(crate) mod living;
 pub(crate) mod no_suspend;
 pub(crate) mod priority;
+pub(crate) mod rare;
 pub(crate) mod set;
 pub(crate) mod state;
 pub(crate) mod supply;

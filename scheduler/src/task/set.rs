@@ -126,7 +126,7 @@ impl TaskSet {
     /// The tasks that have not ended, by number.
     pub fn members(&self) -> Vec<(Id, Option<Arc<str>>)> {
         let mut members: Vec<_> =
-            self.references().iter().map(|task| (task.id, task.name.clone())).collect();
+            self.references().iter().map(|task| (task.id, task.name().cloned())).collect();
         members.sort_by_key(|(id, _)| *id);
         members
     }
@@ -194,7 +194,7 @@ impl TaskSet {
             let mut live = members.live.iter().map(Member::header);
             let Some(any) = live.next() else { return Some(Next::Empty) };
             let stuck = wait::would_deadlock(any) && live.all(wait::would_deadlock);
-            stuck.then(|| Next::Stuck(any.sets.of(self).key))
+            stuck.then(|| Next::Stuck(any.membership(self).key))
         });
         next.unwrap_or(Next::Late)
     }
@@ -256,7 +256,7 @@ impl TaskSet {
         let place = membership.place.replace(OUTSIDE) as usize;
         members.live.swap_remove(place);
         if let Some(moved) = members.live.get(place) {
-            moved.header().sets.of(self).place.set(place as u32);
+            moved.header().membership(self).place.set(place as u32);
         }
         members.panics += isize::from(panicked);
         if self.ordered {
@@ -358,6 +358,13 @@ impl Membership {
         {
             set.leave(self, panicked);
         }
+    }
+}
+
+impl Header {
+    /// Its part of `set`, of which it is a member.
+    fn membership(&self, set: &TaskSet) -> &Membership {
+        self.sets().expect("a member of a set has sets").of(set)
     }
 }
 

@@ -107,7 +107,7 @@ impl Noted {
         let waiter = Owner::current();
         let task = task();
         let name = match task {
-            Some(task) => task.name.clone(),
+            Some(task) => task.name().cloned(),
             None => std::thread::current().name().map(Arc::from),
         };
         let reports = task.is_some_and(|task| task.shared.config.report_deadlocks);
@@ -211,7 +211,7 @@ pub(crate) fn join_of(task: &Header) -> Option<Wait> {
         reports: false,
         runtime: Arc::as_ptr(&task.shared).addr(),
         id: Some(task.id),
-        name: task.name.clone(),
+        name: task.name().cloned(),
         what: "a join",
         // SAFETY: only ever set from a `&'static Location`.
         place: unsafe { place.as_ref() },

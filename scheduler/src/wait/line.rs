@@ -20,10 +20,22 @@
 
 use super::due::{Due, Waiting};
 use super::sparse::Sparse;
+use std::num::NonZeroU64;
 
 /// A waiter's number: its place in the line.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub(crate) struct Ticket(u64);
+pub(crate) struct Ticket(NonZeroU64);
+
+impl Ticket {
+    fn of(number: u64) -> Ticket {
+        // The last number is never reached.
+        Ticket(NonZeroU64::MIN.saturating_add(number))
+    }
+
+    fn number(self) -> u64 {
+        self.0.get() - 1
+    }
+}
 
 struct Entry<W> {
     /// 0: it was handed something that is nobody else's, as by [`Line::hand_all`].
@@ -75,24 +87,24 @@ impl<W> Line<W> {
 
     /// Was this entry handed what it wants?
     pub(crate) fn is_handed(&self, ticket: Ticket) -> bool {
-        self.entries.get(ticket.0).is_some_and(|entry| entry.handed)
+        self.entries.get(ticket.number()).is_some_and(|entry| entry.handed)
     }
 }
 
 impl<W: Waiting> Line<W> {
     /// A place at the end of the line.
     pub(crate) fn push(&mut self, who: W, wants: u32) -> Ticket {
-        let ticket = Ticket(self.next);
+        let ticket = Ticket::of(self.next);
         self.next += 1;
         self.waiting += 1;
         self.holders += usize::from(who.holds() != 0);
-        self.entries.push(ticket.0, Entry { wants, handed: false, who });
+        self.entries.push(ticket.number(), Entry { wants, handed: false, who });
         ticket
     }
 
     /// Takes an entry out. What it had been handed, 0 if nothing.
     pub(crate) fn remove(&mut self, ticket: Ticket, due: &mut Due<W>) -> u32 {
-        let Some(entry) = self.entries.remove(ticket.0) else { return 0 };
+        let Some(entry) = self.entries.remove(ticket.number()) else { return 0 };
         self.waiting -= usize::from(!entry.handed);
         self.holders -= usize::from(entry.who.holds() != 0);
         due.drop.push(entry.who);
@@ -126,7 +138,7 @@ impl<W: Waiting> Line<W> {
     /// The first, if it is lost.
     fn first_lost(&self) -> Option<(Ticket, &Entry<W>)> {
         let (number, entry) = self.entries.first()?;
-        entry.who.is_lost().then_some((Ticket(number), entry))
+        entry.who.is_lost().then_some((Ticket::of(number), entry))
     }
 
     /// Takes back what those were handed who cannot run while somebody waits at `place`; they wait on.
@@ -154,9 +166,9 @@ impl<W: Waiting> Line<W> {
 
     /// Takes back what an entry was handed; it waits on, where it stands.
     pub(crate) fn take_back_of(&mut self, ticket: Ticket) -> Option<&mut W> {
-        let entry = self.entries.get_mut(ticket.0)?;
+        let entry = self.entries.get_mut(ticket.number())?;
         if std::mem::take(&mut entry.handed) {
-            self.settled = self.settled.min(ticket.0);
+            self.settled = self.settled.min(ticket.number());
             self.waiting += 1;
             self.handed -= entry.wants;
         }
@@ -195,7 +207,7 @@ impl<W: Waiting> Line<W> {
         let entry = loop {
             let (ticket, is_lost) = self.next_in_turn()?;
             if !is_lost {
-                break self.entries.get_mut(ticket.0)?;
+                break self.entries.get_mut(ticket.number())?;
             }
             self.remove(ticket, due);
         };
@@ -221,6 +233,6 @@ impl<W: Waiting> Line<W> {
         let is_passed_over = self.holders > 0 && home != 0;
         let ahead = is_passed_over.then(|| self.entries.from(0).find(holder)).flatten();
         let (number, entry) = ahead.unwrap_or((first, entry));
-        Some((Ticket(number), entry.who.is_lost()))
+        Some((Ticket::of(number), entry.who.is_lost()))
     }
 }

@@ -115,7 +115,7 @@ pub(crate) const TOLD: u32 = 1 << 31;
 /// May this task's fiber be switched away?
 #[inline(always)]
 pub(crate) fn is_switchable(task: &Header) -> bool {
-    task.blocking.get() & !TOLD == 0 && task.inside.get().is_some() && !std::thread::panicking()
+    task.blocking.get() & !TOLD == 0 && task.inside().is_some() && !std::thread::panicking()
 }
 
 /// Is the embedder told of the task's switches?
@@ -171,7 +171,7 @@ fn tell_back(task: &Header) {
 pub(crate) fn may_unwind(task: &Header) -> bool {
     cfg!(panic = "unwind")
         && task.callbacks.get() == task.guarded_layers.get()
-        && task.inside.get().is_some()
+        && task.inside().is_some()
         && !std::thread::panicking()
 }
 
@@ -240,7 +240,7 @@ fn pause_undisturbed() {
 #[inline(always)]
 pub(crate) fn switch_here(task: &Header, reason: Reason) {
     task.resting_place.set(current::stack_pointer());
-    if let Some(inside) = task.inside.get() {
+    if let Some(inside) = task.inside() {
         // SAFETY: as in `switch_away`: who calls this has asked `is_switchable`.
         unsafe { inside.suspend(reason) };
     }
@@ -261,7 +261,7 @@ fn raise_if_possible() {
 /// asked [`is_to_switch`]. Never inlined: nothing of the thread is kept in its caller.
 #[inline(never)]
 pub(crate) fn switch_away(task: &Header, reason: Reason) {
-    let inside = task.inside.get().expect("a task that is switched has a fiber");
+    let inside = task.inside().expect("a task that is switched has a fiber");
     // SAFETY: this is the task's own fiber, and no frame of it is on the carrier's stack: native layers there
     // are counted as blocking, and every caller has asked `is_switchable`. Where it may go on is for the loop
     // to honour.

@@ -6,6 +6,7 @@ use super::list::List;
 use super::{Waiter, Who, is_switchable, kept_task, reference};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
+use crate::task::header::Marks;
 use crate::task::state::Wake;
 use crate::task::{Header, TaskRef, Waker};
 use crate::worker::current;
@@ -63,15 +64,12 @@ impl Waiting for Sleeper {
     }
 }
 
-/// Whether a task sits in a seat, and what became of that.
-pub(crate) struct Seating {
-    sits: Cell<bool>,
-    moved_to: Cell<Option<Ticket>>,
-}
+/// Where a task was moved to from its seat.
+pub(crate) struct Seating(Cell<Option<Ticket>>);
 
 impl Seating {
     pub(crate) const fn new() -> Seating {
-        Seating { sits: Cell::new(false), moved_to: Cell::new(None) }
+        Seating(Cell::new(None))
     }
 }
 
@@ -79,25 +77,25 @@ impl Header {
     /// Sits down before this list, if nobody waits there and the task sits nowhere. By the task.
     #[inline]
     pub(super) fn sit_in(&self, list: &List<Header>) -> bool {
-        if self.seating.sits.get() {
+        if self.sits() {
             return false;
         }
-        self.seating.moved_to.set(None);
+        self.seating.0.set(None);
         let sits = list.sit(self);
-        self.seating.sits.set(sits);
+        self.marks.set(Marks::SITS, sits);
         sits
     }
 
     /// The seat was left. By the task.
     #[inline]
     pub(super) fn stand_up(&self) {
-        self.seating.sits.set(false);
+        self.marks.set(Marks::SITS, false);
     }
 
     /// The task ends. Did it leave no seat, because its place was leaked? Its header must stay then. By its owner.
     #[inline]
     pub(crate) fn sits(&self) -> bool {
-        self.seating.sits.get()
+        self.marks.has(Marks::SITS)
     }
 }
 
@@ -148,11 +146,11 @@ impl Sitter for Header {
     }
 
     fn move_to(&self, ticket: Ticket) {
-        self.seating.moved_to.set(Some(ticket));
+        self.seating.0.set(Some(ticket));
     }
 
     fn moved_to(&self) -> Option<Ticket> {
-        self.seating.moved_to.get()
+        self.seating.0.get()
     }
 }
 

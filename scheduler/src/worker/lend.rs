@@ -26,6 +26,7 @@ use crate::carrier::Carrier;
 use crate::crossing::fence::light;
 use crate::fiber::{FiberBox, Reason};
 use crate::queue::Claim;
+use crate::task::header::Marks;
 use crate::task::{Header, TaskRef};
 use crate::wait;
 use tracing::level_filters::LevelFilter;
@@ -57,7 +58,7 @@ pub(crate) fn lend_to(task: &TaskRef) -> Option<&'static Header> {
     wait::raise_if_aborted(lender);
     lender.no_suspend.check("a join");
     let (borrower, fiber) = take(carrier, task)?;
-    borrower.lent.set(true);
+    borrower.marks.set(Marks::LENT, true);
     let fiber = match borrower.fiber.get() {
         Some(its) => {
             keep_fiber(carrier, fiber);
@@ -122,7 +123,7 @@ fn finish_in_private(carrier: &Carrier, task: TaskRef) -> Result<(), TaskRef> {
     let shared = carrier.shared();
     // See `crate::census`.
     light();
-    if !task.is_private() || task.sits() || shared.is_closing() || shared.census.is_asked() {
+    if !task.is_private() || shared.is_closing() || shared.census.is_asked() {
         return Err(task);
     }
     let fiber = take_fiber(carrier, &task);
@@ -147,7 +148,7 @@ pub(super) fn unpile(carrier: &Carrier, lowest: TaskRef) -> (TaskRef, Reason) {
                 hand.back.pop().expect("who lends leaves for the loop with who is back")
             })
         };
-        task.lent.set(false);
+        task.marks.set(Marks::LENT, false);
         if reason != Reason::Lending {
             return (task, reason);
         }

@@ -93,8 +93,8 @@ fn take_turn(carrier: &Carrier, task: TaskRef) -> Option<TaskRef> {
         return lender(carrier);
     };
     // Around `current`: a subscriber that waits in here stands on the loop's stack, not the task's.
-    let span = task.has_span.then(|| task.span.enter());
-    carrier.lowest.set(task.inside.get());
+    let span = task.span().map(tracing::Span::enter);
+    carrier.lowest.set(task.inside());
     // SAFETY: the task came from a queue, so its fiber is this loop's alone.
     let reason = unsafe { resume(carrier, &task, fiber) };
     carrier.end();
@@ -153,7 +153,6 @@ pub(super) fn start_on(carrier: &Carrier, task: &TaskRef, mut fiber: FiberBox) -
         task.home.store(ptr::from_ref(carrier).cast_mut(), Ordering::Relaxed);
         carrier.set_pinned(carrier.pinned() + 1);
     }
-    task.inside.set(Some(fiber.inside()));
     task.stack_low.set(fiber.stack_low());
     let fiber = fiber.into_raw();
     task.fiber.set(Some(fiber));
@@ -253,7 +252,6 @@ fn finish(carrier: &Carrier, task: TaskRef) {
     }
     let fiber = take_fiber(carrier, &task);
     light();
-    task.inside.set(None);
     task.stack_low.set(0);
     shared.living.remove(&task);
     abort::forget(&task);

@@ -88,17 +88,23 @@ impl Aborting {
         self.scopes.set(scopes);
         result
     }
+}
 
-    /// Is a region open?
-    pub(crate) fn is_held(&self) -> bool {
-        self.holds.get() != Holds::default()
-    }
+/// The regions that the task has open. By the task.
+fn holds(task: &Header) -> Holds {
+    task.rare().map_or_else(Holds::default, |rare| rare.aborting.holds.get())
+}
 
-    /// Has the task swallowed more than it may?
-    pub(crate) fn is_stubborn(&self) -> bool {
-        // ORDERING: Relaxed, a count for the record.
-        self.raised.load(Ordering::Relaxed) > SWALLOWED_LIMIT
-    }
+/// Has the task a region open? By the task.
+pub(crate) fn is_held(task: &Header) -> bool {
+    holds(task) != Holds::default()
+}
+
+/// Has the task swallowed more than it may? By anybody.
+pub(crate) fn is_stubborn(task: &Header) -> bool {
+    // ORDERING: Relaxed, a count for the record.
+    let raised = task.rare().map(|rare| rare.aborting.raised.load(Ordering::Relaxed));
+    raised > Some(SWALLOWED_LIMIT)
 }
 
 /// Why an abort was refused.
@@ -166,10 +172,10 @@ impl TaskRef {
 pub fn abort_current() -> Result<(), AbortError> {
     check()?;
     let Some((_, task)) = wait::kept_task() else { return Err(AbortError::Outside) };
-    if task.inside.get().is_none() {
+    if task.inside().is_none() {
         return Err(AbortError::Outside);
     }
-    task.aborting.by_itself.set(true);
+    task.own_rare().aborting.by_itself.set(true);
     // It runs, so nothing is owed.
     let _ = task.state.transition_to_aborting();
     raise_here();
@@ -185,16 +191,18 @@ fn raise_here() {
 
 /// The request that is to be raised in the task now, if one is. By the task.
 fn due(task: &Header) -> Option<Payload> {
-    let (word, holds) = (task.state.load(), task.aborting.holds.get());
+    let (word, holds) = (task.state.load(), holds(task));
+    let aborting = task.rare().map(|rare| &rare.aborting);
+    let by_itself = aborting.is_some_and(|aborting| aborting.by_itself.get());
     let is_aborted = word.is_abort_requested() || task.shared.is_closing();
-    if is_aborted && holds.let_pass(word.is_rude(), task.aborting.by_itself.get()) {
+    if is_aborted && holds.let_pass(word.is_rude(), by_itself) {
         return Some(Payload::abort());
     }
     if !word.is_raised() {
         return None;
     }
     // The outermost: it ends the others too.
-    task.aborting.with_scopes(|scopes| {
+    aborting?.with_scopes(|scopes| {
         let due = scopes.iter().find(|open| open.signal.is_due() && open.holds == holds)?;
         Some(Payload::scope(due.signal.clone()))
     })
@@ -226,7 +234,7 @@ pub(crate) fn raise_at_the_end() -> ! {
 
 /// One more abort is raised. Whoever has swallowed one before lets others run: he might catch them without end.
 fn before_raise(task: &Header) {
-    let aborting = &task.aborting;
+    let aborting = &task.own_rare().aborting;
     // ORDERING: Relaxed, the owner alone writes, and others only look.
     let raised = aborting.raised.load(Ordering::Relaxed).saturating_add(1);
     // ORDERING: Relaxed, as above.
@@ -247,7 +255,7 @@ fn before_raise(task: &Header) {
         tracing::warn!(
             target: "sortie::task",
             task = task.id.get(),
-            name = task.name(),
+            name = task.name().map(|name| &**name),
             swallowed = SWALLOWED_LIMIT,
             "a task catches each abort: code that catches panics should raise it again, see `is_abort`"
         );
@@ -256,7 +264,7 @@ fn before_raise(task: &Header) {
 
 /// The task has ended. By its owner.
 pub(crate) fn forget(task: &Header) {
-    if task.aborting.given_up.take() {
+    if task.rare().is_some_and(|rare| rare.aborting.given_up.take()) {
         task.shared.stubborn.remove();
     }
 }

@@ -17,7 +17,7 @@
 //! opened it. A count would do the same for pairs that match, and hide those that do not, until a task that
 //! nobody can abort is found at a shutdown.
 
-use super::raise_here;
+use super::{holds, raise_here};
 use crate::task::Header;
 use crate::wait;
 
@@ -71,9 +71,10 @@ fn current() -> Option<&'static Header> {
 }
 
 fn change(task: &Header, change: impl FnOnce(&mut Holds)) {
-    let mut holds = task.aborting.holds.get();
+    let open = &task.own_rare().aborting.holds;
+    let mut holds = open.get();
     change(&mut holds);
-    task.aborting.holds.set(holds);
+    open.set(holds);
 }
 
 /// From here on no abort is raised in the current task, until [`end_delay`]. Does not block.
@@ -82,7 +83,7 @@ fn change(task: &Header, change: impl FnOnce(&mut Holds)) {
 /// [`DelayError`]: a region is open already, or there is no task; nothing was done.
 pub fn begin_delay() -> Result<(), DelayError> {
     let task = current().ok_or(DelayError::Outside)?;
-    if task.aborting.holds.get().delayed {
+    if holds(task).delayed {
         return Err(DelayError::Open);
     }
     change(task, |holds| holds.delayed = true);
@@ -95,7 +96,7 @@ pub fn begin_delay() -> Result<(), DelayError> {
 /// [`DelayError`]: no region is open, or there is no task; nothing was done.
 pub fn end_delay() -> Result<(), DelayError> {
     let task = current().ok_or(DelayError::Outside)?;
-    if !task.aborting.holds.get().delayed {
+    if !holds(task).delayed {
         return Err(DelayError::NotOpen);
     }
     change(task, |holds| holds.delayed = false);
@@ -165,11 +166,8 @@ fn begin(count: fn(&mut Holds) -> &mut u32) -> bool {
 
 fn end(count: fn(&mut Holds) -> &mut u32) -> bool {
     let Some(task) = current() else { return false };
-    let mut holds = task.aborting.holds.get();
-    let count = count(&mut holds);
-    let Some(left) = count.checked_sub(1) else { return false };
-    *count = left;
-    task.aborting.holds.set(holds);
+    let Some(left) = count(&mut holds(task)).checked_sub(1) else { return false };
+    change(task, |holds| *count(holds) = left);
     raise_here();
     true
 }

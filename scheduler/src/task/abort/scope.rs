@@ -131,15 +131,16 @@ pub fn until<R>(until: Instant, f: impl FnOnce() -> R) -> Result<R, Raised> {
 #[inline(never)]
 fn open() -> Raiser {
     let task = wait::managed().map(|(_, task)| task);
-    let task = task.filter(|task| super::check().is_ok() && task.inside.get().is_some());
+    let task = task.filter(|task| super::check().is_ok() && task.inside().is_some());
     let signal = task.map(|task| {
         let signal = Arc::new(Signal {
             task: wait::reference(task),
             word: HookWord::new(),
             due: AtomicBool::new(false),
         });
-        let open = Open { signal: signal.clone(), holds: task.aborting.holds.get() };
-        task.aborting.with_scopes(|scopes| scopes.push(open));
+        let aborting = &task.own_rare().aborting;
+        let open = Open { signal: signal.clone(), holds: aborting.holds.get() };
+        aborting.with_scopes(|scopes| scopes.push(open));
         // There is no record: the word stands for the scope.
         signal.word.open(std::ptr::null_mut());
         signal
@@ -155,7 +156,8 @@ fn close(raiser: &Raiser) {
     signal.word.close();
     errno.restore();
     let task: &Header = &signal.task;
-    let closed = task.aborting.with_scopes(|scopes| {
+    let aborting = &task.own_rare().aborting;
+    let closed = aborting.with_scopes(|scopes| {
         let at = scopes.iter().rposition(|open| Arc::ptr_eq(&open.signal, signal));
         at.map(|at| scopes.remove(at))
     });
@@ -163,7 +165,7 @@ fn close(raiser: &Raiser) {
     if task.state.load().is_raised() {
         task.state.transition_to_settled();
         let is_due = |scopes: &mut Vec<Open>| scopes.iter().any(|open| open.signal.is_due());
-        if task.aborting.with_scopes(is_due) {
+        if aborting.with_scopes(is_due) {
             // It runs, so nothing is owed.
             let _ = task.state.transition_to_raising();
         }
