@@ -333,6 +333,27 @@ impl Handle {
         self.scheduler.wake_line();
     }
 
+    /// Tasks that are told of their switches begin no managed code from here on, but for the current one, if there is one.
+    /// False: they do not already.
+    pub(crate) fn begin_hold(&self) -> bool {
+        self.scheduler.begin_hold()
+    }
+
+    /// Are they all out of it?
+    pub(crate) fn is_held(&self) -> bool {
+        self.scheduler.is_held()
+    }
+
+    /// They go on. False: another holds them.
+    pub(crate) fn end_hold(&self) -> bool {
+        self.scheduler.end_hold()
+    }
+
+    /// They go on: who held them has ended.
+    pub(crate) fn abandon_hold(&self) {
+        self.scheduler.abandon_hold();
+    }
+
     /// Has a shutdown of the runtime begun?
     #[must_use]
     pub fn is_shut_down(&self) -> bool {

@@ -88,6 +88,28 @@ impl Shared {
         self.ask(|| !carriers.iter().any(is_on)) == Some(true)
     }
 
+    /// Shows the task on each of these carriers, quickly. False, and nothing is shown, if it cannot be told. Of a task only
+    /// what is never written may be looked at, and atomics. May change `errno`.
+    pub(crate) fn look_at_tasks<'a>(
+        &self,
+        carriers: impl IntoIterator<Item = &'a Carrier>,
+        mut look: impl FnMut(&'a Carrier, &Header),
+    ) -> bool {
+        let looked = self.ask(|| {
+            for carrier in carriers {
+                // ORDERING(census): Relaxed, after the heavy fence and under the lock; pairs with the
+                // light fence in `finish`.
+                let task = carrier.seen_current();
+                // SAFETY: see `census` in the module: under the lock, and with the count fenced, the
+                // task of a carrier is not freed.
+                if let Some(task) = unsafe { task.as_ref() } {
+                    look(carrier, task);
+                }
+            }
+        });
+        looked.is_some()
+    }
+
     /// Asks something of carriers while none of them frees a task. `None`: it cannot be told.
     fn ask<R>(&self, question: impl FnOnce() -> R) -> Option<R> {
         // ORDERING(census): Relaxed, the heavy fence orders it before the looks of the question; pairs with the light

@@ -40,6 +40,7 @@ mod foreign;
 mod fork;
 mod gate;
 mod handler;
+mod hold;
 mod idle;
 mod lock;
 mod metrics;

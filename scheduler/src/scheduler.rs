@@ -171,9 +171,37 @@ impl Scheduler {
     /// Whoever waits for a worker in place looks again whether it is to go on with that: see
     /// [`Bound::is_cancelled`](crate::crossing::Bound::is_cancelled). Does not block.
     pub fn wake_line(&self) {
+        self.shared.hold.wake_parked();
         for carrier in self.shared.lobby.line() {
             carrier.parker.unpark();
         }
+    }
+
+    /// Begins a hold of the current task's, or of this thread's if it carries none: from here on tasks that are told of
+    /// their switches ([`tell_of_switches`](crate::wait::tell_of_switches)) begin no managed code. What they do in native
+    /// code goes on; where they would come back they wait. The current task is not switched away meanwhile. False: there is a
+    /// hold already. Does not block.
+    ///
+    /// For embedders that stop the world: [`is_held`](Scheduler::is_held) says when it stands.
+    pub fn begin_hold(&self) -> bool {
+        self.shared.begin_hold()
+    }
+
+    /// Are all tasks that the hold concerns out of managed code? They stay so until [`end_hold`](Scheduler::end_hold). One
+    /// look; those in managed code are to come to a wait, or to native code, by themselves. A system call or two; does not block.
+    #[must_use]
+    pub fn is_held(&self) -> bool {
+        self.shared.is_held()
+    }
+
+    /// Ends the hold. False: it is not the current task's, or this thread's. Does not block.
+    pub fn end_hold(&self) -> bool {
+        self.shared.end_hold()
+    }
+
+    /// Ends the hold of a task, or a thread, that has ended without doing so. Does not block.
+    pub fn abandon_hold(&self) {
+        self.shared.abandon_hold();
     }
 
     /// How many workers there are.

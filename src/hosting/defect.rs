@@ -28,11 +28,15 @@ pub enum Defect {
     DelayIgnored,
     /// A timeout is escalated, and the policy manager is not told.
     TimeoutUntold,
+    /// Who begins to stop the world stops nobody.
+    WorldNotStopped,
+    /// A task that the VM waits for has its turn when it comes.
+    HurryIgnored,
 }
 
 impl Defect {
     /// All.
-    pub const ALL: [Defect; 10] = [
+    pub const ALL: [Defect; 12] = [
         Defect::EnterUnchecked,
         Defect::RenewalUncounted,
         Defect::ReleaseLost,
@@ -43,6 +47,8 @@ impl Defect {
         Defect::SignalLost,
         Defect::DelayIgnored,
         Defect::TimeoutUntold,
+        Defect::WorldNotStopped,
+        Defect::HurryIgnored,
     ];
 }
 

@@ -5,6 +5,7 @@ mod availability;
 mod clr;
 mod defect;
 mod enums;
+mod gc;
 mod host;
 mod hresult;
 mod iid;
@@ -26,6 +27,7 @@ pub use enums::{
     ClrEvent, ClrFailure, ClrOperation, ClrUnhandledException, GcStatTypes, INFINITE,
     MemoryCriticalLevel, PolicyAction, StackOverflowType, TaskType, WaitOption, WorkItemFlags,
 };
+pub use gc::{HostGcManager, RuntimeGcManager, Suspension};
 pub use host::{Attach, Host, HostBuilder, HostControl, HostManager, TaskMode};
 pub use hresult::HResult;
 pub use iid::Iid;
@@ -33,7 +35,9 @@ pub use method::{Interface, Method};
 pub use observe::{Call, Observer};
 pub use pool::HostThreadPoolManager;
 pub use task::{Called, HostTask, HostTaskManager, Left, TransitionCounts};
-pub use vm::{CarrierHandle, ClrSyncManager, ClrTask, ClrTaskManager, GcThreadStats, Plain};
+pub use vm::{
+    CarrierHandle, ClrGc, ClrSyncManager, ClrTask, ClrTaskManager, GcStats, GcThreadStats, Plain,
+};
 
 /// A locale's number, `LCID`.
 pub type Lcid = u32;

@@ -7,7 +7,7 @@
 //! fit, and calls here only what is due. What is called back may not wait, allocate managed memory, or start a
 //! collection, and makes no hosting call but those named.
 
-use super::{HResult, HostTask, Lcid};
+use super::{GcStatTypes, HResult, HostTask, Lcid};
 use std::fmt;
 use std::sync::Arc;
 
@@ -101,6 +101,65 @@ pub trait ClrTaskManager: Send + Sync {
     }
 }
 
+/// What a collector has done, and how much memory there is (`COR_GC_STATS`). What was not asked for is 0.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct GcStats {
+    /// Collections that were asked for.
+    pub explicit_collections: u64,
+    /// Collections by generation.
+    pub collections: [u64; 3],
+    /// KiB that are committed.
+    pub committed_kbytes: u64,
+    /// KiB that are reserved.
+    pub reserved_kbytes: u64,
+    /// KiB of the heaps by generation.
+    pub heap_kbytes: [u64; 3],
+    /// KiB of the heap of large objects.
+    pub large_object_kbytes: u64,
+    /// KiB that the last collections of generations 0 and 1 have promoted.
+    pub promoted_kbytes: [u64; 2],
+}
+
+impl GcStats {
+    /// Without what these flags do not ask for.
+    pub(super) fn only(self, flags: GcStatTypes) -> GcStats {
+        let mut only = GcStats::default();
+        if flags.contains(GcStatTypes::COUNTS) {
+            only.explicit_collections = self.explicit_collections;
+            only.collections = self.collections;
+        }
+        if flags.contains(GcStatTypes::MEMORYUSAGE) {
+            let GcStats { explicit_collections, collections, .. } = only;
+            only = GcStats { explicit_collections, collections, ..self };
+        }
+        only
+    }
+}
+
+/// The VM's collector: what of `ICLRGCManager` is the VM's matter.
+pub trait ClrGc: Send + Sync {
+    /// Collects a generation and those below it; `None`: all.
+    fn collect(&self, generation: Option<u32>) -> HResult {
+        let _ = generation;
+        HResult::S_OK
+    }
+
+    /// What there is to say of the collector. What `flags` do not ask for need not be computed.
+    ///
+    /// # Errors
+    /// Those of the VM.
+    fn get_stats(&self, flags: GcStatTypes) -> Result<GcStats, HResult> {
+        let _ = flags;
+        Ok(GcStats::default())
+    }
+
+    /// How large segments, and generation 0, shall be at first, in bytes. Once, before the first collection.
+    fn set_startup_limits(&self, segment: u32, generation_0: u32) -> HResult {
+        let _ = (segment, generation_0);
+        HResult::S_OK
+    }
+}
+
 /// Who owns the VM's locks: `ICLRSyncManager`, asked when the host looks for deadlocks.
 pub trait ClrSyncManager: Send + Sync {
     /// The task that owns the monitor with this cookie; `None`: it is free, or nobody's any more. Does not block.
@@ -129,6 +188,7 @@ pub struct Plain;
 impl ClrTask for Plain {}
 impl ClrTaskManager for Plain {}
 impl ClrSyncManager for Plain {}
+impl ClrGc for Plain {}
 
 impl fmt::Debug for dyn ClrTask {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

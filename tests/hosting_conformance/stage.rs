@@ -104,7 +104,8 @@ impl Stage {
         };
         let host = builder.build();
         let vm = Arc::new(TestVm::new(trace.clone(), setup.answers));
-        let clr = ClrRuntimeHost::builder().tasks(vm.clone()).observer(trace.clone()).build();
+        let clr = ClrRuntimeHost::builder().tasks(vm.clone());
+        let clr = clr.gc(vm.clone()).observer(trace.clone()).build();
         let tasks = host.task_manager();
         let stage = Stage {
             runtime,

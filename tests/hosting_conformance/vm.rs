@@ -1,7 +1,11 @@
 //! The VM of the scenarios: it notes what it is called back for.
 
 use crate::trace::Trace;
-use sortie::hosting::{CarrierHandle, ClrTask, ClrTaskManager, HResult, Lcid};
+use sortie::hosting::{
+    CarrierHandle, ClrGc, ClrTask, ClrTaskManager, GcStatTypes, GcStats, GcThreadStats, HResult,
+    Lcid,
+};
+use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the VM answers where a scenario wants another answer than [`S_OK`](HResult::S_OK).
@@ -23,11 +27,27 @@ impl Default for Answers {
 pub(crate) struct TestVm {
     trace: Arc<Trace>,
     answers: Mutex<Answers>,
+    heap: Arc<Heap>,
+}
+
+/// What the VM counts of its heap. One task at a time allocates.
+#[derive(Default)]
+struct Heap {
+    allocated: AtomicU64,
+    survives: AtomicU64,
+    promoted: AtomicU64,
+    collections: [AtomicU64; 3],
 }
 
 impl TestVm {
+    /// The current task allocates so many bytes, of which so many are in use.
+    pub(crate) fn allocate(&self, bytes: u64, in_use: u64) {
+        self.heap.allocated.fetch_add(bytes, SeqCst);
+        self.heap.survives.fetch_add(in_use, SeqCst);
+    }
+
     pub(crate) fn new(trace: Arc<Trace>, answers: Answers) -> TestVm {
-        TestVm { trace, answers: Mutex::new(answers) }
+        TestVm { trace, answers: Mutex::new(answers), heap: Arc::default() }
     }
 
     /// What it answers to the next request for a half.
@@ -40,7 +60,7 @@ impl ClrTaskManager for TestVm {
     fn create_task(&self) -> Result<Arc<dyn ClrTask>, HResult> {
         let answers = *self.answers.lock().unwrap_or_else(PoisonError::into_inner);
         answers.create_task.ok()?;
-        Ok(Arc::new(TestTask { trace: self.trace.clone(), answers }))
+        Ok(Arc::new(TestTask { trace: self.trace.clone(), answers, heap: self.heap.clone() }))
     }
 
     fn set_locale(&self, locale: Lcid) -> HResult {
@@ -54,9 +74,33 @@ impl ClrTaskManager for TestVm {
     }
 }
 
+impl ClrGc for TestVm {
+    fn collect(&self, generation: Option<u32>) -> HResult {
+        self.trace.note(crate::stage::current(), format!("vm Collect {generation:?}"));
+        let highest = generation.unwrap_or(2) as usize;
+        for count in &self.heap.collections[..=highest] {
+            count.fetch_add(1, SeqCst);
+        }
+        self.heap.allocated.store(0, SeqCst);
+        self.heap.promoted.store(self.heap.survives.swap(0, SeqCst), SeqCst);
+        HResult::S_OK
+    }
+
+    fn get_stats(&self, _: GcStatTypes) -> Result<GcStats, HResult> {
+        let collections = self.heap.collections.each_ref().map(|count| count.load(SeqCst));
+        Ok(GcStats { collections, committed_kbytes: 1024, ..GcStats::default() })
+    }
+
+    fn set_startup_limits(&self, segment: u32, generation_0: u32) -> HResult {
+        self.trace.note(crate::stage::current(), format!("vm limits {segment} {generation_0}"));
+        HResult::S_OK
+    }
+}
+
 struct TestTask {
     trace: Arc<Trace>,
     answers: Answers,
+    heap: Arc<Heap>,
 }
 
 impl ClrTask for TestTask {
@@ -79,5 +123,12 @@ impl ClrTask for TestTask {
     fn needs_priority_scheduling(&self) -> Result<bool, HResult> {
         let task = crate::stage::current().map(|task| self.trace.task(task));
         Ok(self.answers.needs_priority.is_some() && task.as_deref() == self.answers.needs_priority)
+    }
+
+    fn get_mem_stats(&self) -> Result<GcThreadStats, HResult> {
+        Ok(GcThreadStats {
+            per_thread_allocation: self.heap.allocated.load(SeqCst),
+            has_promoted_bytes: self.heap.promoted.load(SeqCst) > 0,
+        })
     }
 }

@@ -24,6 +24,7 @@ use self::word::{Native, Phase, Snapshot};
 use crate::carrier::Carrier;
 use crate::fiber::Reason;
 use crate::foreign;
+use crate::hold;
 use crate::metrics::Counter;
 use crate::sync::atomic::Ordering;
 use crate::task::abort;
@@ -405,7 +406,7 @@ pub fn come_back() -> Result<Back, Terminated> {
         return Ok(Back::Kept);
     };
     if carrier.come_back() {
-        return Ok(Back::Kept);
+        return pass(carrier, task, reenter);
     }
     enter_without_worker(carrier, task)
 }
@@ -419,9 +420,26 @@ pub fn come_back_within(bound: &Bound<'_>) -> Result<Back, Refused> {
         return Ok(Back::Kept);
     };
     if carrier.come_back() {
-        return Ok(Back::Kept);
+        return pass(carrier, task, |carrier, task| reenter_within(carrier, task, bound));
     }
     without_worker(carrier, || reenter_within(carrier, task, bound))
+}
+
+/// The task has its worker, and gives it up once more while there is a hold.
+#[inline]
+fn pass<E>(
+    carrier: &Carrier,
+    task: &Header,
+    reenter: impl FnOnce(&Carrier, &Header) -> Result<(), E>,
+) -> Result<Back, E> {
+    if hold::is_to_pass(carrier, task) {
+        return Ok(Back::Kept);
+    }
+    let errno = Errno::save();
+    give_away(carrier);
+    let outcome = reenter(carrier, task);
+    errno.restore();
+    outcome.map(|()| Back::Kept)
 }
 
 /// [`come_back`] for a task whose [`Here::come_back`] has found the worker gone.
@@ -443,7 +461,7 @@ pub fn come_back_late() -> Result<Back, Terminated> {
 /// # Errors
 /// As [`come_back`].
 pub fn call_back(below: Below) -> Result<Back, Terminated> {
-    call_back_by(below, enter_without_worker)
+    call_back_by(below, reenter)
 }
 
 /// As [`call_back`], but if the worker is gone it waits for another only within a bound.
@@ -451,14 +469,12 @@ pub fn call_back(below: Below) -> Result<Back, Terminated> {
 /// # Errors
 /// [`Refused`]; nothing has happened then.
 pub fn call_back_within(below: Below, bound: &Bound<'_>) -> Result<Back, Refused> {
-    call_back_by(below, |carrier, task| {
-        without_worker(carrier, || reenter_within(carrier, task, bound))
-    })
+    call_back_by(below, |carrier, task| reenter_within(carrier, task, bound))
 }
 
 fn call_back_by<E>(
     below: Below,
-    enter: impl FnOnce(&Carrier, &Header) -> Result<Back, E>,
+    reenter: impl FnOnce(&Carrier, &Header) -> Result<(), E>,
 ) -> Result<Back, E> {
     let Some((carrier, task)) = wait::kept_task() else {
         return Ok(Back::Kept);
@@ -466,10 +482,11 @@ fn call_back_by<E>(
     cancel::pause(task);
     let kept = carrier.come_back();
     below::enter(carrier, task, below);
-    if kept {
-        return Ok(Back::Kept);
-    }
-    let back = enter(carrier, task);
+    let back = if kept {
+        pass(carrier, task, reenter)
+    } else {
+        without_worker(carrier, || reenter(carrier, task))
+    };
     if back.is_err()
         && let Some((carrier, task)) = wait::kept_task()
     {
@@ -518,49 +535,70 @@ pub(crate) fn end_without_worker(carrier: &Carrier) -> Parting {
 
 fn reenter(carrier: &Carrier, task: &Header) -> Result<(), Terminated> {
     let shared = carrier.shared();
-    if shared.is_terminated() {
-        return Err(Terminated);
-    }
-    let idle = || shared.lobby.take_idle();
-    if !carrier.foreign
-        && let Some(worker) = idle().or_else(|| shared.patience.wait(idle))
-    {
-        // SAFETY: this is the carrier's thread, and the word says `WAITING`.
-        unsafe { carrier.put_worker(worker) };
-        return Ok(());
-    }
-    if wait::is_switchable(task)
-        && !task.no_suspend.postpone("the return from a native call, which has lost its worker,")
-        && wait::is_to_switch(task)
-    {
-        wait::switch_away(task, Reason::Reentering);
-        return Ok(());
-    }
-    if carrier.foreign && !foreign::is_visiting(carrier) {
-        return foreign::visit(carrier, regain);
-    }
-    regain(carrier)
+    let wait = || {
+        hold::wait_in_place(carrier, task);
+        Ok(())
+    };
+    hold::pass_by(carrier, task, wait, || {
+        if shared.is_terminated() {
+            return Err(Terminated);
+        }
+        let idle = || shared.lobby.take_idle();
+        if !carrier.foreign
+            && let Some(worker) = idle().or_else(|| shared.patience.wait(idle))
+        {
+            // SAFETY: this is the carrier's thread, and the word says `WAITING`.
+            unsafe { carrier.put_worker(worker) };
+            return Ok(Regained::InPlace);
+        }
+        if wait::is_switchable(task)
+            && !task
+                .no_suspend
+                .postpone("the return from a native call, which has lost its worker,")
+            && wait::is_to_switch(task)
+        {
+            wait::switch_away(task, Reason::Reentering);
+            return Ok(Regained::Elsewhere);
+        }
+        if carrier.foreign && !foreign::is_visiting(carrier) {
+            return foreign::visit(carrier, regain).map(|()| Regained::InPlace);
+        }
+        regain(carrier).map(|()| Regained::InPlace)
+    })
 }
 
 /// As [`reenter`], in place, and not for ever.
 fn reenter_within(carrier: &Carrier, task: &Header, bound: &Bound<'_>) -> Result<(), Refused> {
-    if carrier.shared().is_terminated() {
-        return Err(Refused::Terminated);
-    }
-    if !carrier.foreign
-        && let Some(worker) = carrier.shared().lobby.take_idle()
-    {
-        // SAFETY: this is the carrier's thread, and the word says `WAITING`.
-        unsafe { carrier.put_worker(worker) };
-        return Ok(());
-    }
-    // It may wait on the carrier now, where a shutdown must find it.
-    carrier.shared().living.add(task);
-    let regain = |carrier: &Carrier| regain_by(carrier, |carrier| wait_within(carrier, bound));
-    if carrier.foreign && !foreign::is_visiting(carrier) {
-        return foreign::visit(carrier, regain);
-    }
-    regain(carrier)
+    let shared = carrier.shared();
+    let wait = || hold::wait_in_place_within(carrier, task, bound);
+    hold::pass_by(carrier, task, wait, || {
+        if shared.is_terminated() {
+            return Err(Refused::Terminated);
+        }
+        if !carrier.foreign
+            && let Some(worker) = shared.lobby.take_idle()
+        {
+            // SAFETY: this is the carrier's thread, and the word says `WAITING`.
+            unsafe { carrier.put_worker(worker) };
+            return Ok(Regained::InPlace);
+        }
+        // It may wait on the carrier now, where a shutdown must find it.
+        shared.living.add(task);
+        let regain = |carrier: &Carrier| regain_by(carrier, |carrier| wait_within(carrier, bound));
+        if carrier.foreign && !foreign::is_visiting(carrier) {
+            return foreign::visit(carrier, regain).map(|()| Regained::InPlace);
+        }
+        regain(carrier).map(|()| Regained::InPlace)
+    })
+}
+
+/// Where a task has a worker again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Regained {
+    /// On its carrier.
+    InPlace,
+    /// It was switched away: perhaps on another.
+    Elsewhere,
 }
 
 /// A carrier without a worker stands in line for one.
@@ -587,10 +625,15 @@ fn regain_by<E: From<Terminated>>(
     Ok(())
 }
 
-/// As [`regain`], for managed code that cannot be told of an end: it unwinds, or if foreign frames
+/// As [`regain`], once there is no hold, for managed code that cannot be told of an end: it unwinds, or if foreign frames
 /// lie between, its thread stops here for good.
 pub(crate) fn regain_or_stop(carrier: &Carrier, task: &Header) {
-    if regain(carrier).is_err() {
+    let wait = || {
+        hold::wait_in_place(carrier, task);
+        Ok(())
+    };
+    let regain = || regain(carrier).map(|()| Regained::InPlace);
+    if hold::pass_by(carrier, task, wait, regain).is_err() {
         stop(task);
     }
 }

@@ -13,6 +13,7 @@ use crate::crossing::{Burning, Patience, Unproven};
 use crate::fiber::Depot;
 use crate::fork;
 use crate::gate::Gate;
+use crate::hold::Hold;
 use crate::idle::Lobby;
 use crate::metrics::{Counter, Counts};
 use crate::monitor::tide::Watched;
@@ -87,6 +88,8 @@ pub(crate) struct Shared {
     pub(crate) reaper: Mutex<Option<thread::JoinHandle<()>>>,
     /// Who asks which task is on which carrier.
     pub(crate) census: Census,
+    /// While it lasts, certain tasks begin no managed code.
+    pub(crate) hold: Hold,
     /// The last time that a carrier was wanted, none could be had.
     saturated: AtomicBool,
     /// Who waits for the runtime's tasks to end.
@@ -151,6 +154,7 @@ impl Shared {
             ending: Mutex::new(None),
             reaper: Mutex::new(None),
             census: Census::default(),
+            hold: Hold::new(),
             saturated: AtomicBool::new(false),
             closer: Parker::new(),
             stubborn: Stubborn::default(),

@@ -248,6 +248,18 @@ impl Header {
         unsafe { supply::keep(header.cast(), shared, cell) };
     }
 
+    /// Does a hold concern the task? By the task, and by those whom the census lets look.
+    pub(crate) fn can_be_held(&self) -> bool {
+        // ORDERING(hold): Relaxed, between the fences of `crate::hold`.
+        self.rare().is_some_and(|rare| rare.holdable.load(Ordering::Relaxed))
+    }
+
+    /// Whether a hold concerns the task from here on. By the owner.
+    pub(crate) fn set_can_be_held(&self, can_be: bool) {
+        // ORDERING(hold): Relaxed, as above.
+        self.own_rare().holdable.store(can_be, Ordering::Relaxed);
+    }
+
     /// May the task, once started, go on on its own carrier only? For good, or for the time of a callback.
     #[inline]
     pub(crate) fn is_pinned(&self) -> bool {

@@ -11,7 +11,7 @@ use super::hook::HookWord;
 use super::set::Sets;
 use crate::offload::Job;
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicPtr, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
 
@@ -29,6 +29,8 @@ pub(crate) struct Rare {
     pub(crate) cancellable: Cell<*const ()>,
     /// How many callbacks were open when that call began.
     pub(crate) cancellable_at: Cell<u32>,
+    /// Does a hold concern the task? See `crate::hold`.
+    pub(super) holdable: AtomicBool,
     /// What holds aborts back, and the scopes that are open.
     pub(crate) aborting: Aborting,
 }
@@ -43,6 +45,7 @@ impl Rare {
             hook: HookWord::new(),
             cancellable: Cell::new(ptr::null()),
             cancellable_at: Cell::new(0),
+            holdable: AtomicBool::new(false),
             aborting: Aborting::new(),
         }
     }

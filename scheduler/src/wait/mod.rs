@@ -29,6 +29,7 @@ pub(crate) mod spin;
 mod tests;
 mod waiter;
 
+pub use crate::hold::{is_to_wait_for_hold, wait_while_held};
 pub use blocked::blocked_on;
 pub use owner::Owner;
 pub use place::{Place, WaitList};
@@ -126,10 +127,14 @@ pub(crate) fn is_told(task: &Header) -> bool {
 
 /// From here on the embedder is told when the current task is switched away and when it goes on
 /// ([`Embedder::switched_out`](crate::Embedder::switched_out)), or no longer. False: no task runs here.
+///
+/// Such tasks are those that a hold concerns ([`Scheduler::begin_hold`](crate::Scheduler::begin_hold)); one may be under way
+/// ([`wait_while_held`](crate::wait::wait_while_held)).
 pub fn tell_of_switches(told: bool) -> bool {
     let Some((_, task)) = kept_task() else { return false };
     let others = task.blocking.get() & !TOLD;
     task.blocking.set(if told { others | TOLD } else { others });
+    task.set_can_be_held(told);
     true
 }
 
@@ -345,7 +350,10 @@ fn before_yield() -> Yield {
             return Yield::Over(true);
         }
     }
-    if !carrier.shared().work_waits() || abort::skips_pauses(task) {
+    if !carrier.shared().work_waits()
+        || abort::skips_pauses(task)
+        || carrier.shared().hold.is_kept_by(task)
+    {
         return Yield::Over(false);
     }
     crossing::give_away(carrier);

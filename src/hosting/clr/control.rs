@@ -3,6 +3,7 @@
 use super::debug::RuntimeDebugManager;
 use super::{Inner, RuntimeTaskManager};
 use crate::hosting::HResult;
+use crate::hosting::gc::RuntimeGcManager;
 use crate::hosting::iid::Iid;
 use crate::hosting::method::{Interface, clr_control};
 use std::sync::{Arc, PoisonError};
@@ -13,6 +14,8 @@ use std::sync::{Arc, PoisonError};
 pub enum ClrManager {
     /// `ICLRTaskManager`.
     Task(RuntimeTaskManager),
+    /// `ICLRGCManager`.
+    Gc(RuntimeGcManager),
     /// `ICLRDebugManager`.
     Debug(RuntimeDebugManager),
 }
@@ -38,6 +41,9 @@ impl ClrControl {
             match iid.interface() {
                 Some(Interface::ClrTaskManager) => {
                     Ok(ClrManager::Task(RuntimeTaskManager::new(self.inner.clone())))
+                }
+                Some(Interface::ClrGcManager) => {
+                    Ok(ClrManager::Gc(RuntimeGcManager::new(self.inner.clone())))
                 }
                 Some(Interface::ClrDebugManager) => {
                     Ok(ClrManager::Debug(RuntimeDebugManager::new(self.inner.clone())))

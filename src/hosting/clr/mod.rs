@@ -8,17 +8,19 @@ mod task_manager;
 pub use control::{ClrControl, ClrManager};
 pub use debug::{Connection, RuntimeDebugManager};
 pub use task::RuntimeTask;
+pub(super) use task::{answered, guarded};
 pub use task_manager::RuntimeTaskManager;
 
 use self::debug::Connections;
 use super::HResult;
 use super::availability::Availability;
+use super::gc::{HostGcManager, Limits, RuntimeGcManager};
 use super::host::{HostControl, HostManager};
 use super::method::{Interface, clr_runtime_host, host_control};
 use super::observe::Observer;
 use super::recorder::Recorder;
 use super::task::HostTaskManager;
-use super::vm::{ClrTaskManager, Plain};
+use super::vm::{ClrGc, ClrTaskManager, Plain};
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -39,6 +41,7 @@ const DEFAULT_GROUP: u32 = 1;
 #[must_use = "a builder makes nothing until `build`"]
 pub struct ClrBuilder {
     tasks: Arc<dyn ClrTaskManager>,
+    gc: Arc<dyn ClrGc>,
     recorder: Recorder,
 }
 
@@ -46,6 +49,12 @@ impl ClrBuilder {
     /// Who makes the VM's halves of tasks. [`Plain`] if nothing is said.
     pub fn tasks(mut self, tasks: Arc<dyn ClrTaskManager>) -> ClrBuilder {
         self.tasks = tasks;
+        self
+    }
+
+    /// The VM's collector. [`Plain`], which collects nothing, if nothing is said.
+    pub fn gc(mut self, gc: Arc<dyn ClrGc>) -> ClrBuilder {
+        self.gc = gc;
         self
     }
 
@@ -62,10 +71,13 @@ impl ClrBuilder {
             availability: Availability::default(),
             recorder: self.recorder,
             tasks: self.tasks,
+            gc: self.gc,
         });
         let inner = Inner {
             shared,
             host_tasks: OnceLock::new(),
+            host_gc: OnceLock::new(),
+            limits: Limits::default(),
             control: Mutex::new(None),
             connections: Connections::default(),
             manager_type: Mutex::new(None),
@@ -92,7 +104,7 @@ pub struct ClrRuntimeHost {
 impl ClrRuntimeHost {
     /// Options for a runtime.
     pub fn builder() -> ClrBuilder {
-        ClrBuilder { tasks: Arc::new(Plain), recorder: Recorder::default() }
+        ClrBuilder { tasks: Arc::new(Plain), gc: Arc::new(Plain), recorder: Recorder::default() }
     }
 
     /// Takes the host's control object, asks it for each manager once, and hands over the counterparts. To be called
@@ -182,6 +194,12 @@ impl ClrRuntimeHost {
         RuntimeTaskManager::new(self.inner.clone())
     }
 
+    /// Its collector: `ICLRGCManager`, and how the VM stops its tasks.
+    #[must_use]
+    pub fn gc_manager(&self) -> RuntimeGcManager {
+        RuntimeGcManager::new(self.inner.clone())
+    }
+
     /// The assembly and the type that the host wants made first in each group
     /// ([`set_app_domain_manager_type`](ClrControl::set_app_domain_manager_type)); `None`: it has named none.
     #[must_use]
@@ -212,6 +230,10 @@ impl ClrRuntimeHost {
                 }
                 result
             }
+            HostManager::Gc(gc) => {
+                let _ = self.inner.host_gc.set(gc);
+                HResult::S_OK
+            }
             // Used by the VM as it is.
             HostManager::ThreadPool(_) => HResult::S_OK,
         }
@@ -223,6 +245,9 @@ pub(super) struct Inner {
     pub(super) shared: Arc<ClrShared>,
     /// The host's tasks, if it offers them.
     pub(super) host_tasks: OnceLock<HostTaskManager>,
+    /// What the host is told of collections, if it wants to be.
+    pub(super) host_gc: OnceLock<HostGcManager>,
+    pub(super) limits: Limits,
     control: Mutex<Option<Arc<dyn HostControl>>>,
     connections: Connections,
     /// The assembly and the type that a VM makes first in a group.
@@ -240,6 +265,7 @@ pub(super) struct ClrShared {
     pub(super) availability: Availability,
     pub(super) recorder: Recorder,
     pub(super) tasks: Arc<dyn ClrTaskManager>,
+    pub(super) gc: Arc<dyn ClrGc>,
 }
 
 impl fmt::Debug for ClrShared {

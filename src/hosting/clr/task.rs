@@ -306,12 +306,14 @@ impl RuntimeTask {
 }
 
 /// Calls the VM. A panic is its failure.
-pub(super) fn guarded(call: impl FnOnce() -> HResult) -> HResult {
+pub(in crate::hosting) fn guarded(call: impl FnOnce() -> HResult) -> HResult {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or(HResult::E_FAIL)
 }
 
 /// The same of a call that has an answer.
-pub(super) fn answered<T>(call: impl FnOnce() -> Result<T, HResult>) -> Result<T, HResult> {
+pub(in crate::hosting) fn answered<T>(
+    call: impl FnOnce() -> Result<T, HResult>,
+) -> Result<T, HResult> {
     catch_unwind(AssertUnwindSafe(call)).unwrap_or(Err(HResult::E_FAIL))
 }
 

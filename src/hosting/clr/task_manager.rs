@@ -1,6 +1,6 @@
 //! [`RuntimeTaskManager`]: the runtime's halves of tasks.
 
-use super::{ClrShared, Inner, RuntimeTask, task};
+use super::{ClrShared, Inner, RuntimeTask, guarded, task};
 use crate::hosting::enums::TaskType;
 use crate::hosting::method::{Method, clr_task_manager};
 use crate::hosting::task::{Locale, current};
@@ -77,7 +77,7 @@ impl RuntimeTaskManager {
             let current = current::get().filter(|task| task.clr_task().is_some_and(is_current));
             let Some(task) = current else { return HResult::HOST_E_INVALIDOPERATION };
             let vm: &dyn ClrTaskManager = &*self.shared().tasks;
-            let result = task::guarded(|| match which {
+            let result = guarded(|| match which {
                 Locale::Culture => vm.set_locale(locale),
                 Locale::UserInterface => vm.set_ui_locale(locale),
             });

@@ -1,6 +1,7 @@
 //! What a runtime asks a host for.
 
 use crate::hosting::HResult;
+use crate::hosting::gc::HostGcManager;
 use crate::hosting::iid::Iid;
 use crate::hosting::method::Interface;
 use crate::hosting::pool::HostThreadPoolManager;
@@ -12,6 +13,8 @@ use crate::hosting::task::HostTaskManager;
 pub enum HostManager {
     /// `IHostTaskManager`.
     Task(HostTaskManager),
+    /// `IHostGCManager`.
+    Gc(HostGcManager),
     /// `IHostThreadPoolManager`.
     ThreadPool(HostThreadPoolManager),
 }
@@ -22,6 +25,7 @@ impl HostManager {
     pub fn interface(&self) -> Interface {
         match self {
             HostManager::Task(_) => Interface::HostTaskManager,
+            HostManager::Gc(_) => Interface::HostGcManager,
             HostManager::ThreadPool(_) => Interface::HostThreadPoolManager,
         }
     }

@@ -8,12 +8,13 @@ use super::HResult;
 use super::availability::Availability;
 use super::clr::{ClrShared, RuntimeTask};
 use super::defect::{Defect, Defects};
+use super::gc::{HostGcManager, Suspender};
 use super::iid::Iid;
 use super::method::Interface;
 use super::observe::Observer;
 use super::pool::{HostThreadPoolManager, Pool};
 use super::recorder::Recorder;
-use super::task::HostTaskManager;
+use super::task::{Awaited, HostTaskManager};
 use crate::Handle;
 use crate::transition::Layers;
 use sortie_scheduler::crossing::Bound;
@@ -147,6 +148,8 @@ impl HostBuilder {
                 tasks: AtomicU64::new(0),
                 kept: Mutex::default(),
                 pool: Pool::new(workers),
+                awaited: Awaited::default(),
+                suspender: Suspender::default(),
             }),
         }
     }
@@ -203,6 +206,12 @@ impl Host {
         HostTaskManager::new(self.shared.clone())
     }
 
+    /// What it is told of collections: `IHostGCManager`.
+    #[must_use]
+    pub fn gc_manager(&self) -> HostGcManager {
+        HostGcManager::new(self.shared.clone())
+    }
+
     /// Its thread pool: `IHostThreadPoolManager`.
     #[must_use]
     pub fn thread_pool_manager(&self) -> HostThreadPoolManager {
@@ -217,6 +226,7 @@ impl HostControl for Host {
         }
         match iid.interface() {
             Some(Interface::HostTaskManager) => Ok(HostManager::Task(self.task_manager())),
+            Some(Interface::HostGcManager) => Ok(HostManager::Gc(self.gc_manager())),
             Some(Interface::HostThreadPoolManager) => {
                 Ok(HostManager::ThreadPool(self.thread_pool_manager()))
             }
@@ -238,6 +248,9 @@ pub(super) struct HostShared {
     /// Halves of the runtime's that were reset, for the next tasks.
     kept: Mutex<Vec<RuntimeTask>>,
     pub(super) pool: Pool,
+    /// Switched out while the VM waits for them, and not in again.
+    pub(super) awaited: Awaited,
+    pub(super) suspender: Suspender,
 }
 
 impl HostShared {

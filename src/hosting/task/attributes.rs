@@ -64,11 +64,13 @@ impl Attributes {
         self.change(task, |rank| rank.is_hurried = true);
     }
 
-    /// That turn has come.
-    pub(super) fn calm(&self, task: Option<&AbortHandle>) {
-        if self.rank().is_hurried {
+    /// A turn has come. True: it was that one.
+    pub(super) fn calm(&self, task: Option<&AbortHandle>) -> bool {
+        let was_hurried = self.rank().is_hurried;
+        if was_hurried {
             self.change(task, |rank| rank.is_hurried = false);
         }
+        was_hurried
     }
 
     /// Under the lock, so that of two changes the later one is in force.

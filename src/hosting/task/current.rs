@@ -7,7 +7,7 @@ use super::host_task::{HostTask, TaskShared};
 use crate::hosting::HResult;
 use crate::hosting::host::HostShared;
 use crate::task::local::{self, Local};
-use sortie_scheduler::wait::tell_of_switches;
+use sortie_scheduler::wait::{tell_of_switches, wait_while_held};
 use std::any::Any;
 use std::sync::Arc;
 
@@ -46,7 +46,12 @@ pub(super) fn set(task: &Arc<TaskShared>) -> bool {
         local.extension().set(task.clone()).is_ok()
     })
     .unwrap_or(false);
-    is_set && tell_of_switches(true)
+    let is_told = is_set && tell_of_switches(true);
+    if is_told {
+        // Only a task in managed code does.
+        wait_while_held();
+    }
+    is_told
 }
 
 fn of(local: &Local) -> Option<Arc<TaskShared>> {

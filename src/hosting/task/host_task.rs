@@ -135,7 +135,7 @@ impl Extension for TaskShared {
     }
 
     fn switched_in(&self) {
-        self.attributes.calm(self.aborter());
+        self.wait_while_suspended();
         if let Some(half) = self.half() {
             half.after_switch();
         }
@@ -147,6 +147,9 @@ impl Extension for TaskShared {
         if let Some(half) = self.half() {
             // An adopted thread has ended: nobody has told it before.
             half.exit_at_the_end();
+        }
+        if self.host.suspender.ends(self.id) {
+            self.host.handle.abandon_hold();
         }
         self.end();
     }

@@ -16,5 +16,6 @@ pub(in crate::hosting) use birth::start_task;
 pub use host_task::HostTask;
 pub(in crate::hosting) use host_task::Origin;
 pub use manager::HostTaskManager;
+pub(in crate::hosting) use scheduling::Awaited;
 pub use scopes::{Called, Left};
 pub use transitions::TransitionCounts;

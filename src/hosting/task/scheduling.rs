@@ -4,8 +4,43 @@ use super::HostTask;
 use super::current;
 use super::host_task::TaskShared;
 use crate::hosting::HResult;
+use crate::hosting::defect::Defect;
 use crate::hosting::method::host_task;
 use crate::task::{self, Priority};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// Tasks that were switched out while the VM waits for them, and are not in again: they run managed code as soon as they
+/// can. Two counts that only grow.
+///
+/// Who stops the world looks at them first, and then at the carriers. A task is counted before it leaves its carrier, and
+/// counted as in again when it is on one. So if as many were in as out, and as many are out still after the look at the
+/// carriers, that look has seen each of them that ran.
+#[derive(Debug, Default)]
+pub(in crate::hosting) struct Awaited {
+    out: AtomicU64,
+    back: AtomicU64,
+}
+
+impl Awaited {
+    fn one_more(&self) {
+        // ORDERING(hosting.awaited): SeqCst, before the task leaves its carrier; pairs with the looks below.
+        self.out.fetch_add(1, Ordering::SeqCst);
+    }
+
+    fn one_less(&self) {
+        // ORDERING(hosting.awaited): SeqCst, after the task has come to its carrier; pairs with the looks below.
+        self.back.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Is there none, and was there none while `others` was asked, which is true?
+    pub(in crate::hosting) fn is_nobody_while(&self, others: impl FnOnce() -> bool) -> bool {
+        // ORDERING(hosting.awaited): SeqCst, pairs with `one_less`: the carriers are looked at later.
+        let back = self.back.load(Ordering::SeqCst);
+        others()
+            // ORDERING(hosting.awaited): SeqCst, pairs with `one_more`: the carriers were looked at before.
+            && self.out.load(Ordering::SeqCst) == back
+    }
+}
 
 impl HostTask {
     /// Asks for one of the seven levels by its number: -15, -2 to 2, 15. From any thread, also before the start; in force
@@ -70,8 +105,21 @@ impl TaskShared {
 
     /// The task was switched out: does the VM wait for it?
     pub(super) fn hurry_if_needed(&self) {
+        if self.host.defects.leaves_out(Defect::HurryIgnored) {
+            return;
+        }
         if self.half().is_some_and(|half| half.needs_priority_scheduling().unwrap_or(false)) {
+            self.host.awaited.one_more();
             self.attributes.hurry(self.aborter());
+        }
+    }
+
+    /// The task is switched in: while the world is stopped it waits, unless the VM waits for it.
+    pub(super) fn wait_while_suspended(&self) {
+        if self.attributes.calm(self.aborter()) {
+            self.host.awaited.one_less();
+        } else {
+            sortie_scheduler::wait::wait_while_held();
         }
     }
 }

@@ -1,5 +1,6 @@
 //! The scenarios of the reference, by its chapters.
 
+mod collections;
 mod hooks;
 mod life_cycle;
 mod managers;
@@ -20,6 +21,7 @@ pub(crate) const SCENARIOS: &[&[Scenario]] = &[
     regions::SCENARIOS,
     scheduling::SCENARIOS,
     managers::SCENARIOS,
+    collections::SCENARIOS,
 ];
 
 /// A scenario of this file: number, title, and the function that plays it.
