@@ -5,7 +5,7 @@ use sortie::native::{self, Target};
 use sortie::task::{self, delay_abort};
 use sortie_scheduler::abort;
 use sortie_test::drops::Drops;
-use sortie_test::{each, until};
+use sortie_test::{MODES, each_of, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -76,7 +76,7 @@ fn step(random: &mut Random, drops: &Drops, depth: usize) {
 
 #[test]
 fn each_task_ends_and_each_value_is_dropped_once() {
-    each(|runtime| {
+    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
         let seed = 0x5017 + runtime.case.workers as u64;
         println!("seed {seed}");
         let drops = Drops::new();

@@ -131,6 +131,8 @@ fn who_waits_is_told_that_the_senders_have_gone() {
                 drop(sender);
             } else {
                 drop(sender);
+                // Both were woken by that, and wait again.
+                std::thread::sleep(Duration::from_millis(3));
                 handed.end();
             }
             let received = selects.join().unwrap() + receives.join().unwrap();

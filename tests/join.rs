@@ -3,7 +3,7 @@
 use sortie::native::{self, Target};
 use sortie_natives::Gate;
 use sortie_test::drops::Drops;
-use sortie_test::{each, until};
+use sortie_test::{MODES, each, each_of, until};
 use std::sync::Arc;
 
 static NATIVE: Target = Target::named("native code");
@@ -118,7 +118,7 @@ fn a_dropped_handle_detaches_its_task_which_runs_on() {
 
 #[test]
 fn outputs_are_dropped_once_joined_or_not() {
-    each(|runtime| {
+    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
         let drops = Drops::new();
         for joined in [true, false] {
             for late in [true, false] {

@@ -1,6 +1,6 @@
 //! A join with a time limit gives the handle back when the time has come, and the output before.
 
-use sortie_test::{each, until};
+use sortie_test::{MODES, each, each_of, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -51,7 +51,7 @@ fn a_join_in_time_has_the_output() {
 
 #[test]
 fn joins_that_race_with_the_end_lose_no_output() {
-    each(|runtime| {
+    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
         runtime.run(|| {
             for n in 0..300u64 {
                 let task = sortie::spawn(move || {

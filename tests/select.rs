@@ -216,7 +216,7 @@ fn an_aborted_select_leaves_its_messages_to_others() {
 /// Selects on both sides of two channels each, aborted and timed; every message is received or comes back.
 #[test]
 fn selects_among_themselves_lose_nothing() {
-    each_of(&[1, 2, 4, 8], &MODES, |runtime| {
+    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
         for ((a, from_a), (b, from_b)) in kinds::<Counted>().into_iter().zip(kinds::<Counted>()) {
             let drops = Drops::new();
             let (sent, received) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
@@ -264,7 +264,7 @@ fn selects_among_themselves_lose_nothing() {
 
 #[test]
 fn threads_and_tasks_select_from_each_other() {
-    each(|runtime| {
+    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
         for (sender, receiver) in kinds() {
             let thread = thread::spawn(move || {
                 let mut sum = 0;

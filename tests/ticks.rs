@@ -1,7 +1,7 @@
 //! An interval ticks at its times, and does about missed ticks as it was told.
 
 use sortie::time::{MissedTicks, interval, interval_at, timeout};
-use sortie_test::each;
+use sortie_test::{MODES, each, each_of};
 use std::time::{Duration, Instant};
 
 const PERIOD: Duration = Duration::from_millis(4);
@@ -53,7 +53,7 @@ fn missed_ticks_are_made_up_for_delayed_or_skipped() {
 
 #[test]
 fn a_wait_that_is_ended_takes_no_tick() {
-    each(|runtime| {
+    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
         runtime.run(|| {
             let start = Instant::now() + 3 * PERIOD;
             let mut interval = interval_at(start, PERIOD);

@@ -3,7 +3,7 @@
 use sortie::native::{self, Target};
 use sortie::sync::{Mutex, Semaphore};
 use sortie::time::{Elapsed, sleep_until, timeout, timeout_at};
-use sortie_test::{each, until};
+use sortie_test::{MODES, each, each_of, until};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
@@ -23,7 +23,7 @@ impl Drop for Dropped<'_> {
 
 #[test]
 fn waits_of_all_kinds_are_ended_in_time_and_leave_nothing() {
-    each(|runtime| {
+    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
         let semaphore = Arc::new(Semaphore::new(1));
         semaphore.acquire();
         let mutex = Arc::new(Mutex::new(()));
@@ -172,7 +172,7 @@ fn a_native_call_with_a_hook_is_cut_short() {
 /// Limits race with the ends of what they are for: whichever is first, nothing is left to hit the next.
 #[test]
 fn limits_that_race_hit_nothing_else() {
-    each(|runtime| {
+    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
         runtime.run(|| {
             let (mut ended, mut in_time) = (0, 0);
             for n in 0..400u64 {

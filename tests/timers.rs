@@ -1,7 +1,7 @@
 //! Many timers at once: each is in time, none wakes too early, and those that are taken back leave nothing.
 
 use sortie_test::figures::{bound, short_or_soak, within};
-use sortie_test::{Case, Mode, each, each_setting, exclusively, until};
+use sortie_test::{Case, MODES, Mode, each, each_of, each_setting, exclusively, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::SeqCst};
 use std::time::{Duration, Instant};
@@ -82,7 +82,7 @@ fn timers_are_served_beside_tasks_that_compute() {
 
 #[test]
 fn sleeps_that_are_aborted_leave_nothing() {
-    each(|runtime| {
+    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
         for _ in 0..3 {
             let asleep = Arc::new(AtomicUsize::new(0));
             let tasks: Vec<_> = (0..500u64)

@@ -138,9 +138,10 @@ fn what_is_done_once_is_done_by_one_who_stays() {
             let (make, lock) = (make.clone(), lock.clone());
             let (limit, pause) = (soon(&mut random), soon(&mut random));
             handle.spawn(move || {
-                if n % 2 == 0 || lock.wait_timeout(limit).is_none() {
-                    make(pause);
+                if n % 2 == 0 {
+                    return make(pause);
                 }
+                while lock.wait_timeout(limit).is_none() {}
             })
         });
         let tasks: Vec<_> = tasks.collect();

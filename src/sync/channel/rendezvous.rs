@@ -209,6 +209,7 @@ impl<T> Rendezvous<T> {
     }
 
     /// Sends, waiting until this time at the latest.
+    #[inline(never)]
     pub(super) fn send(
         &self,
         mut message: T,
@@ -239,6 +240,7 @@ impl<T> Rendezvous<T> {
     }
 
     /// Receives, waiting until this time at the latest.
+    #[inline(never)]
     pub(super) fn recv(
         &self,
         waiter: &Waiter,

@@ -40,7 +40,7 @@ impl<T> Sender<T> {
     /// drop(receiver);
     /// assert_eq!(sender.send("b"), Err(SendError("b")));
     /// ```
-    #[inline]
+    #[inline(always)]
     pub fn send(&self, message: T) -> Result<(), SendError<T>> {
         self.shared.send(message, None).map_err(|error| SendError(error.into_inner()))
     }

@@ -69,7 +69,8 @@ impl<T> Shared<T> {
     }
 
     /// Sends, waiting until this time at the latest.
-    #[inline]
+    // Inlined with its wait into the code that sends, as `recv`.
+    #[inline(always)]
     pub(super) fn send(
         &self,
         message: T,
@@ -84,8 +85,7 @@ impl<T> Shared<T> {
         }
     }
 
-    #[cold]
-    #[inline(never)]
+    #[inline(always)]
     fn wait_to_send(
         &self,
         mut message: T,
@@ -97,7 +97,7 @@ impl<T> Shared<T> {
         }
         loop {
             let place = self.senders.waiting.enter(&waiter);
-            message = match self.try_send(message) {
+            message = match self.try_send_again(message) {
                 Ok(()) => {
                     place.forgo();
                     return Ok(());
@@ -108,7 +108,7 @@ impl<T> Shared<T> {
                 }
             };
             let in_time = wait(place, until);
-            message = match self.try_send(message) {
+            message = match self.try_send_again(message) {
                 Ok(()) => return Ok(()),
                 Err(TrySendError::Full(message)) if in_time => message,
                 Err(TrySendError::Full(message)) => return Err(SendTimeoutError::Timeout(message)),
@@ -117,6 +117,11 @@ impl<T> Shared<T> {
                 }
             };
         }
+    }
+
+    #[inline(never)]
+    fn try_send_again(&self, message: T) -> Result<(), TrySendError<T>> {
+        self.try_send(message)
     }
 
     /// Receives, waiting until this time at the latest.
