@@ -35,7 +35,7 @@ unsafe fn suspend_again(argument: *const ()) {
 /// [`StackError`] if there is no memory for the fiber's stack.
 pub fn switches(pairs: u64) -> Result<Duration, StackError> {
     let stacks = Stacks::new(StackShape::fiber(STACK_BYTES)?);
-    let mut fiber = FiberBox::new(stacks.take()?);
+    let fiber = FiberBox::new(stacks.take()?);
     let shared = Loop { inside: fiber.inside(), goes_on: Cell::new(true), turns: Cell::new(0) };
     fiber.prepare(Body { run: suspend_again, argument: (&raw const shared).cast() });
     // The first turn touches the stack's first page.

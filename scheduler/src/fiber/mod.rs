@@ -1,4 +1,4 @@
-//! Fibers: a stack, the context saved on it, and the switch. The one door to corosensei.
+//! Fibers: a stack, the context saved on it, and the switch (`switch/`). The one door to corosensei.
 //!
 //! A [`Fiber`] runs one *body* after another: it is resumed with a body to run, suspends for a
 //! [`Reason`], is resumed again, and when the body ends it suspends as [`Reason::Done`], ready for
@@ -24,14 +24,14 @@
 
 pub mod bench;
 mod depot;
+mod switch;
 
 pub(crate) use depot::Depot;
 
+use self::switch::Coroutine;
 use crate::stack::Stack;
-use corosensei::{Coroutine, CoroutineResult, Yielder};
 use std::cell::Cell;
-use std::mem::ManuallyDrop;
-use std::ops::{Deref, DerefMut};
+use std::ops::Deref;
 use std::ptr::NonNull;
 
 /// Why a fiber gave the thread back to whoever resumed it.
@@ -58,13 +58,13 @@ pub(crate) struct Body {
     pub(crate) argument: *const (),
 }
 
-type Switch = Yielder<(), Reason>;
-
 /// A fiber. See the module. It lies at the top of its own stack.
+#[repr(C)]
 pub(crate) struct Fiber {
-    coroutine: ManuallyDrop<Coroutine<(), Reason, (), Stack>>,
-    /// In the fiber's first frame.
-    frame: NonNull<Frame>,
+    /// First: its address is the fiber's.
+    coroutine: Coroutine,
+    /// The next body.
+    body: Cell<Option<Body>>,
     /// The lowest address of the stack that code may use.
     stack_low: usize,
 }
@@ -73,17 +73,9 @@ pub(crate) struct Fiber {
 #[must_use = "a fiber that is not handed on keeps its stack for good"]
 pub(crate) struct FiberBox(NonNull<Fiber>);
 
-/// What the fiber's first frame holds, at one address as long as the fiber.
-struct Frame {
-    /// The next body; `None` ends the fiber.
-    body: Cell<Option<Body>>,
-    /// The fiber's own handle to suspend by.
-    switch: NonNull<Switch>,
-}
-
 /// The fiber's inner side: what code on the fiber uses to leave it. Valid while the fiber lives.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Inside(NonNull<Switch>);
+pub(crate) struct Inside(NonNull<Coroutine>);
 
 // SAFETY: a fiber is a stack that nobody else refers to. Moving the handle runs nothing; resuming is
 // what needs care, and it is unsafe. See the module.
@@ -94,24 +86,9 @@ impl FiberBox {
     pub(crate) fn new(mut stack: Stack) -> FiberBox {
         let stack_low = stack.usable().start;
         let room = stack.reserve::<Fiber>();
-        let born: Cell<Option<NonNull<Frame>>> = Cell::new(None);
-        let cradle = NonNull::from(&born);
-        let mut coroutine = Coroutine::with_stack(stack, move |switch: &Switch, ()| {
-            let frame = Frame { body: Cell::new(None), switch: NonNull::from(switch) };
-            // SAFETY: this part runs inside the resume below, while `born` is there.
-            unsafe { cradle.as_ref() }.set(Some(NonNull::from(&frame)));
-            switch.suspend(Reason::Done);
-            while let Some(body) = frame.body.take() {
-                // SAFETY: `prepare` was given a body and its argument for exactly one run.
-                unsafe { (body.run)(body.argument) };
-                switch.suspend(Reason::Done);
-            }
-        });
-        // Into the first frame, so that it is known from outside.
-        let first = coroutine.resume(());
-        debug_assert!(matches!(first, CoroutineResult::Yield(Reason::Done)));
-        let frame = born.get().expect("set by the first frame");
-        let fiber = Fiber { coroutine: ManuallyDrop::new(coroutine), frame, stack_low };
+        // SAFETY: a fiber begins with its coroutine, which is so moved to the room now, and `run_bodies` wants a fiber.
+        let coroutine = unsafe { Coroutine::new(stack, room.cast(), run_bodies) };
+        let fiber = Fiber { coroutine, body: Cell::new(None), stack_low };
         // SAFETY: the room is the fiber's own, above all frames.
         unsafe { room.write(fiber) };
         FiberBox(room)
@@ -142,13 +119,9 @@ impl FiberBox {
     ///
     /// # Safety
     /// The fiber has no body: it is new, or its last suspension was [`Reason::Done`].
-    pub(crate) unsafe fn into_stack(mut self) -> Stack {
-        self.frame().body.set(None);
-        let end = self.coroutine.resume(());
-        debug_assert!(matches!(end, CoroutineResult::Return(())));
-        // SAFETY: the fiber is not touched again.
-        let coroutine = unsafe { ManuallyDrop::take(&mut self.coroutine) };
-        let mut stack = coroutine.into_stack();
+    pub(crate) unsafe fn into_stack(self) -> Stack {
+        // SAFETY: without a body `run_bodies` returns, and has nothing to drop. The fiber is not touched again.
+        let mut stack = unsafe { Coroutine::end(self.0.cast()) };
         stack.unreserve::<Fiber>();
         stack
     }
@@ -163,14 +136,6 @@ impl Deref for FiberBox {
     }
 }
 
-impl DerefMut for FiberBox {
-    #[inline]
-    fn deref_mut(&mut self) -> &mut Fiber {
-        // SAFETY: as above, and it is borrowed from who has it.
-        unsafe { self.0.as_mut() }
-    }
-}
-
 impl std::fmt::Debug for FiberBox {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         (**self).fmt(f)
@@ -178,15 +143,9 @@ impl std::fmt::Debug for FiberBox {
 }
 
 impl Fiber {
-    /// The first frame.
-    fn frame(&self) -> &Frame {
-        // SAFETY: the frame stays on the fiber's stack until `into_stack`, which takes the fiber.
-        unsafe { self.frame.as_ref() }
-    }
-
     /// Gives the fiber its next body, which runs at the next [`Fiber::resume`].
-    pub(crate) fn prepare(&mut self, body: Body) {
-        self.frame().body.set(Some(body));
+    pub(crate) fn prepare(&self, body: Body) {
+        self.body.set(Some(body));
     }
 
     /// The lowest address of the stack that code may use.
@@ -196,7 +155,7 @@ impl Fiber {
 
     /// The inner side, for the body.
     pub(crate) fn inside(&self) -> Inside {
-        Inside(self.frame().switch)
+        Inside(NonNull::from(&self.coroutine))
     }
 
     /// Runs the fiber on this thread until it suspends.
@@ -205,28 +164,24 @@ impl Fiber {
     /// - The fiber has a body: prepared, or suspended in one.
     /// - If it is suspended in a body, that body's frames may go on on this thread.
     #[inline]
-    pub(crate) unsafe fn resume(&mut self) -> Reason {
-        match self.coroutine.resume(()) {
-            CoroutineResult::Yield(reason) => reason,
-            CoroutineResult::Return(()) => Reason::Done,
-        }
+    pub(crate) unsafe fn resume(&self) -> Reason {
+        // SAFETY: by contract.
+        unsafe { self.coroutine.resume() }
     }
 }
 
 impl std::fmt::Debug for Fiber {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fiber").field("done", &self.coroutine.done()).finish_non_exhaustive()
+        f.debug_struct("Fiber").field("stack_low", &self.stack_low).finish_non_exhaustive()
     }
 }
 
 impl Inside {
-    /// The handle to suspend by.
-    ///
     /// # Safety
-    /// The caller runs on this fiber.
+    /// The fiber lives.
     #[inline(always)]
-    unsafe fn switch<'a>(self) -> &'a Switch {
-        // SAFETY: the handle lies on the fiber's stack, below the caller's frame, and stays.
+    unsafe fn coroutine<'a>(self) -> &'a Coroutine {
+        // SAFETY: by contract.
         unsafe { self.0.as_ref() }
     }
 
@@ -238,7 +193,9 @@ impl Inside {
     #[inline(always)]
     pub(crate) unsafe fn suspend(self, reason: Reason) {
         // SAFETY: the caller runs on this fiber.
-        unsafe { self.switch() }.suspend(reason);
+        let coroutine = unsafe { self.coroutine() };
+        // SAFETY: by contract.
+        unsafe { coroutine.suspend(reason) };
     }
 
     /// Runs `f` on the stack of the thread that resumed this fiber, below that thread's frames.
@@ -250,20 +207,25 @@ impl Inside {
     /// - `f` does not unwind and suspends none of these fibers.
     #[inline]
     pub(crate) unsafe fn on_carrier_stack<R>(self, f: impl FnOnce() -> R) -> R {
-        struct Carried<F>(F);
-        // SAFETY: `on_parent_stack` asks for `Send` so that `f` cannot take the yielder along; it
-        // runs on this very thread, and by the contract above does not suspend.
-        unsafe impl<F> Send for Carried<F> {}
-        impl<F: FnOnce() -> R, R> Carried<F> {
-            #[inline]
-            fn call(self) -> R {
-                (self.0)()
-            }
-        }
         // SAFETY: this fiber was resumed on this thread, and is not left before `f` has returned.
-        let switch = unsafe { self.switch() };
-        let carried = Carried(f);
-        switch.on_parent_stack(move || carried.call())
+        let coroutine = unsafe { self.coroutine() };
+        // SAFETY: by contract.
+        unsafe { coroutine.on_parent_stack(f) }
+    }
+}
+
+/// The fiber's first frame.
+///
+/// # Safety
+/// The coroutine is that of a fiber at its place.
+unsafe extern "C" fn run_bodies(coroutine: NonNull<Coroutine>) {
+    // SAFETY: by contract; the fiber lies above this frame.
+    let fiber = unsafe { coroutine.cast::<Fiber>().as_ref() };
+    while let Some(body) = fiber.body.take() {
+        // SAFETY: `prepare` was given a body and its argument for exactly one run.
+        unsafe { (body.run)(body.argument) };
+        // SAFETY: this is the coroutine, and its frames hold nothing of a thread.
+        unsafe { fiber.coroutine.suspend(Reason::Done) };
     }
 }
 

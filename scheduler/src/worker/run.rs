@@ -111,14 +111,10 @@ fn take_turn(carrier: &Carrier, task: TaskRef) -> Option<TaskRef> {
 /// This is the carrier's thread. The task was taken from a queue by the caller, and this is its fiber: prepared by
 /// [`start_on`], or suspended in the task.
 #[inline(always)]
-pub(super) unsafe fn resume(
-    carrier: &Carrier,
-    task: &TaskRef,
-    mut fiber: NonNull<Fiber>,
-) -> Reason {
+pub(super) unsafe fn resume(carrier: &Carrier, task: &TaskRef, fiber: NonNull<Fiber>) -> Reason {
     carrier.begin(task, task.stack_low.get());
     // SAFETY: by contract, the fiber is the caller's alone.
-    let fiber = unsafe { fiber.as_mut() };
+    let fiber = unsafe { fiber.as_ref() };
     // SAFETY: by contract. A started task is queued where it may run: pinned ones with their carrier, others only
     // if `migrating` was promised.
     unsafe { fiber.resume() }
@@ -146,7 +142,7 @@ fn start(carrier: &Carrier, task: &TaskRef) -> Option<NonNull<Fiber>> {
 
 /// [`start`], on this fiber.
 #[inline]
-pub(super) fn start_on(carrier: &Carrier, task: &TaskRef, mut fiber: FiberBox) -> NonNull<Fiber> {
+pub(super) fn start_on(carrier: &Carrier, task: &TaskRef, fiber: FiberBox) -> NonNull<Fiber> {
     fiber.prepare(task.body());
     if !task.migrating {
         // ORDERING: Relaxed, the owner writes; published by the state word (task.state).

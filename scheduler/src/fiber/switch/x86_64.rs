@@ -1,0 +1,183 @@
+//! The switch on x86-64, by a jump.
+//!
+//! A processor foretells where a return goes by the calls that it has seen, the innermost first. A switch made of a
+//! call and a return pairs the two, and costs nothing as long as each side is where it was. But a task that
+//! was suspended some calls further in finds others' addresses there, and each of its returns is a wrong guess, of four
+//! nanoseconds. A jump leaves that memory alone, and is foretold by where it went before: who goes on finds what
+//! was there when somebody was suspended last, which is its own where tasks take turns with the loop, or with their like.
+//!
+//! Who is away has left three words on its stack:
+//!
+//! ```text
+//!   rbx                    higher addresses
+//!   rbp
+//!   where it goes on    <- its stack pointer
+//! ```
+//!
+//! A switch is the same in both directions. All other registers are lost, as over any call; the floating-point
+//! environment stays, as does the signal mask.
+
+use super::super::Reason;
+use crate::stack::Stack;
+use corosensei::stack::{Stack as _, StackPointer};
+use std::arch::{asm, naked_asm};
+use std::cell::Cell;
+use std::ptr::NonNull;
+
+/// A stack with a suspended function on it. It stays at one address.
+pub(in super::super) struct Coroutine {
+    /// The stack pointer of the function, while it is suspended.
+    inner: Cell<usize>,
+    /// That of who has resumed it, while it runs.
+    outer: Cell<usize>,
+    stack: Stack,
+}
+
+/// How a stack begins, from low to high addresses.
+#[repr(C, align(16))]
+struct Top {
+    /// What the first switch pops, and goes to.
+    root: unsafe extern "C" fn() -> !,
+    /// What that calls, and with what.
+    main: unsafe extern "C" fn(NonNull<Coroutine>),
+    place: NonNull<Coroutine>,
+}
+
+impl Coroutine {
+    /// One that will lie at `place`, and run `main` on `stack` from its first resume on.
+    ///
+    /// # Safety
+    /// It is moved there before it is used. `main` may be called with it, and does not unwind.
+    pub(in super::super) unsafe fn new(
+        stack: Stack,
+        place: NonNull<Coroutine>,
+        main: unsafe extern "C" fn(NonNull<Coroutine>),
+    ) -> Coroutine {
+        let top = stack.base().get() - size_of::<Top>();
+        let room = std::ptr::with_exposed_provenance_mut::<Top>(top);
+        // SAFETY: the stack is this function's, much larger than that, and its top is a multiple of 64.
+        unsafe { room.write(Top { root, main, place }) };
+        Coroutine { inner: Cell::new(top), outer: Cell::new(0), stack }
+    }
+
+    /// Goes on until the next suspension.
+    ///
+    /// # Safety
+    /// `main` has not ended, it is not running, and its frames may go on on this thread.
+    #[inline(always)]
+    pub(in super::super) unsafe fn resume(&self) -> Reason {
+        // SAFETY: by contract.
+        match unsafe { switch(&self.outer, &self.inner, 0) } {
+            0 => Reason::Yielded,
+            1 => Reason::Suspended,
+            2 => Reason::Reentering,
+            3 => Reason::Lending,
+            4 => Reason::Offloading,
+            _ => Reason::Done,
+        }
+    }
+
+    /// Leaves the coroutine; returns when it is resumed.
+    ///
+    /// # Safety
+    /// The caller runs in it, and its frames may go on wherever it is resumed.
+    #[inline(always)]
+    pub(in super::super) unsafe fn suspend(&self, reason: Reason) {
+        // SAFETY: who has resumed it is away as long as it runs.
+        unsafe { switch(&self.inner, &self.outer, reason as usize) };
+    }
+
+    /// Runs `f` on the stack of who has resumed the coroutine, below all frames there.
+    ///
+    /// # Safety
+    /// The coroutine is resumed, and nothing runs on that stack but by its leave. `f` does not unwind, and does not
+    /// suspend the coroutine.
+    #[inline(always)]
+    pub(in super::super) unsafe fn on_parent_stack<R>(&self, f: impl FnOnce() -> R) -> R {
+        let base = StackPointer::new(self.outer.get() & !15).expect("somebody has resumed it");
+        corosensei::on_stack(Below(base), f)
+    }
+
+    /// Ends it, and gives the stack back.
+    ///
+    /// # Safety
+    /// `main` returns at the next resume, and has nothing to drop. The coroutine is not used again.
+    pub(in super::super) unsafe fn end(place: NonNull<Coroutine>) -> Stack {
+        // SAFETY: by contract nobody uses what stays behind, nor what is on the stack.
+        unsafe { place.read() }.stack
+    }
+}
+
+/// Leaves, with the stack pointer in `from`, for where `to` says, with `word`. Returns when somebody comes back, with
+/// what that one brings.
+///
+/// # Safety
+/// `to` is the stack pointer of a side that is away, and may go on on this thread.
+#[inline(always)]
+unsafe fn switch(from: &Cell<usize>, to: &Cell<usize>, mut word: usize) -> usize {
+    // SAFETY: whoever is away has left three words at its stack pointer, by this code or, at first, by
+    // `Coroutine::new`. What the compiler may have in registers is pushed, or said to be lost.
+    unsafe {
+        asm!(
+            "push rbx",
+            "push rbp",
+            "lea rax, [rip + 2f]",
+            "push rax",
+            "mov [rsi], rsp",
+            "mov rsp, [rdx]",
+            "pop rax",
+            "jmp rax",
+            // Somebody has come back by the same code, and popped this address.
+            "2:",
+            "pop rbp",
+            "pop rbx",
+            inlateout("rdi") word,
+            in("rsi") from.as_ptr(),
+            in("rdx") to.as_ptr(),
+            lateout("r12") _,
+            lateout("r13") _,
+            lateout("r14") _,
+            lateout("r15") _,
+            clobber_abi("sysv64"),
+        );
+    }
+    word
+}
+
+/// The lowest frame of a coroutine, where its backtraces end.
+///
+/// # Safety
+/// Only the first switch goes here, and leaves the stack pointer at [`Top::main`].
+#[unsafe(naked)]
+unsafe extern "C" fn root() -> ! {
+    naked_asm!(
+        ".cfi_startproc",
+        ".cfi_undefined rip",
+        "pop rax",
+        // `Top::place`, to which the stack pointer points then, a multiple of 16.
+        "mov rdi, [rsp]",
+        "xor ebp, ebp",
+        "call rax",
+        // Nobody resumes a coroutine that has ended.
+        "ud2",
+        ".cfi_endproc",
+    )
+}
+
+/// The stack of who has resumed a coroutine, below its frames.
+struct Below(StackPointer);
+
+// SAFETY: below its stack pointer, which is made a multiple of 16, the stack of who is away is used by nobody. It is a
+// thread's, or another coroutine's, with a guard of its own; corosensei asks for the limit for its handlers of
+// traps only, which are not used here.
+unsafe impl corosensei::stack::Stack for Below {
+    #[inline]
+    fn base(&self) -> StackPointer {
+        self.0
+    }
+
+    #[inline]
+    fn limit(&self) -> StackPointer {
+        self.0
+    }
+}
