@@ -57,4 +57,17 @@ pub(super) const MUTANTS: &[Mutant] = &[
         to: "now.held -= permits;
             }",
     },
+    Mutant {
+        name: "permits_make_relaxed",
+        file: PERMITS,
+        from: "self.by_word(Ordering::Release, |word| {",
+        to: "self.by_word(Ordering::Relaxed, |word| {",
+    },
+    Mutant {
+        name: "permits_make_hands_nothing",
+        file: PERMITS,
+        from: "now.held = now.held.checked_sub(permits)?;
+            settle(line, now, due);",
+        to: "now.held = now.held.checked_sub(permits)?;",
+    },
 ];

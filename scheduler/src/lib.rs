@@ -78,7 +78,7 @@ pub use scheduler::{
     on_carrier_stack, raise, set_carrier_word, set_task_word, sleep, sleep_until, stack_left,
     task_word, with_embedder, yield_now,
 };
-pub use semaphore::{AutoReset, Permit, Semaphore};
+pub use semaphore::{AutoReset, CountingSemaphore, Permit, Semaphore};
 pub use shutdown::{Place, Report, Straggler};
 pub use spawn::{Spawn, spawn_current, spawn_here};
 pub use stack::{GuardKind, OVERFLOW_STACK_BYTES, StackError, StackStats, probe_guard};

@@ -1,5 +1,6 @@
 //! The semaphore: no more hold permits than there are, each sees what was done under them before, and who
-//! waits gets its turn; also behind somebody who gives up, and for all permits at once.
+//! waits gets its turn; also behind somebody who gives up, and for all permits at once. Permits that are spent are
+//! made by others: each goes to one, who sees what was done before.
 
 use crate::explore::{explore, join, spawn};
 use crate::sync::Mutex;
@@ -19,6 +20,9 @@ trait Permits: 'static {
     fn take_up(&self, ticket: Self::Ticket) -> bool;
     fn leave(&self, ticket: Self::Ticket);
     fn give(&self, permits: u32);
+    /// As [`Permits::new`], with none of them there.
+    fn exhausted(limit: u32) -> Self;
+    fn make_many(&self, permits: u32);
 }
 
 macro_rules! versions {
@@ -55,6 +59,18 @@ macro_rules! versions {
                     };
                     assert!(given, "semaphore: a permit was lost");
                 }
+                fn exhausted(limit: u32) -> Self {
+                    let word = AtomicU64::new(version::exhausted(limit));
+                    version::Permits::new(word, Mutex::new(crate::wait::line::Line::new()))
+                }
+                fn make_many(&self, permits: u32) {
+                    let made = match self.make_many(permits) {
+                        (version::Try::Done, _) => true,
+                        (version::Try::Refused, _) => false,
+                        (version::Try::Listed, _) => self.make_many_listed(permits).is_some(),
+                    };
+                    assert!(made, "semaphore: there is room for what was spent");
+                }
             }
         }
     )*};
@@ -70,6 +86,8 @@ versions! {
     permits_leave_keeps_what_was_handed: crate::mutants::permits_leave_keeps_what_was_handed,
     permits_leave_lets_nobody_in: crate::mutants::permits_leave_lets_nobody_in,
     permits_give_hands_nothing: crate::mutants::permits_give_hands_nothing,
+    permits_make_relaxed: crate::mutants::permits_make_relaxed,
+    permits_make_hands_nothing: crate::mutants::permits_make_hands_nothing,
 }
 
 struct Place<P> {
@@ -190,4 +208,53 @@ caught! {
     permits_leave_keeps_what_was_handed, "somebody waits for a permit": 1, [Write, Write, GiveUp];
     permits_leave_lets_nobody_in, "somebody waits for a permit": 2, [Read, GiveUp, Read];
     permits_give_hands_nothing, "somebody waits for a permit": 1, [Write, Write, Write];
+}
+
+/// Permits that are spent: two spend one each, which a third makes, at once or one by one.
+fn spent<P: Permits>(at_once: bool) {
+    explore(PROMISE, 2, move || {
+        let permits = P::exhausted(2);
+        let place = Arc::new(Place { permits, guarded: UnsafeCell::new(0) });
+        let spenders: Vec<_> = (0..2)
+            .map(|_| {
+                let place = place.clone();
+                spawn(move || {
+                    place.acquire(1);
+                    place.guarded.with(|guarded| {
+                        // SAFETY: as in `Place::write`: it was written before a permit was made.
+                        assert_eq!(unsafe { *guarded }, 1);
+                    });
+                })
+            })
+            .collect();
+        place.guarded.with_mut(|guarded| {
+            // SAFETY: as above.
+            unsafe { *guarded = 1 };
+        });
+        let made: &[u32] = if at_once { &[2] } else { &[1, 1] };
+        made.iter().for_each(|&permits| place.permits.make_many(permits));
+        join(spenders);
+    });
+}
+
+#[test]
+fn what_is_made_at_once_goes_to_each() {
+    spent::<unbroken::Of>(true);
+}
+
+#[test]
+fn what_is_made_one_by_one_goes_to_each() {
+    spent::<unbroken::Of>(false);
+}
+
+#[test]
+#[should_panic(expected = "Causality violation")]
+fn permits_make_relaxed() {
+    spent::<permits_make_relaxed::Of>(true);
+}
+
+#[test]
+#[should_panic(expected = "somebody waits for a permit")]
+fn permits_make_hands_nothing() {
+    spent::<permits_make_hands_nothing::Of>(true);
 }

@@ -16,6 +16,7 @@
 //! threads of none.
 
 mod auto_reset;
+mod counting;
 mod permit;
 pub(crate) mod permits;
 pub(crate) mod pool;
@@ -23,6 +24,7 @@ pub(crate) mod pool;
 mod tests;
 
 pub use auto_reset::AutoReset;
+pub use counting::CountingSemaphore;
 pub use permit::Permit;
 
 use crate::wait::deadline;

@@ -42,6 +42,7 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::wait::due::{Due, Waiting};
 use crate::wait::line::{Line, Ticket};
+use std::cell::Cell;
 
 /// The low 31 bits: how many permits are held.
 const HELD: u64 = (1 << 31) - 1;
@@ -223,6 +224,31 @@ impl<W: Waiting> Permits<W> {
             now.take_back(1);
             settle(line, now, due);
         });
+    }
+
+    /// So many permits more, by the word alone, or none where there is no room for all of them. How many there were. If
+    /// that says `Listed`, by [`Permits::make_many_listed`].
+    #[inline]
+    pub(crate) fn make_many(&self, permits: u32) -> (Try, u32) {
+        let before = Cell::new(0);
+        // ORDERING(semaphore.word): Release, as in `give`.
+        let made = self.by_word(Ordering::Release, |word| {
+            let now = Counts::of(word);
+            before.set(now.free());
+            (now.held >= permits).then(|| word - u64::from(permits))
+        });
+        (made, before.get())
+    }
+
+    /// As [`Permits::make_many`]. `None`: there was no room. What an entry was handed is spent, and makes room.
+    pub(crate) fn make_many_listed(&self, permits: u32) -> Option<u32> {
+        self.change(|line, now, due| {
+            settle(line, now, due);
+            let before = now.free();
+            now.held = now.held.checked_sub(permits)?;
+            settle(line, now, due);
+            Some(before)
+        })
     }
 
     /// Changes the limit. Who holds a permit keeps it.

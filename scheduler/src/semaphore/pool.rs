@@ -111,6 +111,26 @@ impl Pool {
         errno.restore();
     }
 
+    /// So many permits more. How many there were; `None`: there was no room for all, and nothing was done. Keeps
+    /// `errno`.
+    #[inline]
+    pub(crate) fn make_many(&self, permits: u32) -> Option<u32> {
+        match self.permits.make_many(permits) {
+            (Try::Done, before) => Some(before),
+            (Try::Refused, _) => None,
+            (Try::Listed, _) => self.make_many_listed(permits),
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make_many_listed(&self, permits: u32) -> Option<u32> {
+        let errno = Errno::save();
+        let before = self.permits.make_many_listed(permits);
+        errno.restore();
+        before
+    }
+
     /// Gives permits back. False: fewer are out, and nothing was done. Keeps `errno`.
     #[inline]
     pub(crate) fn give(&self, permits: u32) -> bool {

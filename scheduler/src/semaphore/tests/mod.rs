@@ -1,5 +1,6 @@
-//! Order, limits, who waits where; how waits end early is in `ends.rs`.
+//! Order, limits, who waits where; how waits end early is in `ends.rs`, permits that are spent in `counting.rs`.
 
+mod counting;
 mod ends;
 
 use super::*;
