@@ -1,10 +1,12 @@
 //! A callback may do all that a task may, and what goes wrong in it does not cross native frames.
 
 use sortie::native::{self, Target};
+use sortie::task::{Group, JoinSet};
 use sortie::transition::{self, Layer, TransitionError};
+use sortie::{JoinError, JoinHandle};
 use sortie_natives::{with_callback, with_callback_between, with_callback_on_thread};
 use sortie_test::drops::Drops;
-use sortie_test::{Mode, each, each_of, panic_text};
+use sortie_test::{Mode, Running, each, each_of, panic_text};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier, Mutex};
 use std::time::Duration;
@@ -201,55 +203,113 @@ fn a_join_of_a_task_pinned_below_is_an_error_and_no_hang() {
     });
 }
 
-/// Callbacks on as many threads, each of which joins a task that is pinned to the next one's: the last that begins
+/// What another party's callback waits for: a task, those of a set, or those of a group, all pinned to this one's
+/// thread.
+enum Pinned {
+    Task(JoinHandle<()>),
+    Set(JoinSet<()>),
+    Group(Group),
+}
+
+#[derive(Clone, Copy)]
+enum Kind {
+    Task,
+    Set,
+    Group,
+}
+
+impl Pinned {
+    fn spawn(kind: Kind, go: &Arc<AtomicBool>) -> Pinned {
+        match kind {
+            Kind::Task => Pinned::Task(spawn_here(go, sortie::spawn)),
+            Kind::Set => {
+                let mut set = JoinSet::new();
+                spawn_here(go, |body| set.spawn(body));
+                Pinned::Set(set)
+            }
+            Kind::Group => {
+                let group = Group::new("pinned");
+                spawn_here(go, |body| drop(group.spawn(body)));
+                Pinned::Group(group)
+            }
+        }
+    }
+
+    /// Waits for the end of all. False: that would be a deadlock.
+    fn wait(self) -> bool {
+        let has_ended = |ended: Result<(), JoinError>| match ended {
+            Ok(()) => true,
+            Err(error) => {
+                assert!(error.is_deadlock(), "{error}");
+                false
+            }
+        };
+        match self {
+            Pinned::Task(task) => has_ended(task.join()),
+            Pinned::Set(mut set) => {
+                while let Some(ended) = set.join_next() {
+                    if !has_ended(ended) {
+                        return false;
+                    }
+                }
+                true
+            }
+            Pinned::Group(group) => group.wait().is_ok(),
+        }
+    }
+}
+
+/// Each callback waits for what is pinned to the next one's thread, and the last for the first's. Who closes the circle
 /// is told, and its end is the others'.
 #[test]
-fn a_circle_of_callbacks_that_join_each_others_tasks_is_an_error_and_no_hang() {
-    each_of(&[2, 3, 4], &[Mode::Pinned], |runtime| {
-        let n = runtime.case.workers;
-        let meeting = Arc::new(Barrier::new(n));
-        let pinned: Arc<Mutex<Vec<_>>> = Arc::default();
-        pinned.lock().unwrap().resize_with(n, || None);
-        let parties: Vec<_> = (0..n)
-            .map(|party| {
-                let (meeting, pinned) = (meeting.clone(), pinned.clone());
-                runtime.spawn(move || {
-                    // Each on a thread of its own: nobody lets another in.
-                    meeting.wait();
-                    let go = Arc::new(AtomicBool::new(false));
-                    pinned.lock().unwrap()[party] = Some(spawn_here(&go));
-                    native::call_here(&CALL_BACK, || {
-                        native::callback(None, || {
-                            meeting.wait();
-                            let next = pinned.lock().unwrap()[(party + 1) % n].take().unwrap();
-                            meeting.wait();
-                            go.store(true, Ordering::SeqCst);
-                            Some(next.join())
-                        })
+fn a_circle_of_callbacks_that_wait_for_each_others_tasks_is_an_error_and_no_hang() {
+    for kind in [Kind::Task, Kind::Set, Kind::Group] {
+        each_of(&[2, 3, 4], &[Mode::Pinned], |runtime| circle(runtime, kind));
+    }
+}
+
+fn circle(runtime: &Running<'_>, kind: Kind) {
+    let n = runtime.case.workers;
+    let meeting = Arc::new(Barrier::new(n));
+    let pinned: Arc<Mutex<Vec<_>>> = Arc::default();
+    pinned.lock().unwrap().resize_with(n, || None);
+    let parties: Vec<_> = (0..n)
+        .map(|party| {
+            let (meeting, pinned) = (meeting.clone(), pinned.clone());
+            runtime.spawn(move || {
+                // Each on a thread of its own: nobody lets another in.
+                meeting.wait();
+                let go = Arc::new(AtomicBool::new(false));
+                pinned.lock().unwrap()[party] = Some(Pinned::spawn(kind, &go));
+                native::call_here(&CALL_BACK, || {
+                    native::callback(None, || {
+                        meeting.wait();
+                        let next = pinned.lock().unwrap()[(party + 1) % n].take().unwrap();
+                        meeting.wait();
+                        go.store(true, Ordering::SeqCst);
+                        Some(next.wait())
                     })
-                    .unwrap()
                 })
+                .unwrap()
             })
-            .collect();
-        let joined: Vec<_> = parties.into_iter().map(|party| party.join().unwrap()).collect();
-        let errors: Vec<_> = joined.into_iter().filter_map(Result::err).collect();
-        assert_eq!(errors.len(), 1, "{errors:?}");
-        assert!(errors[0].is_deadlock(), "{}", errors[0]);
-    });
+        })
+        .collect();
+    let waited: Vec<_> = parties.into_iter().map(|party| party.join().unwrap()).collect();
+    assert_eq!(waited.iter().filter(|has_ended| !**has_ended).count(), 1, "{waited:?}");
 }
 
 /// A task that has started on this thread, and ends after `go`.
-fn spawn_here(go: &Arc<AtomicBool>) -> sortie::JoinHandle<()> {
+fn spawn_here<R>(go: &Arc<AtomicBool>, mut spawn: impl FnMut(Box<dyn FnOnce() + Send>) -> R) -> R {
     loop {
         let thread = Arc::new(Mutex::new(None));
         let (started, go) = (thread.clone(), go.clone());
-        let task = sortie::spawn(move || {
+        let task = spawn(Box::new(move || {
             let here = std::thread::current().id();
             *started.lock().unwrap() = Some(here);
             while !go.load(Ordering::SeqCst) {
                 sortie::yield_now();
             }
-        });
+        }));
         while thread.lock().unwrap().is_none() {
             sortie::yield_now();
         }

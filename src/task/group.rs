@@ -234,8 +234,9 @@ impl fmt::Display for GroupStuck {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "task {} of the group is pinned to the carrier that this callback holds, so a wait here never ends; \
-             wait after the native call, or spawn it with `migrating`",
+            "task {} of the group is pinned to the carrier that this callback holds, or to one that is held by a \
+             callback which waits for this one's in turn, so a wait here never ends; wait after the native call, or \
+             spawn it with `migrating`",
             self.task
         )
     }

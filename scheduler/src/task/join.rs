@@ -9,6 +9,7 @@ use crate::sync::Arc;
 use crate::sync::Mutex;
 use crate::wait;
 use crate::wait::blocked::blocked_in_join;
+use crate::wait::circle::{self, Awaited};
 use crate::worker::lend;
 use std::any::Any;
 use std::marker::PhantomData;
@@ -286,7 +287,7 @@ fn wait_for(task: &TaskRef, until: Option<Instant>) -> Result<bool, JoinError> {
     match until {
         Some(_) => wait_in_join(task, until),
         None => {
-            let in_place = wait::circle::enter(task);
+            let in_place = circle::enter(|| Awaited::End(task.clone()));
             let Ok(_in_place) = in_place else { return Err(JoinError::new(task, Kind::Deadlock)) };
             blocked_in_join(task, Location::caller(), || wait_in_join(task, None))
         }

@@ -15,6 +15,7 @@ use super::header::{Header, TaskRef, Waker};
 use super::join::Refusal;
 use super::{Id, abort, state::Wake};
 use crate::sync::{Arc, Mutex};
+use crate::wait::circle::{self, Awaited, Closed, ListedSet};
 use crate::wait::{self, Waiter};
 use std::cell::Cell;
 use std::collections::VecDeque;
@@ -69,7 +70,8 @@ pub enum Next {
     /// The task with this key has ended.
     Ended(u32),
     /// Nobody is left who could end before this wait does: the task with this key is pinned to the carrier
-    /// that the caller holds inside a callback, and so are all others.
+    /// that the caller holds inside a callback, or, where the wait has no limit, to one whose task waits in the same way,
+    /// and so on back to the caller's; and so are all others.
     Stuck(u32),
     /// All have ended, and were asked for.
     Empty,
@@ -132,9 +134,16 @@ impl TaskSet {
     }
 
     /// A reference to every member.
-    fn references(&self) -> Vec<TaskRef> {
+    pub(crate) fn references(&self) -> Vec<TaskRef> {
         let members = self.members.lock();
         members.live.iter().map(|member| wait::reference(member.header())).collect()
+    }
+
+    /// A reference to every member of an ordered set, or none if one has ended and was not asked for.
+    pub(crate) fn all_unless_one_has_ended(&self) -> Vec<TaskRef> {
+        let members = self.members.lock();
+        let live = members.live.iter().filter(|_| members.ended.is_empty());
+        live.map(|member| wait::reference(member.header())).collect()
     }
 
     /// Aborts the tasks that have not ended. Does not wait for them. Keeps `errno`.
@@ -166,11 +175,17 @@ impl TaskSet {
     ///
     /// # Errors
     /// The task that this would wait for in vain: it is pinned to the carrier that the caller holds inside a
-    /// callback.
+    /// callback, or, without a limit, to one whose task waits in the same way, and so on back to the caller's.
     ///
     /// # Panics
     /// In debug builds, if it would wait while a `NoSuspend` of the waiting task is alive.
     pub fn wait_until_empty(&self, until: Option<Instant>) -> Result<bool, Id> {
+        // SAFETY: the set is there until this returns, or its frames are kept for good.
+        let all = || Awaited::AllOf(unsafe { ListedSet::new(self) });
+        let _in_place = match until {
+            None => circle::enter(all).map_err(|Closed(task)| task)?,
+            Some(_) => None,
+        };
         let empty = self.wait("a wait for a group of tasks", until, |members| {
             if members.live.is_empty() {
                 return Some(Ok(true));
@@ -187,6 +202,16 @@ impl TaskSet {
     /// # Panics
     /// In debug builds, if it would wait while a `NoSuspend` of the waiting task is alive.
     pub fn wait_for_next(&self, until: Option<Instant>) -> Next {
+        // SAFETY: the set is there until this returns, or its frames are kept for good.
+        let any = || Awaited::AnyOf(unsafe { ListedSet::new(self) });
+        let in_place = until.map_or_else(|| circle::enter(any), |_| Ok(None));
+        if let Err(Closed(task)) = in_place {
+            let members = self.members.lock();
+            let mut live = members.live.iter().map(Member::header);
+            if let Some(stuck) = live.find(|member| member.id == task) {
+                return Next::Stuck(stuck.membership(self).key);
+            }
+        }
         let next = self.wait("a wait for one of several tasks", until, |members| {
             if let Some(key) = members.ended.pop_front() {
                 return Some(Next::Ended(key));
