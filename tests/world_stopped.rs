@@ -10,7 +10,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::time::Duration;
 
 /// How often the world is stopped in each case.
-const STOPS: u64 = 40;
+const STOPS: u64 = 16;
 
 static SHORT: Target = Target::named("short").with_policy(Policy::new().class(Class::Short));
 static MIXED: Target = Target::named("mixed").with_policy(Policy::new().class(Class::Mixed));
@@ -47,8 +47,12 @@ impl Steps {
     /// Managed code until the end, with `leave` between its steps.
     fn run(&self, leave: impl Fn(&Steps)) {
         while !self.is_over.load(SeqCst) {
-            (0..50).for_each(|_| self.managed());
-            leave(self);
+            for _ in 0..8 {
+                (0..20).for_each(|_| self.managed());
+                leave(self);
+            }
+            // Whoever stops the world may be bound to this thread.
+            sortie::yield_now();
         }
     }
 }
@@ -87,7 +91,11 @@ fn collect(gc: &RuntimeGcManager, steps: &Steps) {
         std::thread::sleep(Duration::from_micros(200));
         assert_eq!(steps.managed.load(SeqCst), before, "managed code has run");
         world.resume(0);
-        let goes_on = || steps.managed.load(SeqCst) > before;
+        // Others may be bound to this thread.
+        let goes_on = || {
+            sortie::yield_now();
+            steps.managed.load(SeqCst) > before
+        };
         if stop % 8 == 0 {
             until("the world goes on", goes_on);
         }

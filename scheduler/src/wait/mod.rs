@@ -339,7 +339,7 @@ fn before_yield() -> Yield {
         // SAFETY: this is the carrier's thread, and the word says `RUN`.
         let alone = unsafe { carrier.is_alone() };
         if alone {
-            return Yield::Over(false);
+            return stay(task);
         }
         if !is_told(task) {
             return Yield::Switch(task);
@@ -354,7 +354,7 @@ fn before_yield() -> Yield {
         || abort::skips_pauses(task)
         || carrier.shared().hold.is_kept_by(task)
     {
-        return Yield::Over(false);
+        return stay(task);
     }
     crossing::give_away(carrier);
     crossing::regain_or_stop(carrier, task);
@@ -362,6 +362,16 @@ fn before_yield() -> Yield {
         raise_if_aborted(task);
     }
     Yield::Over(true)
+}
+
+/// A yield that lets nobody run, unless there is a hold: whoever yields again and again must not keep it from standing.
+#[inline]
+fn stay(task: &Header) -> Yield {
+    let is_held = is_told(task) && is_to_wait_for_hold();
+    if is_held {
+        wait_while_held();
+    }
+    Yield::Over(is_held)
 }
 
 /// Takes an abort, and lets others run if the monitor has asked for that.
