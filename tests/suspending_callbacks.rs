@@ -173,25 +173,40 @@ fn what_lies_below_may_keep_the_thread() {
     });
 }
 
+/// Calls of all kinds one in the other, also of those that keep the thread: the outermost, the innermost, each third.
 #[test]
 fn a_hundred_levels_deep_each_suspends() {
-    fn descend(depth: i32) -> i32 {
+    type Kinds = fn(usize) -> &'static Target;
+    fn descend(kinds: Kinds, depth: usize) -> i32 {
         if depth == 0 {
             sortie::sleep(Duration::from_micros(100));
             return 0;
         }
-        let target = if depth % 2 == 0 { &SUSPENDS } else { &MIGRATES };
-        through(target, || {
+        through(kinds(depth), || {
+            let thread = std::thread::current().id();
             sortie::yield_now();
-            let below = descend(depth - 1);
+            let below = descend(kinds, depth - 1);
             sortie::yield_now();
+            let stays = !std::ptr::eq(kinds(depth), &MIGRATES);
+            assert!(!stays || thread == std::thread::current().id(), "at {depth}");
             below + 1
         })
     }
+    const FREE: [&Target; 2] = [&SUSPENDS, &MIGRATES];
+    const ALL: [&Target; 3] = [&BLOCKS, &SUSPENDS, &MIGRATES];
+    const KINDS: [Kinds; 4] = [
+        |depth| FREE[depth % 2],
+        |depth| ALL[depth % 3],
+        |depth| if depth == 100 { &BLOCKS } else { FREE[depth % 2] },
+        |depth| if depth == 1 { &BLOCKS } else { FREE[depth % 2] },
+    ];
     each(|runtime| {
-        let tasks: Vec<_> = (0..8).map(|_| runtime.spawn(|| descend(100))).collect();
-        for task in tasks {
-            assert_eq!(task.join().unwrap(), 100);
+        for kinds in KINDS {
+            let tasks: Vec<_> =
+                (0..8).map(|_| runtime.spawn(move || descend(kinds, 100))).collect();
+            for task in tasks {
+                assert_eq!(task.join().unwrap(), 100);
+            }
         }
     });
 }
