@@ -93,9 +93,18 @@ fn time_limits() {
         };
         assert!(!runtime.spawn(wait.clone()).join().unwrap());
         assert!(!wait());
+        // Who gives up takes no part of what it wanted, and keeps nobody else waiting.
+        let many = {
+            let semaphore = semaphore.clone();
+            move || semaphore.acquire_many_timeout(2, Duration::from_millis(1))
+        };
         drop(permit);
+        assert!(!runtime.spawn(many.clone()).join().unwrap() && !many());
+        assert_eq!((semaphore.in_use(), semaphore.waiting()), (0, 0));
         assert!(wait());
-        semaphore.release();
+        semaphore.set_permits(3);
+        assert!(many());
+        semaphore.release_many(3);
     });
 }
 

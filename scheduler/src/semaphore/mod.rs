@@ -155,6 +155,39 @@ impl Semaphore {
         self.pool.take(1) || self.pool.wait(1, WAIT, Some(deadline(timeout)))
     }
 
+    /// As [`Semaphore::acquire_many`], but waits no longer than until this time. False: so many were not free by then, and
+    /// none was taken.
+    ///
+    /// # Panics
+    /// As [`Semaphore::acquire`].
+    ///
+    /// ```
+    /// let bytes = sortie_scheduler::Semaphore::new(1024);
+    /// assert!(bytes.acquire_many_until(1000, std::time::Instant::now()));
+    /// assert!(!bytes.acquire_many_until(25, std::time::Instant::now()));
+    /// ```
+    #[inline]
+    #[must_use = "true: permits were taken, and must be released"]
+    pub fn acquire_many_until(&self, permits: u32, until: Instant) -> bool {
+        permits == 0 || self.pool.take(permits) || self.pool.wait(permits, WAIT, Some(until))
+    }
+
+    /// As [`Semaphore::acquire_many_until`], for so long from now.
+    ///
+    /// # Panics
+    /// As [`Semaphore::acquire`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let bytes = sortie_scheduler::Semaphore::new(1024);
+    /// assert!(!bytes.acquire_many_timeout(1025, Duration::from_millis(1)));
+    /// ```
+    #[must_use = "true: permits were taken, and must be released"]
+    pub fn acquire_many_timeout(&self, permits: u32, timeout: Duration) -> bool {
+        self.acquire_many_until(permits, deadline(timeout))
+    }
+
     /// Takes a permit if one is free and nobody waits. Does not wait. Keeps `errno`.
     ///
     /// ```

@@ -107,4 +107,28 @@ impl Semaphore {
     pub fn permit_timeout(&self, timeout: Duration) -> Option<Permit<'_>> {
         self.permit_until(deadline(timeout))
     }
+
+    /// As [`Semaphore::acquire_many_until`], released by a drop.
+    ///
+    /// # Panics
+    /// As [`Semaphore::acquire`].
+    pub fn permit_many_until(&self, permits: u32, until: Instant) -> Option<Permit<'_>> {
+        self.acquire_many_until(permits, until).then(|| Permit { semaphore: self, permits })
+    }
+
+    /// As [`Semaphore::acquire_many_timeout`], released by a drop.
+    ///
+    /// # Panics
+    /// As [`Semaphore::acquire`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let bytes = sortie_scheduler::Semaphore::new(3);
+    /// let two = bytes.permit_many_timeout(2, Duration::from_millis(1));
+    /// assert!(two.is_some() && bytes.permit_many_timeout(2, Duration::from_millis(1)).is_none());
+    /// ```
+    pub fn permit_many_timeout(&self, permits: u32, timeout: Duration) -> Option<Permit<'_>> {
+        self.permit_many_until(permits, deadline(timeout))
+    }
 }
