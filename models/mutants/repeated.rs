@@ -220,7 +220,18 @@ pub(crate) const REPEATED: &[Repeated] = &[
         file: "shared/ready.rs",
         model: "idle/mod.rs",
         text: "fence(Ordering::SeqCst);
-        if self.lobby.idle() > 0 {
+        self.tell_of_work();",
+    },
+    Repeated {
+        file: "shared/ready.rs",
+        model: "idle/mod.rs",
+        text: "exchange_fence();
+        self.tell_of_work();",
+    },
+    Repeated {
+        file: "shared/ready.rs",
+        model: "idle/mod.rs",
+        text: "if self.lobby.idle() > 0 {
             if self.lobby.searching() == 0 {
                 self.rouse();
             }

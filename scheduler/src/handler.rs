@@ -24,7 +24,7 @@ pub fn in_signal_handler() -> bool {
 
 /// [`in_signal_handler`], on the carrier's own thread.
 #[inline]
-fn is_inside(carrier: &Carrier) -> bool {
+pub(crate) fn is_inside(carrier: &Carrier) -> bool {
     let (start, bytes) = carrier.signal_stack.get();
     current::stack_pointer().wrapping_sub(start) < bytes
 }

@@ -331,12 +331,9 @@ pub fn task_word() -> *const () {
 
 /// Sets the word that the embedder keeps with the current task. The scheduler never follows it.
 pub fn set_task_word(word: *const ()) {
-    if let Some(task) = wait::task() {
+    if let Some((carrier, task)) = wait::carrier_and_task() {
         task.embedder.set(word);
-        // SAFETY: the arena outlives this thread's stay in its runtime.
-        if let Some(carrier) = unsafe { current::carrier().as_ref() } {
-            carrier.set_task_word(word);
-        }
+        carrier.set_task_word(word);
     }
 }
 

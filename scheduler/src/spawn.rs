@@ -121,12 +121,14 @@ where
     F: FnOnce() -> T + Send + 'static,
     T: Send + 'static,
 {
-    let Some(task) = wait::task() else { return Err(f) };
-    if is_listened_to() {
-        return Ok(spawn_on(&task.shared, Spawn::new(), f));
-    }
-    // SAFETY: nothing is borrowed.
-    Ok(unsafe { spawn_plain(&task.shared, false, f) })
+    let Some(conceived) = conceive_here(const { &Kind::of::<F, T>() }) else {
+        return spawn_current(Spawn::new(), f).map_err(|(_, f)| f);
+    };
+    // SAFETY: of this very kind; nothing is borrowed.
+    let (task, handle) = unsafe { new_task(conceived, f) };
+    admit_here(task);
+    // SAFETY: the handle's reference of a task whose output is a `T`, from `new_task`.
+    Ok(unsafe { JoinHandle::new(handle) })
 }
 
 /// Spawns on this scheduler.
@@ -185,17 +187,38 @@ fn is_listened_to() -> bool {
     LevelFilter::current() >= LevelFilter::DEBUG
 }
 
-/// A task without its closure, which counts as spawned. Never inlined into user code, which may be switched.
+/// [`conceive`] for the runtime of the current task, if that has a worker of it and nobody listens. Never inlined into
+/// user code, which may be switched.
+#[inline(never)]
+fn conceive_here(kind: &Kind) -> Option<Conceived> {
+    let (carrier, task) = wait::managed()?;
+    let shared = &task.shared;
+    if is_listened_to() || !std::ptr::eq(carrier.shared, Arc::as_ptr(shared)) {
+        return None;
+    }
+    if handler::is_inside(carrier) {
+        handler::refuse_spawn();
+    }
+    // SAFETY: as in `on_worker`.
+    let (id, share) = unsafe { carrier.with_worker(|worker| provide(worker, shared, kind)) }?;
+    Some(kind.conceive(Birth { shared, id, migrating: shared.config.migrating, share }))
+}
+
+/// What a worker has for a task that is spawned on it.
+#[inline]
+fn provide(worker: &mut Worker, shared: &Shared, kind: &Kind) -> (Id, Share) {
+    worker.count(Counter::Spawned);
+    (worker.next_id(|| shared.id_block()), worker.supply.take(kind.room))
+}
+
+/// A task without its closure, which counts as spawned. Never inlined, as [`conceive_here`].
 #[inline(never)]
 fn conceive(shared: &Arc<Shared>, kind: &Kind, migrating: bool) -> Conceived {
     if handler::in_signal_handler() {
         handler::refuse_spawn();
     }
     let migrating = migrating || shared.config.migrating;
-    let here = on_worker(shared, |worker| {
-        worker.count(Counter::Spawned);
-        (worker.next_id(|| shared.id_block()), worker.supply.take(kind.room))
-    });
+    let here = on_worker(shared, |worker| provide(worker, shared, kind));
     let (id, share) = here.unwrap_or_else(|| from_outside(shared));
     kind.conceive(Birth { shared, id, migrating, share })
 }
@@ -243,6 +266,29 @@ fn admit(shared: &Shared, task: TaskRef, priority: Priority) {
         Ok(()) => admit_plain(shared, task),
         Err(refusal) => refuse_now(shared, task, refusal),
     }
+}
+
+/// As [`admit_plain`], for who has spawned the task by [`conceive_here`].
+#[inline(never)]
+fn admit_here(task: TaskRef) {
+    let Some((carrier, spawner)) = wait::managed().filter(|(_, task)| !task.shared.is_closing())
+    else {
+        return admit_elsewhere(task);
+    };
+    // SAFETY: as in `on_worker`; the closure stays in the queues. The worker is of the task's runtime.
+    let is_last_step = unsafe { carrier.with_worker(|worker| worker.queues.push(task)) };
+    if is_last_step == Some(true) {
+        spawner.shared.after_exchange();
+    } else {
+        spawner.shared.after_queueing();
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn admit_elsewhere(task: TaskRef) {
+    let shared = Arc::clone(&task.shared);
+    admit_plain(&shared, task);
 }
 
 /// As [`admit`], of a task in no set.

@@ -16,6 +16,8 @@ use sortie_scheduler::Semaphore;
 use sortie_scheduler::crossing::{Below, Moment, Opened};
 use std::any::Any;
 use std::cell::{Cell, OnceCell, UnsafeCell};
+use std::mem::ManuallyDrop;
+use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -85,6 +87,7 @@ pub(crate) trait Extension: Any + Send + Sync {
 }
 
 impl Drop for Local {
+    #[inline]
     fn drop(&mut self) {
         if let Some(extension) = self.extension.get() {
             let layers = self.layers.get_mut();
@@ -301,6 +304,21 @@ fn say_left_open(leaked: usize) {
     );
 }
 
+/// A task's body has ended. Never inlined, for it would be so into each task's first frame.
+///
+/// # Safety
+/// What is dropped is not used again.
+#[inline(never)]
+unsafe fn end(local: &mut ManuallyDrop<Local>) {
+    let leaked = local.end();
+    let open = sortie_scheduler::crossing::end_of_body();
+    if leaked > 0 || open {
+        say_left_open(leaked);
+    }
+    // SAFETY: by contract.
+    unsafe { ManuallyDrop::drop(local) };
+}
+
 /// A task's first frame.
 #[inline]
 fn run<T>(
@@ -308,24 +326,21 @@ fn run<T>(
     inherited: Option<Box<Inherited>>,
     f: impl FnOnce() -> T,
 ) -> T {
-    /// Ends the layers however the body ends, and takes the pointer back.
-    struct Frame<'a>(&'a Local);
-    impl Drop for Frame<'_> {
+    /// Ends what the task has however its body ends, and takes the pointer back.
+    struct Frame(ManuallyDrop<Local>);
+    impl Drop for Frame {
         #[inline]
         fn drop(&mut self) {
-            let leaked = self.0.end();
-            let open = sortie_scheduler::crossing::end_of_body();
-            if leaked > 0 || open {
-                say_left_open(leaked);
-            }
+            // SAFETY: it is not touched after this.
+            unsafe { end(&mut self.0) };
         }
     }
-    let local = Local::new(Layers::managed());
-    sortie_scheduler::set_task_word((&raw const local).cast());
-    let _frame = Frame(&local);
+    let frame = Frame(ManuallyDrop::new(Local::new(Layers::managed())));
+    let local: &Local = &frame.0;
+    sortie_scheduler::set_task_word(ptr::from_ref(local).cast());
     // Dropped after the frame, when nobody finds the values any more.
     if let Some(inherited) = &inherited {
-        inherited.bind(&local);
+        inherited.bind(local);
     }
     let _permit = permits.as_deref().map(|permits| {
         permits.acquire();

@@ -59,6 +59,11 @@ impl Block {
         Block(memory)
     }
 
+    /// The memory, while the block stays.
+    pub(crate) fn memory(&self) -> NonNull<u8> {
+        self.0
+    }
+
     fn address(&self) -> usize {
         self.0.addr().get()
     }

@@ -646,6 +646,7 @@ pub fn stop_after_return() -> ! {
 
 /// The current task ends: whatever native layers it has left open are closed, and it has its worker
 /// again unless the runtime is gone. The embedder's word is no more. True if any layers were open.
+#[inline]
 pub fn end_of_body() -> bool {
     let Some((carrier, task)) = wait::kept_task() else { return false };
     if carrier.word.is_run() && below::has_left_nothing(task) {

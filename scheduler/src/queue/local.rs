@@ -66,17 +66,17 @@ impl Local {
         &self.remote
     }
 
-    /// Queues a task to run next.
+    /// Queues a task to run next. True: it has displaced none, so the exchange that put it there is the last step.
     #[inline]
-    pub(crate) fn push(&self, task: TaskRef) {
+    pub(crate) fn push(&self, task: TaskRef) -> bool {
         let task = task.into_raw().as_ptr();
-        // ORDERING(queue.slot): AcqRel, Release for whoever takes the task, Acquire for the one
-        // that is displaced; pairs with the swaps in `Remote::take_slot`.
-        let displaced = self.remote.slot.swap(task, Ordering::AcqRel);
-        if let Some(displaced) = NonNull::new(displaced) {
-            // SAFETY: the slot held one reference, which the swap took out.
-            self.deque.push(unsafe { TaskRef::from_raw(displaced) });
-        }
+        // ORDERING(queue.slot): Release for whoever takes the task, Acquire for the one that is displaced; pairs with
+        // the swaps in `Remote::take_slot`. SeqCst for `Shared::after_exchange`.
+        let displaced = self.remote.slot.swap(task, Ordering::SeqCst);
+        let Some(displaced) = NonNull::new(displaced) else { return true };
+        // SAFETY: the slot held one reference, which the swap took out.
+        self.deque.push(unsafe { TaskRef::from_raw(displaced) });
+        false
     }
 
     /// Queues a task behind all others.

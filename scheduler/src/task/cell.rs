@@ -46,8 +46,11 @@ impl Kind {
     #[inline]
     pub(crate) fn conceive(&self, birth: Birth<'_>) -> Conceived {
         let Birth { shared, id, migrating, share } = birth;
-        let (memory, shared) = supply::complete(share, shared, self.room);
-        let header = memory.cast::<Header>();
+        let header = supply::complete(share, shared, self.room).cast::<Header>();
+        // SAFETY: the memory has room for a header.
+        let shared = unsafe { &raw const (*header.as_ptr()).shared };
+        // SAFETY: it holds a reference there, which stays where it is.
+        let shared = unsafe { shared.read() };
         // SAFETY: the memory is a new task's, and begins with a header.
         unsafe { header.write(Header::new(shared, id, migrating, self.vtable)) };
         Conceived(header)

@@ -43,7 +43,7 @@ pub(crate) struct Header {
     pub(crate) state: State,
     /// What keeps the task on its carrier, counted. See `crate::affinity`.
     pub(crate) ties: AtomicU32,
-    /// Taken out by [`Header::end`], with the header.
+    /// It goes to the next task in this memory, see `supply.rs`.
     pub(crate) shared: ManuallyDrop<Arc<Shared>>,
     /// The task's fiber from its first run to its end.
     pub(crate) fiber: Cell<Option<NonNull<Fiber>>>,
@@ -147,7 +147,7 @@ impl Header {
     /// A header with two references: the scheduler's and the join handle's.
     #[inline]
     pub(super) fn new(
-        shared: Arc<Shared>,
+        shared: ManuallyDrop<Arc<Shared>>,
         id: Id,
         migrating: bool,
         vtable: &'static VTable,
@@ -155,7 +155,7 @@ impl Header {
         Header {
             state: State::new(),
             ties: AtomicU32::new(0),
-            shared: ManuallyDrop::new(shared),
+            shared,
             fiber: Cell::new(None),
             embedder: Cell::new(std::ptr::null()),
             stack_low: Cell::new(0),
@@ -232,6 +232,17 @@ impl Header {
             && self.rare().is_none()
     }
 
+    /// Drops what most headers have nothing of.
+    ///
+    /// # Safety
+    /// As for [`Header::end`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn drop_parts(header: NonNull<Header>) {
+        // SAFETY: by contract.
+        unsafe { header.drop_in_place() };
+    }
+
     /// Ends a header and gives its memory back, which is that of the task's whole cell.
     ///
     /// # Safety
@@ -239,13 +250,13 @@ impl Header {
     #[inline(never)]
     pub(super) unsafe fn end(header: NonNull<Header>, cell: &Room) {
         // SAFETY: nobody else uses the header any more.
-        let shared = unsafe { &mut (*header.as_ptr()).shared };
-        // SAFETY: the header is dropped below, and this field not with it.
-        let shared = unsafe { ManuallyDrop::take(shared) };
+        let it = unsafe { &mut *header.as_ptr() };
+        if it.rare().is_some() || it.joiner.get_mut().is_some() || cfg!(debug_assertions) {
+            // SAFETY: by contract. The reference to the runtime is not dropped with it.
+            unsafe { Header::drop_parts(header) };
+        }
         // SAFETY: by contract.
-        unsafe { header.drop_in_place() };
-        // SAFETY: by contract.
-        unsafe { supply::keep(header.cast(), shared, cell) };
+        unsafe { supply::keep(header.cast(), cell) };
     }
 
     /// Does a hold concern the task? By the task, and by those whom the census lets look.

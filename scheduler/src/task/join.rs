@@ -1,7 +1,7 @@
 //! The end of a task: its output, what went wrong, and the right to be told.
 
 use super::abort::{self, AbortError, AbortHandle};
-use super::header::{Header, TaskRef};
+use super::header::{Header, Marks, TaskRef};
 use super::{Id, state::Completion};
 use crate::fiber::Reason;
 use crate::stack::StackError;
@@ -42,8 +42,16 @@ pub(super) fn complete(header: NonNull<Header>, panicked: bool) {
     // SAFETY: the caller owns the task, and with it the scheduler's reference.
     let task = unsafe { header.as_ref() };
     if task.is_private() {
-        return task.state.set_done_in_private();
+        task.state.set_done_in_private();
+    } else {
+        complete_in_public(header, task, panicked);
     }
+}
+
+/// [`complete`], where others may know the task.
+#[inline(never)]
+fn complete_in_public(header: NonNull<Header>, task: &Header, panicked: bool) {
+    task.marks.set(Marks::LENT, false);
     let mut owed = task.state.transition_to_done(false);
     if owed == Completion::DropOutput {
         // SAFETY: the handle is gone, so the completer owns the output.

@@ -3,21 +3,23 @@
 //!
 //! A task is one block of memory from its runtime's [`Blocks`]; and a reference counted in one word that all workers
 //! share. Both go from task to task on the worker that ends the one and spawns the other, without a lock and without a
-//! change of the count.
+//! change of the count: the reference stays where it lies, in the header's place.
 //!
-//! INVARIANT(supply.blocks): a block in the supply is of the worker's own runtime, and of the class that its list
-//! stands for.
+//! INVARIANT(supply.kept): a block that is kept is of the worker's own runtime, and of the class that its list
+//! stands for; it holds a reference to the runtime where a header has it ([`reference_in`]), and nothing else.
 //!
 //! Must not: be touched inside a closure of [`Carrier::with_worker`](crate::carrier::Carrier::with_worker), hence
 //! no reference to a task is dropped in one. Keep a runtime alive whose workers nobody will run again: see
 //! [`Supply::clear`].
 
+use super::Header;
 use crate::block::{Block, Blocks, CLASSES, GRAIN};
 use crate::carrier::Carrier;
 use crate::shared::Shared;
 use crate::sync::Arc;
 use crate::worker::{Worker, current};
 use std::alloc::{self, Layout};
+use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
 
 /// How many blocks of one size are kept.
@@ -26,46 +28,73 @@ const MOST_BLOCKS: usize = 512;
 /// How many are fetched at a time.
 const FETCHED: usize = 128;
 
-/// How many references are kept.
-const MOST_REFERENCES: usize = 512;
-
 /// See the module.
 #[derive(Default)]
 pub(crate) struct Supply {
-    blocks: [Vec<Block>; CLASSES],
-    references: Vec<Arc<Shared>>,
+    /// Of tasks that have ended. See INVARIANT(supply.kept).
+    kept: [Vec<Block>; CLASSES],
+    /// Fetched, without a reference.
+    fetched: [Vec<Block>; CLASSES],
 }
 
 impl Supply {
     /// What there is for a task, of the worker's own runtime.
     #[inline]
     pub(crate) fn take(&mut self, room: &Room) -> Share {
-        let block = room.class.and_then(|class| self.blocks[class].pop());
-        Share { block, reference: self.references.pop() }
+        Share(self.kept.get_mut(room.class).and_then(Vec::pop))
     }
 
     /// Gives the blocks back, whose watcher the caller is.
     #[cold]
     pub(crate) fn give_blocks_back(&mut self, to: &Blocks) {
-        for (class, blocks) in self.blocks.iter_mut().enumerate() {
-            let _ = to.give(class, blocks.drain(..));
-        }
+        self.give_all(|class, blocks| {
+            let _ = to.give(class, blocks.into_iter());
+        });
     }
 
     /// Gives everything back. For a worker that nobody will run again.
     #[cold]
     pub(crate) fn clear(&mut self, shared: &Shared) {
-        for (class, blocks) in self.blocks.iter_mut().enumerate() {
-            shared.keep_blocks(class, blocks.drain(..));
-        }
-        // The caller holds the runtime by another.
-        self.references.clear();
+        self.give_all(|class, blocks| shared.keep_blocks(class, blocks.into_iter()));
     }
+
+    /// The caller holds the runtime by a reference that is not here.
+    fn give_all(&mut self, mut give: impl FnMut(usize, Vec<Block>)) {
+        for (class, kept) in self.kept.iter_mut().enumerate() {
+            let mut blocks = std::mem::take(kept);
+            for block in &blocks {
+                // SAFETY: by INVARIANT(supply.kept).
+                drop(unsafe { take_reference(block.memory()) });
+            }
+            blocks.append(&mut self.fetched[class]);
+            give(class, blocks);
+        }
+    }
+}
+
+/// Where the memory of a task has the task's reference to its runtime.
+///
+/// # Safety
+/// The memory is a task's.
+unsafe fn reference_in(memory: NonNull<u8>) -> *mut ManuallyDrop<Arc<Shared>> {
+    // SAFETY: such memory has room for a header at its beginning.
+    unsafe { &raw mut (*memory.cast::<Header>().as_ptr()).shared }
+}
+
+/// The reference that memory of a task holds.
+///
+/// # Safety
+/// There is one, and it is not taken a second time.
+unsafe fn take_reference(memory: NonNull<u8>) -> Arc<Shared> {
+    // SAFETY: by contract.
+    let reference = unsafe { reference_in(memory) };
+    // SAFETY: by contract.
+    ManuallyDrop::into_inner(unsafe { reference.read() })
 }
 
 impl std::fmt::Debug for Supply {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let blocks: usize = self.blocks.iter().map(Vec::len).sum();
+        let blocks: usize = self.kept.iter().chain(&self.fetched).map(Vec::len).sum();
         f.debug_struct("Supply").field("blocks", &blocks).finish_non_exhaustive()
     }
 }
@@ -74,8 +103,8 @@ impl std::fmt::Debug for Supply {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Room {
     layout: Layout,
-    /// The class of blocks; `None`: it is the allocator's.
-    class: Option<usize>,
+    /// The class of blocks; [`CLASSES`]: it is the allocator's.
+    class: usize,
 }
 
 impl Room {
@@ -83,16 +112,13 @@ impl Room {
     pub(crate) const fn of(layout: Layout) -> Room {
         let grains = layout.size().div_ceil(GRAIN);
         let is_block = grains > 0 && grains <= CLASSES && layout.align() <= GRAIN;
-        Room { layout, class: if is_block { Some(grains - 1) } else { None } }
+        Room { layout, class: if is_block { grains - 1 } else { CLASSES } }
     }
 }
 
-/// What a worker has for a task.
+/// What a worker has for a task: a block as INVARIANT(supply.kept) says.
 #[derive(Default)]
-pub(crate) struct Share {
-    block: Option<Block>,
-    reference: Option<Arc<Shared>>,
-}
+pub(crate) struct Share(Option<Block>);
 
 /// Runs `f` on the supply of this thread's worker, if it has one of this runtime's.
 #[inline]
@@ -107,41 +133,42 @@ fn with_supply<R>(shared: *const Shared, f: impl FnOnce(&mut Supply) -> R) -> Op
     unsafe { carrier.with_worker(|worker: &mut Worker| f(&mut worker.supply)) }
 }
 
-/// Memory for a task of this runtime, and a reference to it: the share, and what it lacks.
+/// Memory for a task of this runtime, which holds a reference to the runtime where its header has it.
 #[inline]
-pub(super) fn complete(
-    share: Share,
-    shared: &Arc<Shared>,
-    room: &Room,
-) -> (NonNull<u8>, Arc<Shared>) {
-    let memory = match share.block {
+pub(super) fn complete(share: Share, shared: &Arc<Shared>, room: &Room) -> NonNull<u8> {
+    match share.0 {
         Some(block) => block.into_memory(),
         None => allocate(shared, room),
-    };
-    (memory, share.reference.unwrap_or_else(|| shared.clone()))
-}
-
-/// Memory for a task of this runtime, of whose kind the worker has none.
-#[cold]
-#[inline(never)]
-fn allocate(shared: &Shared, room: &Room) -> NonNull<u8> {
-    match room.class {
-        Some(class) => fetch(shared, class, room.layout),
-        None => allocate_new(room.layout),
     }
 }
 
-/// Fetches blocks for the worker, or one if this thread has none.
+/// Memory for a task of this runtime, of whose kind the worker keeps none.
 #[cold]
 #[inline(never)]
+fn allocate(shared: &Arc<Shared>, room: &Room) -> NonNull<u8> {
+    let memory = match room.class {
+        CLASSES => allocate_new(room.layout),
+        class => fetch(shared, class, room.layout),
+    };
+    // SAFETY: it is to be a task's.
+    let reference = unsafe { reference_in(memory) };
+    // SAFETY: nobody else knows the memory.
+    unsafe { reference.write(ManuallyDrop::new(shared.clone())) };
+    memory
+}
+
+/// A block that was fetched before, or fetches some for the worker, or one if this thread has none.
 fn fetch(shared: &Shared, class: usize, wanted: Layout) -> NonNull<u8> {
     if shared.is_forked() {
         // A lock may be held for good here, and what is freed is not kept: see `free`.
         return allocate_new(wanted);
     }
     let fetched = with_supply(shared, |supply| {
-        shared.blocks.take(class, FETCHED, &mut supply.blocks[class]);
-        supply.blocks[class].pop()
+        let fetched = &mut supply.fetched[class];
+        if fetched.is_empty() {
+            shared.blocks.take(class, FETCHED, fetched);
+        }
+        fetched.pop()
     });
     let block = fetched.unwrap_or_else(|| {
         let mut one = Vec::with_capacity(1);
@@ -159,92 +186,66 @@ fn allocate_new(layout: Layout) -> NonNull<u8> {
     NonNull::new(memory).unwrap_or_else(|| alloc::handle_alloc_error(layout))
 }
 
-/// What a task had that is no more: its memory, and its reference to the runtime.
+/// What a task had that is no more: its memory, with its reference to the runtime.
 ///
 /// # Safety
-/// The memory came from [`complete`] for this room and this runtime, and nobody uses it.
+/// The memory came from [`complete`] for this room, and nobody uses it; the reference is in it.
 #[inline]
-pub(super) unsafe fn keep(memory: NonNull<u8>, shared: Arc<Shared>, room: &Room) {
-    let runtime = Arc::as_ptr(&shared);
-    let mut left = Some(shared);
-    if let Some(class) = room.class {
-        with_supply(runtime, |supply| {
-            let blocks = &mut supply.blocks[class];
-            if blocks.len() < MOST_BLOCKS
-                && supply.references.len() < MOST_REFERENCES
-                && let Some(reference) = left.take()
-            {
-                // SAFETY: such memory is a block, by contract.
-                blocks.push(unsafe { Block::from_memory(memory) });
-                supply.references.push(reference);
-            }
-        });
-    }
-    if let Some(shared) = left {
-        // SAFETY: by contract; neither was kept.
-        unsafe { give_up(memory, shared, room) };
+pub(super) unsafe fn keep(memory: NonNull<u8>, room: &Room) {
+    // SAFETY: by contract.
+    let reference = unsafe { reference_in(memory) };
+    // SAFETY: by contract, it is there; a copy of the pointer, which is only compared.
+    let runtime = Arc::as_ptr(unsafe { &*reference });
+    let kept = with_supply(runtime, |supply| {
+        let Some(kept) = supply.kept.get_mut(room.class) else { return false };
+        let has_room = kept.len() < MOST_BLOCKS;
+        if has_room {
+            // SAFETY: such memory is a block, by contract.
+            kept.push(unsafe { Block::from_memory(memory) });
+        }
+        has_room
+    });
+    if kept != Some(true) {
+        // SAFETY: by contract; it was not kept.
+        unsafe { give_up(memory, room) };
     }
 }
 
-/// [`keep`], where one of the two is not kept.
+/// [`keep`], where there is no room, or nobody to keep it.
 ///
 /// # Safety
 /// As for [`keep`].
 #[cold]
 #[inline(never)]
-unsafe fn give_up(memory: NonNull<u8>, shared: Arc<Shared>, room: &Room) {
+unsafe fn give_up(memory: NonNull<u8>, room: &Room) {
     // SAFETY: by contract.
-    unsafe { free(&shared, memory, room) };
-    // The last step: it may end the runtime.
-    give_back(shared);
-}
-
-/// # Safety
-/// As for [`keep`].
-unsafe fn free(shared: &Shared, memory: NonNull<u8>, room: &Room) {
-    let Some(class) = room.class else {
+    let shared = unsafe { take_reference(memory) };
+    if room.class == CLASSES {
         // SAFETY: allocated with this layout, by contract.
-        return unsafe { alloc::dealloc(memory.as_ptr(), room.layout) };
-    };
-    // SAFETY: such memory is a block, by contract.
-    let mut block = Some(unsafe { Block::from_memory(memory) });
-    with_supply(shared, |supply| {
-        let blocks = &mut supply.blocks[class];
-        if blocks.len() < MOST_BLOCKS {
-            blocks.extend(block.take());
-        }
-    });
-    if let Some(block) = block {
-        give_back_blocks(shared, class, block);
+        unsafe { alloc::dealloc(memory.as_ptr(), room.layout) };
+    } else if !shared.is_forked() {
+        // In a child of `fork` it may be none of the runtime's, see `fetch`, and a lock be held for good.
+        // SAFETY: such memory is a block, by contract.
+        give_back(&shared, room.class, unsafe { Block::from_memory(memory) });
     }
+    // The last step: it may end the runtime.
+    drop(shared);
 }
 
-/// The supply is full, or there is none: the block goes to the runtime, and with it half of the others.
-#[cold]
-#[inline(never)]
-fn give_back_blocks(shared: &Shared, class: usize, block: Block) {
-    if shared.is_forked() {
-        // As in `fetch`; and it may be none of the runtime's.
-        return;
-    }
+/// A block goes to the runtime, and with it half of those that the worker keeps, if it has one.
+fn give_back(shared: &Shared, class: usize, block: Block) {
     let mut surplus = Vec::with_capacity(MOST_BLOCKS / 2 + 1);
     with_supply(shared, |supply| {
-        // The oldest are the coldest.
-        surplus.extend(supply.blocks[class].drain(..MOST_BLOCKS / 2));
-    });
-    surplus.push(block);
-    shared.keep_blocks(class, surplus.into_iter());
-}
-
-/// The reference of a task that is no more.
-fn give_back(reference: Arc<Shared>) {
-    let shared = Arc::as_ptr(&reference);
-    let mut reference = Some(reference);
-    with_supply(shared, |supply| {
-        if supply.references.len() < MOST_REFERENCES {
-            supply.references.extend(reference.take());
+        let kept = &mut supply.kept[class];
+        if kept.len() >= MOST_BLOCKS {
+            // The oldest are the coldest.
+            surplus.extend(kept.drain(..MOST_BLOCKS / 2));
         }
     });
-    // Dropped out of the closure: it may be the last of another runtime.
-    drop(reference);
+    for kept in &surplus {
+        // SAFETY: by INVARIANT(supply.kept). It is not the last one: the caller has another.
+        drop(unsafe { take_reference(kept.memory()) });
+    }
+    surplus.push(block);
+    shared.keep_blocks(class, surplus.into_iter());
 }

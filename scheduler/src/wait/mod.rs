@@ -77,9 +77,15 @@ pub(crate) fn kept_task() -> Option<(&'static Carrier, &'static Header)> {
 
 /// The task whose call chain this thread is in, managed or native.
 pub(crate) fn task() -> Option<&'static Header> {
+    carrier_and_task().map(|(_, task)| task)
+}
+
+/// [`task`], and the carrier that it is on.
+#[inline]
+pub(crate) fn carrier_and_task() -> Option<(&'static Carrier, &'static Header)> {
     let (carrier, task) = kept_task()?;
     let inside = !carrier.foreign || carrier.word.is_run() || task.callbacks.get() > 0;
-    inside.then_some(task)
+    inside.then_some((carrier, task))
 }
 
 /// A counted reference to a task that the caller knows to be alive.

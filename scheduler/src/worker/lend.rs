@@ -21,10 +21,11 @@
 //!
 //! Must not: keep a lender on a carrier that has lost its worker, or cedes it: it goes to the ring of pinned tasks.
 
-use super::run::{count_finished, keep_fiber, resume, start_on, take_fiber};
+use super::run::{give_fibers, keep_fiber, resume, start_on, take_fiber};
 use crate::carrier::Carrier;
 use crate::crossing::fence::light;
 use crate::fiber::{FiberBox, Reason};
+use crate::metrics::Counter;
 use crate::queue::Claim;
 use crate::task::header::Marks;
 use crate::task::{Header, TaskRef};
@@ -114,22 +115,31 @@ fn take(carrier: &Carrier, task: &TaskRef) -> Option<(TaskRef, FiberBox)> {
     None
 }
 
-/// Ends a task that is done and that nobody else knows. Its lender is the carrier's current task again.
+/// Ends a task that is done and that nobody else knows, as its last mark says. Its lender is the carrier's current task
+/// again, and the carrier has its worker.
 ///
 /// # Errors
 /// The task: somebody may know it, or look for it.
-#[inline]
+#[inline(always)]
 fn finish_in_private(carrier: &Carrier, task: TaskRef) -> Result<(), TaskRef> {
     let shared = carrier.shared();
     // See `crate::census`.
     light();
-    if !task.is_private() || shared.is_closing() || shared.census.is_asked() {
+    if !task.marks.has(Marks::LENT) || shared.is_closing() || shared.census.is_asked() {
         return Err(task);
     }
     let fiber = take_fiber(carrier, &task);
     task.give_up_private();
-    count_finished(carrier);
-    keep_fiber(carrier, fiber);
+    // SAFETY: this is the carrier's thread, and the word says `RUN`.
+    let kept = unsafe {
+        carrier.with_worker(|worker| {
+            worker.count(Counter::Finished);
+            worker.keep_fiber(fiber)
+        })
+    };
+    if let Some(Err(fiber)) = kept {
+        give_fibers(carrier, fiber);
+    }
     // The end may have begun meanwhile.
     shared.after_finish();
     Ok(())

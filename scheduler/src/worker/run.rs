@@ -229,7 +229,7 @@ fn keep_for_notifiers(task: &TaskRef) {
 }
 
 /// The fiber of a task that has ended, for the next.
-#[inline]
+#[inline(always)]
 pub(super) fn take_fiber(carrier: &Carrier, task: &TaskRef) -> FiberBox {
     let fiber = task.fiber.take().expect("a task that ends had a fiber");
     if !task.migrating {
@@ -258,21 +258,15 @@ fn finish(carrier: &Carrier, task: TaskRef) {
         (shared.census.is_asked() || shared.is_closing()).then(|| shared.census.lock.lock());
     drop(task);
     drop(census);
-    count_finished(carrier);
-    keep_fiber(carrier, fiber);
-    shared.after_finish();
-}
-
-/// A task has ended.
-#[inline]
-pub(super) fn count_finished(carrier: &Carrier) {
     if carrier.word.is_run() {
         // SAFETY: this is the carrier's thread, and the word says `RUN`.
         unsafe { carrier.with_worker(|worker| worker.count(Counter::Finished)) };
     } else {
         // A straggler that came back after the end of its runtime.
-        carrier.shared().metrics.add(Counter::Finished);
+        shared.metrics.add(Counter::Finished);
     }
+    keep_fiber(carrier, fiber);
+    shared.after_finish();
 }
 
 /// A fiber between bodies goes to the worker, for its next tasks.
@@ -292,7 +286,7 @@ pub(super) fn keep_fiber(carrier: &Carrier, fiber: FiberBox) {
 /// The worker has no room for this fiber: those that it does not need go to the depot.
 #[cold]
 #[inline(never)]
-fn give_fibers(carrier: &Carrier, fiber: FiberBox) {
+pub(super) fn give_fibers(carrier: &Carrier, fiber: FiberBox) {
     let surplus = if carrier.word.is_run() {
         // SAFETY: this is the carrier's thread, in its loop.
         unsafe { carrier.with_worker(Worker::surplus_fibers) }
