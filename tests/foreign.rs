@@ -117,6 +117,25 @@ fn a_thread_that_ends_inside_takes_no_worker_with_it() {
     });
 }
 
+/// Abuse test 28: a thread of C enters, works, makes a native call that calls back, and so on, and ends in the midst of it.
+#[test]
+fn a_thread_that_exits_in_managed_code_takes_no_worker_with_it() {
+    each(|runtime| {
+        for _ in 0..2 * runtime.case.workers {
+            let handle = runtime.handle();
+            let answer = sortie_natives::with_callback_on_thread_that_exits(move |_| {
+                handle.reverse_enter().unwrap();
+                let answer = work();
+                transition::leave(libc::getpid as *const () as usize).unwrap();
+                transition::reverse_enter().unwrap();
+                answer as i32 + transition::layers().len() as i32
+            });
+            assert_eq!(answer, 42 + 4);
+        }
+        assert_eq!(runtime.run(work), 42);
+    });
+}
+
 #[test]
 fn a_panic_in_managed_code_of_a_thread_is_the_threads() {
     each(|runtime| {

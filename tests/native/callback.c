@@ -36,14 +36,31 @@ static void *run(void *argument)
     return NULL;
 }
 
-/* Calls back on a new thread, waits for its end, and returns the answer; -1 if there is no thread. */
-int natives_thread_call_back(natives_callback *callback, void *user)
+static void *run_and_exit(void *argument)
+{
+    run(argument);
+    pthread_exit(NULL);
+}
+
+static int on_thread(void *(*function)(void *), natives_callback *callback, void *user)
 {
     struct call call = { .callback = callback, .user = user, .answer = -1 };
     pthread_t thread;
-    if (pthread_create(&thread, NULL, run, &call) != 0) {
+    if (pthread_create(&thread, NULL, function, &call) != 0) {
         return -1;
     }
     pthread_join(thread, NULL);
     return call.answer;
+}
+
+/* Calls back on a new thread, waits for its end, and returns the answer; -1 if there is no thread. */
+int natives_thread_call_back(natives_callback *callback, void *user)
+{
+    return on_thread(run, callback, user);
+}
+
+/* The same, and the thread ends by pthread_exit. */
+int natives_thread_call_back_and_exit(natives_callback *callback, void *user)
+{
+    return on_thread(run_and_exit, callback, user);
 }

@@ -15,6 +15,7 @@ typedef int natives_callback(void *user, int turn);
 int natives_call_back(int times, natives_callback *callback, void *user);
 int natives_call_back_between(uint64_t nanoseconds, natives_callback *callback, void *user);
 int natives_thread_call_back(natives_callback *callback, void *user);
+int natives_thread_call_back_and_exit(natives_callback *callback, void *user);
 
 /* closure.c: functions that call back without a user pointer, and with one that comes last. */
 typedef int natives_visit(int turn);

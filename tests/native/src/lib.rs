@@ -45,6 +45,9 @@ unsafe extern "C" {
     /// Calls back on a thread of its own and waits for that.
     #[link_name = "natives_thread_call_back"]
     pub fn thread_call_back(callback: Callback, user: *mut c_void) -> c_int;
+    /// As [`thread_call_back`], and the thread ends by `pthread_exit`.
+    #[link_name = "natives_thread_call_back_and_exit"]
+    pub fn thread_call_back_and_exit(callback: Callback, user: *mut c_void) -> c_int;
     /// Calls back so many times, without a user pointer, and returns the sum of the answers.
     #[link_name = "natives_visit_each"]
     pub fn visit_each(times: c_int, visit: extern "C" fn(c_int) -> c_int) -> c_int;
@@ -274,6 +277,12 @@ pub fn with_callback_between<F: FnMut(i32) -> i32>(nanoseconds: u64, mut f: F) -
 pub fn with_callback_on_thread<F: FnMut(i32) -> i32 + Send>(mut f: F) -> i32 {
     // SAFETY: as in `with_callback`; `F` may be used on the other thread, and C waits for it.
     unsafe { thread_call_back(trampoline::<F>, (&raw mut f).cast()) }
+}
+
+/// As [`with_callback_on_thread`], and the thread ends by `pthread_exit`.
+pub fn with_callback_on_thread_that_exits<F: FnMut(i32) -> i32 + Send>(mut f: F) -> i32 {
+    // SAFETY: as in `with_callback_on_thread`; of `F` and the trampoline no frame is left at the exit.
+    unsafe { thread_call_back_and_exit(trampoline::<F>, (&raw mut f).cast()) }
 }
 
 /// As [`with_callback`], once; -1 if `f` is left by a jump ([`jump`]).
