@@ -62,7 +62,7 @@ pub fn depth() -> u32 {
 pub fn keep_carrier() -> bool {
     let Some((_, task)) = wait::kept_task() else { return false };
     // Taken back with the task, by `below::forget`.
-    task.blocking.set(task.blocking.get() + 1);
+    wait::keep_unswitched(task);
     true
 }
 

@@ -41,6 +41,14 @@ pub trait Embedder: Any + Send + Sync + fmt::Debug {
     fn switched_in(&self, task_word: *const ()) {
         let _ = task_word;
     }
+
+    /// Is the wait of this task over, though neither what it waits for nor its time has come? Asked on the task's own
+    /// stack after each pause of a wait with a limit, if that was [asked for](crate::wait::ask_whether_over). Does not
+    /// wait, and does not unwind.
+    fn is_wait_over(&self, task_word: *const ()) -> bool {
+        let _ = task_word;
+        false
+    }
 }
 
 /// How a native call was seen to spend its time, for how long so far.

@@ -13,13 +13,15 @@ pub mod method;
 mod observe;
 mod pool;
 mod recorder;
+mod sync;
 mod task;
 mod vm;
+mod wait;
 
 pub use answer::answer_into;
 pub use clr::{
     ClrBuilder, ClrControl, ClrManager, ClrRuntimeHost, Connection, RuntimeDebugManager,
-    RuntimeTask, RuntimeTaskManager,
+    RuntimeSyncManager, RuntimeTask, RuntimeTaskManager,
 };
 #[doc(hidden)]
 pub use defect::Defect;
@@ -34,10 +36,12 @@ pub use iid::Iid;
 pub use method::{Interface, Method};
 pub use observe::{Call, Observer};
 pub use pool::HostThreadPoolManager;
+pub use sync::{HostAutoEvent, HostCrst, HostManualEvent, HostSemaphore, HostSyncManager};
 pub use task::{Called, HostTask, HostTaskManager, Left, TransitionCounts};
 pub use vm::{
     CarrierHandle, ClrGc, ClrSyncManager, ClrTask, ClrTaskManager, GcStats, GcThreadStats, Plain,
 };
+pub use wait::MessageQueue;
 
 /// A locale's number, `LCID`.
 pub type Lcid = u32;

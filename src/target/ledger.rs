@@ -24,13 +24,15 @@ pub(crate) struct Ledger {
     switches: Switches,
 }
 
-/// What is done about a task whose switches are told of, by its word.
+/// What is done about a task whose switches are told of, or whose waits may be ended, by its word.
 #[derive(Clone, Copy)]
 pub(crate) struct Switches {
     /// It is about to be switched away; false: it must not be.
     pub(crate) out: fn(*const ()) -> bool,
     /// It goes on.
     pub(crate) back: fn(*const ()),
+    /// Is its wait over?
+    pub(crate) is_over: fn(*const ()) -> bool,
 }
 
 /// The profile that a task of this crate left with.
@@ -63,6 +65,10 @@ impl Embedder for Ledger {
 
     fn switched_in(&self, task_word: *const ()) {
         (self.switches.back)(task_word);
+    }
+
+    fn is_wait_over(&self, task_word: *const ()) -> bool {
+        (self.switches.is_over)(task_word)
     }
 }
 

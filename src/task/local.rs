@@ -80,6 +80,12 @@ pub(crate) trait Extension: Any + Send + Sync {
     /// It goes on, perhaps on another thread.
     fn switched_in(&self) {}
 
+    /// Is its wait over, though neither what it waits for nor its time has come? Asked if `wait::ask_whether_over` was
+    /// called. Does not wait, and does not unwind.
+    fn is_wait_over(&self) -> bool {
+        false
+    }
+
     /// It has ended, or the thread that was adopted, with so many layers open.
     fn ended(&self, leaked_layers: u64) {
         let _ = leaked_layers;
@@ -98,7 +104,8 @@ impl Drop for Local {
 }
 
 /// How the scheduler tells of switches.
-pub(crate) const SWITCHES: Switches = Switches { out: switched_out, back: switched_in };
+pub(crate) const SWITCHES: Switches =
+    Switches { out: switched_out, back: switched_in, is_over: is_wait_over };
 
 fn switched_out(word: *const ()) -> bool {
     // SAFETY: as in `with`: the word is the current task's.
@@ -112,6 +119,12 @@ fn switched_in(word: *const ()) {
     if let Some(extension) = local.and_then(|local| local.extension.get()) {
         extension.switched_in();
     }
+}
+
+fn is_wait_over(word: *const ()) -> bool {
+    // SAFETY: as above.
+    let local = unsafe { word.cast::<Local>().as_ref() };
+    local.and_then(|local| local.extension.get()).is_some_and(|extension| extension.is_wait_over())
 }
 
 impl Local {

@@ -75,7 +75,8 @@ fn copy_changed(root: &Path, below: &Path, copy: &Path, changes: &[&Change]) {
         let entry = entry.expect("an entry");
         let (path, below) = (entry.path(), below.join(entry.file_name()));
         let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-        if is_hidden || path.join("CACHEDIR.TAG").exists() {
+        // The copy lies in what is built, which is not to be copied into itself.
+        if is_hidden || directory().starts_with(&path) || path.join("CACHEDIR.TAG").exists() {
             continue;
         }
         if path.is_dir() {

@@ -14,6 +14,8 @@ const FOUND_BY: &[(Defect, u8)] = &[
     (Defect::RepeatedStartIsFine, 7),
     (Defect::WorldNotStopped, 45),
     (Defect::HurryIgnored, 84),
+    (Defect::AlertForgotten, 55),
+    (Defect::SignalLost, 59),
 ];
 
 /// Seeds each. In builds that have no defects (without debug assertions) there is nothing to do.

@@ -49,11 +49,19 @@ pub(crate) struct Setup {
     pub(crate) answers: Answers,
     /// The scenario makes the handshake and the start itself.
     pub(crate) bare: bool,
+    /// Started tasks may go on elsewhere.
+    pub(crate) migrating: bool,
 }
 
 impl Setup {
     pub(crate) fn new() -> Setup {
-        Setup { workers: 2, host: |host| host, answers: Answers::default(), bare: false }
+        Setup {
+            workers: 2,
+            host: |host| host,
+            answers: Answers::default(),
+            bare: false,
+            migrating: false,
+        }
     }
 }
 
@@ -92,7 +100,12 @@ impl Stage {
     fn new(scenario: &Scenario, mode: Mode, defect: Option<Defect>) -> Stage {
         let setup = (scenario.setup)();
         let trace = Arc::new(Trace::default());
-        let runtime = Runtime::builder().workers(setup.workers).build().expect("a runtime");
+        let mut runtime = Runtime::builder().workers(setup.workers);
+        if setup.migrating {
+            // SAFETY: no scenario keeps a thread's own over a suspension point.
+            runtime = unsafe { runtime.migrating() };
+        }
+        let runtime = runtime.build().expect("a runtime");
         let builder = Host::builder(&runtime.handle()).observer(trace.clone()).mode(match mode {
             Mode::Fibers => TaskMode::Fibers,
             Mode::Threads => TaskMode::ThreadPerTask,
@@ -104,7 +117,7 @@ impl Stage {
         };
         let host = builder.build();
         let vm = Arc::new(TestVm::new(trace.clone(), setup.answers));
-        let clr = ClrRuntimeHost::builder().tasks(vm.clone());
+        let clr = ClrRuntimeHost::builder().tasks(vm.clone()).locks(vm.clone());
         let clr = clr.gc(vm.clone()).observer(trace.clone()).build();
         let tasks = host.task_manager();
         let stage = Stage {

@@ -2,9 +2,10 @@
 
 use crate::trace::Trace;
 use sortie::hosting::{
-    CarrierHandle, ClrGc, ClrTask, ClrTaskManager, GcStatTypes, GcStats, GcThreadStats, HResult,
-    Lcid,
+    CarrierHandle, ClrGc, ClrSyncManager, ClrTask, ClrTaskManager, GcStatTypes, GcStats,
+    GcThreadStats, HResult, HostTask, Lcid,
 };
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -27,6 +28,8 @@ impl Default for Answers {
 pub(crate) struct TestVm {
     trace: Arc<Trace>,
     answers: Mutex<Answers>,
+    /// Who holds the VM's own locks, by cookie.
+    owners: Mutex<HashMap<usize, Vec<HostTask>>>,
     heap: Arc<Heap>,
 }
 
@@ -47,12 +50,39 @@ impl TestVm {
     }
 
     pub(crate) fn new(trace: Arc<Trace>, answers: Answers) -> TestVm {
-        TestVm { trace, answers: Mutex::new(answers), heap: Arc::default() }
+        TestVm {
+            trace,
+            answers: Mutex::new(answers),
+            owners: Mutex::default(),
+            heap: Arc::default(),
+        }
     }
 
     /// What it answers to the next request for a half.
     pub(crate) fn set_create_task(&self, result: HResult) {
         self.answers.lock().unwrap_or_else(PoisonError::into_inner).create_task = result;
+    }
+}
+
+impl TestVm {
+    /// These tasks hold the lock with this cookie.
+    pub(crate) fn set_owners(&self, cookie: usize, owners: Vec<HostTask>) {
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner).insert(cookie, owners);
+    }
+
+    fn owners(&self, cookie: usize) -> Vec<HostTask> {
+        let owners = self.owners.lock().unwrap_or_else(PoisonError::into_inner);
+        owners.get(&cookie).cloned().unwrap_or_default()
+    }
+}
+
+impl ClrSyncManager for TestVm {
+    fn get_monitor_owner(&self, cookie: usize) -> Result<Option<HostTask>, HResult> {
+        Ok(self.owners(cookie).pop())
+    }
+
+    fn rw_lock_owners(&self, cookie: usize) -> Result<Vec<HostTask>, HResult> {
+        Ok(self.owners(cookie))
     }
 }
 

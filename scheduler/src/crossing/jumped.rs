@@ -16,7 +16,7 @@ use super::{Below, Exit, Left, publish};
 use crate::affinity;
 use crate::metrics::Counter;
 use crate::stack;
-use crate::wait;
+use crate::wait::{self, MARKS};
 use crate::worker::current;
 use std::io::Write;
 use std::num::NonZeroU64;
@@ -113,7 +113,7 @@ pub fn return_to_native(dead: impl Iterator<Item = Opened>, open: impl Iterator<
         }
     }
     task.callbacks.set(callbacks);
-    task.blocking.set(blocking);
+    task.blocking.set(task.blocking.get() & MARKS | blocking);
     task.guarded_layers.set(guarded);
     for _ in dead.filter(|opened| opened.0 & KIND == TIED) {
         affinity::untie(carrier, task);

@@ -699,6 +699,27 @@ pub(crate) fn give_away(carrier: &Carrier) {
     pass_on(carrier);
 }
 
+/// Lets those in line have the worker before the current task, which waits in place, has it again.
+pub(crate) fn step_back(carrier: &Carrier, task: &Header) {
+    carrier.word.wait();
+    let shared = carrier.shared();
+    let Some(first) = shared.lobby.step_back(carrier.as_ref(), shared.work_is_queued()) else {
+        pass_on(carrier);
+        return regain_or_stop(carrier, task);
+    };
+    // SAFETY: this is the carrier's thread, and the word lets nobody take the worker.
+    if let Some(mut worker) = unsafe { carrier.take_worker() } {
+        worker.handed_off = true;
+        shared.metrics.add(Counter::HandOffs);
+        first.give(worker);
+    }
+    match wait_for_gift(carrier) {
+        // SAFETY: this is the carrier's thread, and the word says `WAITING`.
+        Some(worker) => unsafe { carrier.put_worker(worker) },
+        None => stop(task),
+    }
+}
+
 /// The worker leaves its carrier, whose word says already that it has none.
 fn pass_on(carrier: &Carrier) {
     // SAFETY: this is the carrier's thread, and the word lets nobody take the worker.

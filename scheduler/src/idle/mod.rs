@@ -298,6 +298,21 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
         Some(first)
     }
 
+    /// A carrier in a task lets others go first: it stands behind the line, and the first there is to get its worker.
+    /// `None`: nobody is in line, or it is the turn of `queued` work ([`Lobby::place`]).
+    pub(crate) fn step_back(&self, carrier: C, queued: bool) -> Option<C> {
+        let mut inner = self.inner.lock();
+        let placed = inner.placed.wrapping_add(1);
+        if queued && placed.is_multiple_of(QUEUE_FIRST_EVERY) {
+            return None;
+        }
+        let first = inner.line.pop_front()?;
+        inner.placed = placed;
+        inner.line.push_back(carrier);
+        self.count(&inner);
+        Some(first)
+    }
+
     /// A spare has pinned work: an idle worker for it, or a place in line. `None`: it is no spare
     /// (any more), and will see for itself.
     pub(crate) fn summon(&self, carrier: C) -> Option<Option<W>> {

@@ -19,6 +19,7 @@ pub(crate) mod circle;
 pub(crate) mod due;
 pub(crate) mod line;
 mod list;
+mod nudge;
 pub(crate) mod owner;
 mod place;
 pub(crate) mod seat;
@@ -31,6 +32,7 @@ mod waiter;
 
 pub use crate::hold::{is_to_wait_for_hold, wait_while_held};
 pub use blocked::blocked_on;
+pub use nudge::Nudge;
 pub use owner::Owner;
 pub use place::{Place, WaitList};
 pub(crate) use waiter::Who;
@@ -117,12 +119,23 @@ fn trace(task: &Header) {
 
 /// Beside the count in [`Header::blocking`]: the embedder is told when the task is switched away, and when it goes
 /// on. There, because the looks that decide a switch find it without one of their own.
-pub(crate) const TOLD: u32 = 1 << 31;
+const TOLD: u32 = 1 << 31;
+
+/// Beside it, too: the embedder is asked whether a wait is over ([`ask_whether_over`]).
+const ASKED: u32 = 1 << 30;
+
+/// And: the task is never switched away.
+const UNSWITCHED: u32 = 1 << 29;
+
+/// All that lies beside the count.
+pub(crate) const MARKS: u32 = TOLD | ASKED | UNSWITCHED;
 
 /// May this task's fiber be switched away?
 #[inline(always)]
 pub(crate) fn is_switchable(task: &Header) -> bool {
-    task.blocking.get() & !TOLD == 0 && task.inside().is_some() && !std::thread::panicking()
+    task.blocking.get() & !(TOLD | ASKED) == 0
+        && task.inside().is_some()
+        && !std::thread::panicking()
 }
 
 /// Is the embedder told of the task's switches?
@@ -137,11 +150,42 @@ pub(crate) fn is_told(task: &Header) -> bool {
 /// Such tasks are those that a hold concerns ([`Scheduler::begin_hold`](crate::Scheduler::begin_hold)); one may be under way
 /// ([`wait_while_held`](crate::wait::wait_while_held)).
 pub fn tell_of_switches(told: bool) -> bool {
+    if let Some((_, task)) = kept_task() {
+        task.set_can_be_held(told);
+    }
+    mark(TOLD, told)
+}
+
+/// From here on the current task is never switched away: it waits in place. Not taken back.
+pub(crate) fn keep_unswitched(task: &Header) {
+    task.blocking.set(task.blocking.get() | UNSWITCHED);
+}
+
+/// From here on, or no longer, waits of the current task that have a limit ask the embedder after each pause whether they
+/// are over ([`Embedder::is_wait_over`](crate::Embedder::is_wait_over)), and end then as if their time had come.
+/// Who makes them so wakes the task by its [`Nudge`]. False: no task runs here.
+pub fn ask_whether_over(asked: bool) -> bool {
+    mark(ASKED, asked)
+}
+
+fn mark(mark: u32, on: bool) -> bool {
     let Some((_, task)) = kept_task() else { return false };
-    let others = task.blocking.get() & !TOLD;
-    task.blocking.set(if told { others | TOLD } else { others });
-    task.set_can_be_held(told);
+    let others = task.blocking.get() & !mark;
+    task.blocking.set(if on { others | mark } else { others });
     true
+}
+
+/// Does the embedder say that the current task's wait is over?
+#[inline(never)]
+fn is_said_to_be_over() -> bool {
+    let Some((_, task)) = kept_task() else { return false };
+    task.blocking.get() & ASKED != 0
+        && task
+            .shared
+            .config
+            .embedder
+            .as_ref()
+            .is_some_and(|it| it.is_wait_over(task.embedder.get()))
 }
 
 /// [`is_switchable`], and the embedder, if it is to be told, agrees: it takes the switch for made from here on, so
@@ -162,7 +206,7 @@ fn tell(task: &Header) -> bool {
     if agrees {
         task.blocking.set(task.blocking.get() | TOLD);
     } else {
-        task.blocking.set(task.blocking.get() + 1);
+        keep_unswitched(task);
     }
     agrees
 }
@@ -362,8 +406,7 @@ fn before_yield() -> Yield {
     {
         return stay(task);
     }
-    crossing::give_away(carrier);
-    crossing::regain_or_stop(carrier, task);
+    crossing::step_back(carrier, task);
     if let Some((_, task)) = managed() {
         raise_if_aborted(task);
     }

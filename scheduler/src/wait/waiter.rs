@@ -3,7 +3,10 @@
 //! A waiter owns the timer that ends its wait at a time: it is set at the first such pause, and taken back
 //! with the waiter.
 
-use super::{announce, checkpoint, is_switchable, managed, pause, pause_undisturbed, reference};
+use super::{
+    announce, checkpoint, is_said_to_be_over, is_switchable, managed, pause, pause_undisturbed,
+    reference,
+};
 use crate::park::Parker;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -134,7 +137,8 @@ impl Waiter {
 
     /// As [`Waiter::pause`], but for a wait that ends at `until`: false once that time has come.
     ///
-    /// The timer behind it is set at the first call, and taken back with the waiter.
+    /// The timer behind it is set at the first call, and taken back with the waiter. False, too, once the embedder says
+    /// that the wait is over, if it is [asked](super::ask_whether_over).
     #[must_use = "a wait whose time has come ends"]
     pub fn pause_until(&self, until: Instant) -> bool {
         let left = until.saturating_duration_since(Instant::now());
@@ -157,7 +161,7 @@ impl Waiter {
                 }
             }
         }
-        Instant::now() < until
+        Instant::now() < until && !is_said_to_be_over()
     }
 
     /// [`Waiter::pause_until`] where there is a limit, [`Waiter::pause`] where there is none, and then true.

@@ -2,11 +2,13 @@
 
 mod control;
 mod debug;
+mod sync_manager;
 mod task;
 mod task_manager;
 
 pub use control::{ClrControl, ClrManager};
 pub use debug::{Connection, RuntimeDebugManager};
+pub use sync_manager::RuntimeSyncManager;
 pub use task::RuntimeTask;
 pub(super) use task::{answered, guarded};
 pub use task_manager::RuntimeTaskManager;
@@ -20,7 +22,7 @@ use super::method::{Interface, clr_runtime_host, host_control};
 use super::observe::Observer;
 use super::recorder::Recorder;
 use super::task::HostTaskManager;
-use super::vm::{ClrGc, ClrTaskManager, Plain};
+use super::vm::{ClrGc, ClrSyncManager, ClrTaskManager, Plain};
 use std::fmt;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
@@ -42,6 +44,7 @@ const DEFAULT_GROUP: u32 = 1;
 pub struct ClrBuilder {
     tasks: Arc<dyn ClrTaskManager>,
     gc: Arc<dyn ClrGc>,
+    locks: Arc<dyn ClrSyncManager>,
     recorder: Recorder,
 }
 
@@ -55,6 +58,12 @@ impl ClrBuilder {
     /// The VM's collector. [`Plain`], which collects nothing, if nothing is said.
     pub fn gc(mut self, gc: Arc<dyn ClrGc>) -> ClrBuilder {
         self.gc = gc;
+        self
+    }
+
+    /// Who knows the owners of the VM's locks. [`Plain`] if nothing is said, which has none.
+    pub fn locks(mut self, locks: Arc<dyn ClrSyncManager>) -> ClrBuilder {
+        self.locks = locks;
         self
     }
 
@@ -74,6 +83,7 @@ impl ClrBuilder {
             gc: self.gc,
         });
         let inner = Inner {
+            sync: RuntimeSyncManager::new(shared.clone(), self.locks),
             shared,
             host_tasks: OnceLock::new(),
             host_gc: OnceLock::new(),
@@ -104,7 +114,12 @@ pub struct ClrRuntimeHost {
 impl ClrRuntimeHost {
     /// Options for a runtime.
     pub fn builder() -> ClrBuilder {
-        ClrBuilder { tasks: Arc::new(Plain), gc: Arc::new(Plain), recorder: Recorder::default() }
+        ClrBuilder {
+            tasks: Arc::new(Plain),
+            gc: Arc::new(Plain),
+            locks: Arc::new(Plain),
+            recorder: Recorder::default(),
+        }
     }
 
     /// Takes the host's control object, asks it for each manager once, and hands over the counterparts. To be called
@@ -200,6 +215,12 @@ impl ClrRuntimeHost {
         RuntimeGcManager::new(self.inner.clone())
     }
 
+    /// The owners of the VM's locks: `ICLRSyncManager`.
+    #[must_use]
+    pub fn sync_manager(&self) -> RuntimeSyncManager {
+        self.inner.sync.clone()
+    }
+
     /// The assembly and the type that the host wants made first in each group
     /// ([`set_app_domain_manager_type`](ClrControl::set_app_domain_manager_type)); `None`: it has named none.
     #[must_use]
@@ -234,6 +255,7 @@ impl ClrRuntimeHost {
                 let _ = self.inner.host_gc.set(gc);
                 HResult::S_OK
             }
+            HostManager::Sync(sync) => sync.set_clr_sync_manager(&self.inner.sync),
             // Used by the VM as it is.
             HostManager::ThreadPool(_) => HResult::S_OK,
         }
@@ -243,6 +265,7 @@ impl ClrRuntimeHost {
 /// What the managers of a runtime share.
 pub(super) struct Inner {
     pub(super) shared: Arc<ClrShared>,
+    sync: RuntimeSyncManager,
     /// The host's tasks, if it offers them.
     pub(super) host_tasks: OnceLock<HostTaskManager>,
     /// What the host is told of collections, if it wants to be.

@@ -15,6 +15,7 @@ use super::ClrShared;
 use crate::hosting::HResult;
 use crate::hosting::enums::TaskType;
 use crate::hosting::method::clr_task;
+use crate::hosting::sync::Held;
 use crate::hosting::task::{HostTask, Origin, current};
 use crate::hosting::vm::{CarrierHandle, ClrTask, GcThreadStats};
 use std::cell::Cell;
@@ -37,6 +38,8 @@ struct Half {
     identifier: AtomicU64,
     /// What the task is for: bits of [`TaskType`].
     types: AtomicU32,
+    /// What the host task holds that it is bound to.
+    held: Mutex<Arc<Held>>,
 }
 
 /// What state a half is in.
@@ -57,6 +60,7 @@ impl RuntimeTask {
                 phase: Mutex::new(Phase::Unbound),
                 identifier: AtomicU64::new(0),
                 types: AtomicU32::new(0),
+                held: Mutex::default(),
             }),
         }
     }
@@ -105,6 +109,10 @@ impl RuntimeTask {
         TaskType::first_of(self.shared.types.load(Ordering::Relaxed))
     }
 
+    fn held(&self) -> MutexGuard<'_, Arc<Held>> {
+        self.shared.held.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn phase(&self) -> MutexGuard<'_, Phase> {
         self.shared.phase.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -115,7 +123,8 @@ impl RuntimeTask {
     }
 
     /// It was bound to a host task: it is operable.
-    pub(in crate::hosting) fn bound(&self) {
+    pub(in crate::hosting) fn bound(&self, held: &Arc<Held>) {
+        *self.held() = held.clone();
         let mut phase = self.phase();
         if *phase == Phase::Unbound {
             *phase = Phase::In;
@@ -254,6 +263,7 @@ impl RuntimeTask {
                 return result;
             }
             *self.phase() = Phase::Unbound;
+            *self.held() = Arc::default();
             // ORDERING: Relaxed, numbers that stand for themselves.
             self.shared.identifier.store(0, Ordering::Relaxed);
             // ORDERING: Relaxed, as above.
@@ -287,6 +297,20 @@ impl RuntimeTask {
         recorder.call(clr_task::NEEDS_PRIORITY_SCHEDULING, format_args!(""), || {
             self.shared.clr.availability.check()?;
             answered(|| self.shared.vm.needs_priority_scheduling())
+        })
+    }
+
+    /// How many locks the task holds: each level of a critical section of the host's, and what the VM counts of its own,
+    /// its critical regions among them. From any thread.
+    ///
+    /// # Errors
+    /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE); [`E_FAIL`](HResult::E_FAIL) if the VM panics.
+    pub fn locks_held(&self) -> Result<usize, HResult> {
+        let recorder = &self.shared.clr.recorder;
+        recorder.call(clr_task::LOCKS_HELD, format_args!(""), || {
+            self.shared.clr.availability.check()?;
+            let held = self.held().levels();
+            Ok(held + answered(|| Ok(self.shared.vm.locks_held()))?)
         })
     }
 

@@ -5,6 +5,7 @@ use crate::hosting::gc::HostGcManager;
 use crate::hosting::iid::Iid;
 use crate::hosting::method::Interface;
 use crate::hosting::pool::HostThreadPoolManager;
+use crate::hosting::sync::HostSyncManager;
 use crate::hosting::task::HostTaskManager;
 
 /// A manager that a host gives to a runtime.
@@ -17,6 +18,8 @@ pub enum HostManager {
     Gc(HostGcManager),
     /// `IHostThreadPoolManager`.
     ThreadPool(HostThreadPoolManager),
+    /// `IHostSyncManager`.
+    Sync(HostSyncManager),
 }
 
 impl HostManager {
@@ -27,6 +30,7 @@ impl HostManager {
             HostManager::Task(_) => Interface::HostTaskManager,
             HostManager::Gc(_) => Interface::HostGcManager,
             HostManager::ThreadPool(_) => Interface::HostThreadPoolManager,
+            HostManager::Sync(_) => Interface::HostSyncManager,
         }
     }
 }

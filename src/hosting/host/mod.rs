@@ -6,7 +6,7 @@ pub use control::{HostControl, HostManager};
 
 use super::HResult;
 use super::availability::Availability;
-use super::clr::{ClrShared, RuntimeTask};
+use super::clr::{ClrShared, RuntimeSyncManager, RuntimeTask};
 use super::defect::{Defect, Defects};
 use super::gc::{HostGcManager, Suspender};
 use super::iid::Iid;
@@ -14,7 +14,9 @@ use super::method::Interface;
 use super::observe::Observer;
 use super::pool::{HostThreadPoolManager, Pool};
 use super::recorder::Recorder;
+use super::sync::{HostSyncManager, Objects};
 use super::task::{Awaited, HostTaskManager};
+use super::wait::Waits;
 use crate::Handle;
 use crate::transition::Layers;
 use sortie_scheduler::crossing::Bound;
@@ -65,6 +67,7 @@ pub(super) struct Options {
     pub(super) locales: bool,
     pub(super) stack_guarantees: bool,
     pub(super) fixed_pool: bool,
+    sync_objects: usize,
 }
 
 impl HostBuilder {
@@ -121,6 +124,13 @@ impl HostBuilder {
         self
     }
 
+    /// How many events, semaphores and critical sections a VM may have at once: further ones are answered by
+    /// [`E_OUTOFMEMORY`](HResult::E_OUTOFMEMORY). As many as there is memory for if nothing is said.
+    pub fn sync_object_limit(mut self, objects: usize) -> HostBuilder {
+        self.options.sync_objects = objects;
+        self
+    }
+
     /// Who is told of each call of the host's and to it.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> HostBuilder {
         self.recorder = Recorder::new(Some(observer));
@@ -150,6 +160,10 @@ impl HostBuilder {
                 pool: Pool::new(workers),
                 awaited: Awaited::default(),
                 suspender: Suspender::default(),
+                objects: Objects::new(self.options.sync_objects),
+                waits: Waits::default(),
+                clr_sync: OnceLock::new(),
+                processors: std::thread::available_parallelism().map_or(1, usize::from),
             }),
         }
     }
@@ -194,6 +208,7 @@ impl Host {
                 locales: true,
                 stack_guarantees: true,
                 fixed_pool: false,
+                sync_objects: usize::MAX,
             },
             recorder: Recorder::default(),
             defects: Defects::default(),
@@ -212,6 +227,12 @@ impl Host {
         HostGcManager::new(self.shared.clone())
     }
 
+    /// What its tasks are synchronized with: `IHostSyncManager`.
+    #[must_use]
+    pub fn sync_manager(&self) -> HostSyncManager {
+        HostSyncManager::new(self.shared.clone())
+    }
+
     /// Its thread pool: `IHostThreadPoolManager`.
     #[must_use]
     pub fn thread_pool_manager(&self) -> HostThreadPoolManager {
@@ -227,6 +248,7 @@ impl HostControl for Host {
         match iid.interface() {
             Some(Interface::HostTaskManager) => Ok(HostManager::Task(self.task_manager())),
             Some(Interface::HostGcManager) => Ok(HostManager::Gc(self.gc_manager())),
+            Some(Interface::HostSyncManager) => Ok(HostManager::Sync(self.sync_manager())),
             Some(Interface::HostThreadPoolManager) => {
                 Ok(HostManager::ThreadPool(self.thread_pool_manager()))
             }
@@ -251,6 +273,12 @@ pub(super) struct HostShared {
     /// Switched out while the VM waits for them, and not in again.
     pub(super) awaited: Awaited,
     pub(super) suspender: Suspender,
+    pub(super) objects: Objects,
+    /// The waits of its tasks that are under way.
+    pub(super) waits: Waits,
+    /// Who knows the owners of the VM's locks.
+    clr_sync: OnceLock<RuntimeSyncManager>,
+    pub(super) processors: usize,
 }
 
 impl HostShared {
@@ -260,6 +288,18 @@ impl HostShared {
     /// [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION): it was before.
     pub(super) fn set_clr(&self, clr: Arc<ClrShared>) -> Result<(), HResult> {
         self.clr.set(clr).map_err(|_| HResult::HOST_E_INVALIDOPERATION)
+    }
+
+    /// The owners of the VM's locks are to be had from here on.
+    ///
+    /// # Errors
+    /// [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION): they were before.
+    pub(super) fn set_clr_sync(&self, sync: RuntimeSyncManager) -> Result<(), HResult> {
+        self.clr_sync.set(sync).map_err(|_| HResult::HOST_E_INVALIDOPERATION)
+    }
+
+    pub(super) fn clr_sync(&self) -> Option<&RuntimeSyncManager> {
+        self.clr_sync.get()
     }
 
     /// Is the runtime there?

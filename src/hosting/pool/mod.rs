@@ -30,7 +30,7 @@ pub(super) use self::work::Pool;
 /// let pool = host.thread_pool_manager();
 /// pool.set_max_threads(2).ok()?;
 /// let (sender, sums) = std::sync::mpsc::channel();
-/// pool.queue_user_work_item(WorkItemFlags::NONE, move || sender.send((1..=4).sum()).unwrap()).ok()?;
+/// pool.queue_user_work_item(WorkItemFlags::NONE, move || sender.send((1..=4).sum::<i32>()).unwrap()).ok()?;
 /// assert_eq!(sums.recv()?, 10);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -85,7 +85,7 @@ fn run(mut unborn: Unborn, start: Start) {
 /// # Errors
 /// [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION): the host refuses the thread, or it is another's.
 /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE): the runtime underneath was shut down.
-pub(super) fn adopt(host: &Arc<HostShared>) -> Result<(), HResult> {
+pub(in crate::hosting) fn adopt(host: &Arc<HostShared>) -> Result<(), HResult> {
     if current::with(host, |_| ()).is_ok() {
         return Ok(());
     }

@@ -8,6 +8,9 @@ use crate::hosting::clr::RuntimeTask;
 use crate::hosting::defect::Defect;
 use crate::hosting::host::HostShared;
 use crate::hosting::method::host_task;
+use crate::hosting::sync::Held;
+use crate::hosting::wait::{Object, Waiting};
+use crate::sync::Event;
 use crate::task::AbortHandle;
 use crate::task::local::Extension;
 use std::fmt;
@@ -32,7 +35,13 @@ pub(in crate::hosting) struct TaskShared {
     /// What aborts the crate's task; none before its start, and of an adopted one.
     aborter: OnceLock<AbortHandle>,
     pub(in crate::hosting) attributes: Attributes,
-    is_done: AtomicBool,
+    /// Set by its end.
+    pub(super) done: Event,
+    /// The runtime's half was reset, and no other is bound.
+    pub(super) is_decoupled: AtomicBool,
+    pub(in crate::hosting) waiting: Waiting,
+    /// The critical sections that it holds.
+    pub(in crate::hosting) held: Arc<Held>,
     leaked_layers: AtomicU64,
 }
 
@@ -61,15 +70,18 @@ impl TaskShared {
             clr: Mutex::new(None),
             aborter: OnceLock::new(),
             attributes: Attributes::default(),
-            is_done: AtomicBool::new(false),
+            done: Event::manual(),
+            is_decoupled: AtomicBool::new(false),
+            waiting: Waiting::default(),
+            held: Arc::default(),
             leaked_layers: AtomicU64::new(0),
         })
     }
 
     /// It has ended.
     pub(super) fn end(&self) {
-        // ORDERING(host_task.done): Release, pairs with the Acquire in `is_done`: what the task did is seen.
-        self.is_done.store(true, Ordering::Release);
+        self.held.orphan(&self.host);
+        self.done.set();
     }
 
     fn clr(&self) -> MutexGuard<'_, Option<RuntimeTask>> {
@@ -92,9 +104,15 @@ impl TaskShared {
             return Err(HResult::HOST_E_INVALIDOPERATION);
         }
         let before = std::mem::replace(&mut *bound, half.cloned());
+        // ORDERING: Relaxed, the lock of the host's waits orders it with who joins.
+        self.is_decoupled.store(before.is_some() && half.is_none(), Ordering::Relaxed);
         drop(bound);
+        if before.is_some() && half.is_none() {
+            let id = self.id;
+            self.host.waits.abandon(|object| matches!(*object, Object::Task(task) if task == id));
+        }
         if let Some(half) = half {
-            half.bound();
+            half.bound(&self.held);
         }
         // Outside of the lock: it may be the last reference to something of the VM's.
         drop(before);
@@ -139,6 +157,10 @@ impl Extension for TaskShared {
         if let Some(half) = self.half() {
             half.after_switch();
         }
+    }
+
+    fn is_wait_over(&self) -> bool {
+        self.waiting.is_over()
     }
 
     fn ended(&self, leaked_layers: u64) {
@@ -187,14 +209,19 @@ impl HostTask {
     /// Has it ended?
     #[must_use]
     pub fn is_done(&self) -> bool {
-        // ORDERING(host_task.done): Acquire, pairs with the Release in `end`.
-        self.shared.is_done.load(Ordering::Acquire)
+        self.shared.done.is_set()
     }
 
     /// The runtime's half; `None`: none is bound.
     #[must_use]
     pub fn clr_task(&self) -> Option<RuntimeTask> {
         self.shared.half()
+    }
+
+    /// Does it wait now, by a call of the hosting API?
+    #[must_use]
+    pub fn is_waiting(&self) -> bool {
+        self.shared.host.waits.is_listed(self.id())
     }
 
     /// How many layers were open when it ended that should not have been; 0 before that.

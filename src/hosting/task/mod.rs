@@ -10,12 +10,14 @@ mod regions;
 mod scheduling;
 mod scopes;
 mod transitions;
+mod waits;
 
 pub(in crate::hosting) use attributes::Locale;
-pub(in crate::hosting) use birth::start_task;
+pub(in crate::hosting) use birth::{adopt, start_task};
 pub use host_task::HostTask;
 pub(in crate::hosting) use host_task::Origin;
 pub use manager::HostTaskManager;
 pub(in crate::hosting) use scheduling::Awaited;
 pub use scopes::{Called, Left};
 pub use transitions::TransitionCounts;
+pub(in crate::hosting) use waits::Limit;

@@ -6,7 +6,9 @@ mod life_cycle;
 mod managers;
 mod regions;
 mod scheduling;
+mod sync;
 mod transitions;
+mod waits;
 
 use crate::stage::Scenario;
 
@@ -22,6 +24,8 @@ pub(crate) const SCENARIOS: &[&[Scenario]] = &[
     scheduling::SCENARIOS,
     managers::SCENARIOS,
     collections::SCENARIOS,
+    waits::SCENARIOS,
+    sync::SCENARIOS,
 ];
 
 /// A scenario of this file: number, title, and the function that plays it.
