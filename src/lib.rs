@@ -155,6 +155,11 @@ pub fn yield_now() {
 #[doc = include_str!("../README.md")]
 struct Readme;
 
+/// The program of the page on hosting, likewise.
+#[cfg(doctest)]
+#[doc = include_str!("../docs/HOSTING.md")]
+struct Hosting;
+
 /// The guide's programs, likewise.
 #[cfg(doctest)]
 mod guide {
