@@ -1,7 +1,7 @@
 //! An offloaded call is made by another thread, as native code of the same task, and the task's
 //! carrier runs others meanwhile.
 
-use sortie::native::{self, Target};
+use sortie::native::{self, Callbacks, Class, Policy, Target};
 use sortie::transition::{self, Layer};
 use sortie_natives::Gate;
 use sortie_test::{Mode, WORKERS, each, each_of, until};
@@ -117,6 +117,51 @@ fn call_offloads_by_itself_where_others_would_wait() {
             });
             sortie::yield_now();
             native::call(&WAIT, || gate.wait());
+            other.join().unwrap();
+        });
+    });
+}
+
+static LONG: Target = Target::named("long").with_policy(Policy::new().class(Class::Long));
+
+#[test]
+fn call_leaves_the_worker_to_those_that_wait_on_it() {
+    each_of(&[1], &[Mode::Migrating], |runtime| {
+        let gate = Arc::new(Gate::new());
+        let (before, during, neighbour) = runtime.run(move || {
+            let other = sortie::spawn({
+                let gate = gate.clone();
+                move || {
+                    until("the neighbour is inside", || gate.inside() > 0);
+                    gate.open();
+                    thread()
+                }
+            });
+            let before = thread();
+            let during = native::call(&LONG, || {
+                gate.wait();
+                thread()
+            });
+            (before, during, other.join().unwrap())
+        });
+        assert_eq!(neighbour, before, "who waits need not wait for another thread");
+        assert_ne!(during, before);
+    });
+}
+
+#[test]
+fn call_stays_where_nobody_waits_or_callbacks_may_suspend() {
+    // SAFETY: the only native code of this function calls nobody.
+    let policy = unsafe { Policy::new().class(Class::Long).callbacks(Callbacks::Migrate) };
+    let suspends = Arc::new(Target::named("long, and suspends").with_policy(policy));
+    each_of(&[1], &[Mode::Migrating], |runtime| {
+        let suspends = suspends.clone();
+        runtime.run(move || {
+            let before = thread();
+            assert_eq!(native::call(&LONG, thread), before);
+            let before = thread();
+            let other = sortie::spawn(|| ());
+            assert_eq!(native::call(&suspends, thread), before);
             other.join().unwrap();
         });
     });

@@ -1,8 +1,12 @@
 //! `yield_now` lets every other ready task run before its caller runs again twice as often.
 
-use sortie_test::{MODES, each, each_of};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use sortie::native::{self, Class, Policy, Target};
+use sortie_natives::Gate;
+use sortie_test::{MODES, Mode, Running, each, each_of, until};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::thread;
+use std::time::{Duration, Instant};
 
 #[test]
 fn tasks_that_yield_share_one_worker_evenly() {
@@ -100,4 +104,102 @@ fn checkpoint_lets_others_run() {
             other.join().unwrap();
         });
     });
+}
+
+static LONG: Target = Target::named("long").with_policy(Policy::new().class(Class::Long));
+
+#[test]
+fn those_that_yield_have_turns_beside_many_that_leave_for_native_code() {
+    const CALLS: u64 = 256;
+    each_of(&[1], &[Mode::Migrating], |runtime| {
+        let turns = runtime.run(|| {
+            let (gate, stop) = (Arc::new(Gate::new()), Arc::new(AtomicBool::new(false)));
+            let turns = Arc::new(AtomicU64::new(0));
+            let yields = sortie::spawn({
+                let (stop, turns) = (stop.clone(), turns.clone());
+                move || {
+                    while !stop.load(Ordering::Relaxed) {
+                        turns.fetch_add(1, Ordering::Relaxed);
+                        sortie::yield_now();
+                    }
+                }
+            });
+            // The turns when each of them has left.
+            let left: Arc<Vec<AtomicU64>> =
+                Arc::new((0..CALLS).map(|_| AtomicU64::new(0)).collect());
+            let calls: Vec<_> = (0..CALLS as usize)
+                .map(|me| {
+                    let (gate, left, turns) = (gate.clone(), left.clone(), turns.clone());
+                    sortie::spawn(move || {
+                        left[me].store(turns.load(Ordering::Relaxed), Ordering::Relaxed);
+                        native::call(&LONG, || gate.wait());
+                    })
+                })
+                .collect();
+            while gate.inside() < CALLS as usize {
+                sortie::yield_now();
+            }
+            gate.open();
+            stop.store(true, Ordering::Relaxed);
+            yields.join().unwrap();
+            calls.into_iter().for_each(|call| call.join().unwrap());
+            let left = || left.iter().map(|turns| turns.load(Ordering::Relaxed));
+            left().max().unwrap() - left().min().unwrap()
+        });
+        assert!(turns >= CALLS / 8, "{turns} turns while {CALLS} calls began");
+    });
+}
+
+#[test]
+fn a_worker_whose_tasks_only_yield_takes_from_anothers_deque() {
+    each_of(&[2], &[Mode::Migrating], |runtime| {
+        // A task that was kept from a processor may have got an extra worker, who would take from the deque, too.
+        let shared = std::iter::from_fn(|| Some(is_shared(runtime))).flatten().next();
+        assert_eq!(shared, Some(true), "one worker ran all of them");
+    });
+}
+
+/// Does the other worker run any of the tasks that are in the deque of one, while one task yields on each? `None` if
+/// another worker was there.
+fn is_shared(runtime: &Running<'_>) -> Option<bool> {
+    let (stop, present) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let yields: Vec<_> = (0..2)
+        .map(|_| {
+            let (stop, present) = (stop.clone(), present.clone());
+            runtime.spawn(move || {
+                present.fetch_add(1, Ordering::Relaxed);
+                while present.load(Ordering::Relaxed) < 2 {
+                    std::hint::spin_loop();
+                }
+                while !stop.load(Ordering::Relaxed) {
+                    sortie::yield_now();
+                }
+            })
+        })
+        .collect();
+    until("one is on each worker", || present.load(Ordering::Relaxed) == 2);
+    let before = runtime.snapshot().compensations;
+    let is_shared = runtime.run(|| {
+        let (first, is_shared) = (Arc::new(OnceLock::new()), Arc::new(AtomicBool::new(false)));
+        let tasks: Vec<_> = (0..5_000)
+            .map(|_| {
+                let (first, is_shared) = (first.clone(), is_shared.clone());
+                sortie::spawn(move || {
+                    let here = thread::current().id();
+                    if *first.get_or_init(|| here) != here {
+                        is_shared.store(true, Ordering::Relaxed);
+                    }
+                    let start = Instant::now();
+                    while !is_shared.load(Ordering::Relaxed)
+                        && start.elapsed() < Duration::from_micros(50)
+                    {}
+                })
+            })
+            .collect();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        is_shared.load(Ordering::Relaxed)
+    });
+    stop.store(true, Ordering::Relaxed);
+    yields.into_iter().for_each(|task| task.join().unwrap());
+    (runtime.snapshot().compensations == before).then_some(is_shared)
 }

@@ -72,7 +72,7 @@ pub use foreign::AttachError;
 pub use handler::in_signal_handler;
 pub use lock::{Lock, SharedLock};
 pub use native_stack::NativeStack;
-pub use offload::{blocks_others, is_switchable, offload};
+pub use offload::{blocks_others, is_switchable, offload, others_wait};
 pub use scheduler::{
     NativeCall, Scheduler, Stats, carrier_word, checkpoint, current_task, guard, is_managed,
     on_carrier_stack, raise, set_carrier_word, set_task_word, sleep, sleep_until, stack_left,

@@ -1,7 +1,8 @@
 //! Native calls on another thread: the task is suspended, and a carrier without a worker makes its
 //! call.
 //!
-//! For a task that may not move while others are pinned to its carrier: they go on. While it is
+//! For a task that may not move while others are pinned to its carrier: they go on. And for one that may, if others
+//! wait on its worker: they go on at once, where they would else wait for the thread that is woken. While it is
 //! offloaded the task is `ACTIVE`, and *owned* by the carrier that makes the call: it is that
 //! carrier's current task, so that code inside finds itself in the task's native code, and a
 //! callback runs there, as a callback anywhere: it waits for a worker and waits in place. The fiber
@@ -44,6 +45,18 @@ pub(crate) struct Job {
 pub fn blocks_others() -> bool {
     wait::managed().is_some_and(|(carrier, task)| {
         task.is_pinned() && carrier.pinned() > 1 && wait::is_switchable(task)
+    })
+}
+
+/// Do others wait on the worker of the current task, which can be suspended here and may go on anywhere? No where far
+/// more workers are at work than there are processors.
+pub fn others_wait() -> bool {
+    wait::managed().is_some_and(|(carrier, task)| {
+        !task.is_pinned()
+            && wait::is_switchable(task)
+            && !carrier.shared().is_crowded()
+            // SAFETY: this is the carrier's thread, in managed code, and the closure stays in the queues.
+            && unsafe { carrier.with_worker(|worker| !worker.queues.is_empty()) } == Some(true)
     })
 }
 

@@ -18,9 +18,9 @@ use super::Target;
 /// again. `f` runs on the carrier's own stack, and acts as on a thread without a task: what it
 /// spawns goes to the global queue, what it waits for puts the thread to sleep. `f` may be run on
 /// another thread than the caller's, hence `Send` (a closure that uses a `&mut` through methods that
-/// take `&self` wants `move` for that): so it is if the function may block, and other tasks that are
-/// pinned to this thread would wait with it, as by [`offload`](super::offload()). [`call_here`] never
-/// does that. `errno` is as `f` left it.
+/// take `&self` wants `move` for that), as by [`offload`](super::offload()): so it is if the function may block, and
+/// other tasks that are pinned to this thread would wait with it; and if it is known to block, the task may migrate,
+/// and others wait on its worker. [`call_here`] never does that. `errno` is as `f` left it.
 ///
 /// Outside of managed code of a task, `f` runs plainly. A suspension point of a task that may
 /// migrate.

@@ -724,7 +724,7 @@ pub(crate) fn step_back(carrier: &Carrier, task: &Header) {
 fn pass_on(carrier: &Carrier) {
     // SAFETY: this is the carrier's thread, and the word lets nobody take the worker.
     if let Some(mut worker) = unsafe { carrier.take_worker() } {
-        worker.handed_off = true;
+        worker.hand_off();
         carrier.shared().metrics.add(Counter::HandOffs);
         let index = worker.index;
         carrier.shared().hand_on(worker);

@@ -148,7 +148,7 @@ impl Calls {
             }
         }
         for (carrier, mut worker) in taken {
-            worker.handed_off = true;
+            worker.hand_off();
             shared.metrics.add(Counter::Retakes);
             shared.hand_on(worker);
             let target = sights.iter().find(|(sight, _)| sight.carrier == carrier);

@@ -99,6 +99,19 @@ impl Local {
         self.pop_deque().or_else(|| self.remote.take_slot())
     }
 
+    /// The newest task, if nothing was queued before it since.
+    #[inline]
+    pub(crate) fn pop_slot(&mut self) -> Option<TaskRef> {
+        let task = if self.slot_streak < SLOT_BUDGET { self.remote.take_slot() } else { None };
+        self.slot_streak = if task.is_some() { self.slot_streak + 1 } else { 0 };
+        task
+    }
+
+    /// Are there tasks that yielded?
+    pub(crate) fn has_yielded(&self) -> bool {
+        !self.ring.is_empty()
+    }
+
     /// Takes this task, if it is the newest.
     #[inline]
     pub(crate) fn claim(&self, task: &TaskRef) -> Claim {
@@ -152,6 +165,14 @@ impl Local {
         }
         let some = ((others - own) / 2).min(LEVEL_MOST);
         settle(|| other.ring.steal_batch_with_limit_and_pop(&self.ring, some))
+    }
+
+    /// One of the oldest tasks of another worker's deque, and others to go into one's own, if there are none in that.
+    pub(crate) fn relieve(&self, other: &Remote) -> Option<TaskRef> {
+        if !self.deque.is_empty() || other.deque.is_empty() {
+            return None;
+        }
+        settle(|| other.deque.steal_batch_and_pop(&self.deque))
     }
 
     /// The oldest task of the deque.

@@ -18,9 +18,11 @@ pub(crate) mod lend;
 mod pick;
 mod ranked;
 pub(crate) mod run;
+mod share;
 pub(crate) mod without;
 
 use self::extra::Run;
+use self::share::Share;
 use crate::carrier::{Carrier, CarrierRef};
 use crate::fiber::{Depot, FiberBox};
 use crate::metrics::{Counter, WorkerMetrics};
@@ -121,6 +123,7 @@ pub(crate) struct Worker {
     pub(crate) searching: bool,
     /// It was given away for the time of a native call, and its carrier has not been idle since.
     pub(crate) handed_off: bool,
+    share: Share,
     /// It was taken to serve timers, or for those whom they have woken on another carrier, and nobody has called for
     /// it since.
     pub(crate) serves_timers: bool,
@@ -149,6 +152,7 @@ impl Worker {
             woken_streak: 0,
             searching: false,
             handed_off: false,
+            share: Share::default(),
             serves_timers: false,
             stands_in_for: Vec::new(),
             fibers: Vec::with_capacity(WARM_FIBERS),
@@ -214,6 +218,18 @@ impl Worker {
     /// All fibers, at the end.
     pub(crate) fn take_fibers(&mut self) -> Vec<FiberBox> {
         std::mem::take(&mut self.fibers)
+    }
+
+    /// The worker is given away for the time of a native call.
+    pub(crate) fn hand_off(&mut self) {
+        self.handed_off = true;
+        self.share.count_departure();
+    }
+
+    /// Nothing is to be done. Was the worker given away since it was so last?
+    pub(crate) fn rest(&mut self) -> bool {
+        self.share = Share::default();
+        std::mem::take(&mut self.handed_off)
     }
 
     /// Counts a pick.

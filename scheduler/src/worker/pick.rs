@@ -6,10 +6,12 @@
 //!
 //! - every 61st pick serves the injector, and halfway between the oldest of the ring of pinned tasks,
 //!   the deque or the ring of the others: each time another of them leads, and the first that has
-//!   something serves; the ring of a worker that has many more is levelled with one's own;
+//!   something serves; the ring of a worker that has many more is levelled with one's own, and a worker whose tasks
+//!   only yield takes from another's deque;
 //! - every 16th pick looks at the timers, and into the re-entry queue first;
 //! - the first pick of a worker that comes to a carrier serves the injector, or the oldest of the
-//!   carrier's ring and the worker's queues, by turns;
+//!   carrier's ring or of those that yielded, by turns, and at times that of the deque;
+//! - after a number of native calls that the deque's tasks have left for, those that yielded have a turn (`share.rs`);
 //! - a worker that was with its carrier for 16 picks goes to the first carrier in line.
 
 use super::{Worker, ranked};
@@ -25,6 +27,8 @@ const FAIR_HALF: u32 = 30;
 const OTHERS_EVERY: u32 = 16;
 /// One in so many of those in between levels the rings: a multiple of four.
 const LEVEL_EVERY: u32 = 16;
+/// One first pick in so many serves the oldest of the deque: a multiple of four.
+const OLDEST_EVERY: u32 = 16;
 
 /// How many times in a row a task that was woken here goes before the others.
 const WOKEN_BUDGET: u8 = 3;
@@ -82,11 +86,9 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
 fn first(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
     let injected = || carrier.shared().injector.pop();
     let others = || {
-        (0..3).find_map(|place| match (tick / 4 + place) % 3 {
-            0 => pinned(carrier),
-            1 => oldest(carrier),
-            _ => yielded(carrier),
-        })
+        // A thread's first theft, which this is, begins with a walk through all threads that have ever stolen.
+        let oldest = tick.is_multiple_of(OLDEST_EVERY).then(|| oldest(carrier)).flatten();
+        oldest.or_else(|| by_turns(carrier, tick / 4))
     };
     // What comes from outside, timers among it, mostly goes first.
     if tick.is_multiple_of(4) { others().or_else(injected) } else { injected().or_else(others) }
@@ -95,7 +97,7 @@ fn first(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
 /// The oldest of the worker's deque.
 fn oldest(carrier: &Carrier) -> Option<TaskRef> {
     // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the queues.
-    unsafe { carrier.with_worker(|worker| worker.queues.pop_oldest()) }?
+    unsafe { carrier.with_worker(Worker::pop_oldest) }?
 }
 
 /// The pinned task whose turn it is.
@@ -142,6 +144,19 @@ fn levelled(carrier: &Carrier) -> Option<TaskRef> {
     unsafe { carrier.with_worker(level) }?.or_else(|| yielded(carrier))
 }
 
+/// From another worker that has tasks in its deque, for one that has none there: while its own tasks only yield it
+/// never searches.
+fn relieved(carrier: &Carrier) -> Option<TaskRef> {
+    let shared = carrier.shared();
+    let relieve = |worker: &mut Worker| {
+        let queues = shared.queues();
+        let other = worker.random_below(queues.len());
+        worker.queues.relieve(&queues[other].queues)
+    };
+    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the queues.
+    unsafe { carrier.with_worker(relieve) }?
+}
+
 /// From the carrier's and the worker's own queues.
 #[inline]
 fn local(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
@@ -149,11 +164,17 @@ fn local(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
         return Some(task);
     }
     // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the queues.
-    let newest = unsafe { carrier.with_worker(|worker| worker.queues.pop()) }?;
+    let newest = unsafe { carrier.with_worker(Worker::pop_newest) }?;
     if newest.is_some() {
         return newest;
     }
-    if tick.is_multiple_of(2) {
+    by_turns(carrier, tick)
+}
+
+/// The pinned task whose turn it is, or the oldest of those that yielded and may move: the one or the other goes first.
+#[inline]
+fn by_turns(carrier: &Carrier, turn: u32) -> Option<TaskRef> {
+    if turn.is_multiple_of(2) {
         pinned(carrier).or_else(|| yielded(carrier))
     } else {
         yielded(carrier).or_else(|| pinned(carrier))
@@ -168,7 +189,7 @@ fn fair(carrier: &Carrier, turn: u32) -> Option<TaskRef> {
         2 => oldest_woken(carrier),
         // Another worker's line is dear to look at.
         _ if turn % LEVEL_EVERY == 3 => levelled(carrier),
-        _ => yielded(carrier),
+        _ => relieved(carrier).or_else(|| yielded(carrier)),
     })
 }
 

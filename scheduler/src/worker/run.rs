@@ -195,7 +195,11 @@ fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
                 }
             }
         }
-        Reason::Offloading => shared.offload(task),
+        Reason::Offloading => {
+            // SAFETY: this is the carrier's thread, in its loop.
+            unsafe { carrier.with_worker(|worker| worker.share.count_departure()) };
+            shared.offload(task);
+        }
         Reason::Lending => unreachable!("who has lent its turn stays in the loop's hand"),
         Reason::Done => finish(carrier, task),
     }

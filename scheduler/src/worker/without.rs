@@ -69,7 +69,7 @@ pub(super) fn retire(carrier: &Carrier) -> bool {
     carrier.word.spare();
     // SAFETY: this is the carrier's thread, in its loop, and the word says `SPARE`.
     let Some(mut worker) = (unsafe { carrier.take_worker() }) else { return true };
-    let was_handed_off = std::mem::take(&mut worker.handed_off);
+    let was_handed_off = worker.rest();
     if worker.is_extra() {
         carrier.shared().lobby.add_spare(carrier.as_ref());
         carrier.shared().hand_on(worker);

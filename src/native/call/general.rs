@@ -31,7 +31,7 @@ pub(super) fn call<R: Send>(
     }
     if is_announced() {
         let decision = profile.decide();
-        if decision.may_last() && sortie_scheduler::blocks_others() {
+        if is_for_another_thread(decision) {
             return offload::call(target, profile, f);
         }
     }
@@ -53,7 +53,7 @@ pub(super) fn call_declared<R>(
     }
     if target.declares_offload() && is_announced() {
         let decision = profile.decide();
-        if decision.may_last() && sortie_scheduler::blocks_others() {
+        if is_for_another_thread(decision) {
             // SAFETY: the closure calls the function with arguments that are plain values of C, and the
             // author of its `unsafe extern` block has declared that calls may be made by other threads.
             return unsafe { offload::call_unsend(target, profile, f) };
@@ -72,6 +72,15 @@ pub(super) fn call_here<R>(target: &Target, profile: &'static Profile, f: impl F
         return on_stack.run(f);
     }
     call_on_this_thread(target, profile, None, f)
+}
+
+/// Is another thread to make the call, which it may?
+///
+/// If others are pinned to this one, who would wait with it. Or if the worker would leave before the call for others
+/// that wait: one thread must be woken for either, and here the worker and those others need not wait for that.
+fn is_for_another_thread(decision: Decision) -> bool {
+    decision.may_last() && sortie_scheduler::blocks_others()
+        || decision.is_handed_over() && !decision.is_special() && sortie_scheduler::others_wait()
 }
 
 /// Does this thread run managed code of a task of ours?
