@@ -129,6 +129,7 @@ impl HostCrst {
     /// Takes the lock if no other task holds it. False: one does. Does not wait.
     ///
     /// # Errors
+    /// [`HOST_E_ABANDONED`](HResult::HOST_E_ABANDONED): its owner has ended without letting it go.
     /// [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION): the host refuses the thread.
     /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn try_enter(&self, option: WaitOption) -> Result<bool, HResult> {
@@ -142,6 +143,8 @@ impl HostCrst {
             let is_taken = self.shared.take();
             if is_taken {
                 self.shared.taken(task);
+            } else if self.shared.is_gone() {
+                return Err(HResult::HOST_E_ABANDONED);
             }
             Ok(is_taken)
         })

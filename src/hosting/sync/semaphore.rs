@@ -7,9 +7,9 @@ use crate::hosting::host::HostShared;
 use crate::hosting::method::host_semaphore;
 use crate::hosting::task::Limit;
 use crate::hosting::wait::{Object, Waitable, wait};
-use sortie_scheduler::Semaphore;
+use sortie_scheduler::CountingSemaphore;
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Instant;
 
 /// `IHostSemaphore`: a count; a wait takes one. Made by
@@ -21,9 +21,7 @@ pub struct HostSemaphore {
 
 struct Shared {
     counted: Counted,
-    permits: Semaphore,
-    /// Who gives back: so that the count before, which is told, is that of this release.
-    releasing: Mutex<()>,
+    semaphore: CountingSemaphore,
 }
 
 impl Waitable for Shared {
@@ -32,11 +30,11 @@ impl Waitable for Shared {
     }
 
     fn take(&self) -> bool {
-        self.permits.try_acquire()
+        self.semaphore.try_wait()
     }
 
     fn wait(&self, until: Instant) -> bool {
-        self.permits.acquire_until(until)
+        self.semaphore.wait_until(until)
     }
 }
 
@@ -49,10 +47,8 @@ impl HostSemaphore {
         if max == 0 || initial > max || i32::try_from(max).is_err() {
             return Err(HResult::E_INVALIDARG);
         }
-        let permits = Semaphore::new(max);
-        let is_taken = permits.try_acquire_many(max - initial);
-        debug_assert!(is_taken, "nobody else knows it");
-        let shared = Shared { counted: Counted::new(host)?, permits, releasing: Mutex::new(()) };
+        let semaphore = CountingSemaphore::new(initial, max);
+        let shared = Shared { counted: Counted::new(host)?, semaphore };
         Ok(HostSemaphore { shared: Arc::new(shared) })
     }
 
@@ -73,20 +69,13 @@ impl HostSemaphore {
     /// [`E_INVALIDARG`](HResult::E_INVALIDARG): not above 0. [`ERROR_TOO_MANY_POSTS`](HResult::ERROR_TOO_MANY_POSTS): it would be
     /// above its maximum, and is as it was. [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn release_semaphore(&self, count: i32) -> Result<u32, HResult> {
-        let Shared { counted, permits, releasing } = &*self.shared;
+        let Shared { counted, semaphore } = &*self.shared;
         let arguments = format_args!("{count}");
         counted.host.recorder.call(host_semaphore::RELEASE_SEMAPHORE, arguments, || {
             counted.host.check_available()?;
             let count = u32::try_from(count).ok().filter(|count| *count > 0);
             let count = count.ok_or(HResult::E_INVALIDARG)?;
-            let _releasing = releasing.lock().unwrap_or_else(PoisonError::into_inner);
-            // Others only take meanwhile: then more are out.
-            let out = permits.in_use();
-            if count > out {
-                return Err(HResult::ERROR_TOO_MANY_POSTS);
-            }
-            permits.release_many(count);
-            Ok(permits.permits() - out)
+            semaphore.post(count).ok_or(HResult::ERROR_TOO_MANY_POSTS)
         })
     }
 }
@@ -95,7 +84,7 @@ impl fmt::Debug for HostSemaphore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("HostSemaphore")
             .field("id", &self.shared.counted.id)
-            .field("permits", &self.shared.permits)
+            .field("count", &self.shared.semaphore.count())
             .finish_non_exhaustive()
     }
 }

@@ -45,7 +45,7 @@ impl Attributes {
     }
 
     /// The level that was asked for.
-    pub(super) fn priority(&self) -> Priority {
+    pub(in crate::hosting) fn priority(&self) -> Priority {
         self.rank().own
     }
 

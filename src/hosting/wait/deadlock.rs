@@ -5,12 +5,14 @@
 //! of a wait for it. So the looks are made with nothing locked, and a circle counts that was seen three times alike: all
 //! its waits then lasted from the first look to the last, and who waits lets nothing go.
 //!
-//! The victim is the wait that closes the circle, if the VM lets it be ended, else the next that it lets. If there is
-//! none the circle is told of, once.
+//! Of the waits that the VM lets be ended the victim is one for an event before others, then that of the task with the
+//! lowest level, then the youngest. If there is none the circle is told of, once.
 
 use super::End;
 use super::list::{Entry, Object};
 use crate::hosting::host::HostShared;
+use crate::task::Priority;
+use std::cmp::Reverse;
 use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
@@ -81,6 +83,12 @@ fn owners(host: &HostShared, object: &Object) -> Vec<u64> {
     }
 }
 
+/// The lower, the sooner a wait is ended.
+fn rank(wait: &Entry) -> (bool, Priority, Reverse<u64>) {
+    let is_for_event = matches!(wait.object, Object::Monitor { .. } | Object::RwLock { .. });
+    (!is_for_event, wait.task.shared().attributes.priority(), Reverse(wait.number))
+}
+
 /// Ends one of the waits, if they are all still there and nobody has ended one.
 fn resolve(host: &HostShared, circle: &[Entry]) {
     let mut state = host.waits.lock();
@@ -90,7 +98,9 @@ fn resolve(host: &HostShared, circle: &[Entry]) {
     if !circle.iter().all(lasts) {
         return;
     }
-    if let Some(victim) = circle.iter().find(|wait| wait.is_breakable) {
+    if let Some(victim) =
+        circle.iter().filter(|wait| wait.is_breakable).min_by_key(|wait| rank(wait))
+    {
         let nudge = state.end(victim.task.id(), End::Deadlock);
         drop(state);
         if let Some(nudge) = nudge {
