@@ -42,6 +42,12 @@ impl Availability {
         self.0.load(Ordering::Relaxed) & DISABLED != 0
     }
 
+    /// Disables it for good.
+    pub(super) fn disable(&self) {
+        // ORDERING: Relaxed, it publishes nothing: who finds it disabled does nothing.
+        self.0.fetch_or(DISABLED, Ordering::Relaxed);
+    }
+
     /// One more start. [`S_FALSE`](HResult::S_FALSE): it was started before.
     pub(super) fn start(&self) -> HResult {
         // ORDERING(hosting.availability): Release, pairs with the Acquire in `check`.

@@ -5,6 +5,7 @@ mod availability;
 mod clr;
 mod defect;
 mod enums;
+mod escalation;
 mod gc;
 mod host;
 mod hresult;
@@ -28,6 +29,9 @@ pub use defect::Defect;
 pub use enums::{
     ClrEvent, ClrFailure, ClrOperation, ClrUnhandledException, GcStatTypes, INFINITE,
     MemoryCriticalLevel, PolicyAction, StackOverflowType, TaskType, WaitOption, WorkItemFlags,
+};
+pub use escalation::{
+    ActionOnClrEvent, ClrEventData, HostPolicyManager, RuntimeOnEventManager, RuntimePolicyManager,
 };
 pub use gc::{HostGcManager, RuntimeGcManager, Suspension};
 pub use host::{Attach, Host, HostBuilder, HostControl, HostManager, TaskMode};

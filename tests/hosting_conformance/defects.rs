@@ -12,6 +12,8 @@ const FOUND_BY: &[(Defect, u8)] = &[
     (Defect::SwitchOutMissing, 16),
     (Defect::ExitTaskMissing, 20),
     (Defect::RepeatedStartIsFine, 7),
+    (Defect::DelayIgnored, 74),
+    (Defect::TimeoutUntold, 79),
     (Defect::WorldNotStopped, 45),
     (Defect::HurryIgnored, 84),
     (Defect::AlertForgotten, 55),

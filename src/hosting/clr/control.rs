@@ -3,6 +3,7 @@
 use super::debug::RuntimeDebugManager;
 use super::{Inner, RuntimeTaskManager};
 use crate::hosting::HResult;
+use crate::hosting::escalation::{RuntimeOnEventManager, RuntimePolicyManager};
 use crate::hosting::gc::RuntimeGcManager;
 use crate::hosting::iid::Iid;
 use crate::hosting::method::{Interface, clr_control};
@@ -18,6 +19,10 @@ pub enum ClrManager {
     Gc(RuntimeGcManager),
     /// `ICLRDebugManager`.
     Debug(RuntimeDebugManager),
+    /// `ICLRPolicyManager`.
+    Policy(RuntimePolicyManager),
+    /// `ICLROnEventManager`.
+    OnEvent(RuntimeOnEventManager),
 }
 
 /// `ICLRControl`: a host's way to the managers of the runtime. Clones are the same.
@@ -47,6 +52,12 @@ impl ClrControl {
                 }
                 Some(Interface::ClrDebugManager) => {
                     Ok(ClrManager::Debug(RuntimeDebugManager::new(self.inner.clone())))
+                }
+                Some(Interface::ClrPolicyManager) => {
+                    Ok(ClrManager::Policy(RuntimePolicyManager::new(self.inner.shared.clone())))
+                }
+                Some(Interface::ClrOnEventManager) => {
+                    Ok(ClrManager::OnEvent(RuntimeOnEventManager::new(self.inner.shared.clone())))
                 }
                 _ => Err(HResult::E_NOINTERFACE),
             }

@@ -1,5 +1,6 @@
 //! [`ClrRuntimeHost`]: the runtime's side, for a VM that brings no hosting of its own.
 
+mod abort;
 mod control;
 mod debug;
 mod sync_manager;
@@ -16,15 +17,19 @@ pub use task_manager::RuntimeTaskManager;
 use self::debug::Connections;
 use super::HResult;
 use super::availability::Availability;
+use super::enums::{ClrFailure, PolicyAction};
+use super::escalation::{
+    HostPolicyManager, Policies, RuntimeOnEventManager, RuntimePolicyManager, Subscribers,
+};
 use super::gc::{HostGcManager, Limits, RuntimeGcManager};
 use super::host::{HostControl, HostManager};
 use super::method::{Interface, clr_runtime_host, host_control};
 use super::observe::Observer;
 use super::recorder::Recorder;
-use super::task::HostTaskManager;
+use super::task::{HostTaskManager, current};
 use super::vm::{ClrGc, ClrSyncManager, ClrTaskManager, Plain};
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 
 /// The order in which a runtime asks a host for its managers.
 const ASKED_FOR: [Interface; 5] = [
@@ -81,18 +86,24 @@ impl ClrBuilder {
             recorder: self.recorder,
             tasks: self.tasks,
             gc: self.gc,
+            policies: Policies::default(),
+            subscribers: Subscribers::default(),
+            side: OnceLock::new(),
         });
         let inner = Inner {
             sync: RuntimeSyncManager::new(shared.clone(), self.locks),
             shared,
             host_tasks: OnceLock::new(),
             host_gc: OnceLock::new(),
+            host_policies: OnceLock::new(),
             limits: Limits::default(),
             control: Mutex::new(None),
             connections: Connections::default(),
             manager_type: Mutex::new(None),
         };
-        ClrRuntimeHost { inner: Arc::new(inner) }
+        let inner = Arc::new(inner);
+        let _ = inner.shared.side.set(Arc::downgrade(&inner));
+        ClrRuntimeHost { inner }
     }
 }
 
@@ -221,6 +232,34 @@ impl ClrRuntimeHost {
         self.inner.sync.clone()
     }
 
+    /// What it does about operations and failures: `ICLRPolicyManager`.
+    #[must_use]
+    pub fn policy_manager(&self) -> RuntimePolicyManager {
+        RuntimePolicyManager::new(self.inner.shared.clone())
+    }
+
+    /// Who is told of its events: `ICLROnEventManager`.
+    #[must_use]
+    pub fn on_event_manager(&self) -> RuntimeOnEventManager {
+        RuntimeOnEventManager::new(self.inner.shared.clone())
+    }
+
+    /// Something has failed: the runtime itself, or the current task. The VM says so, the host is told, and what the
+    /// policies want is done: the answer is that. [`ThrowException`](PolicyAction::ThrowException) is the VM's to do.
+    ///
+    /// A shortage while the task holds a lock is told as [`CriticalResource`](ClrFailure::CriticalResource). An abort
+    /// unwinds the task from here.
+    ///
+    /// # Errors
+    /// [`E_FAIL`](HResult::E_FAIL): the runtime is disabled from here on.
+    /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
+    pub fn report_failure(&self, failure: ClrFailure) -> Result<PolicyAction, HResult> {
+        let shared = &self.inner.shared;
+        shared.availability.check()?;
+        let half = current::get().and_then(|task| task.clr_task());
+        shared.fail(half.as_ref(), failure)
+    }
+
     /// The assembly and the type that the host wants made first in each group
     /// ([`set_app_domain_manager_type`](ClrControl::set_app_domain_manager_type)); `None`: it has named none.
     #[must_use]
@@ -256,6 +295,10 @@ impl ClrRuntimeHost {
                 HResult::S_OK
             }
             HostManager::Sync(sync) => sync.set_clr_sync_manager(&self.inner.sync),
+            HostManager::Policy(policies) => {
+                let _ = self.inner.host_policies.set(policies);
+                HResult::S_OK
+            }
             // Used by the VM as it is.
             HostManager::ThreadPool(_) => HResult::S_OK,
         }
@@ -270,6 +313,8 @@ pub(super) struct Inner {
     pub(super) host_tasks: OnceLock<HostTaskManager>,
     /// What the host is told of collections, if it wants to be.
     pub(super) host_gc: OnceLock<HostGcManager>,
+    /// Who is told of what policies do, if the host wants to be.
+    pub(super) host_policies: OnceLock<Arc<dyn HostPolicyManager>>,
     pub(super) limits: Limits,
     control: Mutex<Option<Arc<dyn HostControl>>>,
     connections: Connections,
@@ -289,6 +334,26 @@ pub(super) struct ClrShared {
     pub(super) recorder: Recorder,
     pub(super) tasks: Arc<dyn ClrTaskManager>,
     pub(super) gc: Arc<dyn ClrGc>,
+    pub(super) policies: Policies,
+    pub(super) subscribers: Subscribers,
+    /// The host's managers, as long as the runtime is kept.
+    side: OnceLock<Weak<Inner>>,
+}
+
+impl ClrShared {
+    /// What the runtime has of the host's; `None`: the runtime is gone.
+    pub(super) fn side(&self) -> Option<Arc<Inner>> {
+        self.side.get()?.upgrade()
+    }
+
+    /// May something be set that is set before the start, too?
+    ///
+    /// # Errors
+    /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE): the runtime is stopped, or disabled.
+    pub(super) fn check_settable(&self) -> Result<(), HResult> {
+        let is_new = !self.availability.was_started() && !self.availability.is_disabled();
+        if is_new { Ok(()) } else { self.availability.check() }
+    }
 }
 
 impl fmt::Debug for ClrShared {

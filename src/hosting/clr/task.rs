@@ -13,33 +13,34 @@
 
 use super::ClrShared;
 use crate::hosting::HResult;
-use crate::hosting::enums::TaskType;
+use crate::hosting::enums::{ClrOperation, TaskType};
 use crate::hosting::method::clr_task;
-use crate::hosting::sync::Held;
-use crate::hosting::task::{HostTask, Origin, current};
+use crate::hosting::task::{HostTask, Origin, TaskShared, current};
 use crate::hosting::vm::{CarrierHandle, ClrTask, GcThreadStats};
 use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// `ICLRTask`: the runtime's half of a task. Clones are the same half.
 #[derive(Clone)]
 pub struct RuntimeTask {
-    shared: Arc<Half>,
+    pub(super) shared: Arc<Half>,
 }
 
-struct Half {
-    clr: Arc<ClrShared>,
+pub(super) struct Half {
+    pub(super) clr: Arc<ClrShared>,
     vm: Arc<dyn ClrTask>,
     phase: Mutex<Phase>,
     /// For debuggers.
     identifier: AtomicU64,
     /// What the task is for: bits of [`TaskType`].
     types: AtomicU32,
-    /// What the host task holds that it is bound to.
-    held: Mutex<Arc<Held>>,
+    /// The host's half.
+    host: Mutex<Weak<TaskShared>>,
+    /// Operations whose time runs for the task: bits by their numbers.
+    watched: AtomicU32,
 }
 
 /// What state a half is in.
@@ -60,7 +61,8 @@ impl RuntimeTask {
                 phase: Mutex::new(Phase::Unbound),
                 identifier: AtomicU64::new(0),
                 types: AtomicU32::new(0),
-                held: Mutex::default(),
+                host: Mutex::default(),
+                watched: AtomicU32::new(0),
             }),
         }
     }
@@ -109,8 +111,26 @@ impl RuntimeTask {
         TaskType::first_of(self.shared.types.load(Ordering::Relaxed))
     }
 
-    fn held(&self) -> MutexGuard<'_, Arc<Held>> {
-        self.shared.held.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(super) fn host_link(&self) -> MutexGuard<'_, Weak<TaskShared>> {
+        self.shared.host.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Time begins to run for the operation. False: it does already.
+    pub(in crate::hosting) fn begin_watch(&self, operation: ClrOperation) -> bool {
+        let bit = 1 << operation.number();
+        // ORDERING: Relaxed, a bit that stands for itself.
+        self.shared.watched.fetch_or(bit, Ordering::Relaxed) & bit == 0
+    }
+
+    /// The host's locks that the task holds, and the VM's.
+    fn count_locks(&self) -> Result<usize, HResult> {
+        let held = self.host_task().map_or(0, |task| task.shared().held.levels());
+        Ok(held + answered(|| Ok(self.shared.vm.locks_held()))?)
+    }
+
+    /// Does the task hold a lock, so that a failure may leave broken what others share?
+    pub(in crate::hosting) fn is_critical(&self) -> bool {
+        self.count_locks().is_ok_and(|locks| locks > 0)
     }
 
     fn phase(&self) -> MutexGuard<'_, Phase> {
@@ -123,8 +143,8 @@ impl RuntimeTask {
     }
 
     /// It was bound to a host task: it is operable.
-    pub(in crate::hosting) fn bound(&self, held: &Arc<Held>) {
-        *self.held() = held.clone();
+    pub(in crate::hosting) fn bound(&self, task: &Arc<TaskShared>) {
+        *self.host_link() = Arc::downgrade(task);
         let mut phase = self.phase();
         if *phase == Phase::Unbound {
             *phase = Phase::In;
@@ -263,7 +283,9 @@ impl RuntimeTask {
                 return result;
             }
             *self.phase() = Phase::Unbound;
-            *self.held() = Arc::default();
+            *self.host_link() = Weak::new();
+            // ORDERING: Relaxed, as in `begin_watch`.
+            self.shared.watched.store(0, Ordering::Relaxed);
             // ORDERING: Relaxed, numbers that stand for themselves.
             self.shared.identifier.store(0, Ordering::Relaxed);
             // ORDERING: Relaxed, as above.
@@ -309,8 +331,7 @@ impl RuntimeTask {
         let recorder = &self.shared.clr.recorder;
         recorder.call(clr_task::LOCKS_HELD, format_args!(""), || {
             self.shared.clr.availability.check()?;
-            let held = self.held().levels();
-            Ok(held + answered(|| Ok(self.shared.vm.locks_held()))?)
+            self.count_locks()
         })
     }
 

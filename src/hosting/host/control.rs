@@ -1,12 +1,15 @@
 //! What a runtime asks a host for.
 
 use crate::hosting::HResult;
+use crate::hosting::escalation::HostPolicyManager;
 use crate::hosting::gc::HostGcManager;
 use crate::hosting::iid::Iid;
 use crate::hosting::method::Interface;
 use crate::hosting::pool::HostThreadPoolManager;
 use crate::hosting::sync::HostSyncManager;
 use crate::hosting::task::HostTaskManager;
+use std::fmt;
+use std::sync::Arc;
 
 /// A manager that a host gives to a runtime.
 #[derive(Clone, Debug)]
@@ -20,6 +23,14 @@ pub enum HostManager {
     ThreadPool(HostThreadPoolManager),
     /// `IHostSyncManager`.
     Sync(HostSyncManager),
+    /// `IHostPolicyManager`.
+    Policy(Arc<dyn HostPolicyManager>),
+}
+
+impl fmt::Debug for dyn HostPolicyManager {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("HostPolicyManager")
+    }
 }
 
 impl HostManager {
@@ -31,6 +42,7 @@ impl HostManager {
             HostManager::Gc(_) => Interface::HostGcManager,
             HostManager::ThreadPool(_) => Interface::HostThreadPoolManager,
             HostManager::Sync(_) => Interface::HostSyncManager,
+            HostManager::Policy(_) => Interface::HostPolicyManager,
         }
     }
 }

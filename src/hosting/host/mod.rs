@@ -8,6 +8,7 @@ use super::HResult;
 use super::availability::Availability;
 use super::clr::{ClrShared, RuntimeSyncManager, RuntimeTask};
 use super::defect::{Defect, Defects};
+use super::escalation::HostPolicyManager;
 use super::gc::{HostGcManager, Suspender};
 use super::iid::Iid;
 use super::method::Interface;
@@ -55,6 +56,7 @@ pub struct HostBuilder {
     options: Options,
     recorder: Recorder,
     defects: Defects,
+    policies: Option<Arc<dyn HostPolicyManager>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -131,6 +133,12 @@ impl HostBuilder {
         self
     }
 
+    /// Who is told of what the runtime's policies do. Nobody if nothing is said.
+    pub fn policies(mut self, policies: Arc<dyn HostPolicyManager>) -> HostBuilder {
+        self.policies = Some(policies);
+        self
+    }
+
     /// Who is told of each call of the host's and to it.
     pub fn observer(mut self, observer: Arc<dyn Observer>) -> HostBuilder {
         self.recorder = Recorder::new(Some(observer));
@@ -154,6 +162,7 @@ impl HostBuilder {
                 options: self.options,
                 recorder: self.recorder,
                 defects: self.defects,
+                policies: self.policies,
                 clr: OnceLock::new(),
                 tasks: AtomicU64::new(0),
                 kept: Mutex::default(),
@@ -212,6 +221,7 @@ impl Host {
             },
             recorder: Recorder::default(),
             defects: Defects::default(),
+            policies: None,
         }
     }
 
@@ -252,6 +262,10 @@ impl HostControl for Host {
             Some(Interface::HostThreadPoolManager) => {
                 Ok(HostManager::ThreadPool(self.thread_pool_manager()))
             }
+            Some(Interface::HostPolicyManager) => {
+                let policies = self.shared.policies.clone().ok_or(HResult::E_NOINTERFACE)?;
+                Ok(HostManager::Policy(policies))
+            }
             _ => Err(HResult::E_NOINTERFACE),
         }
     }
@@ -263,6 +277,8 @@ pub(super) struct HostShared {
     pub(super) options: Options,
     pub(super) recorder: Recorder,
     pub(super) defects: Defects,
+    /// For the runtime that asks for it.
+    policies: Option<Arc<dyn HostPolicyManager>>,
     /// The runtime that has given its task manager: the other side.
     clr: OnceLock<Arc<ClrShared>>,
     /// So many tasks have had a number.

@@ -8,6 +8,7 @@ use crate::hosting::method::host_crst;
 use crate::hosting::task::{adopt, current};
 use crate::hosting::wait::{Object, Waitable, wait};
 use sortie_scheduler::Lock;
+use sortie_scheduler::abort;
 use sortie_scheduler::wait::Owner;
 use std::fmt;
 use std::hint::spin_loop;
@@ -47,6 +48,8 @@ impl Shared {
         // ORDERING: Relaxed, the holder's.
         self.levels.store(1, Ordering::Relaxed);
         let _ = current::with(&self.counted.host, |current| current.held.add(self));
+        // Until it lets go aborts wait, but for rude ones.
+        abort::begin_critical();
     }
 
     /// The holder takes it once more.
@@ -167,6 +170,7 @@ impl HostCrst {
                 // ORDERING: Relaxed, as in `taken`.
                 self.shared.owner.store(0, Ordering::Relaxed);
                 self.shared.lock.unlock(Owner::current());
+                abort::end_critical();
             }
             HResult::from(host.check_available())
         })

@@ -34,15 +34,24 @@ pub(in crate::hosting) struct TaskShared {
     clr: Mutex<Option<RuntimeTask>>,
     /// What aborts the crate's task; none before its start, and of an adopted one.
     aborter: OnceLock<AbortHandle>,
+    /// What was asked for.
+    abort: Mutex<Option<Abort>>,
     pub(in crate::hosting) attributes: Attributes,
     /// Set by its end.
-    pub(super) done: Event,
+    pub(in crate::hosting) done: Event,
     /// The runtime's half was reset, and no other is bound.
     pub(super) is_decoupled: AtomicBool,
     pub(in crate::hosting) waiting: Waiting,
     /// The critical sections that it holds.
     pub(in crate::hosting) held: Arc<Held>,
     leaked_layers: AtomicU64,
+}
+
+/// How a task is aborted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Abort {
+    Safe,
+    Rude,
 }
 
 /// Who made a task.
@@ -69,6 +78,7 @@ impl TaskShared {
             start: Mutex::new(start),
             clr: Mutex::new(None),
             aborter: OnceLock::new(),
+            abort: Mutex::new(None),
             attributes: Attributes::default(),
             done: Event::manual(),
             is_decoupled: AtomicBool::new(false),
@@ -80,7 +90,12 @@ impl TaskShared {
 
     /// It has ended.
     pub(super) fn end(&self) {
-        self.held.orphan(&self.host);
+        let orphans = self.held.orphan(&self.host);
+        if orphans > 0
+            && let Some(half) = self.half()
+        {
+            half.has_orphaned();
+        }
         self.done.set();
     }
 
@@ -97,7 +112,10 @@ impl TaskShared {
     ///
     /// # Errors
     /// [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION): another is bound.
-    pub(in crate::hosting) fn bind(&self, half: Option<&RuntimeTask>) -> Result<(), HResult> {
+    pub(in crate::hosting) fn bind(
+        self: &Arc<Self>,
+        half: Option<&RuntimeTask>,
+    ) -> Result<(), HResult> {
         let mut bound = self.clr();
         let is_other = |(bound, new): (&RuntimeTask, &RuntimeTask)| !bound.is(new);
         if bound.as_ref().zip(half).is_some_and(is_other) {
@@ -112,7 +130,7 @@ impl TaskShared {
             self.host.waits.abandon(|object| matches!(*object, Object::Task(task) if task == id));
         }
         if let Some(half) = half {
-            half.bound(&self.held);
+            half.bound(self);
         }
         // Outside of the lock: it may be the last reference to something of the VM's.
         drop(before);
@@ -125,6 +143,30 @@ impl TaskShared {
         if let Some(aborter) = self.aborter() {
             // It may have changed since the task was made ready.
             self.attributes.apply_priority(aborter);
+        }
+        // It may have been asked for before.
+        let abort = *self.abort.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(abort) = abort {
+            self.apply_abort(abort);
+        }
+    }
+
+    /// Asks that the task unwind. What is rude stays so. An adopted thread cannot be unwound.
+    pub(in crate::hosting) fn request_abort(&self, rudely: bool) {
+        let asked = if rudely { Abort::Rude } else { Abort::Safe };
+        let mut abort = self.abort.lock().unwrap_or_else(PoisonError::into_inner);
+        let asked = abort.map_or(asked, |before| before.max(asked));
+        *abort = Some(asked);
+        drop(abort);
+        self.apply_abort(asked);
+    }
+
+    fn apply_abort(&self, abort: Abort) {
+        match (self.aborter(), abort) {
+            (Some(aborter), Abort::Safe) => aborter.abort(),
+            (Some(aborter), Abort::Rude) => aborter.abort_rudely(),
+            // `set_aborter` finds it, of a task that is just being started.
+            (None, _) => {}
         }
     }
 

@@ -15,7 +15,7 @@ mod waits;
 pub(in crate::hosting) use attributes::Locale;
 pub(in crate::hosting) use birth::{adopt, start_task};
 pub use host_task::HostTask;
-pub(in crate::hosting) use host_task::Origin;
+pub(in crate::hosting) use host_task::{Origin, TaskShared};
 pub use manager::HostTaskManager;
 pub(in crate::hosting) use scheduling::Awaited;
 pub use scopes::{Called, Left};

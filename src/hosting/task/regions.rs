@@ -5,6 +5,7 @@
 use super::current;
 use super::manager::HostTaskManager;
 use crate::hosting::HResult;
+use crate::hosting::defect::Defect;
 use crate::hosting::method::host_task_manager;
 use crate::task;
 
@@ -41,10 +42,13 @@ impl HostTaskManager {
     pub fn begin_delay_abort(&self) -> HResult {
         let host = &self.host;
         host.recorder.call(host_task_manager::BEGIN_DELAY_ABORT, format_args!(""), || {
-            let begun = host
-                .check_available()
-                .and_then(|()| current::with(host, |_| ()))
-                .and_then(|()| Ok(task::begin_delay_abort()?));
+            let begun =
+                host.check_available().and_then(|()| current::with(host, |_| ())).and_then(|()| {
+                    match host.defects.leaves_out(Defect::DelayIgnored) {
+                        true => Ok(()),
+                        false => Ok(task::begin_delay_abort()?),
+                    }
+                });
             begun.into()
         })
     }

@@ -14,7 +14,7 @@ use crate::hosting::HResult;
 use crate::hosting::defect::Defect;
 use crate::hosting::method::host_task_manager;
 use crate::native;
-use crate::task::local;
+use crate::task::{self, local};
 use crate::transition::{self, Event, Layers, TransitionError};
 
 /// What is counted of a task's transitions.
@@ -80,14 +80,14 @@ impl HostTaskManager {
             if host.defects.leaves_out(Defect::EnterUnchecked) {
                 return HResult::S_OK;
             }
-            entered.into()
+            entered.map(|()| task::checkpoint()).into()
         })
     }
 
     /// Native code calls back into managed code.
     ///
     /// Pushes a managed layer; a thread without a task is adopted first. Waits for a worker if it has none. Keeps
-    /// `errno`. A thread that was adopted may call it again without the matching
+    /// `errno`. An abort that was asked for is raised before it returns. A thread that was adopted may call it again without the matching
     /// [`reverse_leave_runtime`](HostTaskManager::reverse_leave_runtime): that renews its callback, unless the host is
     /// [`strict`](crate::hosting::HostBuilder::strict).
     ///
@@ -102,7 +102,7 @@ impl HostTaskManager {
                 .check_available()
                 .and_then(|()| birth::adopt(host))
                 .and_then(|()| Ok(host.within_bound(transition::reverse_enter_within)?));
-            entered.into()
+            entered.map(|()| task::checkpoint()).into()
         })
     }
 

@@ -1,5 +1,6 @@
 //! The scenarios of the reference, by its chapters.
 
+mod aborts;
 mod collections;
 mod hooks;
 mod life_cycle;
@@ -21,6 +22,7 @@ pub(crate) const SCENARIOS: &[&[Scenario]] = &[
     transitions::SCENARIOS,
     hooks::SCENARIOS,
     regions::SCENARIOS,
+    aborts::SCENARIOS,
     scheduling::SCENARIOS,
     managers::SCENARIOS,
     collections::SCENARIOS,
