@@ -2,7 +2,7 @@
 
 use crate::scenarios::{SCENARIOS, TOTAL};
 use crate::stage::{Mode, Outcome, Scenario};
-use crate::trace::Event;
+use crate::trace::{Event, shortest_name};
 use sortie::hosting::HResult;
 use sortie::hosting::method::{Interface, Method};
 use std::collections::{BTreeMap, BTreeSet, HashSet};
@@ -16,6 +16,8 @@ pub(crate) struct Report {
     called: BTreeMap<u8, BTreeSet<Interface>>,
     methods: HashSet<Method>,
     results: HashSet<HResult>,
+    /// What was returned, by scenario and method.
+    returned: HashSet<(HResult, u8, String)>,
     failures: Vec<String>,
     defects: (usize, usize),
 }
@@ -33,7 +35,24 @@ impl Report {
             if let Event::Call { method, result, .. } = entry.event {
                 self.methods.insert(method);
                 self.results.insert(result);
+                self.returned.insert((result, scenario.number, shortest_name(method)));
                 self.called.entry(scenario.number).or_default().insert(method.interface());
+            }
+        }
+    }
+
+    /// Was each result returned for its own reason? What is to be returned where is data (`expected/returned`).
+    pub(crate) fn check_returned(&mut self) {
+        let lines = include_str!("expected/returned").lines().filter(|line| !line.starts_with('#'));
+        for line in lines {
+            let words: Vec<&str> = line.split_whitespace().collect();
+            let [name, number, method] = words[..] else { panic!("no result: {line}") };
+            let number = number.parse().expect("a scenario");
+            let is_returned = self.returned.iter().any(|(result, scenario, of)| {
+                result.name() == Some(name) && *scenario == number && of == method
+            });
+            if !is_returned {
+                self.failures.push(format!("S-{number:02} has {method} return no {name}"));
             }
         }
     }

@@ -8,6 +8,7 @@ mod callback;
 mod claim;
 mod crossing;
 mod exclusive;
+mod hold;
 mod hook;
 mod idle;
 mod list;
