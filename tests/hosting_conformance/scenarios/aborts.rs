@@ -1,4 +1,5 @@
-//! Aborts, the regions that hold them back, policies and their escalation: S-71 to S-82.
+//! Aborts, the regions that hold them back, policies and their escalation: S-71 to S-82; and of others those that
+//! are about a host with policies: S-01 and S-66.
 
 use super::scenario;
 use crate::stage::{Scenario, Setup, Stage};
@@ -13,6 +14,8 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
+    scenario!(1, "each manager is asked for once, before the start", s01, setup: bare),
+    scenario!(66, "an owner that has ended", s66, setup: told),
     scenario!(71, "an abort ends an alertable wait", s71),
     scenario!(72, "an abort does not go into native code", s72),
     scenario!(74, "a region delays aborts, of which the rudest counts", s74),
@@ -30,6 +33,10 @@ impl HostPolicyManager for Told {}
 
 fn told() -> Setup {
     Setup { host: |host| host.policies(Arc::new(Told)), ..Setup::new() }
+}
+
+fn bare() -> Setup {
+    Setup { bare: true, ..told() }
 }
 
 /// Where a task and the scenario meet: the task's half, how far it is, and whether it may go on.
@@ -67,6 +74,34 @@ impl Drop for Slow {
     fn drop(&mut self) {
         sortie::sleep(Duration::from_secs(3600));
     }
+}
+
+fn s01(stage: &Stage) {
+    let _ = stage.clr.set_host_control(Some(Arc::new(stage.host.clone())));
+    let _ = stage.clr.start();
+}
+
+fn s66(stage: &Stage) {
+    let clr = stage.clr.task_manager();
+    let crst = stage.host.sync_manager().create_crst().expect("a critical section");
+    let (owned, is_owned) = (crst.clone(), Arc::new(AtomicBool::new(false)));
+    let (owns, ends) = (is_owned.clone(), Arc::new(Event::manual()));
+    let may_end = ends.clone();
+    stage.task("A", move || {
+        let _half = clr.attach().expect("a half");
+        let _ = owned.enter(WaitOption::NONE);
+        owns.store(true, SeqCst);
+        ends.wait();
+    });
+    until("A owns it", || is_owned.load(SeqCst));
+    let task = stage.task("B", move || {
+        let _ = crst.enter(WaitOption::NONE);
+        // Who comes later, too.
+        let _ = crst.enter(WaitOption::NONE);
+    });
+    until("B waits", || task.is_waiting());
+    may_end.set();
+    stage.wait();
 }
 
 /// A handler: it notes that it runs, once it may.
