@@ -10,7 +10,9 @@ use crate::target::row::{Ended, Page, Row};
 use crate::task::local::Local;
 use crate::transition::{self, Layers, jumped};
 use sortie_scheduler::crossing::{self, Here, Left, Return};
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
 use tracing::level_filters::LevelFilter;
 
 /// A call that may go the fast way, in mode C if `COMPARE`, else in mode A.
@@ -55,14 +57,18 @@ impl<const COMPARE: bool> Fast<COMPARE> {
             let left = here.leave::<COMPARE>(profile.word());
             let way_back = WayBack { here, left };
             let value = f();
-            std::mem::forget(way_back);
+            mem::forget(way_back);
             come_back(here, left);
             return value;
         }
         let left = here.leave::<COMPARE>(profile.word());
+        // Written where it is read: each copy on the way would be a store and a load that the next call may
+        // wait for. What it says at first has no memory, and is forgotten.
+        let mut result: thread::Result<R> = Err(Box::new(()));
+        let call = || mem::forget(mem::replace(&mut result, catch_unwind(AssertUnwindSafe(f))));
         // SAFETY: `stays` is false, so this is the task's own stack; nothing switches the task until it
         // is back, and the closure catches what unwinds.
-        let result = unsafe { here.on_carrier_stack(|| catch_unwind(AssertUnwindSafe(f))) };
+        unsafe { here.on_carrier_stack(call) };
         come_back(here, left);
         match result {
             Ok(value) => value,
@@ -126,7 +132,7 @@ fn wait_for_worker(local: &Local) {
             }
         }
         // The runtime is gone. The native code has returned, so the frames may unwind.
-        Err(_) if !std::thread::panicking() => crossing::stop_after_return(),
+        Err(_) if !thread::panicking() => crossing::stop_after_return(),
         Err(_) => {}
     }
 }
