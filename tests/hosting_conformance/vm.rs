@@ -40,6 +40,8 @@ struct Heap {
     survives: AtomicU64,
     promoted: AtomicU64,
     collections: [AtomicU64; 3],
+    /// Of a task, its static values: what they add up to.
+    statics: AtomicU64,
 }
 
 impl TestVm {
@@ -47,6 +49,15 @@ impl TestVm {
     pub(crate) fn allocate(&self, bytes: u64, in_use: u64) {
         self.heap.allocated.fetch_add(bytes, SeqCst);
         self.heap.survives.fetch_add(in_use, SeqCst);
+    }
+
+    /// The current task's static values, from here on.
+    pub(crate) fn set_statics(&self, sum: u64) {
+        self.heap.statics.store(sum, SeqCst);
+    }
+
+    pub(crate) fn statics(&self) -> u64 {
+        self.heap.statics.load(SeqCst)
     }
 
     pub(crate) fn new(trace: Arc<Trace>, answers: Answers) -> TestVm {
@@ -143,6 +154,14 @@ impl ClrTask for TestTask {
     fn switch_out(&self) -> HResult {
         self.trace.note(crate::stage::current(), "vm SwitchOut");
         self.answers.switch_out
+    }
+
+    fn reset(&self, full: bool) -> HResult {
+        if full {
+            self.heap.allocated.store(0, SeqCst);
+            self.heap.statics.store(0, SeqCst);
+        }
+        HResult::S_OK
     }
 
     fn exit_task(&self) -> HResult {

@@ -35,6 +35,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario!(21, "to exit another", s21),
     scenario!(22, "a half is used again", s22),
     scenario!(23, "what is not reset", s23),
+    scenario!(24, "what a reset leaves", s24),
     scenario!(25, "an identifier of 64 bits", s25),
 ];
 
@@ -345,6 +346,28 @@ fn s23(stage: &Stage) {
         assert_eq!(thread.join().unwrap(), HResult::E_UNEXPECTED);
         assert!(half.is_current());
     });
+}
+
+fn s24(stage: &Stage) {
+    const MIB: u64 = 1 << 20;
+    for (name, full) in [("T1", false), ("T2", true)] {
+        let (clr, tasks, vm) = (stage.clr.task_manager(), stage.tasks.clone(), stage.vm.clone());
+        let trace = stage.trace.clone();
+        stage.thread(move || {
+            let half = clr.attach().expect("a half");
+            let task = HostTask::current().expect("it was adopted");
+            trace.name_task(task.id(), name);
+            vm.allocate(MIB, 0);
+            vm.set_statics(5);
+            let _ = tasks.set_locale(1036);
+            let _ = half.set_task_identifier(7);
+            assert_eq!((task.locale(), half.identifier()), (1036, 7));
+            let _ = half.reset(full);
+            assert_eq!((task.locale(), half.identifier()), (0, 0));
+            let kept = half.get_mem_stats().expect("the VM answers").per_thread_allocation;
+            assert_eq!((kept >= MIB, vm.statics()), (!full, if full { 0 } else { 5 }));
+        });
+    }
 }
 
 fn s25(stage: &Stage) {
