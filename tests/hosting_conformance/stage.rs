@@ -87,6 +87,7 @@ impl Scenario {
 /// See the module.
 pub(crate) struct Stage {
     pub(crate) runtime: Runtime,
+    mode: Mode,
     pub(crate) host: Host,
     pub(crate) clr: ClrRuntimeHost,
     pub(crate) vm: Arc<TestVm>,
@@ -122,6 +123,7 @@ impl Stage {
         let tasks = host.task_manager();
         let stage = Stage {
             runtime,
+            mode,
             host,
             clr,
             vm,
@@ -135,6 +137,11 @@ impl Stage {
             assert!(stage.clr.start().is_success());
         }
         stage
+    }
+
+    /// Are tasks fibers?
+    pub(crate) fn is_fibers(&self) -> bool {
+        self.mode == Mode::Fibers
     }
 
     /// A native function of its own: an address that no other scenario uses, and a name for it in the record.

@@ -6,7 +6,7 @@ use sortie::hosting::{
     GcThreadStats, HResult, HostTask, Lcid,
 };
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex, PoisonError};
 
 /// What the VM answers where a scenario wants another answer than [`S_OK`](HResult::S_OK).
@@ -42,6 +42,8 @@ struct Heap {
     collections: [AtomicU64; 3],
     /// Of a task, its static values: what they add up to.
     statics: AtomicU64,
+    /// The word that safepoints look at.
+    yield_wanted: AtomicBool,
 }
 
 impl TestVm {
@@ -54,6 +56,11 @@ impl TestVm {
     /// The current task's static values, from here on.
     pub(crate) fn set_statics(&self, sum: u64) {
         self.heap.statics.store(sum, SeqCst);
+    }
+
+    /// A safepoint: is the task asked to let others run?
+    pub(crate) fn takes_yield(&self) -> bool {
+        self.heap.yield_wanted.swap(false, SeqCst)
     }
 
     pub(crate) fn statics(&self) -> u64 {
@@ -172,6 +179,11 @@ impl ClrTask for TestTask {
     fn needs_priority_scheduling(&self) -> Result<bool, HResult> {
         let task = crate::stage::current().map(|task| self.trace.task(task));
         Ok(self.answers.needs_priority.is_some() && task.as_deref() == self.answers.needs_priority)
+    }
+
+    fn yield_task(&self) -> HResult {
+        self.heap.yield_wanted.store(true, SeqCst);
+        HResult::S_OK
     }
 
     fn get_mem_stats(&self) -> Result<GcThreadStats, HResult> {

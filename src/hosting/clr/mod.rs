@@ -6,6 +6,7 @@ mod debug;
 mod sync_manager;
 mod task;
 mod task_manager;
+mod yielding;
 
 pub use control::{ClrControl, ClrManager};
 pub use debug::{Connection, RuntimeDebugManager};

@@ -20,7 +20,7 @@ use crate::hosting::vm::{CarrierHandle, ClrTask, GcThreadStats};
 use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 /// `ICLRTask`: the runtime's half of a task. Clones are the same half.
@@ -41,6 +41,8 @@ pub(super) struct Half {
     host: Mutex<Weak<TaskShared>>,
     /// Operations whose time runs for the task: bits by their numbers.
     watched: AtomicU32,
+    /// Somebody wants the task to let others run, and it has not yet.
+    pub(super) yield_wanted: AtomicBool,
 }
 
 /// What state a half is in.
@@ -63,6 +65,7 @@ impl RuntimeTask {
                 types: AtomicU32::new(0),
                 host: Mutex::default(),
                 watched: AtomicU32::new(0),
+                yield_wanted: AtomicBool::new(false),
             }),
         }
     }
@@ -83,6 +86,15 @@ impl RuntimeTask {
     #[must_use]
     pub fn is_current(&self) -> bool {
         self.is_bound_here() && *self.phase() == Phase::In
+    }
+
+    pub(super) fn half(&self) -> &Half {
+        &self.shared
+    }
+
+    /// Is it operable, on whatever carrier?
+    pub(super) fn is_in(&self) -> bool {
+        *self.phase() == Phase::In
     }
 
     /// Is it switched out?
@@ -212,6 +224,7 @@ impl RuntimeTask {
             let result = guarded(|| self.shared.vm.switch_out());
             if result.is_success() {
                 *self.phase() = Phase::Out;
+                self.has_yielded();
             }
             result
         })
@@ -245,6 +258,7 @@ impl RuntimeTask {
                 return HResult::HOST_E_INVALIDOPERATION;
             }
             *self.phase() = Phase::Dead;
+            self.has_yielded();
             let result = guarded(|| self.shared.vm.exit_task());
             self.shared.clr.availability.check().err().unwrap_or(result)
         })
@@ -283,6 +297,7 @@ impl RuntimeTask {
                 return result;
             }
             *self.phase() = Phase::Unbound;
+            self.has_yielded();
             *self.host_link() = Weak::new();
             // ORDERING: Relaxed, as in `begin_watch`.
             self.shared.watched.store(0, Ordering::Relaxed);

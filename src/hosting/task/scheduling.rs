@@ -6,7 +6,7 @@ use super::host_task::TaskShared;
 use crate::hosting::HResult;
 use crate::hosting::defect::Defect;
 use crate::hosting::method::host_task;
-use crate::task::{self, Priority};
+use crate::task::{self, AbortHandle, Priority};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Tasks that were switched out while the VM waits for them, and are not in again: they run managed code as soon as they
@@ -95,6 +95,11 @@ impl HostTask {
 }
 
 impl TaskShared {
+    /// Is it asked to let others run at its next checkpoint? False: it runs no managed code now.
+    pub(in crate::hosting) fn asks_to_yield(&self) -> bool {
+        self.aborter().is_some_and(AbortHandle::ask_to_yield)
+    }
+
     fn ask_for(&self, priority: Priority) {
         if self.is_made() {
             self.attributes.set_priority(priority, self.aborter());

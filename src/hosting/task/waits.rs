@@ -86,6 +86,9 @@ impl HostTaskManager {
             if is_alertable && task.shared().waiting.take_alert() {
                 return HResult::HOST_E_INTERRUPTED;
             }
+            if let Some(half) = task.clr_task() {
+                half.has_yielded();
+            }
             if sortie_scheduler::yield_now() { HResult::S_OK } else { HResult::S_FALSE }
         })
     }

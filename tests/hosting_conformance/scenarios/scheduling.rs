@@ -4,14 +4,15 @@ use super::scenario;
 use crate::stage::{Scenario, Setup, Stage, current};
 use crate::trace::Event as Told;
 use crate::vm::Answers;
-use sortie::hosting::{HResult, Host, HostTask};
+use sortie::hosting::{HResult, Host, HostTask, WaitOption};
 use sortie::sync::{Barrier, Event};
 use sortie_test::until;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 pub(crate) const SCENARIOS: &[Scenario] = &[
+    scenario!(82, "a task is asked to let others run", s82, setup: single),
     scenario!(83, "seven levels", s83, setup: single),
     scenario!(84, "a task that the VM waits for", s84, setup: hurried),
     scenario!(85, "locales go with their task", s85),
@@ -34,6 +35,55 @@ fn refusing(stage: &Stage) -> Host {
     let host = host.build();
     assert!(host.task_manager().set_clr_task_manager(&stage.clr.task_manager()).is_success());
     host
+}
+
+fn s82(stage: &Stage) {
+    let _stopped = stage.stop_monitor();
+    let (clr, vm, tasks) = (stage.clr.task_manager(), stage.vm.clone(), stage.tasks.clone());
+    let target = stage.target("C");
+    // Where A is: it computes; it is asked twice; it is in native code; it waits.
+    let (half, at) = (Arc::new(Mutex::new(None)), Arc::new(AtomicU32::new(0)));
+    let (own, step, is_over) = (half.clone(), at.clone(), Arc::new(Event::manual()));
+    let ends = is_over.clone();
+    let a = stage.task("A", move || {
+        let half = clr.attach().expect("a half");
+        assert_eq!(half.yield_task(), HResult::HOST_E_INVALIDOPERATION);
+        *own.lock().unwrap() = Some(half);
+        step.store(1, SeqCst);
+        until("both requests have come", || step.load(SeqCst) == 2);
+        assert!(vm.takes_yield());
+        let _ = tasks.switch_to_task(WaitOption::NONE);
+        assert!(!vm.takes_yield());
+        let _ = tasks.leave_runtime(target);
+        step.store(3, SeqCst);
+        until("a request has come", || step.load(SeqCst) == 4);
+        let _ = tasks.enter_runtime();
+        ends.wait();
+    });
+    until("A computes", || at.load(SeqCst) == 1);
+    let half = half.lock().unwrap().clone().expect("A has a half");
+    let ran = Arc::new(AtomicBool::new(false));
+    let runs = ran.clone();
+    stage.task("B", move || runs.store(true, SeqCst));
+    assert!(!ran.load(SeqCst), "there is one worker");
+    let start = Instant::now();
+    let _ = half.yield_task();
+    let _ = half.yield_task();
+    at.store(2, SeqCst);
+    until("B has its turn", || ran.load(SeqCst));
+    // 20 ms, on a machine that has nothing else to do.
+    assert!(start.elapsed() < Duration::from_secs(5));
+    until("A is in native code", || at.load(SeqCst) == 3);
+    let _ = half.yield_task();
+    at.store(4, SeqCst);
+    until("A waits", || half.is_switched_out() || !stage.is_fibers());
+    if stage.is_fibers() {
+        let _ = half.yield_task();
+    }
+    is_over.set();
+    until("A has ended", || a.is_done());
+    let _ = half.yield_task();
+    assert!(!stage.vm.takes_yield(), "a task was asked that could do nothing");
 }
 
 fn s83(stage: &Stage) {

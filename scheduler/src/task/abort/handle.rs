@@ -41,6 +41,23 @@ impl AbortHandle {
         ask(&self.0, false)
     }
 
+    /// If the task runs managed code now, asks it to let others run at its next [`checkpoint`](crate::checkpoint), as the
+    /// runtime itself does when others have waited for a while. False: it does not run there. Does not wait.
+    ///
+    /// Best effort: another task that has taken its place meanwhile may find the request.
+    ///
+    /// ```
+    /// let runtime = sortie_scheduler::Config::new().start()?;
+    /// let task = runtime.spawn(|| ());
+    /// let handle = task.abort_handle();
+    /// task.join()?;
+    /// assert!(!handle.ask_to_yield(), "it has ended");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn ask_to_yield(&self) -> bool {
+        self.0.shared.ask_to_yield(self.header())
+    }
+
     /// [`JoinHandle::abort_rudely`](crate::JoinHandle::abort_rudely).
     pub fn abort_rudely(&self) {
         ask_or_report(&self.0, true);
