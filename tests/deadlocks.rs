@@ -4,7 +4,7 @@ use sortie::native::{self, Target};
 use sortie::sync::{Event, Mutex, Once, RwLock};
 use sortie::{Deadlock, Handle, JoinHandle, Runtime, task};
 use sortie_natives::with_callback;
-use sortie_test::{MODES, Mode, each, each_of, each_setting, events, until};
+use sortie_test::{Case, MODES, Mode, each, each_of, each_setting, events, exclusively, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -245,16 +245,18 @@ fn a_callback_that_waits_for_a_lock_keeps_its_owner_from_running() {
 
 #[test]
 fn a_callback_that_closes_such_a_circle_says_so() {
-    events::record();
-    let runtime = Runtime::builder().workers(1).report_deadlocks(true).build().unwrap();
-    let [owner, keeper] = keep_the_owner_from_running(&runtime.handle());
-    let said =
-        |seen: &events::Seen| seen.text.contains("deadlock:") && seen.text.contains("keeper");
-    until("it is said", || events::seen().iter().any(said));
-    keeper.abort();
-    is_aborted(keeper);
-    owner.join().unwrap();
-    assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
+    exclusively(&Case::new(1, Mode::Pinned), |case| {
+        events::record();
+        let runtime = case.watched(case.builder().report_deadlocks(true).build().unwrap());
+        let [owner, keeper] = keep_the_owner_from_running(&runtime.handle());
+        let said =
+            |seen: &events::Seen| seen.text.contains("deadlock:") && seen.text.contains("keeper");
+        until("it is said", || events::seen().iter().any(said));
+        keeper.abort();
+        is_aborted(keeper);
+        owner.join().unwrap();
+        assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
+    });
 }
 
 #[test]
