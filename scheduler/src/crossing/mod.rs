@@ -713,10 +713,13 @@ pub(crate) fn step_back(carrier: &Carrier, task: &Header) {
         shared.metrics.add(Counter::HandOffs);
         first.give(worker);
     }
-    match wait_for_gift(carrier) {
-        // SAFETY: this is the carrier's thread, and the word says `WAITING`.
-        Some(worker) => unsafe { carrier.put_worker(worker) },
-        None => stop(task),
+    let Some(worker) = wait_for_gift(carrier) else { stop(task) };
+    // SAFETY: this is the carrier's thread, and the word says `WAITING`.
+    unsafe { carrier.put_worker(worker) };
+    // A hold that has begun meanwhile has found the task without a worker, and takes it for held.
+    if !hold::is_to_pass(carrier, task) {
+        give_away(carrier);
+        regain_or_stop(carrier, task);
     }
 }
 
