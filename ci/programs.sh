@@ -15,8 +15,10 @@ cargo run --quiet --release --example blocking_database
 cargo run --quiet --release --example blocking_database -- --safe --workers 1 --json >"$out/database.json"
 cargo run --quiet --release --example stall -- --trials 5 --json "$out/stall.json"
 cargo run --quiet --release --example stall -- --trials 5 --workers 2
+cargo run --quiet --release --example hosting_trace
+cargo run --quiet --release --example hosting_trace -- --json >"$out/hosting.json"
 cargo run --quiet --release -p sortie-cli -- doctor
 cargo run --quiet --release -p sortie-cli -- \
     bench switch yield1 yield1k spawnseq native_nop --workers 1 --runs 3 --json "$out/bench.json"
-test -s "$out/callbacks.json" && test -s "$out/pinvoke.json" && test -s "$out/database.json" && test -s "$out/stall.json" && test -s "$out/bench.json"
+test -s "$out/callbacks.json" && test -s "$out/pinvoke.json" && test -s "$out/database.json" && test -s "$out/stall.json" && test -s "$out/hosting.json" && test -s "$out/bench.json"
 echo "programs: all ran"
