@@ -17,7 +17,7 @@
 //!
 //! INVARIANT(hold): by the two fences, either the task sees the keeper and waits, or the look sees the task in managed
 //! code. A word that says `NATIVE_A` or `NATIVE_C` is not enough: its return has no look. One without a worker is, and so
-//! is `KEPT`: those returns look here ([`pass`]).
+//! is `KEPT`: those returns look here ([`pass_by`]).
 //!
 //! A wait here raises no abort, and gives the worker to others. The end of the runtime ends it.
 

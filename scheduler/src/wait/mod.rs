@@ -148,7 +148,7 @@ pub(crate) fn is_told(task: &Header) -> bool {
 /// ([`Embedder::switched_out`](crate::Embedder::switched_out)), or no longer. False: no task runs here.
 ///
 /// Such tasks are those that a hold concerns ([`Scheduler::begin_hold`](crate::Scheduler::begin_hold)); one may be under way
-/// ([`wait_while_held`](crate::wait::wait_while_held)).
+/// ([`wait_while_held`]).
 pub fn tell_of_switches(told: bool) -> bool {
     if let Some((_, task)) = kept_task() {
         task.set_can_be_held(told);
