@@ -84,6 +84,8 @@ impl HostTaskManager {
             };
             let is_alertable = option.contains(WaitOption::ALERTABLE);
             if is_alertable && task.shared().waiting.take_alert() {
+                // As in `wait::wait`.
+                crate::task::checkpoint();
                 return HResult::HOST_E_INTERRUPTED;
             }
             if let Some(half) = task.clr_task() {

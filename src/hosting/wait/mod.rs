@@ -190,6 +190,8 @@ fn wait_as(
             return HResult::HOST_E_ABANDONED;
         }
         if is_alertable && waiting.take_alert() {
+            // An abort was asked for before its alert, which may have come before the wait was begun.
+            crate::task::checkpoint();
             return HResult::HOST_E_INTERRUPTED;
         }
         if Instant::now() >= until {
