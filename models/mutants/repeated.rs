@@ -117,7 +117,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
         };",
     },
     Repeated {
-        file: "crossing/mod.rs",
+        file: "crossing/here.rs",
         model: "crossing/versions.rs",
         text: "if !COMPARE {
             return self.carrier.come_back_from(left.0, is_jumped);
@@ -128,20 +128,20 @@ pub(crate) const REPEATED: &[Repeated] = &[
         if !is_jumped() && self.carrier.come_back() { Return::Touched } else { Return::Late }",
     },
     Repeated {
-        file: "crossing/mod.rs",
+        file: "crossing/leave.rs",
         model: "crossing/mod.rs",
         text: "carrier.word.leave_without_worker();
     pass_on(carrier);",
     },
     Repeated {
-        file: "crossing/mod.rs",
+        file: "crossing/leave.rs",
         model: "monitor.rs",
         text: "carrier.word.leave(native);
     light();
     if carrier.shared().gate.is_ajar() {",
     },
     Repeated {
-        file: "crossing/mod.rs",
+        file: "crossing/here.rs",
         model: "monitor.rs",
         text: "let left = self.carrier.word.leave_from(self.word, Native::Asymmetric);
             light_half();
@@ -268,7 +268,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
         }",
     },
     Repeated {
-        file: "crossing/mod.rs",
+        file: "crossing/reentry.rs",
         model: "idle/mod.rs",
         text: "Ok(None) => {
             // The monitor may sleep, and nobody else may come by a scheduling point.

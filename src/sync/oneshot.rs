@@ -22,6 +22,7 @@
 //! # Ok::<(), sortie::BuildError>(())
 //! ```
 
+use super::channel::shared::wait_for_close;
 use super::channel::{RecvError, RecvTimeoutError, TryRecvError};
 use parking_lot::Mutex;
 use sortie_scheduler::wait::{Place, WaitList, Waiter, deadline};
@@ -174,19 +175,12 @@ impl<T> Sender<T> {
     }
 
     fn wait_for_close(&self, until: Option<Instant>) -> bool {
-        if self.is_closed() {
-            return true;
-        }
-        let waiter = Waiter::new("a wait for the end of a receiver");
-        loop {
-            let place = self.shared.sender.enter(&waiter);
-            if self.is_closed() {
-                return true;
-            }
-            if !super::channel::shared::wait(place, until) {
-                return self.is_closed();
-            }
-        }
+        wait_for_close(
+            &self.shared.sender,
+            "a wait for the end of a receiver",
+            || self.is_closed(),
+            until,
+        )
     }
 }
 

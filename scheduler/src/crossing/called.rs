@@ -5,12 +5,11 @@
 //! As [`Here`](super::Here) for calls: everything is read once, and the steps are those of
 //! [`call_back`](super::call_back) and [`leave_again`](super::leave_again), inline.
 
+use super::back::enter_without_worker;
 use super::fence::{self, light, light_half};
+use super::leave::{kick_if_work_waits, leave_after_end};
 use super::word::{Native, Snapshot};
-use super::{
-    Back, Below, Opened, Terminated, below, enter_without_worker, kick_if_work_waits,
-    leave_after_end,
-};
+use super::{Back, Below, Opened, Terminated, below};
 use crate::affinity;
 use crate::carrier::Carrier;
 use crate::sync::atomic::Ordering;

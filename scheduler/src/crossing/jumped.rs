@@ -11,8 +11,9 @@
 //!
 //! Must not: read from frames above the one that was jumped to.
 
+use super::leave::publish;
 use super::word::Snapshot;
-use super::{Below, Exit, Left, publish};
+use super::{Below, Exit, Left};
 use crate::affinity;
 use crate::metrics::Counter;
 use crate::stack;

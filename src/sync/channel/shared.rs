@@ -12,7 +12,7 @@ use super::rendezvous::Rendezvous;
 use super::side::Side;
 use super::unbounded::Unbounded;
 use sortie_scheduler::ring::{PopError, PushError, Ring};
-use sortie_scheduler::wait::{Place, Waiter};
+use sortie_scheduler::wait::{Place, WaitList, Waiter};
 use std::time::Instant;
 
 /// Where the messages are.
@@ -236,5 +236,27 @@ pub(crate) fn wait(place: Place<'_>, until: Option<Instant>) -> bool {
             true
         }
         Some(until) => place.wait_until(until),
+    }
+}
+
+/// Waits in this list until the other side of a channel is gone. False: the time came first.
+pub(crate) fn wait_for_close(
+    list: &WaitList,
+    what: &'static str,
+    is_closed: impl Fn() -> bool,
+    until: Option<Instant>,
+) -> bool {
+    if is_closed() {
+        return true;
+    }
+    let waiter = Waiter::new(what);
+    loop {
+        let place = list.enter(&waiter);
+        if is_closed() {
+            return true;
+        }
+        if !wait(place, until) {
+            return is_closed();
+        }
     }
 }

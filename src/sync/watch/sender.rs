@@ -2,8 +2,8 @@
 
 use super::{Receiver, Ref, Shared};
 use crate::sync::channel::SendError;
-use crate::sync::channel::shared::wait;
-use sortie_scheduler::wait::{Waiter, deadline};
+use crate::sync::channel::shared::wait_for_close;
+use sortie_scheduler::wait::deadline;
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -186,19 +186,12 @@ impl<T> Sender<T> {
     }
 
     fn wait_for_close(&self, until: Option<Instant>) -> bool {
-        if self.is_closed() {
-            return true;
-        }
-        let waiter = Waiter::new("a wait for the end of receivers");
-        loop {
-            let place = self.shared.closed.enter(&waiter);
-            if self.is_closed() {
-                return true;
-            }
-            if !wait(place, until) {
-                return self.is_closed();
-            }
-        }
+        wait_for_close(
+            &self.shared.closed,
+            "a wait for the end of receivers",
+            || self.is_closed(),
+            until,
+        )
     }
 }
 

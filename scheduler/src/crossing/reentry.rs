@@ -1,0 +1,169 @@
+//! A task without a worker gets another, in the order of the README; and who is about to wait in place gives its own away.
+
+use super::end::stop;
+use super::{Bound, Refused, Terminated};
+use crate::carrier::Carrier;
+use crate::fiber::Reason;
+use crate::foreign;
+use crate::hold;
+use crate::metrics::Counter;
+use crate::task::Header;
+use crate::wait;
+use crate::worker::Worker;
+use crate::worker::without::{wait_for_gift, wait_within};
+
+pub(super) fn reenter(carrier: &Carrier, task: &Header) -> Result<(), Terminated> {
+    let shared = carrier.shared();
+    let wait = || {
+        hold::wait_in_place(carrier, task);
+        Ok(())
+    };
+    hold::pass_by(carrier, task, wait, || {
+        if shared.is_terminated() {
+            return Err(Terminated);
+        }
+        let idle = || shared.lobby.take_idle();
+        if !carrier.foreign
+            && let Some(worker) = idle().or_else(|| shared.patience.wait(idle))
+        {
+            // SAFETY: this is the carrier's thread, and the word says `WAITING`.
+            unsafe { carrier.put_worker(worker) };
+            return Ok(Regained::InPlace);
+        }
+        if wait::is_switchable(task)
+            && !task
+                .no_suspend
+                .postpone("the return from a native call, which has lost its worker,")
+            && wait::is_to_switch(task)
+        {
+            wait::switch_away(task, Reason::Reentering);
+            return Ok(Regained::Elsewhere);
+        }
+        if carrier.foreign && !foreign::is_visiting(carrier) {
+            return foreign::visit(carrier, regain).map(|()| Regained::InPlace);
+        }
+        regain(carrier).map(|()| Regained::InPlace)
+    })
+}
+
+/// As [`reenter`], in place, and not for ever.
+pub(super) fn reenter_within(
+    carrier: &Carrier,
+    task: &Header,
+    bound: &Bound<'_>,
+) -> Result<(), Refused> {
+    let shared = carrier.shared();
+    let wait = || hold::wait_in_place_within(carrier, task, bound);
+    hold::pass_by(carrier, task, wait, || {
+        if shared.is_terminated() {
+            return Err(Refused::Terminated);
+        }
+        if !carrier.foreign
+            && let Some(worker) = shared.lobby.take_idle()
+        {
+            // SAFETY: this is the carrier's thread, and the word says `WAITING`.
+            unsafe { carrier.put_worker(worker) };
+            return Ok(Regained::InPlace);
+        }
+        // It may wait on the carrier now, where a shutdown must find it.
+        shared.living.add(task);
+        let regain = |carrier: &Carrier| regain_by(carrier, |carrier| wait_within(carrier, bound));
+        if carrier.foreign && !foreign::is_visiting(carrier) {
+            return foreign::visit(carrier, regain).map(|()| Regained::InPlace);
+        }
+        regain(carrier).map(|()| Regained::InPlace)
+    })
+}
+
+/// Where a task has a worker again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Regained {
+    /// On its carrier.
+    InPlace,
+    /// It was switched away: perhaps on another.
+    Elsewhere,
+}
+
+/// A carrier without a worker stands in line for one.
+pub(crate) fn regain(carrier: &Carrier) -> Result<(), Terminated> {
+    regain_by(carrier, |carrier| wait_for_gift(carrier).ok_or(Terminated))
+}
+
+fn regain_by<E: From<Terminated>>(
+    carrier: &Carrier,
+    wait: impl FnOnce(&Carrier) -> Result<Box<Worker>, E>,
+) -> Result<(), E> {
+    let shared = carrier.shared();
+    match shared.lobby.request(carrier.as_ref()) {
+        Err(()) => return Err(Terminated.into()),
+        // SAFETY: this is the carrier's thread, and the word says `WAITING`.
+        Ok(Some(worker)) => unsafe { carrier.put_worker(worker) },
+        Ok(None) => {
+            // The monitor may sleep, and nobody else may come by a scheduling point.
+            shared.after_queueing();
+            // SAFETY: as above.
+            unsafe { carrier.put_worker(wait(carrier)?) };
+        }
+    }
+    Ok(())
+}
+
+/// As [`regain`], once there is no hold, for managed code that cannot be told of an end: it unwinds, or if foreign frames
+/// lie between, its thread stops here for good.
+pub(crate) fn regain_or_stop(carrier: &Carrier, task: &Header) {
+    let wait = || {
+        hold::wait_in_place(carrier, task);
+        Ok(())
+    };
+    let regain = || regain(carrier).map(|()| Regained::InPlace);
+    if hold::pass_by(carrier, task, wait, regain).is_err() {
+        stop(task);
+    }
+}
+
+/// A carrier that is about to wait in place gives its worker to whoever can use it.
+pub(crate) fn give_away(carrier: &Carrier) {
+    carrier.word.wait();
+    pass_on(carrier);
+}
+
+/// Lets those in line have the worker before the current task, which waits in place, has it again.
+pub(crate) fn step_back(carrier: &Carrier, task: &Header) {
+    carrier.word.wait();
+    let shared = carrier.shared();
+    let Some(first) = shared.lobby.step_back(carrier.as_ref(), shared.work_is_queued()) else {
+        pass_on(carrier);
+        return regain_or_stop(carrier, task);
+    };
+    // SAFETY: this is the carrier's thread, and the word lets nobody take the worker.
+    if let Some(mut worker) = unsafe { carrier.take_worker() } {
+        worker.handed_off = true;
+        shared.metrics.add(Counter::HandOffs);
+        first.give(worker);
+    }
+    let Some(worker) = wait_for_gift(carrier) else { stop(task) };
+    // SAFETY: this is the carrier's thread, and the word says `WAITING`.
+    unsafe { carrier.put_worker(worker) };
+    // A hold that has begun meanwhile has found the task without a worker, and takes it for held.
+    if !hold::is_to_pass(carrier, task) {
+        give_away(carrier);
+        regain_or_stop(carrier, task);
+    }
+}
+
+/// The worker leaves its carrier, whose word says already that it has none.
+pub(super) fn pass_on(carrier: &Carrier) {
+    // SAFETY: this is the carrier's thread, and the word lets nobody take the worker.
+    if let Some(mut worker) = unsafe { carrier.take_worker() } {
+        worker.hand_off();
+        carrier.shared().metrics.add(Counter::HandOffs);
+        let index = worker.index;
+        carrier.shared().hand_on(worker);
+        tracing::debug!(
+            target: "sortie::crossing",
+            carrier = carrier.index,
+            worker = index,
+            "hand-off"
+        );
+    }
+}
