@@ -62,6 +62,7 @@ impl Record {
     fn wait(&self) -> Wait {
         let owner = match self.owned {
             // SAFETY: by INVARIANT(blocked.word); the caller holds the lock of the record's shard.
+            // ORDERING: Relaxed, a look; who concludes something from it looks again.
             Owned::Word(word) => Owner::of(unsafe { word.as_ref() }.load(Ordering::Relaxed)),
             Owned::By(owner) => Some(owner),
         };

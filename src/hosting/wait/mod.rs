@@ -201,13 +201,13 @@ fn wait_as(
         if milliseconds == INFINITE {
             deadlock::look(host, task.id());
         }
-        let _asked = Asked::new();
+        let asked = Asked::new();
         let is_taken = if waiting.is_over() || awaited.is_gone() {
             awaited.take()
         } else {
             awaited.wait(until)
         };
-        drop(listed);
+        drop((asked, listed));
         if is_taken {
             return HResult::S_OK;
         }
@@ -216,9 +216,9 @@ fn wait_as(
             End::Deadlock => return HResult::HOST_E_DEADLOCK,
             End::Nobody => {}
         }
-        if waiting.has_messages() {
+        if let Some(queue) = waiting.messages().filter(|_| waiting.has_messages()) {
             // An alert, or the end of the time, is found when they are handled.
-            pump::handle(&waiting.messages());
+            pump::handle(&queue);
         }
     }
 }

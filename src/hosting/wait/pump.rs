@@ -84,8 +84,7 @@ impl fmt::Debug for MessageQueue {
 }
 
 /// Handles what there is. A handler's panic is told of, and the wait goes on; an abort goes on its way.
-pub(super) fn handle(queue: &Option<Arc<MessageQueue>>) {
-    let Some(queue) = queue else { return };
+pub(super) fn handle(queue: &MessageQueue) {
     // Of one thread, as the messages of a window are.
     task::begin_thread_affinity();
     let _pinned = Pinned;
