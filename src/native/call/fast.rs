@@ -4,6 +4,9 @@
 //! [`Fast::prepare`] looks whether all is as it mostly is; if not, nothing has happened yet and the
 //! call goes the general way. INVARIANT(fast.plain): in mode A there is no locked instruction, no
 //! fence, and no call but that of the function; `tests/assembly.rs` looks.
+//!
+//! Inlined where the compiler optimizes; where it does not, each of these would keep all its values in the frame of
+//! the caller, and a task's stack is small.
 
 use crate::target::Profile;
 use crate::target::row::{Ended, Page, Row};
@@ -27,7 +30,8 @@ pub(super) struct Fast<const COMPARE: bool> {
 
 impl<const COMPARE: bool> Fast<COMPARE> {
     /// Has a look at everything that could be in the way, and counts the call.
-    #[inline(always)]
+    #[cfg_attr(debug_assertions, inline(never))]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn prepare(profile: &'static Profile) -> Option<Fast<COMPARE>> {
         let stack_wanted = profile.fast::<COMPARE>()?;
         if LevelFilter::current() >= LevelFilter::TRACE {
@@ -48,7 +52,8 @@ impl<const COMPARE: bool> Fast<COMPARE> {
     }
 
     /// Makes the call.
-    #[inline(always)]
+    #[cfg_attr(debug_assertions, inline(never))]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn run<R>(self, f: impl FnOnce() -> R) -> R {
         let Fast { here, local, profile, row, stays } = self;
         local.begin_direct::<false>(row);

@@ -25,7 +25,8 @@ pub(super) struct OnStack {
 
 impl OnStack {
     /// Has a look at everything that could be in the way, and counts the call.
-    #[inline(always)]
+    #[cfg_attr(debug_assertions, inline(never))]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn prepare(profile: &'static Profile) -> Option<OnStack> {
         if !profile.is_fast_but_suspends() || LevelFilter::current() >= LevelFilter::TRACE {
             return None;
@@ -45,7 +46,8 @@ impl OnStack {
     }
 
     /// Makes the call.
-    #[inline(always)]
+    #[cfg_attr(debug_assertions, inline(never))]
+    #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn run<R>(self, f: impl FnOnce() -> R) -> R {
         let OnStack { here, local, profile, row, stack } = self;
         let below = Below::stack(&stack, false);
