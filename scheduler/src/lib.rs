@@ -57,8 +57,10 @@ mod shared;
 mod shutdown;
 mod spawn;
 mod stack;
+mod stats;
 mod sync;
 mod task;
+mod this_task;
 mod timer;
 mod vitals;
 pub mod wait;
@@ -73,18 +75,20 @@ pub use handler::in_signal_handler;
 pub use lock::{Lock, SharedLock};
 pub use native_stack::NativeStack;
 pub use offload::{blocks_others, is_switchable, offload, others_wait};
-pub use scheduler::{
-    NativeCall, Scheduler, Stats, carrier_word, checkpoint, current_task, guard, is_managed,
-    on_carrier_stack, raise, set_carrier_word, set_task_word, sleep, sleep_until, stack_left,
-    task_word, with_embedder, yield_now,
-};
+pub use scheduler::{NativeCall, Scheduler};
 pub use semaphore::{AutoReset, CountingSemaphore, Permit, Semaphore};
 pub use shutdown::{Place, Report, Straggler};
 pub use spawn::{Spawn, spawn_current, spawn_here};
 pub use stack::{GuardKind, OVERFLOW_STACK_BYTES, StackError, StackStats, probe_guard};
+pub use stats::Stats;
 pub use task::abort;
 pub use task::{
     Cancelled, EndWatch, Hook, Id, JoinError, JoinHandle, Next, NoSuspend, Priority, TaskSet,
     cancellable, check_suspension, priority, raise_postponed, set_priority,
+};
+pub use this_task::{
+    carrier_word, checkpoint, current_task, guard, is_managed, on_carrier_stack, raise,
+    set_carrier_word, set_task_word, sleep, sleep_until, stack_left, task_word, with_embedder,
+    yield_now,
 };
 pub use worker::current::stack_pointer;

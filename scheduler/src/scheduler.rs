@@ -1,23 +1,20 @@
-//! The public face: a running scheduler, what is spawned on it, and what code on it may ask.
+//! The public face: a running scheduler, what is spawned on it, and what is asked of it from outside.
 
 use crate::config::{Config, StartError};
 use crate::crossing::fence;
 use crate::crossing::word::Phase;
 use crate::foreign::{self, AttachError};
 use crate::fork;
-use crate::metrics::Counter;
 use crate::shared::Shared;
 use crate::shutdown::{self, Report};
 use crate::spawn::{Spawn, spawn_on, spawn_task};
-use crate::stack::StackStats;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::task::{Id, JoinHandle};
-use crate::worker::current;
 use crate::{monitor, wait};
 use std::any::Any;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 impl Config {
     /// Starts the scheduler's threads.
@@ -59,7 +56,7 @@ impl Config {
 /// A running scheduler. Clones are handles to the same one.
 #[derive(Clone, Debug)]
 pub struct Scheduler {
-    shared: Arc<Shared>,
+    pub(crate) shared: Arc<Shared>,
 }
 
 /// A native call that is under way.
@@ -227,43 +224,6 @@ impl Scheduler {
         calls.collect()
     }
 
-    /// What happened so far, and what is there now. In the child of a `fork`: what had happened by then.
-    pub fn stats(&self) -> Stats {
-        let shared = &*self.shared;
-        let is_here = !shared.is_forked();
-        let sum = |counter| shared.sum(counter);
-        let finished = sum(Counter::Finished);
-        Stats {
-            workers: shared.config.workers,
-            timers: if is_here { shared.timers.len() } else { 0 },
-            idle_workers: shared.lobby.idle(),
-            // ORDERING: Relaxed, a count that stands for itself.
-            carriers: shared.threads.load(Ordering::Relaxed),
-            spare_carriers: if is_here { shared.lobby.spares() } else { 0 },
-            max_carriers: shared.config.carrier_cap(),
-            tasks_spawned: sum(Counter::Spawned),
-            tasks_finished: finished,
-            steals: sum(Counter::Steals),
-            retakes: sum(Counter::Retakes),
-            hand_offs: sum(Counter::HandOffs),
-            reentries: sum(Counter::Reentries),
-            carriers_started: sum(Counter::CarriersStarted),
-            carriers_ended: sum(Counter::CarriersEnded),
-            saturations: sum(Counter::Saturations),
-            yield_requests: sum(Counter::YieldRequests),
-            compensations: sum(Counter::Compensations),
-            compensating: shared.extras.out(),
-            bursts: sum(Counter::Bursts),
-            layers_left_open: sum(Counter::LayersLeftOpen),
-            monitor_wakeups: sum(Counter::MonitorTicks),
-            queued: shared.injector.len()
-                + shared.ranks.len()
-                + shared.shown.iter().map(|shown| shown.queues.len()).sum::<usize>(),
-            stack_bytes: shared.fibers.stack_bytes(),
-            stacks: if is_here { shared.fibers.stats() } else { StackStats::default() },
-        }
-    }
-
     /// Every task that was suspended at least once and has not ended, by number.
     pub fn living(&self) -> Vec<(Id, Option<Arc<str>>)> {
         if self.shared.is_forked() {
@@ -286,181 +246,4 @@ impl Shared {
             error
         })
     }
-}
-
-/// Lets others run. True if somebody else did, false if nobody could, or this is no managed code.
-///
-/// A suspension point of a task.
-#[inline(always)]
-pub fn yield_now() -> bool {
-    wait::yield_now()
-}
-
-/// Waits until `duration` has passed. A suspension point of a task; any other thread sleeps.
-pub fn sleep(duration: Duration) {
-    wait::sleep(duration);
-}
-
-/// Waits until this time has come. A suspension point of a task; any other thread sleeps.
-pub fn sleep_until(until: Instant) {
-    wait::sleep_until(until);
-}
-
-/// Takes an abort that somebody asked for, and lets others run if the monitor has asked for that.
-///
-/// A suspension point of a task. Keeps `errno`.
-pub fn checkpoint() {
-    wait::checkpoint();
-}
-
-/// The task that this thread's code belongs to, in managed or native code.
-pub fn current_task() -> Option<(Id, Option<Arc<str>>)> {
-    wait::task().map(|task| (task.id, task.name().cloned()))
-}
-
-/// Does this thread run managed code of a task?
-pub fn is_managed() -> bool {
-    wait::managed().is_some()
-}
-
-/// The word that the embedder keeps with the current task; null outside of a task.
-#[inline]
-pub fn task_word() -> *const () {
-    wait::kept_task().map_or(std::ptr::null(), |(_, task)| task.embedder.get())
-}
-
-/// Sets the word that the embedder keeps with the current task. The scheduler never follows it.
-pub fn set_task_word(word: *const ()) {
-    if let Some((carrier, task)) = wait::carrier_and_task() {
-        task.embedder.set(word);
-        carrier.set_task_word(word);
-    }
-}
-
-/// The word that the embedder keeps with this thread's carrier; null at first, `None` on a thread that
-/// is no carrier. It is kept until the runtime's memory is freed.
-#[inline]
-pub fn carrier_word() -> Option<*mut ()> {
-    // SAFETY: the arena outlives this thread's stay in its runtime.
-    let carrier = unsafe { current::carrier().as_ref() }?;
-    // ORDERING: Relaxed, the carrier's thread reads what it wrote.
-    Some(carrier.embedder.load(Ordering::Relaxed))
-}
-
-/// Sets the word that the embedder keeps with this thread's carrier. The scheduler never follows it.
-pub fn set_carrier_word(word: *mut ()) {
-    // SAFETY: as in `carrier_word`.
-    if let Some(carrier) = unsafe { current::carrier().as_ref() } {
-        // ORDERING: Relaxed, as in `carrier_word`.
-        carrier.embedder.store(word, Ordering::Relaxed);
-    }
-}
-
-/// Runs `f` on what the embedder keeps with the current task's runtime ([`Config::embedder`]).
-pub fn with_embedder<R>(f: impl FnOnce(&dyn Any) -> R) -> Option<R> {
-    let shared = Arc::clone(&wait::task()?.shared);
-    shared.config.embedder.as_deref().map(|embedder| f(embedder))
-}
-
-/// Runs `f` on the carrier's own stack if the current task is on its fiber's, else plainly.
-///
-/// # Safety
-/// `f` does not unwind. The task has left for native code ([`crossing::leave`](crate::crossing::leave))
-/// and comes back after this returns, so that nothing in `f` can switch the fiber.
-#[inline]
-pub unsafe fn on_carrier_stack<R>(f: impl FnOnce() -> R) -> R {
-    let Some((carrier, _)) = wait::kept_task() else { return f() };
-    let Some(inside) = carrier.lowest.get() else { return f() };
-    let low = carrier.stack_low.replace(0);
-    if low == 0 {
-        return f();
-    }
-    // SAFETY: there was a low end, so this is a fiber's own stack, or one of its native stacks; the fiber is the
-    // lowest or on top of it, and no frame but the loop's is on the carrier's stack. The rest is the contract.
-    let value = unsafe { inside.on_carrier_stack(f) };
-    carrier.stack_low.set(low);
-    value
-}
-
-/// Bytes left on the current task's own stack; very many for code that is not on one.
-pub fn stack_left() -> usize {
-    let carrier = wait::kept_task().map(|(carrier, _)| carrier);
-    carrier.map_or(usize::MAX, |carrier| current::stack_pointer() - carrier.stack_low.get())
-}
-
-/// Runs managed code that native code called back, and catches what unwinds out of it: while `f`
-/// runs, an abort may be raised up to here.
-///
-/// # Errors
-/// The payload of the panic, or of the abort: pass it to [`raise`] once no foreign frame lies
-/// between.
-pub fn guard<R>(f: impl FnOnce() -> R) -> thread::Result<R> {
-    let Some(task) = wait::task() else {
-        return std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
-    };
-    let before = task.guarded_layers.replace(task.callbacks.get());
-    let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
-    if let Some(task) = wait::task() {
-        task.guarded_layers.set(before);
-    }
-    result
-}
-
-/// Goes on unwinding with a payload that [`guard`] caught.
-pub fn raise(payload: Box<dyn Any + Send>) -> ! {
-    std::panic::resume_unwind(payload)
-}
-
-/// What a scheduler did, and has. Read without stopping anybody: values of one moment each.
-#[derive(Clone, Debug)]
-#[non_exhaustive]
-pub struct Stats {
-    /// Workers.
-    pub workers: usize,
-    /// Workers that nobody runs.
-    pub idle_workers: usize,
-    /// Carriers that have a thread.
-    pub carriers: usize,
-    /// Carriers that sleep without a worker.
-    pub spare_carriers: usize,
-    /// The most carriers there may be.
-    pub max_carriers: usize,
-    /// Tasks spawned so far.
-    pub tasks_spawned: u64,
-    /// Tasks ended so far.
-    pub tasks_finished: u64,
-    /// Times that a worker found work at another.
-    pub steals: u64,
-    /// Workers taken back from carriers in native code.
-    pub retakes: u64,
-    /// Workers given away by carriers whose task waits in place.
-    pub hand_offs: u64,
-    /// Returns from native code without a worker.
-    pub reentries: u64,
-    /// Carriers started so far.
-    pub carriers_started: u64,
-    /// Carriers ended so far.
-    pub carriers_ended: u64,
-    /// Times that work waited and no carrier could be had.
-    pub saturations: u64,
-    /// Tasks that were asked to let others run: they had not switched for 10 ms while others waited.
-    pub yield_requests: u64,
-    /// Extra workers sent out so far, to stand in for one whose task does not switch.
-    pub compensations: u64,
-    /// Extra workers that are out now: so many more tasks than workers may be in managed code.
-    pub compensating: usize,
-    /// Carriers started beyond the cap, because everything stood still at it.
-    pub bursts: u64,
-    /// Layers of tasks that nobody has closed, as the embedder has said.
-    pub layers_left_open: u64,
-    /// Times that the monitor woke.
-    pub monitor_wakeups: u64,
-    /// Ready tasks on queues that any worker serves.
-    pub queued: usize,
-    /// Timers that are set.
-    pub timers: usize,
-    /// Usable bytes of a task's stack.
-    pub stack_bytes: usize,
-    /// Stacks.
-    pub stacks: StackStats,
 }

@@ -17,7 +17,8 @@ use crate::metrics::Counter;
 use crate::shared::{Shared, Stage};
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use crate::task::join::{Refusal, refuse};
+use crate::task::complete::refuse;
+use crate::task::join_error::Refusal;
 use crate::task::{Header, Id, TaskRef, abort};
 use std::time::{Duration, Instant};
 

@@ -2,7 +2,7 @@
 
 use super::Shared;
 use crate::sync::atomic::Ordering;
-use crate::task::join::Refusal;
+use crate::task::join_error::Refusal;
 
 /// How far the end of the runtime has come.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]

@@ -12,8 +12,10 @@
 //! word is open only while that call's native code is on top of the task's layers, which is when the task has
 //! as many callbacks open as at the beginning of the call.
 
-use super::header::{Header, TaskRef, Waker};
+use super::header::Header;
 use super::rare::Rare;
+use super::reference::TaskRef;
+use super::waker::Waker;
 use super::{Id, abort, hook::HookWord};
 use crate::crossing::Errno;
 use crate::sync::atomic::{Ordering, fence};

@@ -1,8 +1,9 @@
 //! The typed rest of a task: its closure, and then its output.
 
 use super::Id;
-use super::header::{Birth, Extras, Header, TaskRef, VTable};
-use super::join::{JoinError, Refusal};
+use super::header::{Birth, Extras, Header, VTable};
+use super::join_error::{JoinError, Refusal};
+use super::reference::TaskRef;
 use super::supply::{self, Room};
 use crate::wait;
 use std::alloc::Layout;
@@ -186,7 +187,7 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
         let panicked = output.as_ref().is_err_and(JoinError::is_panic);
         // SAFETY: as above. The stage is empty, so nothing is dropped.
         unsafe { stage.write(Stage::Output(output)) };
-        super::join::complete(header, panicked);
+        super::complete::complete(header, panicked);
     }
 
     unsafe fn refuse(header: NonNull<Header>, refusal: Refusal) {
@@ -200,7 +201,7 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
         let task = unsafe { header.as_ref() };
         // SAFETY: as above. The stage is empty, so nothing is dropped.
         unsafe { stage.write(Stage::Output(Err(JoinError::from_refusal(task, refusal)))) };
-        super::join::complete(header, false);
+        super::complete::complete(header, false);
     }
 
     unsafe fn take_output(header: NonNull<Header>, to: *mut ()) {

@@ -1,24 +1,22 @@
-//! The part of a task that does not know its types, and counted references to it.
+//! The part of a task that does not know its types.
 
-use super::abort::Raiser;
+use super::Id;
 use super::living::LivingPlace;
+use super::membership::Sets;
 use super::no_suspend::Guards;
 use super::rare::{Rare, RareCell};
-use super::set::Sets;
-use super::state::{State, Wake};
+use super::state::State;
 use super::supply::{self, Room, Share};
-use super::{Id, cancel};
+use super::waker::Waker;
 use crate::carrier::Carrier;
 use crate::fiber::{Fiber, Inside};
-use crate::park::Parker;
 use crate::shared::Shared;
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering, fence};
+use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
 use crate::wait::blocked::Joining;
 use crate::wait::sleeper::Seating;
 use std::cell::{Cell, UnsafeCell};
 use std::mem::ManuallyDrop;
-use std::ops::Deref;
 use std::ptr::NonNull;
 
 /// What the header needs of the typed rest.
@@ -26,7 +24,7 @@ pub(super) struct VTable {
     /// Runs the closure and stores its output. Called once, on the task's fiber.
     pub(super) run: unsafe fn(*const ()),
     /// Drops the closure of a task that never ran and stores the error in place of its output.
-    pub(super) refuse: unsafe fn(NonNull<Header>, super::join::Refusal),
+    pub(super) refuse: unsafe fn(NonNull<Header>, super::join_error::Refusal),
     /// Moves the output to the address, a `Result<T, JoinError>`.
     pub(super) take_output: unsafe fn(NonNull<Header>, *mut ()),
     /// Drops the output.
@@ -64,7 +62,7 @@ pub(crate) struct Header {
     pub(crate) rung: AtomicU64,
     /// How many callbacks are open, so how many native layers lie below managed code.
     pub(crate) callbacks: Cell<u32>,
-    refs: AtomicU32,
+    pub(super) refs: AtomicU32,
     pub(super) vtable: &'static VTable,
     /// The carrier that the task must resume on: set at its first run if it is pinned, and while
     /// it waits in place. Null: any.
@@ -312,7 +310,7 @@ impl Header {
 
     /// Fetches what a task touches that goes on after a long time, and then perhaps ends: the frames that it rested
     /// in, and what its end has to tell others.
-    fn prefetch_rest(&self) {
+    pub(super) fn prefetch_rest(&self) {
         /// The cache lines of so many frames as most tasks have.
         const FRAMES: usize = 8;
         let resting_place = self.resting_place.get();
@@ -330,169 +328,5 @@ impl Header {
     /// The task's function to run on a fiber, with its argument.
     pub(crate) fn body(&self) -> crate::fiber::Body {
         crate::fiber::Body { run: self.vtable.run, argument: std::ptr::from_ref(self).cast() }
-    }
-}
-
-/// A counted reference to a task.
-pub(crate) struct TaskRef(NonNull<Header>);
-
-// SAFETY: a reference gives access to `Sync` parts, and to the owner's fields only by the rules.
-unsafe impl Send for TaskRef {}
-// SAFETY: as above.
-unsafe impl Sync for TaskRef {}
-
-impl TaskRef {
-    /// Takes over one of the counted references to the header.
-    ///
-    /// # Safety
-    /// The caller gives up a reference that it owns.
-    #[inline]
-    pub(crate) unsafe fn from_raw(header: NonNull<Header>) -> TaskRef {
-        TaskRef(header)
-    }
-
-    /// The pointer, with the reference that goes with it.
-    #[inline]
-    pub(crate) fn into_raw(self) -> NonNull<Header> {
-        let raw = self.0;
-        std::mem::forget(self);
-        raw
-    }
-
-    pub(crate) fn as_raw(&self) -> NonNull<Header> {
-        self.0
-    }
-
-    /// Gives the loop's reference to a task up that [`Header::is_private`] and is done.
-    #[inline]
-    pub(crate) fn give_up_private(self) {
-        // ORDERING: Relaxed, the other reference is in the hand of this very thread.
-        self.refs.store(1, Ordering::Relaxed);
-        std::mem::forget(self);
-    }
-
-    /// Wakes the task: it goes on, or will find at its next suspension that it need not.
-    pub(crate) fn wake(&self) {
-        self.settle(self.state.transition_to_woken());
-    }
-
-    /// As [`TaskRef::wake`], by the timer of this number, of a task that has rested for so long that it has left
-    /// the caches.
-    fn ring(&self, timer: u64) {
-        // ORDERING: Relaxed, published by the wake that follows (task.state); who does not see it asks the clock.
-        self.rung.store(timer, Ordering::Relaxed);
-        let owed = self.state.transition_to_woken();
-        if let Wake::Submit = owed {
-            // It is the winner's, until it is queued.
-            self.prefetch_stack();
-            self.prefetch_rest();
-        }
-        self.settle(owed);
-    }
-
-    /// Does what a won wake owes.
-    #[inline]
-    pub(crate) fn settle(&self, owed: Wake) {
-        match owed {
-            Wake::Submit => {
-                // SAFETY: the winner of the wake owns the scheduler's reference, which the task
-                // kept while it was suspended.
-                let task = unsafe { TaskRef::from_raw(self.0) };
-                // `self` keeps the header, and through it the runtime, until the queue is told.
-                self.shared.submit(task);
-                tracing::trace!(target: "sortie::task", task = self.id.0, "wake");
-            }
-            Wake::Unpark => {
-                if let Some(home) = self.home() {
-                    home.parker.unpark();
-                }
-                tracing::trace!(target: "sortie::task", task = self.id.0, "wake in place");
-            }
-            Wake::Nothing => {}
-        }
-    }
-}
-
-impl Clone for TaskRef {
-    #[inline]
-    fn clone(&self) -> TaskRef {
-        // ORDERING: Relaxed, a new reference is made from one that keeps the header alive.
-        let before = self.refs.fetch_add(1, Ordering::Relaxed);
-        assert!(before < u32::MAX / 2, "more than 2^31 references to one task");
-        TaskRef(self.0)
-    }
-}
-
-impl Drop for TaskRef {
-    #[inline]
-    fn drop(&mut self) {
-        // ORDERING(task.refs): Acquire, pairs with the Release of each earlier drop. Who finds one reference has
-        // it, and nobody is left to make another.
-        let is_last = self.refs.load(Ordering::Acquire) == 1;
-        // ORDERING(task.refs): Release, pairs with the Acquire above and below: what was done through
-        // any reference comes before the end.
-        if is_last || self.refs.fetch_sub(1, Ordering::Release) == 1 {
-            // ORDERING(task.refs): Acquire, pairs with the Release of each earlier drop.
-            fence(Ordering::Acquire);
-            // SAFETY: this was the last reference.
-            unsafe { (self.vtable.free)(self.0) };
-        }
-    }
-}
-
-impl Deref for TaskRef {
-    type Target = Header;
-    #[inline]
-    fn deref(&self) -> &Header {
-        // SAFETY: the counted reference keeps the header.
-        unsafe { self.0.as_ref() }
-    }
-}
-
-impl std::fmt::Debug for TaskRef {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Task")
-            .field("id", &self.id)
-            .field("name", &self.name())
-            .field("state", &self.state)
-            .finish()
-    }
-}
-
-/// Somebody who waits: a task, or a thread that is not ours or has a native layer on top.
-#[derive(Clone)]
-pub(crate) enum Waker {
-    Task(TaskRef),
-    Thread(Arc<Parker>),
-    /// Nobody: the hook of the native call that the task is in is to be run once more.
-    Hook(TaskRef),
-    /// Nobody: a scope of a task's is to be ended.
-    Raiser(Raiser),
-}
-
-impl Waker {
-    /// Fetches into the cache what a wake touches.
-    pub(crate) fn prefetch(&self) {
-        if let Waker::Task(task) = self {
-            task.prefetch();
-        }
-    }
-
-    /// As [`Waker::wake`], because the time of the timer of this number has come.
-    pub(crate) fn ring(&self, timer: u64) {
-        match self {
-            Waker::Task(task) => task.ring(timer),
-            other => other.wake(),
-        }
-    }
-
-    /// Ends the wait. May be called more than once, and for no reason.
-    pub(crate) fn wake(&self) {
-        match self {
-            Waker::Task(task) => task.wake(),
-            Waker::Thread(parker) => parker.unpark(),
-            Waker::Hook(task) => cancel::interrupt(task),
-            Waker::Raiser(raiser) => drop(raiser.raise()),
-        }
     }
 }

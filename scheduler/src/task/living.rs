@@ -10,7 +10,8 @@
 //!
 //! Several lists, each under its lock, so that carriers do not meet.
 
-use super::header::{Header, Marks, TaskRef};
+use super::header::{Header, Marks};
+use super::reference::TaskRef;
 use crate::sync::Mutex;
 use crossbeam_utils::CachePadded;
 use std::cell::Cell;

@@ -1,13 +1,16 @@
 //! Tasks: what is spawned, runs on a fiber, is joined or aborted.
 //!
 //! - `state.rs`: the state word; says where a task is, and what each change owes.
-//! - `header.rs`: the part of a task that does not know its types, and references to it.
+//! - `header.rs`: the part of a task that does not know its types; `reference.rs`: counted references to it.
 //! - `cell.rs`: the typed rest: closure, then output.
-//! - `join.rs`: the right to the output; what went wrong with a task.
+//! - `complete.rs`: the end, and whom it is owed to; `join.rs`: the right to the output, and the wait for it;
+//!   `join_error.rs`: what went wrong.
+//! - `waker.rs`: who is told of the end of a wait.
 //! - `no_suspend.rs`: stretches in which a task must not be suspended, checked in debug builds.
 //! - `abort/`: how a task is asked to unwind, and when it does.
 //! - `hook.rs`, `cancel.rs`: native calls that an abort cuts short.
-//! - `set.rs`, `wait_out.rs`: tasks whose ends one waits for together, and the wait that is not left before.
+//! - `set.rs`, `membership.rs`, `wait_out.rs`: tasks whose ends one waits for together, a task's side of that, and the
+//!   wait that is not left before.
 //! - `rare.rs`: what most tasks never have.
 //! - `supply.rs`: what a worker keeps of ended tasks for the next ones.
 //! - `priority.rs`: how soon a ready task gets its turn.
@@ -31,27 +34,35 @@
 pub mod abort;
 pub(crate) mod cancel;
 pub(crate) mod cell;
+pub(crate) mod complete;
 pub(crate) mod header;
 pub(crate) mod hook;
-pub(crate) mod join;
+mod join;
+pub(crate) mod join_error;
 pub(crate) mod lent;
 pub(crate) mod living;
+pub(crate) mod membership;
 pub(crate) mod no_suspend;
 pub(crate) mod priority;
 pub(crate) mod rare;
-pub(crate) mod set;
+mod reference;
+mod set;
 pub(crate) mod state;
 pub(crate) mod supply;
 mod wait_out;
+mod waker;
 mod watch_end;
 
 pub(crate) use cancel::is_cancellable_above;
 pub use cancel::{Cancelled, Hook, cancellable};
-pub(crate) use header::{Header, TaskRef, Waker};
-pub use join::{JoinError, JoinHandle};
+pub(crate) use header::Header;
+pub use join::JoinHandle;
+pub use join_error::JoinError;
 pub use no_suspend::{NoSuspend, check_suspension, raise_postponed};
 pub use priority::{Priority, priority, set_priority};
+pub(crate) use reference::TaskRef;
 pub use set::{Next, TaskSet};
+pub(crate) use waker::Waker;
 pub use watch_end::EndWatch;
 
 /// A task's number, unique in its runtime. Tasks get them in about the order of their spawns.

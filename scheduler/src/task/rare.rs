@@ -8,7 +8,7 @@
 
 use super::abort::Aborting;
 use super::hook::HookWord;
-use super::set::Sets;
+use super::membership::Sets;
 use crate::offload::Job;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicPtr, Ordering};

@@ -11,16 +11,17 @@
 //!
 //! Must not: wake, abort or drop a reference under the lock. All three may run code of others.
 
-use super::header::{Header, TaskRef, Waker};
-use super::join::Refusal;
+use super::header::Header;
+use super::join_error::Refusal;
+use super::membership::{Membership, OUTSIDE};
+use super::reference::TaskRef;
+use super::waker::Waker;
 use super::{Id, abort, state::Wake};
 use crate::sync::{Arc, Mutex};
 use crate::wait::circle::{self, Awaited, Closed, ListedSet};
 use crate::wait::{self, Waiter};
-use std::cell::Cell;
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::ptr;
 use std::time::Instant;
 
 /// Tasks whose ends somebody waits for together.
@@ -256,7 +257,7 @@ impl TaskSet {
     }
 
     /// Takes a task in. By who has made it.
-    fn enter(&self, task: &TaskRef, membership: &Membership) -> Result<(), Refusal> {
+    pub(super) fn enter(&self, task: &TaskRef, membership: &Membership) -> Result<(), Refusal> {
         let mut members = self.members.lock();
         if members.live.len() >= self.limit {
             return Err(Refusal::Full);
@@ -276,7 +277,7 @@ impl TaskSet {
     }
 
     /// Lets a member go, and tells who waits for that. After this, what its owner lent to it may be gone.
-    fn leave(&self, membership: &Membership, panicked: bool) {
+    pub(super) fn leave(&self, membership: &Membership, panicked: bool) {
         let mut members = self.members.lock();
         let place = membership.place.replace(OUTSIDE) as usize;
         members.live.swap_remove(place);
@@ -356,100 +357,5 @@ impl Drop for Watch<'_> {
         let waker = mine.map(|at| members.waiting.swap_remove(at));
         drop(members);
         drop(waker);
-    }
-}
-
-/// A task's part of one set.
-#[derive(Debug)]
-struct Membership {
-    set: Option<Arc<TaskSet>>,
-    key: u32,
-    /// Its index among the live. Under the set's lock.
-    place: Cell<u32>,
-}
-
-/// The place of a task that is not in its set: not yet, no longer, or because it was refused.
-const OUTSIDE: u32 = u32::MAX;
-
-impl Membership {
-    const fn new(set: Option<Arc<TaskSet>>, key: u32) -> Membership {
-        Membership { set, key, place: Cell::new(OUTSIDE) }
-    }
-
-    #[inline]
-    fn leave(&self, panicked: bool) {
-        if let Some(set) = &self.set
-            && self.place.get() != OUTSIDE
-        {
-            set.leave(self, panicked);
-        }
-    }
-}
-
-impl Header {
-    /// Its part of `set`, of which it is a member.
-    fn membership(&self, set: &TaskSet) -> &Membership {
-        self.sets().expect("a member of a set has sets").of(set)
-    }
-}
-
-/// The sets that a task is a member of.
-#[derive(Debug)]
-pub(crate) struct Sets {
-    owner: Membership,
-    group: Membership,
-}
-
-impl Sets {
-    pub(crate) const fn new() -> Sets {
-        Sets { owner: Membership::new(None, 0), group: Membership::new(None, 0) }
-    }
-
-    pub(crate) fn set_owner(&mut self, owner: Arc<TaskSet>, key: u32) {
-        self.owner = Membership::new(Some(owner), key);
-    }
-
-    pub(crate) fn set_group(&mut self, group: Arc<TaskSet>) {
-        self.group = Membership::new(Some(group), 0);
-    }
-
-    /// Is the task a member of no set?
-    #[inline]
-    pub(crate) fn are_none(&self) -> bool {
-        self.owner.set.is_none() && self.group.set.is_none()
-    }
-
-    /// The part of `set`, which is one of the two.
-    fn of(&self, set: &TaskSet) -> &Membership {
-        let is_owner = self.owner.set.as_deref().is_some_and(|owner| ptr::eq(owner, set));
-        if is_owner { &self.owner } else { &self.group }
-    }
-
-    /// A new task enters its sets, or all that let it.
-    pub(crate) fn enter(&self, task: &TaskRef) -> Result<(), Refusal> {
-        let both = [&self.owner, &self.group].into_iter();
-        both.filter_map(|membership| Some((membership, membership.set.as_deref()?)))
-            .try_for_each(|(membership, set)| set.enter(task, membership))
-    }
-
-    /// A task has ended. It may be freed once its owner's set is left, but for the caller's reference.
-    #[inline]
-    pub(crate) fn leave(&self, panicked: bool) {
-        self.group.leave(panicked);
-        self.owner.leave(panicked);
-    }
-}
-
-impl Default for Sets {
-    fn default() -> Sets {
-        Sets::new()
-    }
-}
-
-impl Clone for Sets {
-    /// For another task, which is not in them yet.
-    fn clone(&self) -> Sets {
-        let copy = |one: &Membership| Membership::new(one.set.clone(), one.key);
-        Sets { owner: copy(&self.owner), group: copy(&self.group) }
     }
 }

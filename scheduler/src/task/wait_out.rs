@@ -14,8 +14,9 @@
 //! An abort that the task cannot be unwound for, because it unwinds already, foreign frames lie between, or a region
 //! holds it back, is not passed on: what is spawned there belongs to the cleaning up, or to the region.
 
-use super::header::{Header, Waker};
+use super::header::Header;
 use super::set::{TaskSet, Watch};
+use super::waker::Waker;
 use crate::carrier::Carrier;
 use crate::crossing;
 use crate::fiber::Reason;

@@ -1,0 +1,182 @@
+//! What went wrong with a task that has no output.
+
+use super::Id;
+use super::abort;
+use super::header::Header;
+use crate::stack::StackError;
+use crate::sync::{Arc, Mutex};
+use std::any::Any;
+
+/// Why a task ended before it ran.
+#[derive(Debug)]
+pub(crate) enum Refusal {
+    /// The runtime was shut down.
+    ShutDown,
+    /// It was aborted.
+    Aborted,
+    /// No stack could be had for it.
+    Stack(StackError),
+    /// Its group had as many tasks as it may.
+    Full,
+    /// This process was forked off, and the runtime is its parent's.
+    Forked,
+}
+
+/// Why a task has no output.
+///
+/// One pointer, so that an output has little more than its own size.
+pub struct JoinError(Box<Failure>);
+
+/// What is behind a [`JoinError`].
+struct Failure {
+    id: Id,
+    name: Option<Arc<str>>,
+    kind: Kind,
+}
+
+pub(super) enum Kind {
+    /// In a mutex only so that the error is `Sync`.
+    Panicked(Mutex<Box<dyn Any + Send>>),
+    Aborted {
+        by_shutdown: bool,
+    },
+    Refused(Refusal),
+    Deadlock,
+    /// The task runs in the process that this one was forked off from.
+    Forked,
+}
+
+impl JoinError {
+    #[cold]
+    pub(super) fn new(task: &Header, kind: Kind) -> JoinError {
+        JoinError(Box::new(Failure { id: task.id, name: task.name().cloned(), kind }))
+    }
+
+    pub(super) fn from_panic(task: &Header, payload: Box<dyn Any + Send>) -> JoinError {
+        let kind = if abort::is_whole(&*payload) {
+            Kind::Aborted { by_shutdown: task.shared.is_closing() }
+        } else {
+            Kind::Panicked(Mutex::new(payload))
+        };
+        JoinError::new(task, kind)
+    }
+
+    pub(super) fn from_refusal(task: &Header, refusal: Refusal) -> JoinError {
+        JoinError::new(task, Kind::Refused(refusal))
+    }
+
+    /// The task's number.
+    pub fn id(&self) -> Id {
+        self.0.id
+    }
+
+    /// True if the task panicked.
+    pub fn is_panic(&self) -> bool {
+        matches!(self.0.kind, Kind::Panicked(_))
+    }
+
+    /// True if the task was unwound before its end, by [`JoinHandle::abort`] or a shutdown; or never ran,
+    /// because it was aborted before.
+    pub fn is_aborted(&self) -> bool {
+        matches!(self.0.kind, Kind::Aborted { .. } | Kind::Refused(Refusal::Aborted))
+    }
+
+    /// True if the task never ran because its runtime was shut down, or is not in this process: see
+    /// [`JoinError::is_forked`].
+    pub fn is_shut_down(&self) -> bool {
+        matches!(self.0.kind, Kind::Refused(Refusal::ShutDown | Refusal::Forked))
+    }
+
+    /// True if the task never ran because its group had as many tasks as it may have.
+    pub fn is_over_limit(&self) -> bool {
+        matches!(self.0.kind, Kind::Refused(Refusal::Full))
+    }
+
+    /// True if this is the child of a `fork`, and the task's runtime stayed in the parent.
+    pub fn is_forked(&self) -> bool {
+        matches!(self.0.kind, Kind::Forked | Kind::Refused(Refusal::Forked))
+    }
+
+    /// True if the wait could never have ended: the joiner holds, inside a callback, the carrier
+    /// that the other task is pinned to; or one that another callback waits for which holds that carrier, and so on
+    /// in a circle.
+    pub fn is_deadlock(&self) -> bool {
+        matches!(self.0.kind, Kind::Deadlock)
+    }
+
+    /// The panic's payload, to look at or to raise again with [`std::panic::resume_unwind`].
+    ///
+    /// # Errors
+    /// The error itself, if the task did not panic.
+    pub fn into_panic(self) -> Result<Box<dyn Any + Send>, JoinError> {
+        match self.0.kind {
+            Kind::Panicked(payload) => Ok(payload.into_inner()),
+            _ => Err(self),
+        }
+    }
+}
+
+/// The message of a panic, as far as it has one.
+fn message(payload: &(dyn Any + Send)) -> Option<&str> {
+    payload
+        .downcast_ref::<&'static str>()
+        .copied()
+        .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
+}
+
+impl std::fmt::Display for JoinError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match &self.0.name {
+            Some(name) => write!(f, "task {name:?} (id {}) ", self.0.id)?,
+            None => write!(f, "task {} ", self.0.id)?,
+        }
+        match &self.0.kind {
+            Kind::Panicked(payload) => match message(&**payload.lock()) {
+                Some(message) => write!(f, "panicked: {message}"),
+                None => f.write_str("panicked with a payload that is no text"),
+            },
+            Kind::Aborted { by_shutdown: true } => {
+                f.write_str("was aborted by the shutdown of its runtime")
+            }
+            Kind::Aborted { by_shutdown: false } => f.write_str("was aborted"),
+            Kind::Refused(Refusal::Aborted) => f.write_str("never ran: it was aborted before"),
+            Kind::Refused(Refusal::ShutDown) => f.write_str(
+                "never ran: its runtime was shut down; spawn before the shutdown, or on another",
+            ),
+            Kind::Refused(Refusal::Full) => f.write_str(
+                "never ran: its group has as many tasks as it may; wait for one of them to end, or let \
+                 the group queue what is beyond its limit",
+            ),
+            Kind::Refused(Refusal::Forked) => f.write_str(
+                "never ran: this process was forked off and its runtime stayed in the parent; exec, or \
+                 fork before the first runtime is built",
+            ),
+            Kind::Forked => f.write_str(
+                "is not in this process, which was forked off: its output is for the parent to join",
+            ),
+            Kind::Refused(Refusal::Stack(error)) => {
+                write!(f, "never ran, no stack could be had for it: {error}")
+            }
+            Kind::Deadlock => f.write_str(
+                "is pinned to the carrier that this callback holds, or to one that is held by a callback \
+                 which waits for this one's in turn, so a join here never ends; \
+                 join it after the native call, or spawn it with `migrating`",
+            ),
+        }
+    }
+}
+
+impl std::fmt::Debug for JoinError {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "JoinError({self})")
+    }
+}
+
+impl std::error::Error for JoinError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match &self.0.kind {
+            Kind::Refused(Refusal::Stack(error)) => Some(error),
+            _ => None,
+        }
+    }
+}

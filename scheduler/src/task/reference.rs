@@ -1,0 +1,133 @@
+//! Counted references to a task, and what a wake through one owes.
+
+use super::header::Header;
+use super::state::Wake;
+use crate::sync::atomic::{Ordering, fence};
+use std::ops::Deref;
+use std::ptr::NonNull;
+
+/// A counted reference to a task.
+pub(crate) struct TaskRef(NonNull<Header>);
+
+// SAFETY: a reference gives access to `Sync` parts, and to the owner's fields only by the rules.
+unsafe impl Send for TaskRef {}
+// SAFETY: as above.
+unsafe impl Sync for TaskRef {}
+
+impl TaskRef {
+    /// Takes over one of the counted references to the header.
+    ///
+    /// # Safety
+    /// The caller gives up a reference that it owns.
+    #[inline]
+    pub(crate) unsafe fn from_raw(header: NonNull<Header>) -> TaskRef {
+        TaskRef(header)
+    }
+
+    /// The pointer, with the reference that goes with it.
+    #[inline]
+    pub(crate) fn into_raw(self) -> NonNull<Header> {
+        let raw = self.0;
+        std::mem::forget(self);
+        raw
+    }
+
+    pub(crate) fn as_raw(&self) -> NonNull<Header> {
+        self.0
+    }
+
+    /// Gives the loop's reference to a task up that [`Header::is_private`] and is done.
+    #[inline]
+    pub(crate) fn give_up_private(self) {
+        // ORDERING: Relaxed, the other reference is in the hand of this very thread.
+        self.refs.store(1, Ordering::Relaxed);
+        std::mem::forget(self);
+    }
+
+    /// Wakes the task: it goes on, or will find at its next suspension that it need not.
+    pub(crate) fn wake(&self) {
+        self.settle(self.state.transition_to_woken());
+    }
+
+    /// As [`TaskRef::wake`], by the timer of this number, of a task that has rested for so long that it has left
+    /// the caches.
+    pub(super) fn ring(&self, timer: u64) {
+        // ORDERING: Relaxed, published by the wake that follows (task.state); who does not see it asks the clock.
+        self.rung.store(timer, Ordering::Relaxed);
+        let owed = self.state.transition_to_woken();
+        if let Wake::Submit = owed {
+            // It is the winner's, until it is queued.
+            self.prefetch_stack();
+            self.prefetch_rest();
+        }
+        self.settle(owed);
+    }
+
+    /// Does what a won wake owes.
+    #[inline]
+    pub(crate) fn settle(&self, owed: Wake) {
+        match owed {
+            Wake::Submit => {
+                // SAFETY: the winner of the wake owns the scheduler's reference, which the task
+                // kept while it was suspended.
+                let task = unsafe { TaskRef::from_raw(self.0) };
+                // `self` keeps the header, and through it the runtime, until the queue is told.
+                self.shared.submit(task);
+                tracing::trace!(target: "sortie::task", task = self.id.0, "wake");
+            }
+            Wake::Unpark => {
+                if let Some(home) = self.home() {
+                    home.parker.unpark();
+                }
+                tracing::trace!(target: "sortie::task", task = self.id.0, "wake in place");
+            }
+            Wake::Nothing => {}
+        }
+    }
+}
+
+impl Clone for TaskRef {
+    #[inline]
+    fn clone(&self) -> TaskRef {
+        // ORDERING: Relaxed, a new reference is made from one that keeps the header alive.
+        let before = self.refs.fetch_add(1, Ordering::Relaxed);
+        assert!(before < u32::MAX / 2, "more than 2^31 references to one task");
+        TaskRef(self.0)
+    }
+}
+
+impl Drop for TaskRef {
+    #[inline]
+    fn drop(&mut self) {
+        // ORDERING(task.refs): Acquire, pairs with the Release of each earlier drop. Who finds one reference has
+        // it, and nobody is left to make another.
+        let is_last = self.refs.load(Ordering::Acquire) == 1;
+        // ORDERING(task.refs): Release, pairs with the Acquire above and below: what was done through
+        // any reference comes before the end.
+        if is_last || self.refs.fetch_sub(1, Ordering::Release) == 1 {
+            // ORDERING(task.refs): Acquire, pairs with the Release of each earlier drop.
+            fence(Ordering::Acquire);
+            // SAFETY: this was the last reference.
+            unsafe { (self.vtable.free)(self.0) };
+        }
+    }
+}
+
+impl Deref for TaskRef {
+    type Target = Header;
+    #[inline]
+    fn deref(&self) -> &Header {
+        // SAFETY: the counted reference keeps the header.
+        unsafe { self.0.as_ref() }
+    }
+}
+
+impl std::fmt::Debug for TaskRef {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Task")
+            .field("id", &self.id)
+            .field("name", &self.name())
+            .field("state", &self.state)
+            .finish()
+    }
+}
