@@ -79,7 +79,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
         if aborting.with_scopes(is_due) {",
     },
     Repeated {
-        file: "carrier.rs",
+        file: "carrier/owned.rs",
         model: "../carrier.rs",
         text: "let worker = self.worker.load(Ordering::Relaxed);
         if !win() {
@@ -87,19 +87,19 @@ pub(crate) const REPEATED: &[Repeated] = &[
         }",
     },
     Repeated {
-        file: "carrier.rs",
+        file: "carrier/owned.rs",
         model: "../carrier.rs",
         text: "seen.takeable().filter(|native| *native != Native::Asymmetric
             || !self.request.is_taken())",
     },
     Repeated {
-        file: "carrier.rs",
+        file: "carrier/owned.rs",
         model: "../carrier.rs",
         text: "self.worker.store(Box::into_raw(worker), Ordering::Relaxed);
         self.word.run();",
     },
     Repeated {
-        file: "carrier.rs",
+        file: "carrier/owned.rs",
         model: "../carrier.rs",
         text: "if self.word.is(left) {
             let kept = self.word.come_back_unasked(left, &self.request) || self.settle();
@@ -107,7 +107,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
         }",
     },
     Repeated {
-        file: "carrier.rs",
+        file: "carrier/owned.rs",
         model: "../carrier.rs",
         text: "let now = self.word.own();
         let kept = if now.is_asymmetric() {

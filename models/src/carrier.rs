@@ -1,6 +1,6 @@
 //! A carrier as the crossing's files see it: the words, the worker's cell, what a taker leaves.
 //!
-//! The methods repeat those of the scheduler's `carrier.rs`, which needs the whole crate; the table
+//! The methods repeat those of the scheduler's `carrier/owned.rs`, which needs the whole crate; the table
 //! of mutants holds their text (`REPEATED`).
 
 use super::word::{Native, Request, Snapshot, Word};

@@ -19,7 +19,8 @@ static ALONE: Mutex<()> = Mutex::new(());
 
 /// Carriers without a runtime, and one worker more than they need.
 pub(super) struct Field {
-    pub(super) carriers: Vec<CachePadded<Carrier>>,
+    #[expect(clippy::vec_box, reason = "a carrier is built as the box it stays in")]
+    pub(super) carriers: Vec<Box<Carrier>>,
     pub(super) retaking: Retaking,
     /// Workers that were taken or handed over.
     pub(super) pool: Mutex<VecDeque<Box<Worker>>>,
@@ -40,9 +41,8 @@ pub(super) enum Look {
 
 impl Field {
     pub(super) fn new(carriers: usize) -> Field {
-        let carriers: Vec<_> = (0..carriers)
-            .map(|index| CachePadded::new(Carrier::new(index, ptr::null(), false)))
-            .collect();
+        let carriers: Vec<_> =
+            (0..carriers).map(|index| Carrier::boxed(index, ptr::null(), false)).collect();
         let workers = carriers.len() + 1;
         Field {
             carriers,
@@ -146,7 +146,7 @@ impl Field {
                 let seen = carrier.word.load();
                 let is_new = last.replace(seen) != Some(seen);
                 if carrier.takeable(seen).is_some() && (is_new || look == Look::Always) {
-                    candidates.push((carrier.as_ref(), seen));
+                    candidates.push(((**carrier).as_ref(), seen));
                 }
             }
             tally.calls += candidates.len() as u64;
