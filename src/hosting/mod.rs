@@ -7,6 +7,7 @@ mod defect;
 mod enums;
 mod escalation;
 mod gc;
+mod group;
 mod host;
 mod hresult;
 mod iid;
@@ -34,6 +35,7 @@ pub use escalation::{
     ActionOnClrEvent, ClrEventData, HostPolicyManager, RuntimeOnEventManager, RuntimePolicyManager,
 };
 pub use gc::{HostGcManager, RuntimeGcManager, Suspension};
+pub use group::InAppDomain;
 pub use host::{Attach, Host, HostBuilder, HostControl, HostManager, TaskMode};
 pub use hresult::HResult;
 pub use iid::Iid;

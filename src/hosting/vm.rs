@@ -99,6 +99,13 @@ pub trait ClrTaskManager: Send + Sync {
         let _ = locale;
         HResult::S_OK
     }
+
+    /// A group is unloaded: none of its tasks is left, and the VM destroys what belongs to it. Once for each group, on any
+    /// thread, before [`DomainUnload`](super::ClrEvent::DomainUnload) is told.
+    fn unload_app_domain(&self, id: u32) -> HResult {
+        let _ = id;
+        HResult::S_OK
+    }
 }
 
 /// What a collector has done, and how much memory there is (`COR_GC_STATS`). What was not asked for is 0.

@@ -109,12 +109,8 @@ impl RuntimeTask {
 
     /// The task is asked to unwind, by its own abort if it asks itself.
     pub(in crate::hosting) fn raise(&self, rudely: bool) {
-        let Some(task) = self.host_task() else { return };
-        task.shared().request_abort(rudely);
-        let _ = task.alert();
-        if self.is_current() {
-            // Where it cannot be raised here, it is at the next suspension point.
-            let _ = abort::abort_current();
+        if let Some(task) = self.host_task() {
+            task.raise(rudely);
         }
     }
 

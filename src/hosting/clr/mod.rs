@@ -3,6 +3,7 @@
 mod abort;
 mod control;
 mod debug;
+mod group;
 mod sync_manager;
 mod task;
 mod task_manager;
@@ -23,6 +24,7 @@ use super::escalation::{
     HostPolicyManager, Policies, RuntimeOnEventManager, RuntimePolicyManager, Subscribers,
 };
 use super::gc::{HostGcManager, Limits, RuntimeGcManager};
+use super::group::{self as groups, Groups};
 use super::host::{HostControl, HostManager};
 use super::method::{Interface, clr_runtime_host, host_control};
 use super::observe::Observer;
@@ -40,9 +42,6 @@ const ASKED_FOR: [Interface; 5] = [
     Interface::HostGcManager,
     Interface::HostPolicyManager,
 ];
-
-/// The group that is there from the start on.
-const DEFAULT_GROUP: u32 = 1;
 
 /// Options for a [`ClrRuntimeHost`].
 #[derive(Clone)]
@@ -89,6 +88,7 @@ impl ClrBuilder {
             gc: self.gc,
             policies: Policies::default(),
             subscribers: Subscribers::default(),
+            groups: Groups::default(),
             side: OnceLock::new(),
         });
         let inner = Inner {
@@ -173,7 +173,7 @@ impl ClrRuntimeHost {
             let was_started = shared.availability.was_started();
             let result = shared.availability.start();
             if result == HResult::S_OK && !was_started {
-                self.tell_of_group(DEFAULT_GROUP);
+                self.tell_of_group(groups::DEFAULT);
             }
             if result == HResult::S_OK
                 && let Some(tasks) = host_tasks.get()
@@ -246,7 +246,8 @@ impl ClrRuntimeHost {
     }
 
     /// Something has failed: the runtime itself, or the current task. The VM says so, the host is told, and what the
-    /// policies want is done: the answer is that. [`ThrowException`](PolicyAction::ThrowException) is the VM's to do.
+    /// policies want is done: the answer is that. [`ThrowException`](PolicyAction::ThrowException) is the VM's to do; it takes
+    /// the place of an unload of the group that is there from the start on.
     ///
     /// A shortage while the task holds a lock is told as [`CriticalResource`](ClrFailure::CriticalResource). An abort
     /// unwinds the task from here.
@@ -337,6 +338,7 @@ pub(super) struct ClrShared {
     pub(super) gc: Arc<dyn ClrGc>,
     pub(super) policies: Policies,
     pub(super) subscribers: Subscribers,
+    pub(super) groups: Groups,
     /// The host's managers, as long as the runtime is kept.
     side: OnceLock<Weak<Inner>>,
 }

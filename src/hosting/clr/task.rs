@@ -116,6 +116,12 @@ impl RuntimeTask {
         self.shared.types.fetch_or(of.number(), Ordering::Relaxed);
     }
 
+    /// Is the task of this type, perhaps besides others?
+    pub(in crate::hosting) fn is_of(&self, of: TaskType) -> bool {
+        // ORDERING: Relaxed, as above.
+        self.shared.types.load(Ordering::Relaxed) & of.number() != 0
+    }
+
     /// What the task is for: the first of its types.
     #[must_use]
     pub fn task_type(&self) -> TaskType {

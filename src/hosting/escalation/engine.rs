@@ -4,13 +4,15 @@
 //! waits for the end of the one that is aborted. An operation has one such task for each task it is about: a later
 //! request does not put off its end.
 //!
-//! The group that is there from the start on cannot be unloaded: what would unload it aborts the task it is about.
+//! An unload is that of the group which the task is in. The one that is there from the start on cannot be unloaded: what
+//! would unload it throws in the task it is about, by an abort, or after a failure by an exception of the VM's.
 
 use super::exit::exit;
 use super::{ClrEventData, Defect, HostPolicyManager, Policies};
 use crate::hosting::HResult;
 use crate::hosting::clr::{ClrShared, RuntimeTask, guarded};
 use crate::hosting::enums::{ClrEvent, ClrFailure, ClrOperation, INFINITE, PolicyAction};
+use crate::hosting::group::Group;
 use crate::hosting::method::host_policy_manager;
 use crate::task::{self, Priority};
 use std::sync::Arc;
@@ -45,21 +47,63 @@ impl Policies {
     }
 }
 
+/// What an action is about.
+pub(super) struct About {
+    /// Who is aborted.
+    task: Option<RuntimeTask>,
+    /// What is unloaded; `None`: the group that is there from the start on.
+    group: Option<Arc<Group>>,
+}
+
+impl About {
+    /// A task, and the group that it is in.
+    fn task(half: &RuntimeTask) -> About {
+        let group = half.host_task().and_then(|task| task.shared().in_groups.group());
+        About { task: Some(half.clone()), group }
+    }
+
+    pub(super) fn group(group: &Arc<Group>) -> About {
+        About { task: None, group: Some(group.clone()) }
+    }
+
+    /// The runtime alone.
+    fn nothing() -> About {
+        About { task: None, group: None }
+    }
+
+    /// What is done after a failure: an exception where there is nothing to unload.
+    fn or_throw(&self, action: PolicyAction) -> PolicyAction {
+        let unloads = PolicyAction::UnloadAppDomain..=PolicyAction::RudeUnloadAppDomain;
+        let throws = self.group.is_none() && unloads.contains(&action);
+        if throws { PolicyAction::ThrowException } else { action }
+    }
+
+    fn is_critical(&self) -> bool {
+        self.task.as_ref().is_some_and(RuntimeTask::is_critical)
+    }
+}
+
 impl ClrShared {
+    /// What an action leads to, as far as it can be taken.
+    pub(super) fn final_action(&self, asked: PolicyAction, about: &About) -> PolicyAction {
+        match self.policies.final_action(asked, about.is_critical()) {
+            PolicyAction::UnloadAppDomain if about.group.is_none() => PolicyAction::AbortThread,
+            PolicyAction::RudeUnloadAppDomain if about.group.is_none() => {
+                PolicyAction::RudeAbortThread
+            }
+            action => action,
+        }
+    }
+
     /// An abort of the task, rude or not, was asked for.
     pub(in crate::hosting) fn abort(self: &Arc<ClrShared>, half: &RuntimeTask, rudely: bool) {
         let asked = if rudely { PolicyAction::RudeAbortThread } else { PolicyAction::AbortThread };
-        let is_critical = half.is_critical();
-        let Some(operation) = Policies::stands_for(asked, is_critical) else { return };
-        let action = self.policies.final_action(asked, is_critical);
-        self.tell_host(|host| {
-            let told = format_args!("{operation} {action}");
-            self.recorder.call(host_policy_manager::ON_DEFAULT_ACTION, told, || {
-                guarded(|| host.on_default_action(operation, action))
-            })
-        });
+        let about = About::task(half);
+        let Some(operation) = Policies::stands_for(asked, about.is_critical()) else { return };
+        let action = self.final_action(asked, &about);
+        self.tell_of_default_action(operation, action);
         self.watch(half, operation);
-        self.take(Some(half), action, HResult::HOST_E_EXITPROCESS_THREADABORT);
+        self.take(&about, action, HResult::HOST_E_EXITPROCESS_THREADABORT);
     }
 
     /// The current task, or the runtime, has failed. What is done about it.
@@ -71,16 +115,17 @@ impl ClrShared {
         half: Option<&RuntimeTask>,
         failure: ClrFailure,
     ) -> Result<PolicyAction, HResult> {
-        let is_critical = half.is_some_and(RuntimeTask::is_critical);
+        let about = half.map_or_else(About::nothing, About::task);
         let failure = match failure {
-            ClrFailure::NonCriticalResource if is_critical => ClrFailure::CriticalResource,
+            ClrFailure::NonCriticalResource if about.is_critical() => ClrFailure::CriticalResource,
             failure => failure,
         };
         let asked = self.policies.on_failure(failure);
         let action = if failure == ClrFailure::StackOverflow {
-            asked
+            about.or_throw(asked)
         } else {
-            let action = self.policies.final_action(asked, is_critical);
+            let action = self.policies.final_action(asked, about.is_critical());
+            let action = about.or_throw(action);
             self.tell_host(|host| {
                 let told = format_args!("{failure} {action}");
                 self.recorder.call(host_policy_manager::ON_FAILURE, told, || {
@@ -96,7 +141,7 @@ impl ClrShared {
             ClrFailure::StackOverflow => HResult::HOST_E_EXITPROCESS_STACKOVERFLOW,
             _ => HResult::E_FAIL,
         };
-        self.take(half, action, cause);
+        self.take(&about, action, cause);
         if action == PolicyAction::DisableRuntime { Err(HResult::E_FAIL) } else { Ok(action) }
     }
 
@@ -109,19 +154,16 @@ impl ClrShared {
         self.tell(ClrEvent::ClrDisabled, ClrEventData::None);
     }
 
-    /// Takes an action about a task; without one, about the process and the runtime only. `cause`: why the process ends,
-    /// if it does.
-    fn take(
-        self: &Arc<ClrShared>,
-        half: Option<&RuntimeTask>,
-        action: PolicyAction,
-        cause: HResult,
-    ) {
-        let raise = |rudely| half.map_or((), |half| half.raise(rudely));
+    /// Takes an action. `cause`: why the process ends, if it does.
+    pub(super) fn take(self: &Arc<ClrShared>, about: &About, action: PolicyAction, cause: HResult) {
+        let raise = |rudely| about.task.iter().for_each(|half| half.raise(rudely));
+        let unload = |rudely| about.group.iter().for_each(|group| self.begin_unload(group, rudely));
         match action {
             PolicyAction::NoAction | PolicyAction::ThrowException => {}
-            PolicyAction::AbortThread | PolicyAction::UnloadAppDomain => raise(false),
-            PolicyAction::RudeAbortThread | PolicyAction::RudeUnloadAppDomain => raise(true),
+            PolicyAction::AbortThread => raise(false),
+            PolicyAction::RudeAbortThread => raise(true),
+            PolicyAction::UnloadAppDomain => unload(false),
+            PolicyAction::RudeUnloadAppDomain => unload(true),
             PolicyAction::ExitProcess
             | PolicyAction::FastExitProcess
             | PolicyAction::RudeExitProcess => exit(&self.policies, action, cause),
@@ -142,16 +184,17 @@ impl ClrShared {
         let watcher = task::Builder::new().name("escalation").priority(Priority::TimeCritical);
         drop(watcher.spawn_on(&handle, move || {
             if !shared.done.wait_timeout(Duration::from_millis(milliseconds.into())) {
-                clr.time_is_over(&half, operation);
+                clr.time_is_over(&About::task(&half), operation);
             }
         }));
     }
 
-    fn time_is_over(self: &Arc<ClrShared>, half: &RuntimeTask, operation: ClrOperation) {
+    /// The operation's time is over.
+    pub(super) fn time_is_over(self: &Arc<ClrShared>, about: &About, operation: ClrOperation) {
         let asked = self.policies.of(operation).on_timeout;
-        let action = self.policies.final_action(asked, half.is_critical());
-        let untold = half
-            .host_task()
+        let action = self.final_action(asked, about);
+        let host_task = about.task.as_ref().and_then(RuntimeTask::host_task);
+        let untold = host_task
             .is_some_and(|task| task.shared().host.defects.leaves_out(Defect::TimeoutUntold));
         if !untold {
             self.tell_host(|host| {
@@ -161,10 +204,21 @@ impl ClrShared {
                 })
             });
         }
-        if action == PolicyAction::RudeAbortThread {
+        if let Some(half) = &about.task
+            && action == PolicyAction::RudeAbortThread
+        {
             self.watch(half, ClrOperation::ThreadRudeAbortInCriticalRegion);
         }
-        self.take(Some(half), action, HResult::HOST_E_EXITPROCESS_TIMEOUT);
+        self.take(about, action, HResult::HOST_E_EXITPROCESS_TIMEOUT);
+    }
+
+    pub(super) fn tell_of_default_action(&self, operation: ClrOperation, action: PolicyAction) {
+        self.tell_host(|host| {
+            let told = format_args!("{operation} {action}");
+            self.recorder.call(host_policy_manager::ON_DEFAULT_ACTION, told, || {
+                guarded(|| host.on_default_action(operation, action))
+            })
+        });
     }
 
     fn tell_host(&self, tell: impl FnOnce(&dyn HostPolicyManager) -> HResult) {

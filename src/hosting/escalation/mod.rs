@@ -10,6 +10,7 @@ mod events;
 mod exit;
 mod manager;
 mod tables;
+mod unload;
 
 pub(super) use events::Subscribers;
 pub use events::{ActionOnClrEvent, ClrEventData, RuntimeOnEventManager};

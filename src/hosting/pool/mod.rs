@@ -7,8 +7,10 @@ mod work;
 use self::work::{State, start};
 use super::HResult;
 use super::enums::WorkItemFlags;
+use super::group::run_in;
 use super::host::HostShared;
 use super::method::{Method, host_thread_pool_manager};
+use super::task::current;
 use std::fmt;
 use std::sync::Arc;
 
@@ -51,6 +53,8 @@ impl HostThreadPoolManager {
     /// with [`EXECUTEINPERSISTENTTHREAD`](WorkItemFlags::EXECUTEINPERSISTENTTHREAD) it runs, after those before it, on the
     /// one thread that the pool keeps for that, not counted either.
     ///
+    /// It runs in the group that the current task is in; if that is unloaded before it begins, it does not.
+    ///
     /// Returns [`S_OK`](HResult::S_OK); [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn queue_user_work_item(
         &self,
@@ -66,6 +70,8 @@ impl HostThreadPoolManager {
             if host.handle.is_shut_down() {
                 return HResult::HOST_E_CLRNOTAVAILABLE;
             }
+            let group = current::with(host, |task| task.in_groups.group()).ok().flatten();
+            let item = move || run_in(group, item);
             if flags.contains(WorkItemFlags::EXECUTEINPERSISTENTTHREAD) {
                 return Pool::queue_persistent(host, item);
             }

@@ -264,8 +264,22 @@ fn wait_for_call(served: &mut Served) -> bool {
     }
 }
 
+/// The task for the persistent thread ends: by the abort of an item. Another sees to the items that are left.
+struct Persists(Arc<HostShared>);
+
+impl Drop for Persists {
+    fn drop(&mut self) {
+        let host = &self.0;
+        host.pool.state().has_persistent = false;
+        if !host.pool.persistent.1.is_empty() && !host.handle.is_shut_down() {
+            let _ = Pool::begin_persistent(host);
+        }
+    }
+}
+
 /// The task that stays on its thread. An item that panics ends there, and the next one runs.
-fn serve_persistent(host: &HostShared) {
+fn serve_persistent(host: &Arc<HostShared>) {
+    let _persists = Persists(host.clone());
     // It is switched away where it waits: others may be bound to this thread.
     task::begin_thread_affinity();
     while let Ok(item) = host.pool.persistent.1.recv() {
@@ -285,6 +299,11 @@ impl Pool {
     ) -> HResult {
         // The pool has both ends of it.
         let _ = host.pool.persistent.0.send(Box::new(item));
+        Pool::begin_persistent(host)
+    }
+
+    /// Sees to it that a task serves the persistent thread's items.
+    fn begin_persistent(host: &Arc<HostShared>) -> HResult {
         if std::mem::replace(&mut host.pool.state().has_persistent, true) {
             return HResult::S_OK;
         }

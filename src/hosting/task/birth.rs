@@ -11,6 +11,7 @@ use super::current;
 use super::host_task::{Origin, TaskShared};
 use crate::hosting::HResult;
 use crate::hosting::defect::Defect;
+use crate::hosting::group::InGroups;
 use crate::hosting::host::{Attach, HostShared, TaskMode};
 use crate::task;
 use std::sync::Arc;
@@ -34,7 +35,8 @@ pub(in crate::hosting) fn start_task(
     host: &Arc<HostShared>,
     body: impl FnOnce() -> u32 + Send + 'static,
 ) -> HResult {
-    start(&TaskShared::new(host.clone(), Origin::Made, None), Box::new(body))
+    let task = TaskShared::new(host.clone(), Origin::Made, None, InGroups::default());
+    start(&task, Box::new(body))
 }
 
 /// A task that was suspended becomes ready.
@@ -76,6 +78,10 @@ fn run(mut unborn: Unborn, start: Start) {
         // Nothing of the crate's puts another there before a task's first frame.
         return task.end();
     }
+    if task.enter_home().is_err() {
+        // Its group was unloaded meanwhile: the task ends.
+        return;
+    }
     let _exits = Exits(&task);
     start();
 }
@@ -96,6 +102,6 @@ pub(in crate::hosting) fn adopt(host: &Arc<HostShared>) -> Result<(), HResult> {
         HResult::HOST_E_CLRNOTAVAILABLE => HResult::HOST_E_CLRNOTAVAILABLE,
         _ => HResult::HOST_E_INVALIDOPERATION,
     })?;
-    let task = TaskShared::new(host.clone(), Origin::Adopted, None);
+    let task = TaskShared::new(host.clone(), Origin::Adopted, None, InGroups::default());
     if current::set(&task) { Ok(()) } else { Err(HResult::HOST_E_INVALIDOPERATION) }
 }

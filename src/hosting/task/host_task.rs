@@ -6,6 +6,7 @@ use super::current;
 use crate::hosting::HResult;
 use crate::hosting::clr::RuntimeTask;
 use crate::hosting::defect::Defect;
+use crate::hosting::group::InGroups;
 use crate::hosting::host::HostShared;
 use crate::hosting::method::host_task;
 use crate::hosting::sync::Held;
@@ -13,6 +14,7 @@ use crate::hosting::wait::{Object, Waiting};
 use crate::sync::Event;
 use crate::task::AbortHandle;
 use crate::task::local::Extension;
+use sortie_scheduler::abort;
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -44,6 +46,7 @@ pub(in crate::hosting) struct TaskShared {
     pub(in crate::hosting) waiting: Waiting,
     /// The critical sections that it holds.
     pub(in crate::hosting) held: Arc<Held>,
+    pub(in crate::hosting) in_groups: InGroups,
     leaked_layers: AtomicU64,
 }
 
@@ -69,6 +72,7 @@ impl TaskShared {
         host: Arc<HostShared>,
         origin: Origin,
         start: Option<Start>,
+        in_groups: InGroups,
     ) -> Arc<TaskShared> {
         let id = host.next_task();
         Arc::new(TaskShared {
@@ -84,6 +88,7 @@ impl TaskShared {
             is_decoupled: AtomicBool::new(false),
             waiting: Waiting::default(),
             held: Arc::default(),
+            in_groups,
             leaked_layers: AtomicU64::new(0),
         })
     }
@@ -97,6 +102,7 @@ impl TaskShared {
             half.has_orphaned();
         }
         self.done.set();
+        self.leave_groups();
     }
 
     fn clr(&self) -> MutexGuard<'_, Option<RuntimeTask>> {
@@ -275,6 +281,17 @@ impl HostTask {
 
     pub(in crate::hosting) fn shared(&self) -> &Arc<TaskShared> {
         &self.shared
+    }
+
+    /// The task is asked to unwind, by its own abort if it asks itself. Its alertable wait ends.
+    pub(in crate::hosting) fn raise(&self, rudely: bool) {
+        self.shared.request_abort(rudely);
+        let _ = self.alert();
+        let is_in = self.clr_task().is_none_or(|half| half.is_current());
+        if is_in && current::get().as_ref() == Some(self) {
+            // Where it cannot be raised here, it is at the next suspension point.
+            let _ = abort::abort_current();
+        }
     }
 
     /// Makes a suspended task ready. Called again it does nothing.

@@ -5,6 +5,7 @@ use super::current;
 use super::host_task::{HostTask, Origin, TaskShared};
 use crate::hosting::HResult;
 use crate::hosting::clr::RuntimeTaskManager;
+use crate::hosting::group::InGroups;
 use crate::hosting::host::HostShared;
 use crate::hosting::method::host_task_manager;
 use std::sync::Arc;
@@ -39,6 +40,9 @@ impl HostTaskManager {
 
     /// A task that will run `start` once it is [started](HostTask::start). `stack_bytes`: 0 for the default.
     ///
+    /// It runs in the group that the current task is in; if that is unloaded before it begins, it ends without running
+    /// `start`.
+    ///
     /// # Errors
     /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn create_task(
@@ -51,8 +55,14 @@ impl HostTaskManager {
         host.recorder.call(host_task_manager::CREATE_TASK, arguments, || {
             host.check_available()?;
             let start = Some(Box::new(start) as _);
-            Ok(HostTask::new(TaskShared::new(host.clone(), Origin::Made, start)))
+            let group = current::with(host, |task| task.in_groups.group()).ok().flatten();
+            let in_groups = InGroups::new(group);
+            Ok(HostTask::new(TaskShared::new(host.clone(), Origin::Made, start, in_groups)))
         })
+    }
+
+    pub(in crate::hosting) fn host(&self) -> &Arc<HostShared> {
+        &self.host
     }
 
     /// Tasks that wait for a worker look whether the runtime is still there.

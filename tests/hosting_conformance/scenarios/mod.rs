@@ -2,6 +2,7 @@
 
 mod aborts;
 mod collections;
+mod groups;
 mod hooks;
 mod life_cycle;
 mod managers;
@@ -23,6 +24,7 @@ pub(crate) const SCENARIOS: &[&[Scenario]] = &[
     hooks::SCENARIOS,
     regions::SCENARIOS,
     aborts::SCENARIOS,
+    groups::SCENARIOS,
     scheduling::SCENARIOS,
     managers::SCENARIOS,
     collections::SCENARIOS,
