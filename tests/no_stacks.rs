@@ -1,6 +1,7 @@
 //! A stack that the kernel refuses is an error of the task that it was for; nobody else notices, and nothing is
 //! left of the attempt.
 
+use sortie::task::Builder;
 use sortie_test::{Case, child, exclusively, leaks, limits};
 use std::error::Error;
 use std::sync::mpsc::channel;
@@ -46,6 +47,41 @@ fn each_may_be_refused() {
             let report = runtime.shutdown(Duration::from_secs(20));
             assert!(report.is_clean(), "{report}");
             println!("{name}: refused {STACKS} times, {STACKS} stacks had");
+        });
+    });
+}
+
+/// One of a task's own size: it is an error of the task's, or of who reserves.
+#[test]
+fn one_of_its_own_may_be_refused() {
+    const HUGE: usize = 1 << 30;
+    child::each("one_of_its_own_may_be_refused", &["1 Pinned", "2 Migrating"], |name| {
+        exclusively(&Case::named(name), |case| {
+            let runtime = case.runtime();
+            let handle = runtime.handle();
+            runtime.spawn(|| ()).join().unwrap();
+            let before = leaks::slabs();
+            limits::allow_address_space(Some(HUGE / 2));
+            for _ in 0..100 {
+                let huge = Builder::new().stack_bytes(HUGE);
+                let error = huge.spawn_on(&handle, || unreachable!("no stack")).join().unwrap_err();
+                assert!(error.to_string().contains("no stack could be had"), "{error}");
+                assert!(error.source().is_some());
+                let error = handle.reserve_stack(HUGE).unwrap_err();
+                assert!(error.to_string().contains("ulimit -v"), "{error}");
+            }
+            assert_eq!(leaks::slabs(), before);
+            // Others are had meanwhile.
+            Builder::new().stack_bytes(1 << 20).spawn_on(&handle, || ()).join().unwrap();
+            limits::allow_address_space(None);
+            Builder::new().stack_bytes(HUGE).spawn_on(&handle, || ()).join().unwrap();
+            for bytes in [0, HUGE + 1] {
+                let error = Builder::new().stack_bytes(bytes).spawn_on(&handle, || ()).join();
+                let error = error.unwrap_err();
+                assert!(error.to_string().contains("expected 1 byte to 1 GiB"), "{error}");
+            }
+            let report = runtime.shutdown(Duration::from_secs(10));
+            assert!(report.is_clean(), "{report}");
         });
     });
 }

@@ -79,6 +79,28 @@ fn in_a_task_without_a_name() {
     assert!(lines[0].contains("stack overflow in task "), "{lines:?}");
 }
 
+/// A task that has asked for a stack of its own size is told of that, and of the option that it has used.
+#[test]
+fn in_a_task_with_a_stack_of_its_own() {
+    let Some(output) = child::run("in_a_task_with_a_stack_of_its_own", "1") else {
+        let runtime = sortie::Runtime::builder().workers(1).build().unwrap();
+        let deep = Builder::new().name("deep one").stack_bytes(300 << 10);
+        let deep = deep.spawn_on(&runtime.handle(), || {
+            sortie::yield_now();
+            recurse(0)
+        });
+        let _ = deep.join();
+        return;
+    };
+    assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{output:?}");
+    let lines = messages(&output.stderr);
+    assert_eq!(lines.len(), 1, "{lines:?}");
+    for part in ["task \"deep one\"", "its 307200-byte fiber stack", "task::Builder::stack_bytes("]
+    {
+        assert!(lines[0].contains(part), "{part:?} is missing in {:?}", lines[0]);
+    }
+}
+
 /// Native code runs on the thread's own stack, whose guard is not ours: the process ends all the
 /// same, by the same signal.
 #[test]

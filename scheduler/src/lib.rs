@@ -17,7 +17,7 @@
 //! | `park`, `queue`, `timer`, `idle`, `gate` | sleeping, ready tasks, wake-ups by time, who is idle, the monitor's sleep |
 //! | `carrier`, `handler`, `worker`, `wait` | threads, their signal handlers, what travels between them, the loop, how code waits |
 //! | `crossing`, `offload`, `foreign`, `monitor`, `shutdown`, `fork` | leave and come back; calls on another thread; threads from outside; retakes; the end; what a forked child has |
-//! | `shared`, `spawn`, `scheduler` | what the threads of a runtime share; how tasks are made; the public face |
+//! | `shared`, `spawn`, `own_stack`, `scheduler` | what the threads of a runtime share; how tasks are made; stacks of tasks that ask for a size; the public face |
 #![deny(missing_docs)]
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
@@ -48,6 +48,7 @@ mod monitor;
 mod native_stack;
 mod offload;
 mod overflow;
+mod own_stack;
 mod park;
 mod queue;
 pub mod ring;
@@ -75,6 +76,7 @@ pub use handler::in_signal_handler;
 pub use lock::{Lock, SharedLock};
 pub use native_stack::NativeStack;
 pub use offload::{blocks_others, is_switchable, offload, others_wait};
+pub use own_stack::OwnStack;
 pub use scheduler::{NativeCall, Scheduler};
 pub use semaphore::{AutoReset, CountingSemaphore, Permit, Semaphore};
 pub use shutdown::{Place, Report, Straggler};

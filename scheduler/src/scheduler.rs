@@ -5,9 +5,11 @@ use crate::crossing::fence;
 use crate::crossing::word::Phase;
 use crate::foreign::{self, AttachError};
 use crate::fork;
+use crate::own_stack::OwnStack;
 use crate::shared::Shared;
 use crate::shutdown::{self, Report};
 use crate::spawn::{Spawn, spawn_on, spawn_task};
+use crate::stack::StackError;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::task::{Id, JoinHandle};
@@ -91,6 +93,14 @@ impl Scheduler {
         T: Send + 'static,
     {
         spawn_on(&self.shared, options, f)
+    }
+
+    /// Takes a stack for a task that is to be spawned on it ([`OwnStack::spawn`]), with at least so many usable bytes.
+    ///
+    /// # Errors
+    /// [`StackError`]: no stack has this size, or there is no memory, or no mapping, for another.
+    pub fn take_stack(&self, usable_bytes: usize) -> Result<OwnStack, StackError> {
+        OwnStack::take(&self.shared, usable_bytes)
     }
 
     /// Spawns a task that may borrow.

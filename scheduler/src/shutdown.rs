@@ -156,6 +156,7 @@ pub(crate) fn shutdown(shared: &Arc<Shared>, limit: Duration) -> Report {
             shared.recover();
             shared.fibers.clear();
             shared.native_stacks.clear();
+            shared.own_stacks.clear();
             ending.insert(Report { stragglers, elapsed: start.elapsed() }).clone()
         }
     };
@@ -275,7 +276,7 @@ pub(crate) fn drain(shared: &Shared) {
 
 /// A task in a queue that nobody serves any more.
 pub(crate) fn refuse_or_keep(shared: &Shared, task: TaskRef) {
-    if task.fiber.get().is_none() {
+    if !task.has_begun() {
         refuse(task, Refusal::ShutDown);
         shared.metrics.add(Counter::Finished);
     } else {

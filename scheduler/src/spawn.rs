@@ -5,7 +5,9 @@
 
 use crate::handler;
 use crate::metrics::Counter;
+use crate::own_stack::OwnStack;
 use crate::shared::Shared;
+use crate::stack::StackError;
 use crate::sync::Arc;
 use crate::sync::atomic::{Ordering, fence};
 use crate::task::cell::{Conceived, Kind, new_task};
@@ -19,6 +21,9 @@ use crate::wait;
 use crate::worker::Worker;
 use tracing::level_filters::LevelFilter;
 
+/// The size of a stack: the runtime's.
+const USUAL: usize = usize::MAX;
+
 /// What a task is spawned with.
 #[derive(Clone, Debug)]
 pub struct Spawn {
@@ -26,6 +31,8 @@ pub struct Spawn {
     span: Option<tracing::Span>,
     migrating: bool,
     priority: Priority,
+    /// [`USUAL`], or what was asked for.
+    stack_bytes: usize,
     sets: Sets,
 }
 
@@ -37,6 +44,7 @@ impl Spawn {
             span: None,
             migrating: false,
             priority: Priority::Normal,
+            stack_bytes: USUAL,
             sets: Sets::new(),
         }
     }
@@ -56,6 +64,13 @@ impl Spawn {
     /// How soon the task gets its turns, beside others.
     pub fn priority(mut self, priority: Priority) -> Spawn {
         self.priority = priority;
+        self
+    }
+
+    /// Usable bytes of the task's stack, which it has from its spawn on; if it cannot be had, its join says so.
+    pub fn stack_bytes(mut self, bytes: usize) -> Spawn {
+        // So many are none that can be had.
+        self.stack_bytes = bytes.min(USUAL - 1);
         self
     }
 
@@ -79,6 +94,7 @@ impl Spawn {
             && self.span.is_none()
             && self.sets.are_none()
             && self.priority == Priority::Normal
+            && self.stack_bytes == USUAL
     }
 
     /// Promises that the task may resume on any thread.
@@ -155,11 +171,31 @@ where
         // SAFETY: by contract.
         return unsafe { spawn_plain(shared, options.migrating, f) };
     }
+    let bytes = options.stack_bytes;
+    let stack = (bytes != USUAL).then(|| OwnStack::take(shared, bytes));
+    // SAFETY: by contract.
+    unsafe { spawn_with_all(shared, options, stack, f) }
+}
+
+/// [`spawn_task`] with all options, on this stack of its own if there is one, or without for this reason.
+///
+/// # Safety
+/// As for [`new_task`].
+pub(crate) unsafe fn spawn_with_all<F, T>(
+    shared: &Arc<Shared>,
+    options: Spawn,
+    stack: Option<Result<OwnStack, StackError>>,
+    f: F,
+) -> JoinHandle<T>
+where
+    F: FnOnce() -> T + Send,
+    T: Send,
+{
     let priority = options.priority;
     let conceived = conceive_with(shared, const { &Kind::of::<F, T>() }, options);
     // SAFETY: of this very kind; and by contract.
     let (task, handle) = unsafe { new_task(conceived, f) };
-    admit(shared, task, priority);
+    admit(shared, task, priority, stack);
     // SAFETY: the handle's reference of a task whose output is a `T`, from `new_task`.
     unsafe { JoinHandle::new(handle) }
 }
@@ -259,14 +295,33 @@ fn extras(id: Id, options: Spawn) -> Extras {
 
 /// Lets a task in, or refuses it. Never inlined, as [`conceive`].
 #[inline(never)]
-fn admit(shared: &Shared, task: TaskRef, priority: Priority) {
+fn admit(
+    shared: &Shared,
+    task: TaskRef,
+    priority: Priority,
+    stack: Option<Result<OwnStack, StackError>>,
+) {
     if priority != Priority::Normal {
         task.set_priority(priority);
     }
-    match task.sets().map_or(Ok(()), |sets| sets.enter(&task)) {
-        Ok(()) => admit_plain(shared, task),
-        Err(refusal) => refuse_now(shared, task, refusal),
+    let entered = task.sets().map_or(Ok(()), |sets| sets.enter(&task));
+    match (entered, stack) {
+        (Ok(()), Some(Err(error))) => refuse_without_stack(shared, task, error),
+        (Ok(()), stack) => {
+            if let Some(Ok(stack)) = stack {
+                stack.carry(&task);
+            }
+            admit_plain(shared, task);
+        }
+        (Err(refusal), _) => refuse_now(shared, task, refusal),
     }
+}
+
+#[cold]
+fn refuse_without_stack(shared: &Shared, task: TaskRef, error: StackError) {
+    let id = task.id;
+    refuse_now(shared, task, Refusal::Stack(error));
+    tracing::error!(target: "sortie::task", task = id.get(), why = %error, "no stack");
 }
 
 /// As [`admit_plain`], for who has spawned the task by [`conceive_here`].

@@ -93,7 +93,11 @@ impl Scheduler {
                 + shared.ranks.len()
                 + shared.shown.iter().map(|shown| shown.queues.len()).sum::<usize>(),
             stack_bytes: shared.fibers.stack_bytes(),
-            stacks: if is_here { shared.fibers.stats() } else { StackStats::default() },
+            stacks: if is_here {
+                [shared.fibers.stats(), shared.own_stacks.stats()].into_iter().sum()
+            } else {
+                StackStats::default()
+            },
         }
     }
 }

@@ -4,9 +4,9 @@ use crate::observe::Snapshot;
 use crate::shutdown::ShutdownReport;
 use crate::target::ledger::Ledger;
 use crate::task::local::Local;
-use crate::task::{Scope, scope_on};
+use crate::task::{Scope, Stack, scope_on};
 use crate::transition::{self, Event, Layers, TransitionError};
-use crate::{Deadlock, JoinHandle};
+use crate::{Deadlock, JoinHandle, StackError};
 use sortie_scheduler::{AttachError, Scheduler, Spawn};
 use std::sync::Arc;
 use std::time::Duration;
@@ -37,6 +37,25 @@ impl Handle {
         T: Send + 'static,
     {
         self.scheduler.spawn_with(options, f)
+    }
+
+    /// Reserves a stack for one task, with at least so many usable bytes: see [`Stack`].
+    ///
+    /// From any thread; may map memory, and does not wait. If the runtime was shut down there is nothing to
+    /// reserve, and the spawn is refused.
+    ///
+    /// # Errors
+    /// [`StackError`]: no stack has this size, or the system has no memory, or no mapping, for another.
+    ///
+    /// ```
+    /// let runtime = sortie::Runtime::new()?;
+    /// let stack = runtime.handle().reserve_stack(1 << 20)?;
+    /// assert_eq!(stack.usable_bytes(), 1 << 20);
+    /// assert!(runtime.handle().reserve_stack(0).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn reserve_stack(&self, bytes: usize) -> Result<Stack, StackError> {
+        self.scheduler.take_stack(bytes).map(Stack::new)
     }
 
     /// Opens a scope from any thread, as [`Runtime::scope`](crate::Runtime::scope).

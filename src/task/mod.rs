@@ -9,6 +9,7 @@
 //! | a loop whose turns run side by side | [`par`] |
 //! | many tasks, joined in the order in which they end | [`JoinSet`] |
 //! | tasks under one name, with a limit, ended together | [`Group`] |
+//! | a task that needs more stack than others | [`Builder::stack_bytes`], [`Stack`] |
 //! | values that belong to a task | [`task_local!`](crate::task_local), [`LocalKey`] |
 
 mod abort;
@@ -20,6 +21,7 @@ pub(crate) mod local;
 mod no_suspend;
 pub mod par;
 mod scope;
+mod stack;
 mod task_local;
 
 use crate::runtime::outside;
@@ -39,6 +41,7 @@ pub use no_suspend::NoSuspend;
 pub(crate) use scope::scope_on;
 pub use scope::{Scope, ScopedJoinHandle, scope};
 pub use sortie_scheduler::{Id, Priority};
+pub use stack::Stack;
 pub use task_local::{AccessError, LocalKey};
 
 use crate::JoinHandle;
@@ -255,6 +258,33 @@ impl Builder {
         Builder { options: self.options.priority(priority), ..self }
     }
 
+    /// Usable bytes of the task's stack, in place of the runtime's
+    /// ([`stack_bytes`](crate::Builder::stack_bytes)): rounded up to pages, at least 16 KiB and at most 1 GiB. It has a
+    /// guard as all have.
+    ///
+    /// The task has its stack from its spawn on, also before it runs. It costs a few microseconds more than one of
+    /// the runtime's, and memory for what of it is used. If it cannot be had, the task is refused: its join says why, as
+    /// the error's [`source`](std::error::Error::source). Who would rather know before the spawn reserves a [`Stack`].
+    ///
+    /// ```
+    /// /// How deep a list in brackets goes, by a call for each level.
+    /// fn depth(text: &[u8]) -> usize {
+    ///     match text.split_first() {
+    ///         Some((b'[', rest)) => 1 + depth(rest),
+    ///         _ => 0,
+    ///     }
+    /// }
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// let parser = sortie::task::Builder::new().name("parser").stack_bytes(64 << 20);
+    /// let depth = parser.spawn_on(&runtime.handle(), || depth(&[b'['; 20_000]));
+    /// assert_eq!(depth.join()?, 20_000);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn stack_bytes(self, bytes: usize) -> Builder {
+        Builder { options: self.options.stack_bytes(bytes), ..self }
+    }
+
     /// Lets the task be stolen after it has started, and follow a worker that was taken back.
     ///
     /// # Safety
@@ -329,6 +359,26 @@ impl Builder {
         T: Send + 'static,
     {
         runtime.spawn_with(self.options, local::with_permits(self.permits, f))
+    }
+
+    /// Spawns the task on a stack that was reserved before, on the runtime whose stack it is, from anywhere. What
+    /// [`Builder::stack_bytes`] said is ignored.
+    ///
+    /// Neither suspends nor blocks. If the runtime was shut down, the task is refused and its join says so.
+    ///
+    /// ```
+    /// let runtime = sortie::Runtime::new()?;
+    /// let stack = runtime.handle().reserve_stack(1 << 20)?;
+    /// let task = sortie::task::Builder::new().spawn_on_stack(stack, || 1);
+    /// assert_eq!(task.join()?, 1);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    pub fn spawn_on_stack<F, T>(self, stack: Stack, f: F) -> JoinHandle<T>
+    where
+        F: FnOnce() -> T + Send + 'static,
+        T: Send + 'static,
+    {
+        stack.spawn(self.options, local::with_permits(self.permits, f))
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A [`Fiber`] runs one *body* after another: it is resumed with a body to run, suspends for a
 //! [`Reason`], is resumed again, and when the body ends it suspends as [`Reason::Done`], ready for
-//! the next. A finished fiber is so reused with its stack warm, and never rebuilt.
+//! the next. A finished fiber is so reused with its stack warm, and never rebuilt. One that was made for one body suspends as
+//! [`Reason::Ended`] then.
 //!
 //! Must not: know what a task is. Must not unwind: a body that panics aborts the process (the task
 //! room catches panics inside), and a fiber that is suspended inside a body is never dropped, only
@@ -49,6 +50,8 @@ pub(crate) enum Reason {
     Offloading,
     /// The body ended; the fiber is ready for the next.
     Done,
+    /// The body ended, and the fiber with it: it runs no other.
+    Ended,
 }
 
 /// What a fiber runs: a function and its argument.
@@ -83,11 +86,23 @@ unsafe impl Send for FiberBox {}
 
 impl FiberBox {
     /// A fiber on `stack`, without a body yet.
-    pub(crate) fn new(mut stack: Stack) -> FiberBox {
+    pub(crate) fn new(stack: Stack) -> FiberBox {
+        FiberBox::with_first_frame(stack, run_bodies)
+    }
+
+    /// A fiber on `stack` that will run one body only.
+    pub(crate) fn for_one_body(stack: Stack) -> FiberBox {
+        FiberBox::with_first_frame(stack, run_one_body)
+    }
+
+    fn with_first_frame(
+        mut stack: Stack,
+        first_frame: unsafe extern "C" fn(NonNull<Coroutine>),
+    ) -> FiberBox {
         let stack_low = stack.usable().start;
         let room = stack.reserve::<Fiber>();
-        // SAFETY: a fiber begins with its coroutine, which is so moved to the room now, and `run_bodies` wants a fiber.
-        let coroutine = unsafe { Coroutine::new(stack, room.cast(), run_bodies) };
+        // SAFETY: a fiber begins with its coroutine, which is so moved to the room now, and the first frame wants a fiber.
+        let coroutine = unsafe { Coroutine::new(stack, room.cast(), first_frame) };
         let fiber = Fiber { coroutine, body: Cell::new(None), stack_low };
         // SAFETY: the room is the fiber's own, above all frames.
         unsafe { room.write(fiber) };
@@ -118,9 +133,11 @@ impl FiberBox {
     /// Ends a fiber that is between bodies, and gives its stack back.
     ///
     /// # Safety
-    /// The fiber has no body: it is new, or its last suspension was [`Reason::Done`].
+    /// The fiber is in no body: it is new, or its last suspension was [`Reason::Done`] or [`Reason::Ended`].
     pub(crate) unsafe fn into_stack(self) -> Stack {
-        // SAFETY: without a body `run_bodies` returns, and has nothing to drop. The fiber is not touched again.
+        // It may have been prepared in vain.
+        self.body.set(None);
+        // SAFETY: without a body the first frame returns, and has nothing to drop. The fiber is not touched again.
         let mut stack = unsafe { Coroutine::end(self.0.cast()) };
         stack.unreserve::<Fiber>();
         stack
@@ -146,6 +163,11 @@ impl Fiber {
     /// Gives the fiber its next body, which runs at the next [`Fiber::resume`].
     pub(crate) fn prepare(&self, body: Body) {
         self.body.set(Some(body));
+    }
+
+    /// Was a body prepared that has not begun?
+    pub(crate) fn is_prepared(&self) -> bool {
+        self.body.get().is_some()
     }
 
     /// The lowest address of the stack that code may use.
@@ -226,6 +248,21 @@ unsafe extern "C" fn run_bodies(coroutine: NonNull<Coroutine>) {
         unsafe { (body.run)(body.argument) };
         // SAFETY: this is the coroutine, and its frames hold nothing of a thread.
         unsafe { fiber.coroutine.suspend(Reason::Done) };
+    }
+}
+
+/// The first frame of a fiber for one body.
+///
+/// # Safety
+/// As for [`run_bodies`].
+unsafe extern "C" fn run_one_body(coroutine: NonNull<Coroutine>) {
+    // SAFETY: by contract; the fiber lies above this frame.
+    let fiber = unsafe { coroutine.cast::<Fiber>().as_ref() };
+    if let Some(body) = fiber.body.take() {
+        // SAFETY: as in `run_bodies`.
+        unsafe { (body.run)(body.argument) };
+        // SAFETY: as there.
+        unsafe { fiber.coroutine.suspend(Reason::Ended) };
     }
 }
 

@@ -10,6 +10,8 @@ use crate::block::Block;
 use crate::ebb::Outlook;
 use crate::fiber::FiberBox;
 use crate::shared::Shared;
+use crate::stack::{Stack, Stacks};
+use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -30,6 +32,16 @@ impl Shared {
     /// Takes fibers back, all between bodies.
     pub(crate) fn keep_fibers(&self, fibers: Vec<FiberBox>) {
         if self.fibers.give(fibers) {
+            self.watch_stores();
+        }
+    }
+
+    /// Takes the stack of a task's own back.
+    pub(crate) fn keep_own_stack(&self, pool: Arc<Stacks>, stack: Stack) {
+        let is_to_watch = self.own_stacks.give(pool, stack);
+        if self.is_closing() {
+            self.own_stacks.clear();
+        } else if is_to_watch {
             self.watch_stores();
         }
     }
@@ -65,6 +77,7 @@ impl Tide {
             shared.lobby.each_idle(|worker| worker.supply.give_blocks_back(&shared.blocks));
         }
         let outlook = shared.blocks.ebb(is_over).max(shared.fibers.ebb(is_over));
+        let outlook = outlook.max(shared.own_stacks.ebb(is_over));
         if is_over {
             self.turn_ends = (outlook != Outlook::Calm).then(|| now + TURN);
         }

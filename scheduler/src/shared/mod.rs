@@ -20,7 +20,7 @@ use crate::monitor::tide::Watched;
 use crate::park::Parker;
 use crate::queue::{Injector, Ranks};
 use crate::shutdown::Report;
-use crate::stack::{StackShape, Stacks};
+use crate::stack::{SizedStacks, StackShape, Stacks};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::{Arc, Mutex};
 use crate::task::abort::Stubborn;
@@ -68,6 +68,8 @@ pub(crate) struct Shared {
     pub(crate) watched: Watched,
     /// For native code whose callbacks may suspend their task.
     pub(crate) native_stacks: Stacks,
+    /// Of tasks that have asked for a size.
+    pub(crate) own_stacks: SizedStacks,
     pub(crate) arena: Arena,
     pub(crate) retaking: Retaking,
     pub(crate) unproven: Unproven,
@@ -142,6 +144,7 @@ impl Shared {
             blocks: Blocks::new(),
             watched: Watched::default(),
             native_stacks: Stacks::new(native_shape),
+            own_stacks: SizedStacks::default(),
             arena: Arena::default(),
             retaking: Retaking::default(),
             unproven: Unproven::default(),

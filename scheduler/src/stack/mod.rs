@@ -13,7 +13,7 @@
 //! otherwise all meet in one cache set and one TLB set.
 //!
 //! - `os`: the only calls to `mmap`, `madvise`, `mprotect` and `sysconf`.
-//! - `slab`: one mapping cut into guarded stacks. `pool`: [`Stacks`], what a runtime owns.
+//! - `slab`: one mapping cut into guarded stacks. `pool`: [`Stacks`], what a runtime owns. `sized`: pools of other sizes.
 //! - `table`: all slabs of the process, readable by a signal handler.
 //! - `overflow`: the handler that says whose stack overflowed. `message`, `alt_stack`: its tools.
 //!
@@ -36,6 +36,7 @@ mod message;
 mod os;
 mod overflow;
 mod pool;
+mod sized;
 mod slab;
 mod table;
 
@@ -56,6 +57,7 @@ pub(crate) use os::page_bytes;
 pub(crate) use overflow::{Fault, install_handler, set_describe};
 pub use pool::StackStats;
 pub(crate) use pool::Stacks;
+pub(crate) use sized::SizedStacks;
 pub use slab::probe_guard;
 pub(crate) use table::bottom_at;
 
@@ -99,6 +101,8 @@ impl fmt::Display for GuardKind {
 pub(crate) enum StackKind {
     /// Rust code, which touches every page of a frame in turn: a guard of one page.
     Fiber,
+    /// The same, for one task that has asked for its size.
+    Own,
     /// Code by other compilers, which may skip pages: a guard of 256 KiB.
     Native,
 }
@@ -106,7 +110,7 @@ pub(crate) enum StackKind {
 impl fmt::Display for StackKind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Fiber => "fiber",
+            Self::Fiber | Self::Own => "fiber",
             Self::Native => "native",
         })
     }
@@ -128,6 +132,15 @@ impl StackShape {
     /// [`StackError::Size`] for zero bytes and for more than 1 GiB.
     pub(crate) fn fiber(usable_bytes: usize) -> Result<Self, StackError> {
         Self::new(StackKind::Fiber, usable_bytes, 1)
+    }
+
+    /// Stacks for single tasks, with at least `usable_bytes` each.
+    ///
+    /// # Errors
+    ///
+    /// [`StackError::Size`] for zero bytes and for more than 1 GiB.
+    pub(crate) fn own(usable_bytes: usize) -> Result<Self, StackError> {
+        Self::new(StackKind::Own, usable_bytes, 1)
     }
 
     /// Stacks for native code, with at least `usable_bytes` each.

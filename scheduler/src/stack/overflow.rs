@@ -295,6 +295,7 @@ fn write_report(fault: &Fault, message: &mut Message) -> fmt::Result {
     }
     let raise = match kind {
         StackKind::Fiber => "Builder::stack_bytes(..)",
+        StackKind::Own => "task::Builder::stack_bytes(..)",
         StackKind::Native => "Builder::callback_stack_bytes(..)",
     };
     write!(

@@ -14,10 +14,11 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::iter::Sum;
 use std::mem;
 
 use super::slab::{self, Slab};
-use super::{GuardKind, Stack, StackError, StackShape};
+use super::{GuardKind, Stack, StackError, StackKind, StackShape};
 use crate::sync::Mutex;
 
 /// A slab has at most this many stacks, and at most so many bytes unless a single stack has more.
@@ -63,6 +64,21 @@ pub struct StackStats {
     pub mapped_bytes: usize,
     /// How the stacks are guarded: [`GuardKind::Protect`] if any slab is. `None` without slabs.
     pub guard: Option<GuardKind>,
+}
+
+impl Sum for StackStats {
+    fn sum<I: Iterator<Item = StackStats>>(parts: I) -> StackStats {
+        parts.fold(StackStats::default(), |sum, part| StackStats {
+            slabs: sum.slabs + part.slabs,
+            stacks_out: sum.stacks_out + part.stacks_out,
+            stacks_free: sum.stacks_free + part.stacks_free,
+            mapped_bytes: sum.mapped_bytes + part.mapped_bytes,
+            guard: match (sum.guard, part.guard) {
+                (Some(GuardKind::Protect), _) | (_, None) => sum.guard,
+                (_, guard) => guard,
+            },
+        })
+    }
 }
 
 struct Inner {
@@ -196,7 +212,9 @@ impl Stacks {
     }
 
     fn max_hot(&self) -> usize {
-        (MAX_HOT_BYTES / self.shape.usable_bytes()).clamp(MIN_HOT_STACKS, MAX_HOT_STACKS)
+        // A few that are always wanted again may be larger than that; a task's own may not.
+        let least = if self.shape.kind() == StackKind::Own { 0 } else { MIN_HOT_STACKS };
+        (MAX_HOT_BYTES / self.shape.usable_bytes()).clamp(least, MAX_HOT_STACKS)
     }
 
     /// Gives back the pages of stacks that were taken out of `hot`, then the stacks to their slabs.

@@ -74,7 +74,8 @@ struct Slot {
     end: AtomicUsize,
     usable_bytes: AtomicUsize,
     guard_bytes: AtomicUsize,
-    is_native: AtomicUsize,
+    /// A [`StackKind`].
+    kind: AtomicUsize,
 }
 
 impl Slot {
@@ -85,7 +86,7 @@ impl Slot {
             end: AtomicUsize::new(0),
             usable_bytes: AtomicUsize::new(0),
             guard_bytes: AtomicUsize::new(0),
-            is_native: AtomicUsize::new(0),
+            kind: AtomicUsize::new(0),
         }
     }
 
@@ -110,8 +111,7 @@ impl Slot {
         self.end.store(geometry.map_or(0, |it| it.end), Ordering::Relaxed);
         self.usable_bytes.store(shape.map_or(0, |it| it.usable_bytes), Ordering::Relaxed);
         self.guard_bytes.store(shape.map_or(0, |it| it.guard_bytes), Ordering::Relaxed);
-        let is_native = shape.is_some_and(|it| it.kind == StackKind::Native);
-        self.is_native.store(usize::from(is_native), Ordering::Relaxed);
+        self.kind.store(shape.map_or(0, |it| it.kind as usize), Ordering::Relaxed);
         // ORDERING(table.clean): Release, pairs with the Acquire load in `read`: who sees this
         // version sees the fields that belong to it.
         self.version.store(version.wrapping_add(2), Ordering::Release);
@@ -129,12 +129,13 @@ impl Slot {
         let end = self.end.load(Ordering::Relaxed);
         let usable_bytes = self.usable_bytes.load(Ordering::Relaxed);
         let guard_bytes = self.guard_bytes.load(Ordering::Relaxed);
-        let is_native = self.is_native.load(Ordering::Relaxed) != 0;
+        let kind = self.kind.load(Ordering::Relaxed);
         // ORDERING(table.dirty): pairs with the Release fence in `write`.
         fence(Ordering::Acquire);
         // ORDERING(table.dirty): Relaxed, after the fence: a field from a later write shows here.
         let is_stable = self.version.load(Ordering::Relaxed) == version;
-        let kind = if is_native { StackKind::Native } else { StackKind::Fiber };
+        let kinds = [StackKind::Fiber, StackKind::Own, StackKind::Native];
+        let kind = kinds.into_iter().find(|it| *it as usize == kind)?;
         (is_stable && start != 0).then_some(Geometry {
             start,
             end,

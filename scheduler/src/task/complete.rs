@@ -4,6 +4,7 @@ use super::header::{Header, Marks};
 use super::join_error::Refusal;
 use super::reference::TaskRef;
 use super::state::Completion;
+use crate::own_stack;
 use std::ptr::NonNull;
 
 /// Ends a task whose output or error is stored: wakes the joiner, or drops what nobody wants. Then it leaves
@@ -45,6 +46,7 @@ fn complete_in_public(header: NonNull<Header>, task: &Header, panicked: bool) {
 
 /// Ends a task that was never started.
 pub(crate) fn refuse(task: TaskRef, refusal: Refusal) {
+    own_stack::give_back_unused(&task);
     // SAFETY: the caller took the task from a queue or just made it: it owns the task.
     unsafe { (task.vtable.refuse)(task.as_raw(), refusal) };
 }

@@ -43,7 +43,7 @@ pub(crate) struct Header {
     pub(crate) ties: AtomicU32,
     /// It goes to the next task in this memory, see `supply.rs`.
     pub(crate) shared: ManuallyDrop<Arc<Shared>>,
-    /// The task's fiber from its first run to its end.
+    /// The task's fiber, from its first run to its end; one on a stack of the task's own from its spawn on.
     pub(crate) fiber: Cell<Option<NonNull<Fiber>>>,
     /// A word of the embedder's, valid while the task runs. The scheduler only keeps it.
     pub(crate) embedder: Cell<*const ()>,
@@ -206,6 +206,12 @@ impl Header {
     pub(crate) fn inside(&self) -> Option<Inside> {
         // SAFETY: a task's fiber is there as long as the task names it, and the owner alone changes that.
         self.fiber.get().map(|fiber| unsafe { fiber.as_ref() }.inside())
+    }
+
+    /// Has the task run? By the owner.
+    pub(crate) fn has_begun(&self) -> bool {
+        // SAFETY: as in `inside`.
+        self.fiber.get().is_some_and(|fiber| !unsafe { fiber.as_ref() }.is_prepared())
     }
 
     /// The span that the task runs in, if there is one.

@@ -10,6 +10,7 @@ use super::abort::Aborting;
 use super::hook::HookWord;
 use super::membership::Sets;
 use crate::offload::Job;
+use crate::stack::Stacks;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::cell::Cell;
@@ -21,6 +22,8 @@ pub(crate) struct Rare {
     pub(crate) span: tracing::Span,
     /// Those who wait for the task's end as for one of many. See `set.rs`.
     pub(crate) sets: Sets,
+    /// Where its stack came from, if that is one of its own. See `crate::own_stack`.
+    pub(crate) own_stack: Cell<Option<Arc<Stacks>>>,
     /// The native call that another thread is to make for the task.
     pub(crate) job: Cell<Option<Job>>,
     /// Who may run the hook of the native call that the task is in. See `cancel.rs`.
@@ -41,6 +44,7 @@ impl Rare {
             name,
             span,
             sets,
+            own_stack: Cell::new(None),
             job: Cell::new(None),
             hook: HookWord::new(),
             cancellable: Cell::new(ptr::null()),

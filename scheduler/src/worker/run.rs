@@ -10,18 +10,19 @@ use super::without::{become_spare, cede, is_due_to_cede, retire};
 use super::{Worker, current};
 use crate::carrier::{Carrier, CarrierRef};
 use crate::crossing::fence::light;
-use crate::fiber::{Fiber, FiberBox, Reason};
+use crate::fiber::{Body, Fiber, FiberBox, Reason};
 use crate::fork;
 use crate::handler;
 use crate::metrics::Counter;
 use crate::offload::serve;
+use crate::own_stack;
 use crate::shared::Shared;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::task::complete::refuse;
 use crate::task::join_error::Refusal;
 use crate::task::state::Suspend;
-use crate::task::{TaskRef, abort};
+use crate::task::{Header, TaskRef, abort};
 use std::ptr::{self, NonNull};
 
 /// A carrier's thread, from its start to its end.
@@ -144,12 +145,24 @@ fn start(carrier: &Carrier, task: &TaskRef) -> Option<NonNull<Fiber>> {
 /// [`start`], on this fiber.
 #[inline]
 pub(super) fn start_on(carrier: &Carrier, task: &TaskRef, fiber: FiberBox) -> NonNull<Fiber> {
-    fiber.prepare(task.body());
+    bind(carrier, task);
+    give_fiber(task, fiber, task.body())
+}
+
+/// A task that stays where it first runs has this carrier as its home.
+#[inline]
+pub(crate) fn bind(carrier: &Carrier, task: &Header) {
     if !task.migrating {
         // ORDERING: Relaxed, the owner writes; published by the state word (task.state).
         task.home.store(ptr::from_ref(carrier).cast_mut(), Ordering::Relaxed);
         carrier.set_pinned(carrier.pinned() + 1);
     }
+}
+
+/// The fiber is the task's, and will run this. By the owner.
+#[inline]
+pub(crate) fn give_fiber(task: &Header, fiber: FiberBox, body: Body) -> NonNull<Fiber> {
+    fiber.prepare(body);
     task.stack_low.set(fiber.stack_low());
     let fiber = fiber.into_raw();
     task.fiber.set(Some(fiber));
@@ -160,7 +173,7 @@ pub(super) fn start_on(carrier: &Carrier, task: &TaskRef, fiber: FiberBox) -> No
 #[inline]
 fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
     let shared = carrier.shared();
-    if reason != Reason::Done {
+    if !matches!(reason, Reason::Done | Reason::Ended) {
         shared.living.add(&task);
     }
     if reason == Reason::Yielded && task.is_pinned() {
@@ -202,7 +215,8 @@ fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
             shared.offload(task);
         }
         Reason::Lending => unreachable!("who has lent its turn stays in the loop's hand"),
-        Reason::Done => finish(carrier, task),
+        Reason::Done => finish(carrier, task, keep_fiber),
+        Reason::Ended => finish_on_own_stack(carrier, task),
     }
 }
 
@@ -244,9 +258,16 @@ pub(super) fn take_fiber(carrier: &Carrier, task: &TaskRef) -> FiberBox {
     unsafe { FiberBox::from_raw(fiber) }
 }
 
-/// A task has ended.
+/// A task has ended that had a stack of its own.
+#[cold]
+fn finish_on_own_stack(carrier: &Carrier, task: TaskRef) {
+    let pool = own_stack::pool_of(&task);
+    finish(carrier, task, |carrier, fiber| own_stack::give_back(carrier.shared(), pool, fiber));
+}
+
+/// A task has ended. `keep`: where its fiber goes.
 #[inline]
-fn finish(carrier: &Carrier, task: TaskRef) {
+fn finish(carrier: &Carrier, task: TaskRef, keep: impl FnOnce(&Carrier, FiberBox)) {
     let shared = carrier.shared();
     if shared.is_forked() {
         fork::end_of_child();
@@ -270,7 +291,7 @@ fn finish(carrier: &Carrier, task: TaskRef) {
         // A straggler that came back after the end of its runtime.
         shared.metrics.add(Counter::Finished);
     }
-    keep_fiber(carrier, fiber);
+    keep(carrier, fiber);
     shared.after_finish();
 }
 

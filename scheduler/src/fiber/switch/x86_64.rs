@@ -73,7 +73,8 @@ impl Coroutine {
             2 => Reason::Reentering,
             3 => Reason::Lending,
             4 => Reason::Offloading,
-            _ => Reason::Done,
+            5 => Reason::Done,
+            _ => Reason::Ended,
         }
     }
 
