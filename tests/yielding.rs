@@ -2,6 +2,7 @@
 
 use sortie::native::{self, Class, Policy, Target};
 use sortie_natives::Gate;
+use sortie_test::busy::Busy;
 use sortie_test::{MODES, Mode, Running, each, each_of, until};
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
@@ -124,6 +125,10 @@ fn those_that_yield_have_turns_beside_many_that_leave_for_native_code() {
                     }
                 }
             });
+            // It is one of those that yielded from now on.
+            while turns.load(Ordering::Relaxed) == 0 {
+                sortie::yield_now();
+            }
             // The turns when each of them has left.
             let left: Arc<Vec<AtomicU64>> =
                 Arc::new((0..CALLS).map(|_| AtomicU64::new(0)).collect());
@@ -157,6 +162,32 @@ fn a_worker_whose_tasks_only_yield_takes_from_anothers_deque() {
         let shared = std::iter::from_fn(|| Some(is_shared(runtime))).flatten().next();
         assert_eq!(shared, Some(true), "one worker ran all of them");
     });
+}
+
+/// The same of a worker that has one task, which finds nobody to yield to.
+#[test]
+fn a_worker_whose_task_yields_alone_takes_from_anothers_deque() {
+    each_of(&[2], &MODES, |runtime| {
+        // A task that was kept from a processor may have got an extra worker, who would take from the deque, too.
+        let relieved = (0..20).any(|_| is_relieved(runtime));
+        assert!(relieved, "those behind the task that computes waited for an extra worker");
+    });
+}
+
+/// While a task yields alone on one worker and another computes on the other: do tasks that the latter spawned run,
+/// without another worker?
+fn is_relieved(runtime: &Running<'_>) -> bool {
+    let yields = Busy::start_with(runtime, 1, sortie::yield_now);
+    let before = runtime.snapshot().compensations;
+    runtime.run(|| {
+        let others: Vec<_> = (0..8).map(|_| sortie::spawn(|| ())).collect();
+        // The newest is kept for this worker itself.
+        while !others[..7].iter().all(sortie::JoinHandle::is_finished) {
+            std::hint::spin_loop();
+        }
+    });
+    yields.end();
+    runtime.snapshot().compensations == before
 }
 
 /// Does the other worker run any of the tasks that are in the deque of one, while one task yields on each? `None` if

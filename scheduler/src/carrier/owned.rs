@@ -138,4 +138,15 @@ impl Carrier {
             && shared.ranks.is_empty()
             && shared.lobby.in_line() == 0
     }
+
+    /// One in a few yields of a task that is alone is a turn like any other: the loop has timers to look at, others'
+    /// queues, and those who watch whether the worker gets on.
+    ///
+    /// # Safety
+    /// As [`Carrier::is_alone`].
+    #[inline]
+    pub(crate) unsafe fn is_to_look_around(&self) -> bool {
+        // SAFETY: by contract, and the closure stays here.
+        unsafe { self.with_worker(Worker::counts_alone) }.unwrap_or(false)
+    }
 }

@@ -387,8 +387,7 @@ fn before_yield() -> Yield {
     task.no_suspend.check("a yield");
     if is_switchable(task) {
         // SAFETY: this is the carrier's thread, and the word says `RUN`.
-        let alone = unsafe { carrier.is_alone() };
-        if alone {
+        if unsafe { carrier.is_alone() } && !unsafe { carrier.is_to_look_around() } {
             return stay(task);
         }
         if !is_told(task) {

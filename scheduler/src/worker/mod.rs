@@ -37,6 +37,8 @@ use std::ptr::{self, NonNull};
 
 /// How many finished fibers a worker keeps for its next tasks.
 const WARM_FIBERS: usize = 64;
+/// One yield in so many of a task that is alone goes through the loop.
+const LOOKS_AROUND_EVERY: u8 = 16;
 
 /// What everybody may see of a worker, wherever it is.
 #[derive(Debug)]
@@ -117,6 +119,8 @@ pub(crate) struct Worker {
     pub(crate) tenure: u32,
     /// How often a task has lent its turn since the last pick.
     pub(crate) lends: u8,
+    /// How many yields of a task that was alone.
+    yields_alone: u8,
     /// How many picks in a row found a task that was woken on its carrier.
     woken_streak: u8,
     /// Counted in the lobby as one that looks for work.
@@ -149,6 +153,7 @@ impl Worker {
             tick: 0,
             tenure: 0,
             lends: 0,
+            yields_alone: 0,
             woken_streak: 0,
             searching: false,
             handed_off: false,
@@ -171,6 +176,13 @@ impl Worker {
             self.ids.next().expect("a block of numbers is not empty")
         });
         Id(id)
+    }
+
+    /// A task that is alone yields. True: one time in so many.
+    #[inline]
+    pub(crate) fn counts_alone(&mut self) -> bool {
+        self.yields_alone = self.yields_alone.wrapping_add(1);
+        self.yields_alone.is_multiple_of(LOOKS_AROUND_EVERY)
     }
 
     /// A warm fiber, if there is one. `depot`: where there are more.
