@@ -7,7 +7,6 @@
 //! An unload is that of the group which the task is in. The one that is there from the start on cannot be unloaded: what
 //! would unload it throws in the task it is about, by an abort, or after a failure by an exception of the VM's.
 
-use super::exit::exit;
 use super::{ClrEventData, Defect, HostPolicyManager, Policies};
 use crate::hosting::HResult;
 use crate::hosting::clr::{ClrShared, RuntimeTask, guarded};
@@ -66,8 +65,8 @@ impl About {
         About { task: None, group: Some(group.clone()) }
     }
 
-    /// The runtime alone.
-    fn nothing() -> About {
+    /// The process, and the runtime.
+    pub(super) fn nothing() -> About {
         About { task: None, group: None }
     }
 
@@ -166,7 +165,7 @@ impl ClrShared {
             PolicyAction::RudeUnloadAppDomain => unload(true),
             PolicyAction::ExitProcess
             | PolicyAction::FastExitProcess
-            | PolicyAction::RudeExitProcess => exit(&self.policies, action, cause),
+            | PolicyAction::RudeExitProcess => self.exit(action, cause),
             PolicyAction::DisableRuntime => self.disable(),
         }
     }
@@ -191,6 +190,17 @@ impl ClrShared {
 
     /// The operation's time is over.
     pub(super) fn time_is_over(self: &Arc<ClrShared>, about: &About, operation: ClrOperation) {
+        let action = self.tell_of_timeout(operation, about);
+        if let Some(half) = &about.task
+            && action == PolicyAction::RudeAbortThread
+        {
+            self.watch(half, ClrOperation::ThreadRudeAbortInCriticalRegion);
+        }
+        self.take(about, action, HResult::HOST_E_EXITPROCESS_TIMEOUT);
+    }
+
+    /// The host is told that the operation's time is over. What is to be done about that.
+    pub(super) fn tell_of_timeout(&self, operation: ClrOperation, about: &About) -> PolicyAction {
         let asked = self.policies.of(operation).on_timeout;
         let action = self.final_action(asked, about);
         let host_task = about.task.as_ref().and_then(RuntimeTask::host_task);
@@ -204,14 +214,10 @@ impl ClrShared {
                 })
             });
         }
-        if let Some(half) = &about.task
-            && action == PolicyAction::RudeAbortThread
-        {
-            self.watch(half, ClrOperation::ThreadRudeAbortInCriticalRegion);
-        }
-        self.take(about, action, HResult::HOST_E_EXITPROCESS_TIMEOUT);
+        action
     }
 
+    /// The host is told what is done about the operation.
     pub(super) fn tell_of_default_action(&self, operation: ClrOperation, action: PolicyAction) {
         self.tell_host(|host| {
             let told = format_args!("{operation} {action}");

@@ -2,35 +2,74 @@
 //!
 //! The exit code is that of the cause, of which a parent sees the low eight bits; the whole is written to the standard error
 //! output, since there may be nobody left to log it.
+//!
+//! An orderly end runs what the program has registered for it (`atexit`), on a thread of its own: a task's stack is too small
+//! for handlers that expect a thread's. Who asked for it stays where it is, and watches over the time.
 
-use super::Policies;
+use super::engine::About;
 use crate::hosting::HResult;
+use crate::hosting::clr::ClrShared;
 use crate::hosting::enums::{ClrOperation, INFINITE, PolicyAction};
 use std::io::Write;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Duration;
 
-/// Ends the process. [`ExitProcess`](PolicyAction::ExitProcess) in an orderly way, within the time that this may take;
-/// what is more severe, at once.
-pub(super) fn exit(policies: &Policies, action: PolicyAction, cause: HResult) -> ! {
-    let code = cause.raw();
-    // Nobody is left to be told of its failure.
-    let _ = writeln!(std::io::stderr(), "sortie: a policy ends the process: {cause}, {action}");
-    if action == PolicyAction::ExitProcess {
-        let milliseconds = policies.of(ClrOperation::ProcessExit).timeout;
-        if milliseconds != INFINITE {
-            let watch = move || {
-                std::thread::sleep(Duration::from_millis(milliseconds.into()));
-                at_once(HResult::HOST_E_EXITPROCESS_TIMEOUT.raw())
-            };
-            // Without a thread for it the end takes as long as it takes.
-            let _ = std::thread::Builder::new().name("sortie-exit".to_owned()).spawn(watch);
+impl ClrShared {
+    /// Ends the process. [`ExitProcess`](PolicyAction::ExitProcess) in an orderly way, within the time that this may take;
+    /// what is more severe, at once.
+    pub(super) fn exit(&self, action: PolicyAction, cause: HResult) -> ! {
+        /// An orderly end is under way, of the whole process.
+        static ENDS: AtomicBool = AtomicBool::new(false);
+        log(action, cause);
+        if action != PolicyAction::ExitProcess {
+            at_once(cause);
         }
-        std::process::exit(code);
+        // ORDERING: Relaxed, a bit that stands for itself.
+        if ENDS.swap(true, Ordering::Relaxed) {
+            stay();
+        }
+        let end = move || std::process::exit(cause.raw());
+        if thread::Builder::new().name("sortie-exit".to_owned()).spawn(end).is_err() {
+            // Without a thread for it the end takes as long as it takes.
+            end();
+        }
+        match self.policies.of(ClrOperation::ProcessExit).timeout {
+            INFINITE => stay(),
+            milliseconds => thread::sleep(Duration::from_millis(milliseconds.into())),
+        }
+        self.end_takes_too_long()
     }
-    at_once(code)
+
+    fn end_takes_too_long(&self) -> ! {
+        let action = self.tell_of_timeout(ClrOperation::ProcessExit, &About::nothing());
+        let cause = HResult::HOST_E_EXITPROCESS_TIMEOUT;
+        if action == PolicyAction::DisableRuntime {
+            self.disable();
+            stay();
+        }
+        log(action, cause);
+        at_once(cause)
+    }
 }
 
-fn at_once(code: i32) -> ! {
+/// The process ends elsewhere.
+fn stay() -> ! {
+    loop {
+        thread::park();
+    }
+}
+
+fn log(action: PolicyAction, cause: HResult) {
+    let code = cause.code();
+    // Nobody is left to be told of its failure.
+    let _ = writeln!(
+        std::io::stderr(),
+        "sortie: a policy ends the process: {action} with {code:#010x}, {cause}"
+    );
+}
+
+fn at_once(cause: HResult) -> ! {
     // SAFETY: it has no conditions, and does not return.
-    unsafe { libc::_exit(code) }
+    unsafe { libc::_exit(cause.raw()) }
 }
