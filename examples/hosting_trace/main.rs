@@ -7,14 +7,16 @@
 //!
 //! The VM (`vm.rs`) has a heap of objects and a collector that stops the world, and knows nothing of threads. Two of its
 //! tasks allocate and come by safepoints; a third is in native code, in a `read` that has nothing to read yet, and keeps
-//! its objects meanwhile; a fourth collects twice. Neither collection waits for the `read`. What the table shows is what
-//! an observer of the host and of the runtime is told (`record.rs`): call, task, thread, layers after it, result.
+//! its objects meanwhile; a fourth collects twice. Neither collection waits for the `read`. Then the host ends a plugin, whose
+//! abort escalates to a rude one and to the unload of its group (`unload.rs`). What the table shows is what an observer of the
+//! host and of the runtime is told (`record.rs`): call, task, thread, layers after it, result.
 //!
 //! Ends with 1 if the trace is not what was told here.
 
 mod record;
 #[path = "../shared/table.rs"]
 mod table;
+mod unload;
 mod vm;
 
 use clap::Parser;
@@ -42,7 +44,8 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let options = Options::parse();
     let record = Arc::new(Record::default());
     let runtime = sortie::Runtime::builder().workers(2).build()?;
-    let host = Host::builder(&runtime.handle()).observer(record.clone()).build();
+    let host = Host::builder(&runtime.handle()).observer(record.clone());
+    let host = host.policies(Arc::new(unload::Policies)).build();
     let heap = Arc::new(Heap::default());
     let vm = Arc::new(Vm::new(heap.clone()));
     let clr = ClrRuntimeHost::builder().tasks(vm.clone()).observer(record.clone());
@@ -52,6 +55,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     vm.connect(&clr.gc_manager());
 
     let collections = play(&host, &clr, &vm)?;
+    let unloaded = unload::play(&host, &clr)?;
     let left = runtime.shutdown(Duration::from_secs(10));
 
     if options.json {
@@ -62,8 +66,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         for swept in &collections {
             writeln!(out, "collection {swept}")?;
         }
+        writeln!(out, "{unloaded}")?;
     }
-    let is_told = record.is_held_while_native() && collections.len() == 2 && left.is_clean();
+    let is_told = record.is_held_while_native() && record.has_escalated();
+    let is_told = is_told && collections.len() == 2 && left.is_clean();
     Ok(if is_told { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

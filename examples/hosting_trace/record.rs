@@ -70,6 +70,23 @@ impl Record {
         ];
         steps.iter().all(Option::is_some) && steps.is_sorted()
     }
+
+    /// Has an abort become a rude one, that the unload of a group, and was that told of?
+    pub(crate) fn has_escalated(&self) -> bool {
+        let state = self.state();
+        let at = |wanted, arguments: &str| {
+            let is_it = |row: &Row| row.method == wanted && row.arguments.starts_with(arguments);
+            state.rows.iter().position(is_it)
+        };
+        let policies = |arguments| at(method::host_policy_manager::ON_TIMEOUT, arguments);
+        let steps = [
+            at(method::host_policy_manager::ON_DEFAULT_ACTION, "ThreadAbort AbortThread"),
+            policies("ThreadAbort RudeAbortThread"),
+            policies("ThreadRudeAbortInCriticalRegion UnloadAppDomain"),
+            at(method::action_on_clr_event::ON_EVENT, "DomainUnload"),
+        ];
+        steps.iter().all(Option::is_some) && steps.is_sorted()
+    }
 }
 
 impl Row {
