@@ -39,6 +39,7 @@ fn main() -> ExitCode {
         }
     }
     if wanted.is_empty() {
+        report.check_written();
         report.check_returned();
         defects::run(&mut report);
     }

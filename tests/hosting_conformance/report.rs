@@ -57,6 +57,14 @@ impl Report {
         }
     }
 
+    /// Is each of the reference's scenarios written?
+    pub(crate) fn check_written(&mut self) {
+        let written: HashSet<u8> =
+            SCENARIOS.iter().copied().flatten().map(|scenario| scenario.number).collect();
+        let missing = (1..=TOTAL).filter(|number| !written.contains(number));
+        self.failures.extend(missing.map(|number| format!("S-{number:02} is not written")));
+    }
+
     /// A defect was seeded: was it found, and if not, what is missing?
     pub(crate) fn add_defect(&mut self, missed: Option<String>) {
         self.defects.1 += 1;
@@ -91,12 +99,6 @@ impl fmt::Display for Report {
         let returned = HResult::ALL.iter().filter(|value| self.results.contains(value));
         let returned: Vec<_> = returned.map(|value| format!("{value:?}")).collect();
         writeln!(f, "results returned: {}", returned.join(" "))?;
-        let written: HashSet<u8> =
-            SCENARIOS.iter().copied().flatten().map(|scenario| scenario.number).collect();
-        let missing: Vec<_> = (1..=TOTAL).filter(|number| !written.contains(number)).collect();
-        if !missing.is_empty() {
-            writeln!(f, "scenarios not written: {missing:?}")?;
-        }
         for failure in &self.failures {
             writeln!(f, "FAILED: {failure}")?;
         }

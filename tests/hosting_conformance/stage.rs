@@ -162,8 +162,18 @@ impl Stage {
 
     /// Makes a task.
     pub(crate) fn suspended(&self, name: &str, f: impl FnOnce() + Send + 'static) -> HostTask {
+        self.suspended_on(0, name, f)
+    }
+
+    /// Makes a task with so many bytes of stack; 0: as many as all have.
+    pub(crate) fn suspended_on(
+        &self,
+        stack_bytes: u32,
+        name: &str,
+        f: impl FnOnce() + Send + 'static,
+    ) -> HostTask {
         let failures = self.failures.clone();
-        let task = self.tasks.create_task(0, move || note_failure(&failures, f));
+        let task = self.tasks.create_task(stack_bytes, move || note_failure(&failures, f));
         let task = task.expect("a task");
         self.trace.name_task(task.id(), name);
         self.started.lock().unwrap_or_else(PoisonError::into_inner).push(task.clone());

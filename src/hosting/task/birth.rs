@@ -19,6 +19,13 @@ use std::sync::Arc;
 /// What a task runs. Its value is the exit code.
 pub(super) type Start = Box<dyn FnOnce() -> u32 + Send>;
 
+/// A task that has not been started.
+pub(super) struct Suspended {
+    pub(super) start: Start,
+    /// A stack of its own; `None`: it gets one as all do.
+    pub(super) stack: Option<task::Stack>,
+}
+
 /// A task that has not run yet: if it never does, it has ended.
 struct Unborn(Option<Arc<TaskShared>>);
 
@@ -36,16 +43,21 @@ pub(in crate::hosting) fn start_task(
     body: impl FnOnce() -> u32 + Send + 'static,
 ) -> HResult {
     let task = TaskShared::new(host.clone(), Origin::Made, None, InGroups::default());
-    start(&task, Box::new(body))
+    start(&task, Suspended { start: Box::new(body), stack: None })
 }
 
 /// A task that was suspended becomes ready.
-pub(super) fn start(task: &Arc<TaskShared>, start: Start) -> HResult {
+pub(super) fn start(task: &Arc<TaskShared>, suspended: Suspended) -> HResult {
+    let Suspended { start, stack } = suspended;
     let unborn = Unborn(Some(task.clone()));
     let handle = &task.host.handle;
     let name = format!("hosted {}", task.id);
     let builder = task::Builder::new().name(name).priority(task.attributes.priority());
-    let spawned = builder.spawn_on(handle, move || run(unborn, start));
+    let body = move || run(unborn, start);
+    let spawned = match stack {
+        Some(stack) => builder.spawn_on_stack(stack, body),
+        None => builder.spawn_on(handle, body),
+    };
     task.set_aborter(spawned.abort_handle());
     // A runtime that is shut down has ended it by now.
     let is_refused = handle.is_shut_down() && spawned.is_finished();

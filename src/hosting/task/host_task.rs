@@ -1,7 +1,7 @@
 //! [`HostTask`]: the host's half of a task.
 
 use super::attributes::Attributes;
-use super::birth::{self, Start};
+use super::birth::{self, Suspended};
 use super::current;
 use crate::hosting::HResult;
 use crate::hosting::clr::RuntimeTask;
@@ -30,8 +30,8 @@ pub(in crate::hosting) struct TaskShared {
     pub(in crate::hosting) host: Arc<HostShared>,
     pub(in crate::hosting) id: u64,
     pub(in crate::hosting) origin: Origin,
-    /// What the task will run; taken at its start.
-    start: Mutex<Option<Start>>,
+    /// What the task will run, and on what; taken at its start.
+    suspended: Mutex<Option<Suspended>>,
     /// The other half.
     clr: Mutex<Option<RuntimeTask>>,
     /// What aborts the crate's task; none before its start, and of an adopted one.
@@ -67,11 +67,11 @@ pub(in crate::hosting) enum Origin {
 }
 
 impl TaskShared {
-    /// A task that is suspended until its start, if it has something to run, else one that is there already.
+    /// A task that is suspended until its start, or one that is there already.
     pub(super) fn new(
         host: Arc<HostShared>,
         origin: Origin,
-        start: Option<Start>,
+        suspended: Option<Suspended>,
         in_groups: InGroups,
     ) -> Arc<TaskShared> {
         let id = host.next_task();
@@ -79,7 +79,7 @@ impl TaskShared {
             host,
             id,
             origin,
-            start: Mutex::new(start),
+            suspended: Mutex::new(suspended),
             clr: Mutex::new(None),
             aborter: OnceLock::new(),
             abort: Mutex::new(None),
@@ -304,9 +304,9 @@ impl HostTask {
             if task.host.availability().is_none_or(|availability| availability.is_disabled()) {
                 return HResult::E_FAIL;
             }
-            let start = task.start.lock().unwrap_or_else(PoisonError::into_inner).take();
-            match start {
-                Some(start) => birth::start(task, start),
+            let suspended = task.suspended.lock().unwrap_or_else(PoisonError::into_inner).take();
+            match suspended {
+                Some(suspended) => birth::start(task, suspended),
                 None if task.host.defects.leaves_out(Defect::RepeatedStartIsFine) => {
                     HResult::E_FAIL
                 }

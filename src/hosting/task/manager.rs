@@ -1,6 +1,6 @@
 //! [`HostTaskManager`]: tasks as a VM asks for them.
 
-use super::birth;
+use super::birth::{self, Suspended};
 use super::current;
 use super::host_task::{HostTask, Origin, TaskShared};
 use crate::hosting::HResult;
@@ -38,13 +38,15 @@ impl HostTaskManager {
         })
     }
 
-    /// A task that will run `start` once it is [started](HostTask::start). `stack_bytes`: 0 for the default.
+    /// A task that will run `start` once it is [started](HostTask::start). `stack_bytes`: how much of a stack it is to have,
+    /// rounded up to pages and at least 16 KiB, in each mode; that is taken here. 0: as much as all have, taken at its first run.
     ///
     /// It runs in the group that the current task is in; if that is unloaded before it begins, it ends without running
     /// `start`.
     ///
     /// # Errors
-    /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
+    /// [`E_OUTOFMEMORY`](HResult::E_OUTOFMEMORY): there is no memory, or no mapping, for such a stack, or it would have more
+    /// than 1 GiB. [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn create_task(
         &self,
         stack_bytes: u32,
@@ -54,10 +56,14 @@ impl HostTaskManager {
         let arguments = format_args!("{stack_bytes}");
         host.recorder.call(host_task_manager::CREATE_TASK, arguments, || {
             host.check_available()?;
-            let start = Some(Box::new(start) as _);
+            let stack = match stack_bytes {
+                0 => None,
+                bytes => Some(host.handle.reserve_stack(bytes as usize)?),
+            };
+            let suspended = Some(Suspended { start: Box::new(start), stack });
             let group = current::with(host, |task| task.in_groups.group()).ok().flatten();
             let in_groups = InGroups::new(group);
-            Ok(HostTask::new(TaskShared::new(host.clone(), Origin::Made, start, in_groups)))
+            Ok(HostTask::new(TaskShared::new(host.clone(), Origin::Made, suspended, in_groups)))
         })
     }
 

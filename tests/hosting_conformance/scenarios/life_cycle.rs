@@ -9,6 +9,7 @@ use sortie::hosting::{
     Interface, TaskType,
 };
 use sortie::sync::Barrier;
+use sortie_test::{leaks, limits};
 use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -20,6 +21,7 @@ pub(crate) const SCENARIOS: &[Scenario] = &[
     scenario!(5, "managers of the runtime", s05, setup: bare),
     scenario!(6, "a task is suspended until its start", s06),
     scenario!(7, "a repeated start does nothing", s07),
+    scenario!(8, "a stack that cannot be had", s08),
     scenario!(9, "the current task is the one that was made", s09),
     scenario!(10, "a task has one other half", s10),
     scenario!(11, "a thread that the host refuses has no task", s11, setup: denying),
@@ -129,6 +131,26 @@ fn s07(stage: &Stage) {
     stage.wait();
     let _ = task.start();
     assert_eq!(runs.load(SeqCst), 1);
+}
+
+fn s08(stage: &Stage) {
+    // More than a task has that does not ask, also if that is copied once.
+    const TABLE: u32 = 512 << 10;
+    const SMALL: u32 = 4 * TABLE;
+    let (slabs, before) = (leaks::slabs(), stage.runtime.snapshot());
+    limits::allow_address_space(Some(512 << 20));
+    let refused = stage.tasks.create_task(1 << 30, || 0);
+    let (slabs_after, after) = (leaks::slabs(), stage.runtime.snapshot());
+    let task = stage.suspended_on(SMALL, "A", || {
+        let table = std::hint::black_box([1u8; TABLE as usize]);
+        assert_eq!(table.iter().map(|n| u32::from(*n)).sum::<u32>(), TABLE);
+    });
+    limits::allow_address_space(None);
+    assert!(refused.is_err());
+    assert_eq!((slabs_after, after.stacks_out), (slabs, before.stacks_out));
+    assert_eq!(after.tasks_spawned, before.tasks_spawned);
+    let _ = task.start();
+    stage.wait();
 }
 
 fn s09(stage: &Stage) {
