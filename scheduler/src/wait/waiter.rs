@@ -3,10 +3,9 @@
 //! A waiter owns the timer that ends its wait at a time: it is set at the first such pause, and taken back
 //! with the waiter.
 
-use super::{
-    announce, checkpoint, is_said_to_be_over, is_switchable, managed, pause, pause_undisturbed,
-    reference,
-};
+use super::pause::{pause, pause_undisturbed};
+use super::switchable::is_said_to_be_over;
+use super::{announce, checkpoint, is_switchable, managed, reference};
 use crate::park::Parker;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;

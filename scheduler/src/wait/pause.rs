@@ -1,0 +1,137 @@
+//! A task's pause: it is switched away until somebody wakes it, or waits in place if it cannot be.
+//!
+//! Here aborts are raised: before the task is switched away, and when it goes on.
+//!
+//! Must not: keep a carrier or a worker over the switch. What follows it reads them anew.
+
+use super::switchable::{tell, tell_back};
+use super::{block_in_place, is_switchable, is_to_switch, is_told, managed};
+use crate::fiber::Reason;
+use crate::task::{Header, abort};
+use crate::worker::current;
+use std::time::Instant;
+use tracing::level_filters::LevelFilter;
+
+/// Traces a wait before it begins: once its waker is out, code of a subscriber that waits itself
+/// would take the wake.
+#[inline]
+pub(crate) fn announce(task: &Header) {
+    if LevelFilter::current() >= LevelFilter::TRACE {
+        trace(task);
+    }
+}
+
+/// Never inlined, so that no thread-local of a subscriber's is kept by a caller that is switched.
+#[inline(never)]
+fn trace(task: &Header) {
+    tracing::trace!(
+        target: "sortie::task",
+        task = task.id.get(),
+        in_place = !is_switchable(task),
+        "suspend"
+    );
+}
+
+/// May an abort be raised here?
+pub(crate) fn may_unwind(task: &Header) -> bool {
+    cfg!(panic = "unwind")
+        && task.callbacks.get() == task.guarded_layers.get()
+        && task.inside().is_some()
+        && !std::thread::panicking()
+}
+
+/// Raises what somebody asked for, or the abort that the end of the runtime brings, if it may be raised
+/// and no region holds it back.
+#[inline]
+pub(crate) fn raise_if_aborted(task: &Header) {
+    if is_abort_wanted(task) {
+        abort::raise_if_due(task);
+    }
+}
+
+/// Did somebody ask the task to unwind, or does the end of the runtime?
+#[inline]
+pub(crate) fn is_abort_wanted(task: &Header) -> bool {
+    task.state.load().is_asked_to_unwind() || task.shared.is_closing()
+}
+
+/// A pause of the current task, which has set a timer if it is to end at a time, unless it waits in place: then
+/// it waits `until` then. Inlined, see [`switch_here`].
+#[inline(always)]
+pub(super) fn pause(until: Option<Instant>) {
+    if let Some(task) = before_pause(until) {
+        switch_here(task, Reason::Suspended);
+    }
+}
+
+/// What comes before the switch of a pause. `None`: there is none, the pause is over.
+#[inline(never)]
+fn before_pause(until: Option<Instant>) -> Option<&'static Header> {
+    let (carrier, task) = managed()?;
+    raise_if_aborted(task);
+    if is_switchable(task) {
+        if !is_told(task) {
+            return Some(task);
+        }
+        if tell(task) {
+            switch_away(task, Reason::Suspended);
+            raise_if_possible();
+            return None;
+        }
+    }
+    block_in_place(carrier, task, until);
+    if let Some((_, task)) = managed() {
+        raise_if_aborted(task);
+    }
+    None
+}
+
+/// A pause of the current task that raises no abort.
+#[inline(never)]
+pub(super) fn pause_undisturbed() {
+    let Some((carrier, task)) = managed() else { return };
+    if is_to_switch(task) {
+        switch_away(task, Reason::Suspended);
+    } else {
+        block_in_place(carrier, task, None);
+    }
+}
+
+/// Leaves the current task's fiber; when it goes on, an abort is raised.
+///
+/// Inlined into the code that waits, because the processor foretells each return by the call that it has seen
+/// last: every frame between that code and the switch is a wrong guess on the way out and one on the way back,
+/// of four nanoseconds each. Of the thread nothing is kept: the header is the task's own.
+#[inline(always)]
+pub(crate) fn switch_here(task: &Header, reason: Reason) {
+    task.resting_place.set(current::stack_pointer());
+    if let Some(inside) = task.inside() {
+        // SAFETY: as in `switch_away`: who calls this has asked `is_switchable`.
+        unsafe { inside.suspend(reason) };
+    }
+    if is_abort_wanted(task) {
+        raise_if_possible();
+    }
+}
+
+#[cold]
+#[inline(never)]
+pub(super) fn raise_if_possible() {
+    if let Some((_, task)) = managed() {
+        raise_if_aborted(task);
+    }
+}
+
+/// Leaves the current task's fiber, and tells the embedder when it goes on, if it is to be told: who calls this has
+/// asked [`is_to_switch`]. Never inlined: nothing of the thread is kept in its caller.
+#[inline(never)]
+pub(crate) fn switch_away(task: &Header, reason: Reason) {
+    let inside = task.inside().expect("a task that is switched has a fiber");
+    // SAFETY: this is the task's own fiber, and no frame of it is on the carrier's stack: native layers there
+    // are counted as blocking, and every caller has asked `is_switchable`. Where it may go on is for the loop
+    // to honour.
+    unsafe { inside.suspend(reason) };
+    if is_told(task) {
+        tell_back(task);
+    }
+}

@@ -1,0 +1,125 @@
+//! A task's turn, and how it ends before its time: a yield, and what asks for one.
+//!
+//! A yield that would let nobody run does not switch.
+//!
+//! Must not: keep a carrier or a worker over the switch.
+
+use super::pause::raise_if_possible;
+use super::switchable::tell;
+use super::{
+    is_switchable, is_to_wait_for_hold, is_told, managed, raise_if_aborted, switch_away,
+    switch_here, wait_while_held,
+};
+use crate::carrier::Carrier;
+use crate::crossing;
+use crate::fiber::Reason;
+use crate::sync::atomic::Ordering;
+use crate::task::{Header, abort};
+
+/// Lets others run: true if somebody else could. Inlined, see [`switch_here`].
+#[inline(always)]
+pub(crate) fn yield_now() -> bool {
+    match before_yield() {
+        Yield::Switch(task) => {
+            switch_here(task, Reason::Yielded);
+            true
+        }
+        Yield::Over(did) => did,
+    }
+}
+
+/// What is left to do of a yield.
+enum Yield {
+    /// The task is to be switched away.
+    Switch(&'static Header),
+    /// Nothing. Did others run?
+    Over(bool),
+}
+
+/// What comes before the switch of a yield.
+#[inline(never)]
+fn before_yield() -> Yield {
+    let Some((carrier, task)) = managed() else {
+        return Yield::Over(false);
+    };
+    raise_if_aborted(task);
+    task.no_suspend.check("a yield");
+    if is_switchable(task) {
+        // SAFETY: this is the carrier's thread, and the word says `RUN`.
+        if unsafe { carrier.is_alone() } && !unsafe { carrier.is_to_look_around() } {
+            return stay(task);
+        }
+        if !is_told(task) {
+            return Yield::Switch(task);
+        }
+        if tell(task) {
+            switch_away(task, Reason::Yielded);
+            raise_if_possible();
+            return Yield::Over(true);
+        }
+    }
+    if !carrier.shared().work_waits()
+        || abort::skips_pauses(task)
+        || carrier.shared().hold.is_kept_by(task)
+    {
+        return stay(task);
+    }
+    crossing::step_back(carrier, task);
+    if let Some((_, task)) = managed() {
+        raise_if_aborted(task);
+    }
+    Yield::Over(true)
+}
+
+/// A yield that lets nobody run, unless there is a hold: whoever yields again and again must not keep it from standing.
+#[inline]
+fn stay(task: &Header) -> Yield {
+    let is_held = is_told(task) && is_to_wait_for_hold();
+    if is_held {
+        wait_while_held();
+    }
+    Yield::Over(is_held)
+}
+
+/// Takes an abort, and lets others run if the monitor has asked for that.
+#[inline]
+pub(crate) fn checkpoint() {
+    let Some((carrier, task)) = managed() else { return };
+    raise_if_aborted(task);
+    task.no_suspend.raise_postponed();
+    // ORDERING: Relaxed, the flag publishes nothing.
+    if carrier.yield_flag.load(Ordering::Relaxed) {
+        task.no_suspend
+            .check("a request to let others run, at a checkpoint or at the end of a native call,");
+        yield_as_asked();
+    } else if carrier.shared().gate.is_closed() {
+        keep_pinned(carrier);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn yield_as_asked() {
+    let errno = crossing::Errno::save();
+    if let Some((carrier, _)) = managed() {
+        // Also if nobody is there to run any more.
+        // ORDERING: Relaxed, as above.
+        carrier.yield_flag.store(false, Ordering::Relaxed);
+    }
+    yield_now();
+    errno.restore();
+}
+
+/// The monitor sleeps. It does not see the tasks that are pinned here, and would not ask for a yield.
+#[cold]
+#[inline(never)]
+fn keep_pinned(carrier: &Carrier) {
+    // SAFETY: this is the carrier's thread, in its task, and the closure stays in the ring.
+    if unsafe { carrier.with_ring(|ring| !ring.is_empty()) } {
+        let errno = crossing::Errno::save();
+        // ORDERING: Relaxed, the gate's word and its parker's token order what follows.
+        carrier.keeps_pinned.store(true, Ordering::Relaxed);
+        carrier.shared().gate.kick();
+        errno.restore();
+    }
+}
