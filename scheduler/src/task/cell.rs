@@ -8,26 +8,35 @@ use super::supply::{self, Room};
 use crate::wait;
 use std::alloc::Layout;
 use std::cell::UnsafeCell;
+use std::mem::ManuallyDrop;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use tracing::level_filters::LevelFilter;
 
-/// What the cell holds. See rule 8 of the module `task`.
-enum Stage<F, T> {
+/// What the cell holds. Noted in the header, where a byte is free: beside closure and output it would take a word.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Stage {
     /// Not started.
-    Closure(F),
+    Closure,
     /// Running, or its output was taken.
     Empty,
     /// Ended.
-    Output(Result<T, JoinError>),
+    Output,
 }
 
-/// Its header begins a cache line, and what of the last one the header leaves is the stage's.
+/// What the header's stage says is there, and nothing else: INVARIANT(cell.stage). Both change together, by the stage's
+/// owner; see rule 8 of the module `task`.
+union Content<F, T> {
+    closure: ManuallyDrop<F>,
+    output: ManuallyDrop<Result<T, JoinError>>,
+}
+
+/// Its header begins a cache line, and what of the last one the header leaves is the content's.
 #[repr(C, align(64))]
 struct TaskCell<F, T> {
     /// First, so that a pointer to the cell is a pointer to its header.
     header: Header,
-    stage: UnsafeCell<Stage<F, T>>,
+    content: UnsafeCell<Content<F, T>>,
 }
 
 /// What is known of a task before its closure is in its place.
@@ -91,9 +100,10 @@ where
 {
     let header = conceived.0;
     // SAFETY: the memory of such a cell, by contract.
-    let stage = unsafe { &raw mut (*header.cast::<TaskCell<F, T>>().as_ptr()).stage };
-    // SAFETY: as above; there was no stage yet.
-    unsafe { stage.write(UnsafeCell::new(Stage::Closure(closure))) };
+    let content = unsafe { &raw mut (*header.cast::<TaskCell<F, T>>().as_ptr()).content };
+    let closure = Content { closure: ManuallyDrop::new(closure) };
+    // SAFETY: as above; there was no content yet, and a new header says that there is a closure.
+    unsafe { content.write(UnsafeCell::new(closure)) };
     // SAFETY: a new header counts two references, of which this is the scheduler's.
     let task = unsafe { TaskRef::from_raw(header) };
     // SAFETY: and this the handle's.
@@ -144,9 +154,9 @@ fn trace_finish(task: &Header) {
     tracing::trace!(target: "sortie::task", task = task.id.get(), "finish");
 }
 
-// With a few words of a closure, or of an output, a task has three lines.
+// With three words of a closure, or of an output, a task has three lines.
 #[cfg(not(debug_assertions))]
-const _: () = assert!(size_of::<Header>() <= 168, "a header leaves three words of its third line");
+const _: () = assert!(size_of::<TaskCell<[usize; 3], usize>>() == 3 * 64);
 
 struct Typed<F, T>(std::marker::PhantomData<(F, T)>);
 
@@ -161,10 +171,56 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
     };
 
     /// # Safety
-    /// The header belongs to a `TaskCell<F, T>`, and the caller is the one who may touch its stage.
-    unsafe fn stage(header: NonNull<Header>) -> *mut Stage<F, T> {
+    /// The header belongs to a `TaskCell<F, T>`.
+    unsafe fn content(header: NonNull<Header>) -> *mut Content<F, T> {
         // SAFETY: by contract.
-        unsafe { header.cast::<TaskCell<F, T>>().as_ref() }.stage.get()
+        unsafe { header.cast::<TaskCell<F, T>>().as_ref() }.content.get()
+    }
+
+    /// Takes the closure out of the cell.
+    ///
+    /// # Safety
+    /// The header belongs to a `TaskCell<F, T>`, whose stage is the caller's.
+    unsafe fn take_closure(header: NonNull<Header>) -> F {
+        // SAFETY: the header outlives what is done with its cell.
+        let stage = unsafe { header.as_ref() }.stage.replace(Stage::Empty);
+        assert_eq!(stage, Stage::Closure, "a task's body runs once");
+        // SAFETY: by contract.
+        let content = unsafe { Self::content(header) };
+        // SAFETY: the content is the caller's, and by INVARIANT(cell.stage) it was the closure, whose place is empty now.
+        ManuallyDrop::into_inner(unsafe { content.cast::<ManuallyDrop<F>>().read() })
+    }
+
+    /// Takes the output out of the cell. `None`: it was taken.
+    ///
+    /// # Safety
+    /// As [`Self::take_closure`], and the task is done.
+    unsafe fn take(header: NonNull<Header>) -> Option<Result<T, JoinError>> {
+        // SAFETY: the header outlives what is done with its cell.
+        let stage = unsafe { header.as_ref() }.stage.replace(Stage::Empty);
+        if stage != Stage::Output {
+            debug_assert_eq!(stage, Stage::Empty, "a task that is done has no closure");
+            return None;
+        }
+        // SAFETY: by contract.
+        let content = unsafe { Self::content(header) };
+        // SAFETY: the content is the caller's, and by INVARIANT(cell.stage) it was the output, whose place is empty now.
+        let output = unsafe { content.cast::<ManuallyDrop<Result<T, JoinError>>>().read() };
+        Some(ManuallyDrop::into_inner(output))
+    }
+
+    /// Stores the output in the empty cell.
+    ///
+    /// # Safety
+    /// As [`Self::take_closure`].
+    unsafe fn put(header: NonNull<Header>, output: Result<T, JoinError>) {
+        // SAFETY: by contract.
+        let content = unsafe { Self::content(header) };
+        // SAFETY: the content is the caller's, and nothing is there that would have to be dropped.
+        unsafe { content.write(Content { output: ManuallyDrop::new(output) }) };
+        // SAFETY: the header outlives what is done with its cell.
+        let stage = unsafe { header.as_ref() }.stage.replace(Stage::Output);
+        debug_assert_eq!(stage, Stage::Empty);
     }
 
     unsafe fn run(header: *const ()) {
@@ -174,41 +230,33 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
             return unsafe { Self::refuse(header, refusal) };
         }
         // SAFETY: the body runs once, on the task's fiber, and owns the stage while it does.
-        let stage = unsafe { Self::stage(header) };
-        // SAFETY: as above.
-        let Stage::Closure(closure) = (unsafe { stage.replace(Stage::Empty) }) else {
-            unreachable!("a task's body runs once");
-        };
+        let closure = unsafe { Self::take_closure(header) };
         let result = catch_unwind(AssertUnwindSafe(closure));
         // SAFETY: the header outlives its body: the scheduler's reference is still out.
         let task = unsafe { header.as_ref() };
         end(task);
         let output = result.map_err(|payload| JoinError::from_panic(task, payload));
         let panicked = output.as_ref().is_err_and(JoinError::is_panic);
-        // SAFETY: as above. The stage is empty, so nothing is dropped.
-        unsafe { stage.write(Stage::Output(output)) };
+        // SAFETY: as above; the closure was taken.
+        unsafe { Self::put(header, output) };
         super::complete::complete(header, panicked);
     }
 
     unsafe fn refuse(header: NonNull<Header>, refusal: Refusal) {
         // SAFETY: the caller owns the task, which never ran.
-        let stage = unsafe { Self::stage(header) };
-        // SAFETY: as above.
-        let closure = unsafe { stage.replace(Stage::Empty) };
+        let closure = unsafe { Self::take_closure(header) };
         // The closure's own destructors may panic; the refusal stands.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(closure)));
         // SAFETY: as above.
         let task = unsafe { header.as_ref() };
-        // SAFETY: as above. The stage is empty, so nothing is dropped.
-        unsafe { stage.write(Stage::Output(Err(JoinError::from_refusal(task, refusal)))) };
+        // SAFETY: as above; the closure was taken.
+        unsafe { Self::put(header, Err(JoinError::from_refusal(task, refusal))) };
         super::complete::complete(header, false);
     }
 
     unsafe fn take_output(header: NonNull<Header>, to: *mut ()) {
         // SAFETY: the task is done and its handle asks, who owns the stage from then on.
-        let stage = unsafe { Self::stage(header) };
-        // SAFETY: as above.
-        let Stage::Output(output) = (unsafe { stage.replace(Stage::Empty) }) else {
+        let Some(output) = (unsafe { Self::take(header) }) else {
             unreachable!("a task's output is taken once, after its end");
         };
         // SAFETY: `to` has room for a `Result<T, JoinError>`, by the contract of the table.
@@ -217,18 +265,21 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
 
     unsafe fn drop_output(header: NonNull<Header>) {
         // SAFETY: the task is done and its handle is gone or asks, so the caller owns the stage.
-        let stage = unsafe { Self::stage(header) };
-        // SAFETY: as above.
-        let output = unsafe { stage.replace(Stage::Empty) };
+        let output = unsafe { Self::take(header) };
         // Nobody is left to be told of a panic in the output's destructor but the panic hook.
         let _ = catch_unwind(AssertUnwindSafe(|| drop(output)));
     }
 
     unsafe fn free(header: NonNull<Header>) {
-        // SAFETY: the last reference is gone, so nobody else touches the stage.
-        let stage = unsafe { Self::stage(header) };
-        // SAFETY: as above.
-        unsafe { stage.drop_in_place() };
+        // The last reference is gone, so nobody else touches the stage.
+        // SAFETY: the header is freed below.
+        match unsafe { header.as_ref() }.stage.get() {
+            // SAFETY: the stage is the caller's.
+            Stage::Closure => drop(unsafe { Self::take_closure(header) }),
+            // SAFETY: as above; who has an output is done.
+            Stage::Output => drop(unsafe { Self::take(header) }),
+            Stage::Empty => {}
+        }
         // SAFETY: the cell's other field, and the room that it was allocated for.
         unsafe { Header::end(header, &Self::ROOM) };
     }

@@ -1,6 +1,7 @@
 //! The part of a task that does not know its types.
 
 use super::Id;
+use super::cell::Stage;
 use super::living::LivingPlace;
 use super::membership::Sets;
 use super::no_suspend::Guards;
@@ -58,6 +59,8 @@ pub(crate) struct Header {
     pub(crate) migrating: bool,
     /// Is there a span to enter?
     pub(crate) has_span: bool,
+    /// What is in the cell behind the header.
+    pub(super) stage: Cell<Stage>,
     /// The number of the timer that has woken the task last: see [`Waker::ring`].
     pub(crate) rung: AtomicU64,
     /// How many callbacks are open, so how many native layers lie below managed code.
@@ -162,6 +165,7 @@ impl Header {
             marks: Marks::default(),
             migrating,
             has_span: false,
+            stage: Cell::new(Stage::Closure),
             rung: AtomicU64::new(0),
             callbacks: Cell::new(0),
             refs: AtomicU32::new(2),

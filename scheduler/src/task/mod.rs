@@ -28,7 +28,7 @@
 //!    `seating`: the owner; where it was moved to, who holds the seat (INVARIANT(seat.alive)).
 //! 6. `next`: whoever owns the mailbox entry.
 //! 7. `joining`: written by the owner, read by anybody with a reference. `living_place`: the owner's; `sets` in `rare`: each set's part under that set's.
-//! 8. The stage in the cell: the body while it runs; from `DONE` on the join handle, or the
+//! 8. `stage`, and what is in the cell: the body while it runs; from `DONE` on the join handle, or the
 //!    completer if the handle is gone.
 
 pub mod abort;
