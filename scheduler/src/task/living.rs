@@ -5,8 +5,9 @@
 //! queues, one that runs on its carrier: so a task that runs through never comes here, and a short
 //! task pays nothing.
 //!
-//! A list is a row of places, and a task knows its own: who leaves touches no other task, which would
-//! have left the caches long since.
+//! A list is rows of places, and a task knows its own: who leaves touches no other task, which would
+//! have left the caches long since. A row stays where it is when more are added: nobody waits until a million
+//! places are copied, and what a list has outgrown takes no memory.
 //!
 //! Several lists, each under its lock, so that carriers do not meet.
 
@@ -19,8 +20,8 @@ use std::ptr::NonNull;
 
 const SHARDS: usize = 16;
 
-/// An empty list keeps room for this many.
-const KEPT: usize = 64;
+/// So many places are a row. An empty list keeps one row.
+const ROW: usize = 64;
 
 /// A task's place in its list. Touched by the task's owner only.
 #[derive(Debug)]
@@ -34,9 +35,30 @@ impl LivingPlace {
 
 #[derive(Default)]
 struct List {
-    /// `None`: the place is free.
-    places: Vec<Option<NonNull<Header>>>,
+    /// Each but the last is full. `None`: the place is free.
+    rows: Vec<Vec<Option<NonNull<Header>>>>,
     free: Vec<u32>,
+}
+
+impl List {
+    /// A place that was nobody's yet.
+    fn add(&mut self) -> u32 {
+        if self.rows.last().is_none_or(|row| row.len() == ROW) {
+            self.rows.push(Vec::with_capacity(ROW));
+        }
+        let place = self.places();
+        self.rows.last_mut().expect("added above, or not full").push(None);
+        u32::try_from(place).expect("fewer than 2^36 tasks at once")
+    }
+
+    /// How many there are.
+    fn places(&self) -> usize {
+        self.rows.last().map_or(0, |last| (self.rows.len() - 1) * ROW + last.len())
+    }
+
+    fn place(&mut self, place: u32) -> &mut Option<NonNull<Header>> {
+        &mut self.rows[place as usize / ROW][place as usize % ROW]
+    }
 }
 
 // SAFETY: the pointers are to headers, which may be shared; see `Living::all`.
@@ -68,11 +90,8 @@ impl Living {
     #[cold]
     fn enter(&self, task: &Header) {
         let mut list = self.shard(task).lock();
-        let place = list.free.pop().unwrap_or_else(|| {
-            list.places.push(None);
-            u32::try_from(list.places.len() - 1).expect("fewer than 2^36 tasks at once")
-        });
-        list.places[place as usize] = Some(NonNull::from(task));
+        let place = list.free.pop().unwrap_or_else(|| list.add());
+        *list.place(place) = Some(NonNull::from(task));
         task.living_place.0.set(place);
     }
 
@@ -83,9 +102,9 @@ impl Living {
         }
         let mut list = self.shard(task).lock();
         let place = task.living_place.0.get();
-        list.places[place as usize] = None;
+        *list.place(place) = None;
         list.free.push(place);
-        if list.free.len() == list.places.len() && list.places.len() > KEPT {
+        if list.free.len() == list.places() && list.rows.len() > 1 {
             *list = List::default();
         }
     }
@@ -95,7 +114,7 @@ impl Living {
         let mut tasks = Vec::new();
         for shard in &self.shards {
             let list = shard.lock();
-            for task in list.places.iter().flatten() {
+            for task in list.rows.iter().flatten().flatten() {
                 // SAFETY: a task in the list has not ended, so the scheduler's reference is out:
                 // it cannot be freed while the lock keeps it from being removed.
                 let borrowed = std::mem::ManuallyDrop::new(unsafe { TaskRef::from_raw(*task) });

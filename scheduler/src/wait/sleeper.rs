@@ -4,6 +4,7 @@ use super::due::{Sitter, Waiting};
 use super::line::Ticket;
 use super::list::List;
 use super::{Waiter, Who, is_switchable, kept_task, reference};
+use crate::carrier::Carrier;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::task::header::Marks;
@@ -18,11 +19,14 @@ use std::ptr::NonNull;
 #[derive(Clone)]
 pub(crate) struct Sleeper {
     waker: Waker,
-    /// The address of the carrier that the task is pinned to, or 0.
-    home: usize,
-    /// The address of the carrier that it holds while it waits, or 0.
-    holds: usize,
+    /// The address of the only carrier that it can go on on, or 0; with [`HELD`] it waits in place there.
+    place: usize,
 }
+
+/// Beside a place: nobody else runs there while the sleeper waits.
+const HELD: usize = 1;
+
+const _: () = assert!(align_of::<Carrier>() > HELD);
 
 impl Sleeper {
     pub(crate) fn new(waiter: &Waiter) -> Sleeper {
@@ -32,10 +36,10 @@ impl Sleeper {
             // A task in native code waits as a thread does, and its carrier with it.
             Who::Thread(_) => true,
         };
-        let holds =
-            kept.filter(|_| in_place).map(|(carrier, _)| std::ptr::from_ref(carrier).addr());
-        let home = kept.map_or(0, |(_, task)| Sitter::home(task));
-        Sleeper { waker: waiter.waker(), home, holds: holds.unwrap_or(0) }
+        let place = kept.map_or(0, |(carrier, task)| {
+            if in_place { std::ptr::from_ref(carrier).addr() | HELD } else { Sitter::home(task) }
+        });
+        Sleeper { waker: waiter.waker(), place }
     }
 }
 
@@ -56,11 +60,11 @@ impl Waiting for Sleeper {
     }
 
     fn home(&self) -> usize {
-        self.home
+        self.place & !HELD
     }
 
     fn holds(&self) -> usize {
-        self.holds
+        if self.place & HELD != 0 { self.home() } else { 0 }
     }
 }
 
@@ -142,7 +146,7 @@ impl Sitter for Header {
     }
 
     fn stand(&self) -> Sleeper {
-        Sleeper { waker: Waker::Task(reference(self)), home: Sitter::home(self), holds: 0 }
+        Sleeper { waker: Waker::Task(reference(self)), place: Sitter::home(self) }
     }
 
     fn move_to(&self, ticket: Ticket) {
