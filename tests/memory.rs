@@ -58,17 +58,23 @@ fn suspended_tasks_take_few_mappings_and_little_memory() {
     });
 }
 
-/// Each has two stacks: its own, and that of the native code which calls back.
+/// Each has two stacks: its own, and that of the native code which calls back. With the guard that is there if nothing is
+/// said, and with the least.
 #[test]
 fn tasks_that_are_suspended_in_callbacks_take_little_memory() {
     // SAFETY: `callback.c` keeps everything on its stack.
     const SUSPEND: Policy = unsafe { Policy::new().callbacks(Callbacks::Suspend) };
     static SUSPENDS: Target =
         Target::named("natives_call_back").with_policy(SUSPEND.class(Class::Short));
-    child::each("tasks_that_are_suspended_in_callbacks_take_little_memory", &[""], |_| {
+    const TEST: &str = "tasks_that_are_suspended_in_callbacks_take_little_memory";
+    child::each(TEST, &["guards of 256 KiB", "guards of a page"], |guards| {
         exclusively(&Case::new(2, Mode::Pinned), |case| {
             let tasks = short_or_soak(5_000, 100_000);
-            let builder = case.builder().stack_bytes(64 << 10).callback_stack_bytes(64 << 10);
+            let mut builder = case.builder().stack_bytes(64 << 10).callback_stack_bytes(64 << 10);
+            if guards == "guards of a page" {
+                // SAFETY: `callback.c` has small frames.
+                builder = unsafe { builder.callback_guard_bytes(1) };
+            }
             let runtime = builder.build().unwrap();
             let open = Arc::new(sortie::sync::Event::manual());
             let inside = Arc::new(AtomicU64::new(0));
@@ -90,7 +96,7 @@ fn tasks_that_are_suspended_in_callbacks_take_little_memory() {
             let is_idle = || runtime.snapshot().idle_workers == runtime.snapshot().workers;
             until("all are suspended", is_idle);
             let each = (Memory::now().sum() - before.sum()) / tasks;
-            println!("{tasks} tasks suspended in callbacks: {each} bytes for each");
+            println!("{tasks} tasks suspended in callbacks, {guards}: {each} bytes for each");
             // Frames of builds that are not optimized take more pages than one a stack.
             let most = if cfg!(debug_assertions) { 32 << 10 } else { 10 << 10 };
             assert!(each < most, "{each} bytes for each task");

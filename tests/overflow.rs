@@ -176,6 +176,33 @@ fn under_callbacks_that_suspend() {
     }
 }
 
+/// A guard is as large as frames may be.
+#[test]
+fn into_a_guard_that_was_asked_for() {
+    const ROOM: usize = 64 << 10;
+    for case in ["one large frame", "page by page"] {
+        let Some(output) = child::run("into_a_guard_that_was_asked_for", case) else {
+            let is_large = child::case().as_deref() == Some("one large frame");
+            let guard = if is_large { 2 << 20 } else { 0 };
+            let builder = sortie::Runtime::builder().workers(1).callback_stack_bytes(ROOM);
+            // SAFETY: the large frame ends in the large guard.
+            let runtime = unsafe { builder.callback_guard_bytes(guard) }.build().unwrap();
+            let deep = Builder::new().name("deep one").spawn_on(&runtime.handle(), move || {
+                native::call_here(&SUSPENDING, || match is_large {
+                    true => sortie_natives::use_frame(ROOM + (1900 << 10)),
+                    false => sortie_natives::use_stack(2 * ROOM) as i32,
+                })
+            });
+            let _ = deep.join();
+            return;
+        };
+        assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{case}: {output:?}");
+        let lines = messages(&output.stderr);
+        assert_eq!(lines.len(), 1, "{case}: {lines:?}");
+        assert!(lines[0].contains("task \"deep one\""), "{case}: {lines:?}");
+    }
+}
+
 /// A fault that is no overflow is none of ours.
 #[test]
 fn a_bad_pointer_gets_no_message() {

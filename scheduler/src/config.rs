@@ -75,6 +75,7 @@ pub struct Config {
     pub(crate) stack_bytes: usize,
     pub(crate) native_stack_bytes: usize,
     pub(crate) callback_stack_bytes: usize,
+    pub(crate) callback_guard_bytes: usize,
     pub(crate) thread_name: String,
     pub(crate) migrating: bool,
     pub(crate) report_deadlocks: bool,
@@ -86,6 +87,10 @@ const STACK_BYTES: usize = if cfg!(debug_assertions) { 256 << 10 } else { 64 << 
 const NATIVE_STACK_BYTES: usize = 8 << 20;
 /// Memory is taken by touched pages only.
 const CALLBACK_STACK_BYTES: usize = 256 << 10;
+/// C code need not touch every page of a large frame.
+const CALLBACK_GUARD_BYTES: usize = 256 << 10;
+/// More is not meant.
+const MAX_GUARD_BYTES: usize = 1 << 30;
 
 impl Config {
     /// The defaults: a worker for each core that the process may use, 64 KiB of fiber stack
@@ -98,6 +103,7 @@ impl Config {
             stack_bytes: STACK_BYTES,
             native_stack_bytes: NATIVE_STACK_BYTES,
             callback_stack_bytes: CALLBACK_STACK_BYTES,
+            callback_guard_bytes: CALLBACK_GUARD_BYTES,
             thread_name: "sortie".to_owned(),
             migrating: false,
             report_deadlocks: false,
@@ -137,9 +143,18 @@ impl Config {
     }
 
     /// Usable bytes of a stack for native code whose callbacks may suspend, rounded up to pages; at least
-    /// 16 KiB. A guard of 256 KiB lies below each.
+    /// 16 KiB.
     pub fn callback_stack_bytes(mut self, bytes: usize) -> Config {
         self.callback_stack_bytes = bytes;
+        self
+    }
+
+    /// Bytes of the guard below such a stack, rounded up to pages; at least one page, at most 1 GiB.
+    ///
+    /// # Safety
+    /// Code that runs on such a stack has no single frame larger than this whose pages it does not touch in turn.
+    pub unsafe fn callback_guard_bytes(mut self, bytes: usize) -> Config {
+        self.callback_guard_bytes = bytes;
         self
     }
 
@@ -197,6 +212,9 @@ impl Config {
         }
         if self.native_stack_bytes < 64 << 10 {
             return bad("native_stack_bytes", self.native_stack_bytes, "at least 65536");
+        }
+        if self.callback_guard_bytes > MAX_GUARD_BYTES {
+            return bad("callback_guard_bytes", self.callback_guard_bytes, "at most 1 GiB");
         }
         if self.thread_name.contains('\0') {
             return bad("thread_name", self.thread_name.len(), "a name without NUL bytes");

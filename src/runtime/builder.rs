@@ -53,9 +53,35 @@ impl Builder {
 
     /// Usable bytes of a stack for native code whose callbacks may suspend their task
     /// ([`Callbacks`](crate::native::Callbacks)), rounded up to pages; at least 16 KiB, and 256 KiB if
-    /// nothing is said. Memory is taken by touched pages only; a guard of 256 KiB lies below each.
+    /// nothing is said. Memory is taken by touched pages only; a guard lies below each
+    /// ([`Builder::callback_guard_bytes`]).
     pub fn callback_stack_bytes(self, bytes: usize) -> Builder {
         Builder { config: self.config.callback_stack_bytes(bytes) }
+    }
+
+    /// Bytes of the guard below a stack for native code whose callbacks may suspend their task, rounded up to pages; at
+    /// least one page, at most 1 GiB, and 256 KiB if nothing is said.
+    ///
+    /// A guard turns an overflow into a message that names the task, instead of a write to another task's stack, as long
+    /// as no frame steps over it. Code that touches the pages of a large frame in turn steps over none: Rust does, and C
+    /// that is compiled with `-fstack-clash-protection`. For such code one page is enough, which is what threads of the
+    /// C library have. All that a guard takes is page tables, 8 bytes a page, which count where a hundred thousand
+    /// tasks are suspended in callbacks.
+    ///
+    /// # Safety
+    /// You promise that native code with callbacks that suspend ([`Callbacks`](crate::native::Callbacks)), called by
+    /// tasks of this runtime, has no single frame larger than this whose pages it does not touch in turn.
+    ///
+    /// ```
+    /// // SAFETY: the only library that calls back is compiled with `-fstack-clash-protection`.
+    /// let builder = unsafe { sortie::Runtime::builder().callback_guard_bytes(4 << 10) };
+    /// let runtime = builder.build()?;
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
+    pub unsafe fn callback_guard_bytes(self, bytes: usize) -> Builder {
+        // SAFETY: the promise is passed on.
+        let config = unsafe { self.config.callback_guard_bytes(bytes) };
+        Builder { config }
     }
 
     /// The name of the runtime's threads; the kernel keeps the first 15 bytes.

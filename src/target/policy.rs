@@ -171,7 +171,8 @@ impl Policy {
     ///    overwrite (what is on its stack or the heap, reached by its arguments, is its own);
     /// 3. does not ask for the bounds of its thread's stack, and needs no more stack than
     ///    [`callback_stack_bytes`](crate::Builder::callback_stack_bytes), callbacks included; nor a single
-    ///    frame larger than the guard of 256 KiB without touching its pages in turn;
+    ///    frame larger than its guard ([`callback_guard_bytes`](crate::Builder::callback_guard_bytes)) without
+    ///    touching its pages in turn;
     /// 4. may stay in a callback for as long as any task may run.
     ///
     /// For [`Callbacks::Migrate`] moreover it

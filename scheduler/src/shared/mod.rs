@@ -107,7 +107,8 @@ impl Shared {
         config.check()?;
         let shape = StackShape::fiber(config.stack_bytes).map_err(StartError::Stack)?;
         let native_shape =
-            StackShape::native(config.callback_stack_bytes).map_err(StartError::Stack)?;
+            StackShape::native(config.callback_stack_bytes, config.callback_guard_bytes)
+                .map_err(StartError::Stack)?;
         let lobby = Lobby::new();
         let mut extras = Vec::new();
         let shown = (0..2 * config.workers)

@@ -1,7 +1,7 @@
 //! Faults: what is ours and what is not, what is said of it, and how the process ends.
 
 use super::child::{self, assert_killed, assert_success, reports};
-use super::tests::fibers;
+use super::tests::{NATIVE_GUARD_BYTES, fibers};
 use super::*;
 
 use std::fmt::Write;
@@ -22,7 +22,7 @@ fn run_case() {
     let Some((case, kind)) = child::case() else {
         return;
     };
-    let native = StackShape::native(128 * 1024).unwrap();
+    let native = StackShape::native(128 * 1024, NATIVE_GUARD_BYTES).unwrap();
     match case.as_str() {
         "overflow-fiber" => overflow(&Stacks::with_guard(fibers(), kind)),
         "overflow-native" => overflow(&Stacks::with_guard(native, kind)),

@@ -71,9 +71,6 @@ const MIN_USABLE_BYTES: usize = 16 * 1024;
 /// The largest size that is taken for meant.
 const MAX_USABLE_BYTES: usize = 1 << 30;
 
-/// The guard of a native stack: C code need not touch every page of a large frame.
-const NATIVE_GUARD_BYTES: usize = 256 * 1024;
-
 /// Tops are aligned to this.
 const TOP_ALIGN: usize = 64;
 
@@ -103,7 +100,7 @@ pub(crate) enum StackKind {
     Fiber,
     /// The same, for one task that has asked for its size.
     Own,
-    /// Code by other compilers, which may skip pages: a guard of 256 KiB.
+    /// Code by other compilers, which may skip pages: a guard of as many as it may skip.
     Native,
 }
 
@@ -143,13 +140,13 @@ impl StackShape {
         Self::new(StackKind::Own, usable_bytes, 1)
     }
 
-    /// Stacks for native code, with at least `usable_bytes` each.
+    /// Stacks for native code, with at least `usable_bytes` each, and a guard of one page at least.
     ///
     /// # Errors
     ///
     /// [`StackError::Size`] for zero bytes and for more than 1 GiB.
-    pub(crate) fn native(usable_bytes: usize) -> Result<Self, StackError> {
-        Self::new(StackKind::Native, usable_bytes, NATIVE_GUARD_BYTES)
+    pub(crate) fn native(usable_bytes: usize, guard_bytes: usize) -> Result<Self, StackError> {
+        Self::new(StackKind::Native, usable_bytes, guard_bytes.max(1))
     }
 
     fn new(kind: StackKind, usable: usize, guard: usize) -> Result<Self, StackError> {

@@ -6,6 +6,9 @@ use super::*;
 use std::collections::HashSet;
 use std::io;
 
+/// What native code has by default.
+pub(super) const NATIVE_GUARD_BYTES: usize = 256 << 10;
+
 /// Both kinds of guard, as far as this kernel has them.
 pub(super) fn guard_kinds() -> Vec<GuardKind> {
     match probe_guard().unwrap() {
@@ -67,7 +70,7 @@ fn the_last_one_given_is_the_first_one_taken() {
 #[test]
 fn stacks_are_disjoint_aligned_spread_and_usable_to_the_last_byte() {
     for kind in guard_kinds() {
-        for shape in [fibers(), StackShape::native(100_000).unwrap()] {
+        for shape in [fibers(), StackShape::native(100_000, NATIVE_GUARD_BYTES).unwrap()] {
             let pool = Stacks::with_guard(shape, kind);
             let stacks: Vec<_> = (0..500).map(|_| pool.take().unwrap()).collect();
             for (n, stack) in stacks.iter().enumerate() {
@@ -97,7 +100,8 @@ fn stacks_are_disjoint_aligned_spread_and_usable_to_the_last_byte() {
 fn guards_stand_over_their_whole_length_and_survive_cooling() {
     let page = os::page_bytes();
     for kind in guard_kinds() {
-        for shape in [fibers(), StackShape::native(64 * 1024).unwrap()] {
+        let native = |guard| StackShape::native(64 * 1024, guard).unwrap();
+        for shape in [fibers(), native(NATIVE_GUARD_BYTES), native(0)] {
             let pool = Stacks::with_guard(shape, kind);
             for round in 0..3 {
                 let mut stacks: Vec<_> = (0..300).map(|_| pool.take().unwrap()).collect();
@@ -262,20 +266,22 @@ fn sizes_are_rounded_up_and_bad_ones_refused() {
     let floor = StackShape::fiber(1).unwrap();
     assert_eq!(floor.usable_bytes(), MIN_USABLE_BYTES.next_multiple_of(page));
     assert_eq!(StackShape::fiber(65 * 1024 + 1).unwrap().usable_bytes() % page, 0);
-    for shape in [floor, fibers(), StackShape::native(8 << 20).unwrap()] {
+    let native = |guard| StackShape::native(8 << 20, guard).unwrap();
+    let guards = [page, page, NATIVE_GUARD_BYTES, page];
+    let shapes = [floor, fibers(), native(NATIVE_GUARD_BYTES), native(0)];
+    for (shape, least) in shapes.into_iter().zip(guards) {
         assert_eq!(shape.stride_bytes() / page % 2, 1, "{shape:?}");
-        let least = if shape.kind() == StackKind::Native { NATIVE_GUARD_BYTES } else { page };
         assert!((least..=least + page).contains(&shape.guard_bytes()), "{shape:?}");
     }
     for asked_bytes in [0, MAX_USABLE_BYTES + 1, usize::MAX] {
         assert_eq!(StackShape::fiber(asked_bytes), Err(StackError::Size { asked_bytes }));
-        assert_eq!(StackShape::native(asked_bytes), Err(StackError::Size { asked_bytes }));
+        assert_eq!(StackShape::native(asked_bytes, page), Err(StackError::Size { asked_bytes }));
     }
 }
 
 #[test]
 fn native_slabs_are_small_in_number_not_in_size() {
-    let pool = Stacks::new(StackShape::native(8 << 20).unwrap());
+    let pool = Stacks::new(StackShape::native(8 << 20, NATIVE_GUARD_BYTES).unwrap());
     let _stacks: Vec<_> = (0..40).map(|_| pool.take().unwrap()).collect();
     let stats = pool.stats();
     assert!(stats.slabs <= 4, "{stats:?}");
