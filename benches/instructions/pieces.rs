@@ -1,7 +1,7 @@
 //! The pieces. Each does so many operations on a runtime of one worker, and what it does beside does not
 //! depend on their number.
 
-use sortie::native::{self, Class, Policy, Target};
+use sortie::native::{self, Callbacks, Class, Policy, Target};
 use sortie::{Runtime, transition};
 use std::hint::black_box;
 use std::sync::Arc;
@@ -19,6 +19,10 @@ pub(crate) const PIECES: &[Piece] = &[
     Piece { name: "spawn and join", run: |ops| inside(ops, spawn_and_join) },
     Piece { name: "call, mode A", run: |ops| inside(ops, call_in_mode_a) },
     Piece { name: "call, mode C", run: |ops| inside(ops, call_in_mode_c) },
+    Piece { name: "call, thread's", run: |ops| inside(ops, call_on_threads_stack) },
+    Piece { name: "callback", run: |ops| inside(ops, || call_back_from(&SHORT_ON_THREAD)) },
+    Piece { name: "callback, susp.", run: |ops| inside(ops, || call_back_from(&SUSPENDING)) },
+    Piece { name: "callback, migr.", run: |ops| inside(ops, || call_back_from(&MIGRATING)) },
     Piece { name: "leave and enter", run: leaves_and_enters },
 ];
 
@@ -27,10 +31,31 @@ const LEAF: Policy = unsafe { Policy::new().task_stack(1024) };
 
 static SHORT: Target = Target::named("nop, short").with_policy(LEAF.class(Class::Short));
 static MIXED: Target = Target::named("nop, mixed").with_policy(LEAF.class(Class::Mixed));
+static SHORT_ON_THREAD: Target =
+    Target::named("nop, on the thread's stack").with_policy(Policy::new().class(Class::Short));
+
+/// SAFETY: [`call_back`] has nothing but its frame.
+const SUSPENDS: Policy = unsafe { Policy::new().callbacks(Callbacks::Suspend) };
+/// SAFETY: as above.
+const MIGRATES: Policy = unsafe { Policy::new().callbacks(Callbacks::Migrate) };
+
+static SUSPENDING: Target =
+    Target::named("nop, suspending").with_policy(SUSPENDS.class(Class::Short));
+static MIGRATING: Target =
+    Target::named("nop, migrating").with_policy(MIGRATES.class(Class::Short));
 
 #[inline(never)]
 extern "C" fn nop(x: i32) -> i32 {
     black_box(x) + 1
+}
+
+#[inline(never)]
+extern "C" fn call_back(callback: extern "C" fn(i32) -> i32, x: i32) -> i32 {
+    callback(black_box(x)) + 1
+}
+
+extern "C" fn called_back(x: i32) -> i32 {
+    native::callback(0, || x + 1)
 }
 
 /// A resume and a suspension.
@@ -73,6 +98,14 @@ fn call_in_mode_a() {
 
 fn call_in_mode_c() {
     black_box(native::call_here(&MIXED, || nop(black_box(1))));
+}
+
+fn call_on_threads_stack() {
+    black_box(native::call_here(&SHORT_ON_THREAD, || nop(black_box(1))));
+}
+
+fn call_back_from(target: &'static Target) {
+    black_box(native::call_here(target, || call_back(called_back, black_box(1))));
 }
 
 /// The class is not left to be learned: valgrind's clock makes a short call a long one now and then.

@@ -71,6 +71,7 @@ pub use config::{Config, Embedder, Observed, StartError};
 pub use deadlock::{BlockedWait, Deadlock};
 #[doc(hidden)]
 pub use fiber::bench;
+pub use fiber::{Frame, Outcome};
 pub use foreign::AttachError;
 pub use handler::in_signal_handler;
 pub use lock::{Lock, SharedLock};

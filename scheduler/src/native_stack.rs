@@ -9,13 +9,14 @@
 
 use crate::carrier::Carrier;
 use crate::crossing::Here;
-use crate::fiber;
+use crate::fiber::{self, Frame, Outcome};
 use crate::fork;
 use crate::shared::Shared;
 use crate::stack::{Stack, StackError};
 use crate::task::Header;
 use crate::wait;
 use std::mem::ManuallyDrop;
+use std::panic::resume_unwind;
 
 /// How many a carrier keeps.
 const KEPT: usize = 8;
@@ -57,21 +58,23 @@ impl NativeStack {
         self.stack.usable().start
     }
 
-    /// Runs `f` on this stack.
+    /// Runs `f` on this stack. What unwinds goes on in the caller.
     ///
     /// # Safety
-    /// `f` does not unwind. The task has left for native code, and comes back after this returns.
+    /// The task has left for native code, and comes back after this returns.
     #[inline]
     pub unsafe fn run<R>(&mut self, f: impl FnOnce() -> R) -> R {
         let Some((carrier, _)) = wait::kept_task() else { return f() };
         let low = carrier.stack_low.replace(0);
-        let value = fiber::on_stack(&mut self.stack, f);
+        let mut frame = Frame::new(f);
+        // SAFETY: the frame is new.
+        let outcome = unsafe { fiber::on_stack(&mut self.stack, &mut frame) };
         // Callbacks may have moved the task, or a jump have left them with their stack for the task's.
         if let Some((carrier, task)) = wait::kept_task() {
             carrier.stack_low.set(low);
             task.stack_low.set(low);
         }
-        value
+        outcome.into_result().unwrap_or_else(|payload| resume_unwind(payload))
     }
 }
 
@@ -87,27 +90,27 @@ impl Here {
         Some(NativeStack { stack: ManuallyDrop::new(stack), task: std::marker::PhantomData })
     }
 
-    /// As [`NativeStack::run`], for native code whose callbacks do not take the task to another thread. The
-    /// stack is given back. Returns also what the carrier said of the task's stack when `f` had ended, for
+    /// As [`NativeStack::run`], for native code whose callbacks do not take the task to another thread. The stack is given back. Returns also what the carrier said of the task's stack when the code had ended, for
     /// [`crossing::leave_stack`](crate::crossing::leave_stack).
     ///
     /// # Safety
-    /// As for [`NativeStack::run`].
+    /// As for [`NativeStack::run`], and it is the frame's first time.
     #[inline(always)]
-    pub unsafe fn on_native_stack<R>(
+    pub unsafe fn on_native_stack<R, F: FnOnce() -> R>(
         self,
         stack: NativeStack,
-        f: impl FnOnce() -> R,
-    ) -> (R, usize) {
+        frame: &mut Frame<F, R>,
+    ) -> (Outcome<'_, R>, usize) {
         let mut stack = ManuallyDrop::new(stack);
         let carrier = self.carrier();
         let low = carrier.stack_low.replace(0);
-        let value = fiber::on_stack(&mut stack.stack, f);
+        // SAFETY: by contract.
+        let outcome = unsafe { fiber::on_stack(&mut stack.stack, frame) };
         let left = carrier.stack_low.replace(low);
         // SAFETY: the value is forgotten, and this is the last use of it.
         let stack = unsafe { ManuallyDrop::take(&mut stack.stack) };
         give_back(carrier, self.task(), stack);
-        (value, left)
+        (outcome, left)
     }
 }
 

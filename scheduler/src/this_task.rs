@@ -1,5 +1,6 @@
 //! What code of a task may ask of the scheduler that it runs on.
 
+use crate::fiber::Frame;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::task::Id;
@@ -83,10 +84,11 @@ pub fn with_embedder<R>(f: impl FnOnce(&dyn Any) -> R) -> Option<R> {
     shared.config.embedder.as_deref().map(|embedder| f(embedder))
 }
 
-/// Runs `f` on the carrier's own stack if the current task is on its fiber's, else plainly.
+/// Runs `f` on the carrier's own stack if the current task is on its fiber's, else plainly. What unwinds goes on in the
+/// caller.
 ///
 /// # Safety
-/// `f` does not unwind. The task has left for native code ([`crossing::leave`](crate::crossing::leave))
+/// The task has left for native code ([`crossing::leave`](crate::crossing::leave))
 /// and comes back after this returns, so that nothing in `f` can switch the fiber.
 #[inline]
 pub unsafe fn on_carrier_stack<R>(f: impl FnOnce() -> R) -> R {
@@ -96,11 +98,12 @@ pub unsafe fn on_carrier_stack<R>(f: impl FnOnce() -> R) -> R {
     if low == 0 {
         return f();
     }
+    let mut frame = Frame::new(f);
     // SAFETY: there was a low end, so this is a fiber's own stack, or one of its native stacks; the fiber is the
     // lowest or on top of it, and no frame but the loop's is on the carrier's stack. The rest is the contract.
-    let value = unsafe { inside.on_carrier_stack(f) };
+    let outcome = unsafe { inside.on_carrier_stack(&mut frame) };
     carrier.stack_low.set(low);
-    value
+    outcome.into_result().unwrap_or_else(|payload| std::panic::resume_unwind(payload))
 }
 
 /// Bytes left on the current task's own stack; very many for code that is not on one.

@@ -5,6 +5,7 @@ use crate::BuildError;
 use crate::target::ledger::Ledger;
 use crate::target::policies;
 use crate::task::local;
+use crate::transition::trace;
 use sortie_scheduler::Config;
 use std::sync::Arc;
 
@@ -132,6 +133,7 @@ impl Builder {
     /// [`BuildError`] if an option cannot be, or the system refuses threads or memory.
     pub fn build(self) -> Result<Runtime, BuildError> {
         sortie_scheduler::crossing::fence::on_loss(policies::invalidate);
+        trace::watch();
         let ledger = Arc::new(Ledger::new(local::SWITCHES));
         let scheduler = self.config.embedder(ledger.clone()).start()?;
         Ok(Runtime { handle: Handle { scheduler, ledger } })

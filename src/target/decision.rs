@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! bits 0..3   the action; 0 in no decision
-//! bit  3      on the task's own stack
+//! bit  3      transitions are traced
 //! bit  4      every call is timed
 //! bit  5      the policy asks for more: the general path looks at the profile
 //! bit  6      the call may be offloaded
@@ -40,6 +40,7 @@ pub(crate) enum Action {
 }
 
 const ACTION: u32 = 0b111;
+const TRACED: u32 = 1 << 3;
 const TIMED: u32 = 1 << 4;
 pub(super) const SPECIAL: u32 = 1 << 5;
 const OFFLOAD: u32 = 1 << 6;
@@ -50,9 +51,6 @@ const CANCELLABLE: u32 = 1 << 7;
 pub(crate) struct Decision(u32);
 
 impl Decision {
-    /// The bit of a call on the task's own stack.
-    pub(super) const TASK_STACK: u32 = 1 << 3;
-
     /// From a policy and what was learned.
     pub(super) fn new(policy: &Policy, learned: Verdict, asymmetric: bool) -> Decision {
         let class = policy.pinned_class().unwrap_or(learned.class);
@@ -71,9 +69,6 @@ impl Decision {
             Class::Long => Action::HandOver,
         };
         let mut word = action as u32;
-        if policy.task_stack.is_some() {
-            word |= Self::TASK_STACK;
-        }
         if matches!(class, Class::Unknown | Class::Long) && !policy.deny {
             word |= TIMED;
         }
@@ -92,6 +87,11 @@ impl Decision {
     /// This decision, for a function that has a cancel hook.
     pub(super) fn cancellable(self) -> Decision {
         Decision(self.0 | CANCELLABLE)
+    }
+
+    /// This decision, while somebody wants to see each transition.
+    pub(super) fn traced(self) -> Decision {
+        Decision(self.0 | TRACED)
     }
 
     /// The decision of a profile's word, if there is one.
@@ -154,16 +154,10 @@ impl Decision {
         }
     }
 
-    /// Asymmetric, and nothing else to look at.
+    /// Asymmetric, and nothing else to look at but traces.
     #[cfg(test)]
     pub(crate) fn is_fast(self) -> bool {
-        self.0 == Action::Asymmetric as u32
-    }
-
-    /// On the task's own stack, if [`Profile::task_stack`](super::Profile::task_stack) are left.
-    #[inline]
-    pub(crate) fn is_on_task_stack(self) -> bool {
-        self.0 & Self::TASK_STACK != 0
+        self.0 & !TRACED == Action::Asymmetric as u32
     }
 
     /// Each call is timed, not a sample.
@@ -202,11 +196,11 @@ impl std::fmt::Debug for Decision {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{:?}", self.action())?;
         let flags = [
-            (self.is_on_task_stack(), "task stack"),
             (self.is_timed(), "timed"),
             (self.is_special(), "special"),
             (self.may_offload(), "offload"),
             (self.is_cancellable(), "cancellable"),
+            (self.0 & TRACED != 0, "traced"),
         ];
         flags.iter().filter(|(set, _)| *set).try_for_each(|(_, name)| write!(f, " | {name}"))
     }

@@ -56,6 +56,9 @@ static POLICIES: RwLock<Policies> = RwLock::new(Policies {
 /// Is any policy unhooked? Written under the lock.
 static ANY_UNHOOKED: AtomicBool = AtomicBool::new(false);
 
+/// Does anybody want to see each transition? Written under the lock. It may be so until it is known.
+static TRACED: AtomicBool = AtomicBool::new(true);
+
 impl Policies {
     fn find(&self, key: Key) -> Policy {
         let exact = self.exact.get(&key).copied().unwrap_or_default();
@@ -93,6 +96,10 @@ pub(super) fn settle(profile: &Profile, asymmetric: bool) -> Decision {
     if policies.cancel.contains_key(&profile.key()) {
         decision = decision.cancellable();
     }
+    // ORDERING: Relaxed, written under the lock.
+    if TRACED.load(Ordering::Relaxed) {
+        decision = decision.traced();
+    }
     profile.put(&policy, decision);
     decision
 }
@@ -102,6 +109,23 @@ pub(crate) fn invalidate() {
     let policies = POLICIES.write();
     profile::make_all_stale();
     drop(policies);
+}
+
+/// From now on each transition is traced, or no longer.
+pub(crate) fn set_traced(yes: bool) {
+    let policies = POLICIES.write();
+    // ORDERING: Relaxed, as in `settle`.
+    if TRACED.swap(yes, Ordering::Relaxed) != yes {
+        profile::make_all_stale();
+    }
+    drop(policies);
+}
+
+/// Is each transition traced, as far as this thread knows?
+#[inline(always)]
+pub(crate) fn is_traced() -> bool {
+    // ORDERING: Relaxed, a look: a trace may begin or end a little late.
+    TRACED.load(Ordering::Relaxed)
 }
 
 /// The policy in force.

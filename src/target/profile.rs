@@ -131,7 +131,7 @@ impl Profile {
         // ORDERING(profile.decision): Acquire, as in `decide`.
         let word = self.decision.load(Ordering::Acquire);
         // ORDERING: Relaxed, after the Acquire; each value is some policy's.
-        (word & !Decision::TASK_STACK == wanted).then(|| self.stack_wanted.load(Ordering::Relaxed))
+        (word == wanted).then(|| self.stack_wanted.load(Ordering::Relaxed))
     }
 
     /// Is a call asymmetric, and nothing to look at but that its callbacks may suspend the task on its thread?
@@ -141,7 +141,7 @@ impl Profile {
         // ORDERING(profile.decision): Acquire, as in `decide`.
         let word = self.decision.load(Ordering::Acquire);
         // ORDERING: Relaxed, as in `task_stack`.
-        word & !Decision::TASK_STACK == WANTED && self.suspends_only.load(Ordering::Relaxed)
+        word == WANTED && self.suspends_only.load(Ordering::Relaxed)
     }
 
     /// What a task leaves with: this profile, as a word that travels through the scheduler.
@@ -173,11 +173,11 @@ impl Profile {
         self.max_concurrent().map(|limit| Place::take(&self.bulkhead, limit))
     }
 
-    /// Is a call asymmetric, and nothing else to look at? One comparison.
+    /// Is a call asymmetric, and nothing else to look at but traces?
     #[cfg(test)]
     pub(crate) fn is_fast(&self) -> bool {
         // ORDERING: Relaxed, a fast word stands for itself.
-        self.decision.load(Ordering::Relaxed) == Action::Asymmetric as u32
+        Decision::current(self.decision.load(Ordering::Relaxed)).is_some_and(Decision::is_fast)
     }
 
     /// What is decided for a call. May lock if it has to be decided anew; keeps `errno`.
@@ -200,8 +200,7 @@ impl Profile {
         decision
     }
 
-    /// How much stack a call needs that runs on the task's own; `None`: it runs on the carrier's, whatever
-    /// an older decision says.
+    /// How much stack a call needs that runs on the task's own; `None`: it runs on the carrier's.
     #[inline]
     pub(crate) fn task_stack(&self) -> Option<NonZeroU32> {
         // ORDERING: Relaxed, each value is some policy's; see `decide`.

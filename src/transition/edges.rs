@@ -9,6 +9,7 @@ use super::automaton::Layers;
 use super::error::TransitionError;
 use super::jumped;
 use super::layer::{Event, Layer};
+use super::trace;
 use crate::target::Profile;
 use crate::target::ledger;
 use crate::target::row::{Ended, Timing};
@@ -290,33 +291,6 @@ fn report(error: &TransitionError) {
     tracing::debug!(target: "sortie::crossing", %error, "refused");
 }
 
-/// Traces an edge, in managed code, with the layers after it.
-macro_rules! trace_edge {
-    ($event:expr, $target:expr, $layers:expr) => {
-        if tracing::enabled!(target: "sortie::crossing", tracing::Level::TRACE) {
-            trace($event, $target, $layers);
-        }
-    };
-}
-
-#[cold]
-#[inline(never)]
-fn trace(event: Event, target: Option<usize>, local: &Local) {
-    let errno = crossing::Errno::save();
-    // Made into text before the subscriber runs, which may call us.
-    let layers = local.layers(|layers| layers.to_string());
-    let task = sortie_scheduler::current_task().map_or(0, |(id, _)| id.get());
-    let target = target.map(|target| format!("{target:#x}"));
-    tracing::trace!(
-        target: "sortie::crossing",
-        transition = %event,
-        task,
-        target = target.as_deref(),
-        %layers,
-    );
-    errno.restore();
-}
-
 /// `leave`, for a task that is known.
 pub(crate) fn out(
     local: &Local,
@@ -325,7 +299,7 @@ pub(crate) fn out(
     exit: Exit,
 ) -> Result<(), TransitionError> {
     local.layers(|layers| layers.leave(target)).inspect_err(report)?;
-    trace_edge!(Event::Leave, Some(target), local);
+    trace::edge(Event::Leave, Some(target), local);
     crossing::leave(profile.word(), exit);
     Ok(())
 }
@@ -353,21 +327,21 @@ fn back_by<E: Into<Refused>>(
     local.layers(|layers| layers.prepare(Event::Enter)).inspect_err(report)?;
     let back = come_back().map_err(|why| refused(local, Event::Enter, why.into()))?;
     let popped = local.layers(Layers::enter)?;
-    trace_edge!(Event::Enter, popped.target(), local);
+    trace::edge(Event::Enter, popped.target(), local);
     Ok(back)
 }
 
 /// `leave`, for a call that another thread is to make: the scheduler's part is the offload.
 pub(crate) fn push_offloaded(local: &Local, target: usize) -> Result<(), TransitionError> {
     local.layers(|layers| layers.leave(target)).inspect_err(report)?;
-    trace_edge!(Event::Leave, Some(target), local);
+    trace::edge(Event::Leave, Some(target), local);
     Ok(())
 }
 
 /// `enter`, after such a call. Returns the panic that a callback has kept.
 pub(crate) fn pop_offloaded(local: &Local) -> Option<Box<dyn Any + Send>> {
     let popped = local.layers(Layers::enter).inspect_err(report).ok()?;
-    trace_edge!(Event::Enter, popped.target(), local);
+    trace::edge(Event::Enter, popped.target(), local);
     local.take_panic()
 }
 
@@ -404,7 +378,7 @@ fn call_in_by<E: Into<Refused>>(
     };
     let note = Opened::now(below, is_guarded).bits();
     let _ = local.layers(|layers| layers.reverse_enter_noting(note))?;
-    trace_edge!(Event::ReverseEnter, None, local);
+    trace::edge(Event::ReverseEnter, None, local);
     Ok(back)
 }
 
@@ -427,7 +401,7 @@ pub(crate) fn back_in(
     below: Below,
 ) -> Result<(), TransitionError> {
     let layer = local.layers(Layers::reverse_leave).inspect_err(report)?;
-    trace_edge!(Event::ReverseLeave, layer.target(), local);
+    trace::edge(Event::ReverseLeave, layer.target(), local);
     // Back under a call that was not announced: the layer below that is managed, and goes on.
     if local.layers(|layers| layers.top_is_native()) {
         let profile = profile.unwrap_or_else(|| Profile::at(layer.target().unwrap_or(0)));

@@ -16,6 +16,7 @@ mod error;
 pub(crate) mod jumped;
 mod layer;
 mod scope;
+pub(crate) mod trace;
 
 pub use automaton::{Layers, Leaked, ReverseEntered};
 pub(crate) use edges::{

@@ -44,9 +44,18 @@ impl Program {
 
     /// Where the function of this name begins.
     pub(crate) fn function(&self, name: &str) -> u64 {
-        let mut named = self.functions.iter().filter(|(its, ..)| its == name);
-        let (_, address, _) = named.next().unwrap_or_else(|| panic!("no function {name}"));
-        assert!(named.next().is_none(), "two functions {name}");
+        self.only(name, |its| its == name)
+    }
+
+    /// Where the function begins whose name has this in it.
+    pub(crate) fn function_with(&self, part: &str) -> u64 {
+        self.only(part, |its| its.contains(part))
+    }
+
+    fn only(&self, what: &str, is_it: impl Fn(&str) -> bool) -> u64 {
+        let mut named = self.functions.iter().filter(|(its, ..)| is_it(its));
+        let (_, address, _) = named.next().unwrap_or_else(|| panic!("no function {what}"));
+        assert!(named.next().is_none(), "two functions {what}");
         *address
     }
 

@@ -12,8 +12,8 @@ use crate::program::Program;
 use iced_x86::{FlowControl, Instruction, Mnemonic, OpKind, Register};
 use std::collections::{BTreeMap, VecDeque};
 
-/// Calls a function on another stack.
-const SPRINGBOARD: &str = "stack_call_trampoline";
+/// Calls a function on another stack: `fiber::switch::x86_64::call_on`, as it stands in the mangled name.
+const SPRINGBOARD: &str = "5fiber6switch6x86_647call_on";
 
 /// The stack that the target is called on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl<'a> Function<'a> {
     /// The ways past one call.
     fn ways_past(&self, call: &Instruction, target: Callee) -> Vec<Way> {
         let inner = match self.callee(call) {
-            Some(callee) if callee == self.program.function(SPRINGBOARD) => {
+            Some(callee) if callee == self.program.function_with(SPRINGBOARD) => {
                 self.ways_on_other_stack(call, callee, target)
             }
             callee => {

@@ -5,6 +5,7 @@ use super::fence::{light, light_half};
 use super::leave::kick_if_work_waits;
 use super::word::{Native, Snapshot};
 use crate::carrier::Carrier;
+use crate::fiber::{Frame, Outcome};
 use crate::sync::atomic::Ordering;
 use crate::task::Header;
 use crate::worker::current;
@@ -127,23 +128,24 @@ impl Here {
         if !is_jumped() && self.carrier.come_back() { Return::Touched } else { Return::Late }
     }
 
-    /// Runs `f` on the carrier's stack.
+    /// Runs a closure on the carrier's stack.
     ///
     /// # Safety
     /// This code runs on the task's own stack ([`Here::stack_left`] is less than
-    /// [`MORE_THAN_A_STACK`]), and the task is in native code until after this has returned. `f` does
-    /// not unwind.
+    /// [`MORE_THAN_A_STACK`]), and the task is in native code until after this has returned. It is the
+    /// frame's first time.
     #[inline(always)]
-    pub unsafe fn on_carrier_stack<R>(self, f: impl FnOnce() -> R) -> R {
-        let Some(inside) = self.carrier.lowest.get() else {
-            debug_assert!(false, "a task on a stack of its own was resumed by a loop");
-            return f();
-        };
+    pub unsafe fn on_carrier_stack<R, F: FnOnce() -> R>(
+        self,
+        frame: &mut Frame<F, R>,
+    ) -> Outcome<'_, R> {
+        // SAFETY: by contract the task is on a fiber, and the carrier's loop notes the lowest one before it resumes any.
+        let inside = unsafe { self.carrier.lowest.get().unwrap_unchecked() };
         let low = self.carrier.stack_low.replace(0);
         // SAFETY: the caller runs on its fiber's own stack, which is the lowest or on top of it, so no frame but
         // the loop's is on the carrier's; and nothing switches it meanwhile.
-        let value = unsafe { inside.on_carrier_stack(f) };
+        let outcome = unsafe { inside.on_carrier_stack(frame) };
         self.carrier.stack_low.set(low);
-        value
+        outcome
     }
 }

@@ -24,9 +24,11 @@
 //! a worker or carrier across a suspension.
 
 pub mod bench;
+mod closure;
 mod depot;
 mod switch;
 
+pub use closure::{Frame, Outcome};
 pub(crate) use depot::Depot;
 
 use self::switch::Coroutine;
@@ -220,19 +222,25 @@ impl Inside {
         unsafe { coroutine.suspend(reason) };
     }
 
-    /// Runs `f` on the stack of the thread that resumed this fiber, below that thread's frames.
+    /// Runs a closure on the stack of the thread that resumed this fiber, below that thread's frames.
     ///
     /// # Safety
     /// - The caller runs on this fiber, on the fiber's own stack or on one by [`on_stack`], or on another fiber that
     ///   was resumed on top of this one, with no frame on the thread's stack: a second call from code that already
     ///   runs there would overwrite the first one's.
-    /// - `f` does not unwind and suspends none of these fibers.
-    #[inline]
-    pub(crate) unsafe fn on_carrier_stack<R>(self, f: impl FnOnce() -> R) -> R {
-        // SAFETY: this fiber was resumed on this thread, and is not left before `f` has returned.
+    /// - The closure suspends none of these fibers.
+    /// - It is the frame's first time.
+    #[inline(always)]
+    pub(crate) unsafe fn on_carrier_stack<R, F: FnOnce() -> R>(
+        self,
+        frame: &mut Frame<F, R>,
+    ) -> Outcome<'_, R> {
+        // SAFETY: this fiber was resumed on this thread, and is not left before the call has returned.
         let coroutine = unsafe { self.coroutine() };
         // SAFETY: by contract.
-        unsafe { coroutine.on_parent_stack(f) }
+        let call = |call| unsafe { coroutine.on_parent_stack(call) };
+        // SAFETY: by contract.
+        unsafe { frame.run(call) }
     }
 }
 
@@ -266,10 +274,19 @@ unsafe extern "C" fn run_one_body(coroutine: NonNull<Coroutine>) {
     }
 }
 
-/// Runs `f` on another stack, from which a fiber that it runs on may be switched away.
-#[inline]
-pub(crate) fn on_stack<R>(stack: &mut Stack, f: impl FnOnce() -> R) -> R {
-    corosensei::on_stack(stack, f)
+/// Runs a closure on another stack, from which a fiber that it runs on may be switched away.
+///
+/// # Safety
+/// It is the frame's first time.
+#[inline(always)]
+pub(crate) unsafe fn on_stack<'a, R, F: FnOnce() -> R>(
+    stack: &mut Stack,
+    frame: &'a mut Frame<F, R>,
+) -> Outcome<'a, R> {
+    // SAFETY: who can write to a stack is the only one who uses it.
+    let call = |call| unsafe { switch::on_stack(stack, call) };
+    // SAFETY: by contract.
+    unsafe { frame.run(call) }
 }
 
 #[cfg(test)]

@@ -12,11 +12,10 @@ use crate::target::Profile;
 use crate::target::row::{Ended, Page, Row};
 use crate::task::local::Local;
 use crate::transition::{self, Layers, jumped};
+use sortie_scheduler::Frame;
 use sortie_scheduler::crossing::{self, Here, Left, Return};
 use std::mem;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
-use tracing::level_filters::LevelFilter;
 
 /// A call that may go the fast way, in mode C if `COMPARE`, else in mode A.
 pub(super) struct Fast<const COMPARE: bool> {
@@ -34,9 +33,6 @@ impl<const COMPARE: bool> Fast<COMPARE> {
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn prepare(profile: &'static Profile) -> Option<Fast<COMPARE>> {
         let stack_wanted = profile.fast::<COMPARE>()?;
-        if LevelFilter::current() >= LevelFilter::TRACE {
-            return None;
-        }
         // SAFETY: used up by `run`, in which the task is not switched before the last use.
         let here = unsafe { Here::get() }?;
         // SAFETY: as in `local::with`: the word is that of a `Local` which outlives the call.
@@ -67,15 +63,11 @@ impl<const COMPARE: bool> Fast<COMPARE> {
             return value;
         }
         let left = here.leave::<COMPARE>(profile.word());
-        // Written where it is read: each copy on the way would be a store and a load that the next call may
-        // wait for. What it says at first has no memory, and is forgotten.
-        let mut result: thread::Result<R> = Err(Box::new(()));
-        let call = || mem::forget(mem::replace(&mut result, catch_unwind(AssertUnwindSafe(f))));
-        // SAFETY: `stays` is false, so this is the task's own stack; nothing switches the task until it
-        // is back, and the closure catches what unwinds.
-        unsafe { here.on_carrier_stack(call) };
+        let mut frame = Frame::new(f);
+        // SAFETY: `stays` is false, so this is the task's own stack; nothing switches the task until it is back.
+        let outcome = unsafe { here.on_carrier_stack(&mut frame) };
         come_back(here, left);
-        match result {
+        match outcome.into_result() {
             Ok(value) => value,
             Err(payload) => sortie_scheduler::raise(payload),
         }

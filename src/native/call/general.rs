@@ -159,12 +159,12 @@ fn announced<R>(
             (result, jumped::land(local, depth + 1, below))
         };
         let (result, dead) = if let Some((stack, _)) = &mut stack {
-            // SAFETY: the closure does not unwind, and the task is in native code until `back`.
+            // SAFETY: the task is in native code until `back`.
             unsafe { stack.run(call) }
-        } else if is_on_task_stack(profile, decision) {
+        } else if is_on_task_stack(profile) {
             call()
         } else {
-            // SAFETY: the closure does not unwind, and the task is in native code until `back`.
+            // SAFETY: the task is in native code until `back`.
             unsafe { sortie_scheduler::on_carrier_stack(call) }
         };
         local.set_fp_env(outer);
@@ -243,11 +243,9 @@ fn stack_for(profile: &Profile) -> Option<(NativeStack, bool)> {
 }
 
 /// Does the policy want the task's own stack, and is there enough of it?
-fn is_on_task_stack(profile: &Profile, decision: Decision) -> bool {
-    decision.is_on_task_stack()
-        && profile
-            .task_stack()
-            .is_some_and(|bytes| sortie_scheduler::stack_left() >= bytes.get() as usize)
+fn is_on_task_stack(profile: &Profile) -> bool {
+    let left = sortie_scheduler::stack_left();
+    profile.task_stack().is_some_and(|bytes| left >= bytes.get() as usize)
 }
 
 /// A call that is not announced: only a callback, which must not be, would find that it is there.

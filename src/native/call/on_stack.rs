@@ -9,10 +9,8 @@ use crate::target::Profile;
 use crate::target::row::{Page, Row};
 use crate::task::local::Local;
 use crate::transition::jumped;
-use sortie_scheduler::NativeStack;
 use sortie_scheduler::crossing::{self, Below, Here, Return};
-use std::panic::{AssertUnwindSafe, catch_unwind};
-use tracing::level_filters::LevelFilter;
+use sortie_scheduler::{Frame, NativeStack};
 
 /// A call that may go this way.
 pub(super) struct OnStack {
@@ -28,7 +26,7 @@ impl OnStack {
     #[cfg_attr(debug_assertions, inline(never))]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn prepare(profile: &'static Profile) -> Option<OnStack> {
-        if !profile.is_fast_but_suspends() || LevelFilter::current() >= LevelFilter::TRACE {
+        if !profile.is_fast_but_suspends() {
             return None;
         }
         // SAFETY: used up by `run`, in which the task is on this carrier whenever it runs, up to the last use.
@@ -54,9 +52,9 @@ impl OnStack {
         let outer = local.set_below(below);
         local.begin_direct::<true>(row);
         let left = here.leave::<false>(profile.word());
-        // SAFETY: the closure catches what unwinds, and the task is in native code until it is back.
-        let (result, low) =
-            unsafe { here.on_native_stack(stack, || catch_unwind(AssertUnwindSafe(f))) };
+        let mut frame = Frame::new(f);
+        // SAFETY: the task is in native code until it is back.
+        let (outcome, low) = unsafe { here.on_native_stack(stack, &mut frame) };
         let seen = local.set_below(outer);
         let is_jumped = || {
             jumped::check_task(local);
@@ -68,7 +66,7 @@ impl OnStack {
             // Also if a panic is kept.
             pop(local);
         }
-        match result {
+        match outcome.into_result() {
             Ok(value) => value,
             Err(payload) => sortie_scheduler::raise(payload),
         }

@@ -87,7 +87,7 @@ fn each_class_has_its_action() {
     ] {
         let decision = profile.decide();
         assert_eq!((decision.action(), decision.is_timed()), (action, timed), "{decision:?}");
-        assert!(!decision.is_special() && !decision.may_offload() && !decision.is_on_task_stack());
+        assert!(!decision.is_special() && !decision.may_offload());
         assert_eq!(decision.is_fast(), action == Action::Asymmetric);
     }
     let burning = of(200 * US, 32);
@@ -163,7 +163,7 @@ fn settings_are_in_the_word_and_in_the_profile() {
     // SAFETY: there is no function there.
     set(at, unsafe { short.task_stack(512) });
     let decision = profile.decide();
-    assert!(decision.is_on_task_stack() && !decision.is_fast());
+    assert!(!decision.is_special() && decision.is_fast());
     assert_eq!((profile.task_stack(), profile.fp_env()), (NonZeroU32::new(512), FpEnv::Inherit));
     set(at, short);
     assert!(profile.decide().is_fast());

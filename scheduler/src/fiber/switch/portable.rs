@@ -1,6 +1,7 @@
 //! The switch by corosensei.
 
 use super::super::Reason;
+use super::Call;
 use crate::stack::Stack;
 use corosensei::{CoroutineResult, Yielder};
 use std::cell::{Cell, UnsafeCell};
@@ -59,27 +60,30 @@ impl Coroutine {
         unsafe { &*self.yielder.get() }.suspend(reason);
     }
 
-    /// Runs `f` on the stack of who has resumed the coroutine, below all frames there.
+    /// Makes a call on the stack of who has resumed the coroutine, below all frames there.
     ///
     /// # Safety
-    /// The coroutine is resumed, and nothing runs on that stack but by its leave. `f` does not unwind, and does not
+    /// The coroutine is resumed, and nothing runs on that stack but by its leave. The call may be made, and does not
     /// suspend the coroutine.
     #[inline(always)]
-    pub(in super::super) unsafe fn on_parent_stack<R>(&self, f: impl FnOnce() -> R) -> R {
-        struct Carried<F>(F);
-        // SAFETY: `on_parent_stack` asks for `Send` so that `f` cannot take the yielder along; it
-        // runs on this very thread, and by contract does not suspend.
-        unsafe impl<F> Send for Carried<F> {}
-        impl<F: FnOnce() -> R, R> Carried<F> {
+    pub(in super::super) unsafe fn on_parent_stack(&self, call: Call) -> *mut () {
+        struct Carried<T>(T);
+        // SAFETY: `on_parent_stack` asks for `Send` so that nobody can take the yielder along; the call is made on this
+        // very thread, and by contract does not suspend.
+        unsafe impl<T> Send for Carried<T> {}
+        impl Carried<Call> {
             #[inline]
-            fn call(self) -> R {
-                (self.0)()
+            unsafe fn make(self) -> Carried<*mut ()> {
+                let Carried(Call { function, argument }) = self;
+                // SAFETY: by contract.
+                Carried(unsafe { function(argument) })
             }
         }
-        let carried = Carried(f);
+        let carried = Carried(call);
         // SAFETY: as in `suspend`.
         let yielder = unsafe { &*self.yielder.get() };
-        yielder.on_parent_stack(move || carried.call())
+        // SAFETY: by contract.
+        yielder.on_parent_stack(move || unsafe { carried.make() }).0
     }
 
     /// Ends it, and gives the stack back.
@@ -93,4 +97,14 @@ impl Coroutine {
         // SAFETY: by contract nobody uses what stays behind.
         unsafe { place.read() }.inner.into_inner().into_stack()
     }
+}
+
+/// Makes a call on another stack.
+///
+/// # Safety
+/// Nobody uses that stack, and the call may be made.
+#[inline(always)]
+pub(in super::super) unsafe fn on_stack(stack: &mut Stack, call: Call) -> *mut () {
+    // SAFETY: by contract.
+    corosensei::on_stack(stack, move || unsafe { (call.function)(call.argument) })
 }

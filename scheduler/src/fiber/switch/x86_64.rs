@@ -18,8 +18,9 @@
 //! environment stays, as does the signal mask.
 
 use super::super::Reason;
+use super::Call;
 use crate::stack::Stack;
-use corosensei::stack::{Stack as _, StackPointer};
+use corosensei::stack::Stack as _;
 use std::arch::{asm, naked_asm};
 use std::cell::Cell;
 use std::ptr::NonNull;
@@ -88,15 +89,16 @@ impl Coroutine {
         unsafe { switch(&self.inner, &self.outer, reason as usize) };
     }
 
-    /// Runs `f` on the stack of who has resumed the coroutine, below all frames there.
+    /// Makes a call on the stack of who has resumed the coroutine, below all frames there.
     ///
     /// # Safety
-    /// The coroutine is resumed, and nothing runs on that stack but by its leave. `f` does not unwind, and does not
+    /// The coroutine is resumed, and nothing runs on that stack but by its leave. The call may be made, and does not
     /// suspend the coroutine.
     #[inline(always)]
-    pub(in super::super) unsafe fn on_parent_stack<R>(&self, f: impl FnOnce() -> R) -> R {
-        let base = StackPointer::new(self.outer.get() & !15).expect("somebody has resumed it");
-        corosensei::on_stack(Below(base), f)
+    pub(in super::super) unsafe fn on_parent_stack(&self, call: Call) -> *mut () {
+        // SAFETY: somebody has resumed the coroutine, and is away: below its stack pointer nobody uses the stack, which
+        // is a thread's, or another coroutine's, with a guard of its own. The rest is the contract.
+        unsafe { call_on(call.argument, call.function, self.outer.get()) }
     }
 
     /// Ends it, and gives the stack back.
@@ -165,20 +167,40 @@ unsafe extern "C" fn root() -> ! {
     )
 }
 
-/// The stack of who has resumed a coroutine, below its frames.
-struct Below(StackPointer);
+/// Makes a call on another stack.
+///
+/// # Safety
+/// Nobody uses that stack, and the call may be made.
+#[inline(always)]
+pub(in super::super) unsafe fn on_stack(stack: &mut Stack, call: Call) -> *mut () {
+    // SAFETY: by contract; the base of a stack is its upper end.
+    unsafe { call_on(call.argument, call.function, stack.base().get()) }
+}
 
-// SAFETY: below its stack pointer, which is made a multiple of 16, the stack of who is away is used by nobody. It is a
-// thread's, or another coroutine's, with a guard of its own; corosensei asks for the limit for its handlers of
-// traps only, which are not used here.
-unsafe impl corosensei::stack::Stack for Below {
-    #[inline]
-    fn base(&self) -> StackPointer {
-        self.0
-    }
-
-    #[inline]
-    fn limit(&self) -> StackPointer {
-        self.0
-    }
+/// Calls `function` with `argument` below `base`, and returns what it returns. Backtraces go on in the caller.
+///
+/// # Safety
+/// The stack below `base` is another than the caller's, and free. `function` does not unwind.
+#[unsafe(naked)]
+unsafe extern "C" fn call_on(
+    argument: *mut (),
+    function: unsafe extern "C" fn(*mut ()) -> *mut (),
+    base: usize,
+) -> *mut () {
+    naked_asm!(
+        ".cfi_startproc",
+        "push rbp",
+        ".cfi_def_cfa_offset 16",
+        ".cfi_offset rbp, -16",
+        "mov rbp, rsp",
+        ".cfi_def_cfa_register rbp",
+        "mov rsp, rdx",
+        "and rsp, -16",
+        "call rsi",
+        "mov rsp, rbp",
+        "pop rbp",
+        ".cfi_def_cfa rsp, 8",
+        "ret",
+        ".cfi_endproc",
+    )
 }
