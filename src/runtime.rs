@@ -160,7 +160,7 @@ impl Runtime {
     /// found in a circle where they wait for locks. Waits with a limit end by themselves, and a wait for any of several
     /// tasks ends by each of them: neither is part of a circle. What is told is certain: it was seen
     /// three times alike. Stops nobody; takes time in proportion to the waits. [`Builder::report_deadlocks`] tells of each
-    /// when it comes about.
+    /// by itself.
     ///
     /// ```
     /// use sortie::sync::Mutex;

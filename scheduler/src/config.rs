@@ -164,8 +164,8 @@ impl Config {
         self
     }
 
-    /// Says by an event when the wait of a task closes a circle. For debugging: each wait for a lock or a
-    /// join pays for a look.
+    /// Says by an event when the wait of a task closes a circle, and of any other circle once nothing has run for a
+    /// second. For debugging: each wait for a lock or a join pays for a look, and the monitor wakes each second.
     pub fn report_deadlocks(mut self, report: bool) -> Config {
         self.report_deadlocks = report;
         self

@@ -40,6 +40,19 @@ impl Deadlock {
     pub fn waits(&self) -> &[BlockedWait] {
         &self.waits
     }
+
+    /// Says so, unless it was said. Several may close it at once, and the monitor may find it: whoever marks the last of
+    /// its waits that are to be reported says so.
+    fn tell(&self) {
+        let reporting = self.waits.iter().map(|wait| &wait.0).filter(|wait| wait.reports);
+        if reporting.max_by_key(|wait| wait.number).is_some_and(blocked::mark_told) {
+            tracing::error!(
+                target: "sortie::task",
+                deadlock = %self,
+                "deadlock: each of these waits for what the next has; abort one of them"
+            );
+        }
+    }
 }
 
 impl BlockedWait {
@@ -196,7 +209,8 @@ pub(crate) fn find(shared: &Shared) -> Vec<Deadlock> {
     deadlocks
 }
 
-/// Says so if the wait that this one has just noted closes a circle.
+/// Says so if the wait that this one has just noted closes a circle. Of several that close it at once the last finds it,
+/// by INVARIANT(blocked.number).
 #[cold]
 pub(crate) fn report(waiter: Owner) {
     // Only a wait in place keeps others from running: only for that all tasks are looked at.
@@ -204,16 +218,12 @@ pub(crate) fn report(waiter: Owner) {
     let about = in_place.map(|(carrier, _)| (carrier.as_ref(), waiter));
     let tasks = in_place.map_or_else(HashMap::new, |(carrier, _)| living(carrier.shared()));
     let circle = (Look { tasks: &tasks, about }).certain_circle(waiter);
-    // Several may close it at once, and all find it. The last one does, by INVARIANT(blocked.number).
-    let is_last = |deadlock: &Deadlock| {
-        let own = deadlock.waits[0].0.number;
-        deadlock.waits.iter().all(|wait| !wait.0.reports || wait.0.number <= own)
-    };
-    if let Some(deadlock) = circle.filter(is_last) {
-        tracing::error!(
-            target: "sortie::task",
-            %deadlock,
-            "deadlock: each of these waits for what the next has; abort one of them"
-        );
+    if let Some(deadlock) = circle {
+        deadlock.tell();
     }
+}
+
+/// Says so of all deadlocks of this runtime that nobody has told of.
+pub(crate) fn report_all(shared: &Shared) {
+    find(shared).iter().for_each(Deadlock::tell);
 }

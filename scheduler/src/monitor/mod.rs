@@ -3,7 +3,7 @@
 //! It looks at every worker's carrier, and takes the worker of one whose task is in native code if
 //! work waits that could use it and no worker is idle (`calls.rs`). Calls that are known to block do
 //! not need it: their worker was handed over before. It also notices tasks that compute without end
-//! (`runaway.rs`), and a runtime that stands still (`standstill.rs`).
+//! (`runaway.rs`), a runtime that stands still (`standstill.rs`), and, if it is to, circles of waits (`circles.rs`).
 //!
 //! # Cadence
 //!
@@ -20,18 +20,20 @@
 //! | still none | none: the gate is closed |
 //!
 //! It also wakes a little after a timer is due, but by then it was mostly served ([`crate::timer`]), and while stores
-//! are full after a peak (`tide.rs`).
+//! are full after a peak (`tide.rs`); each second where deadlocks are reported.
 //!
 //! Without a credit nobody is asked to kick, either. An idle runtime wakes nobody.
 //!
 //! Must not: run tasks, hold a lock while it calls others, take what nobody needs.
 
 mod calls;
+mod circles;
 mod runaway;
 pub(crate) mod standstill;
 pub(crate) mod tide;
 
 use self::calls::Calls;
+use self::circles::Circles;
 use self::runaway::Runaways;
 use self::standstill::Standstill;
 use self::tide::Tide;
@@ -57,11 +59,13 @@ pub(crate) fn main(shared: &Arc<Shared>) {
     };
     let mut purse = Purse::new();
     let mut tide = Tide::default();
+    let mut circles = Circles::new(Instant::now());
     let mut naps = 0;
     while !shared.is_stopping() {
         let now = Instant::now();
         shared.timers.fire(now, 1);
         let turn = tide.look(shared, now);
+        let round = circles.look(shared, now);
         let look = watch.look(shared, now);
         fence::tell_loss();
         if !matches!(look, Look::Quiet) {
@@ -94,7 +98,7 @@ pub(crate) fn main(shared: &Arc<Shared>) {
                 if closed { None } else { Some(NAP) }
             }
         };
-        let limit = [limit, turn].into_iter().flatten().min();
+        let limit = [limit, turn, round].into_iter().flatten().min();
         let is_kicked = shared.gate.sleep(shared.timers.set_alarm(limit));
         shared.timers.take_alarm();
         if is_kicked {

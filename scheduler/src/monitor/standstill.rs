@@ -55,8 +55,7 @@ impl Standstill {
 
     /// Work waits: does what the module says.
     pub(super) fn look(&mut self, shared: &Shared, now: Instant) {
-        let turns = shared.shown.iter().map(|shown| shown.turn().sum());
-        let turns = turns.fold(0, u64::wrapping_add);
+        let turns = shared.turns();
         let gap = now.saturating_duration_since(self.looked);
         if turns != self.turns || gap > GAP {
             self.turns = turns;

@@ -204,6 +204,11 @@ impl Shared {
         workers + self.metrics.get(counter)
     }
 
+    /// Of all workers: changes whenever one gets on.
+    pub(crate) fn turns(&self) -> u64 {
+        self.shown.iter().map(|shown| shown.turn().sum()).fold(0, u64::wrapping_add)
+    }
+
     /// Tasks that were spawned and have not ended, and foreign threads that are in managed code. Exact
     /// when nothing changes.
     pub(crate) fn live_tasks(&self) -> u64 {

@@ -53,6 +53,8 @@ struct Record {
     /// Without the owner of now.
     wait: Wait,
     owned: Owned,
+    /// A circle that it is on was told.
+    told: bool,
 }
 
 // SAFETY: the word is a shared atomic that is there while the record is, by INVARIANT(blocked.word).
@@ -127,7 +129,7 @@ impl Noted {
             place,
             owner: None,
         };
-        let outer = records.insert(waiter.get(), Record { wait, owned });
+        let outer = records.insert(waiter.get(), Record { wait, owned, told: false });
         drop(records);
         let noted = Noted { waiter, outer };
         if reports {
@@ -223,6 +225,15 @@ pub(crate) fn join_of(task: &Header) -> Option<Wait> {
 /// The wait of this one in the table.
 pub(crate) fn wait_of(waiter: Owner) -> Option<Wait> {
     shard(waiter).lock().get(&waiter.get()).map(Record::wait)
+}
+
+/// Marks a wait of the table as told. False: it was, or has ended.
+pub(crate) fn mark_told(wait: &Wait) -> bool {
+    let mut records = shard(wait.waiter).lock();
+    let record = records.get_mut(&wait.waiter.get());
+    record.is_some_and(|record| {
+        record.wait.number == wait.number && !std::mem::replace(&mut record.told, true)
+    })
 }
 
 /// All waits in the table.
