@@ -205,17 +205,19 @@ fn what_the_vm_says_of_its_locks_is_passed_on_and_a_panic_is_a_failure() {
     stage.monitors.set(1, Err(HResult::E_OUTOFMEMORY));
     assert_eq!(owners.get_monitor_owner(1).err(), Some(HResult::E_OUTOFMEMORY));
     assert!(owners.get_monitor_owner(2).unwrap().is_none());
-    let hook = std::panic::take_hook();
-    std::panic::set_hook(Box::new(|_| ()));
-    let failed = owners.get_monitor_owner(usize::MAX).err();
-    std::panic::set_hook(hook);
-    assert_eq!(failed, Some(HResult::E_FAIL));
     // A wait whose owner the VM does not name is a wait all the same.
     let event = stage.host.sync_manager().create_monitor_event(1).unwrap();
     let waited = event.clone();
     let waits = stage.waiting(move || assert_eq!(waited.wait(INFINITE, NONE), HResult::S_OK));
     assert_eq!(event.set(), HResult::S_OK);
     done(&waits);
+    let hook = std::panic::take_hook();
+    std::panic::set_hook(Box::new(|_| ()));
+    let failed = owners.get_monitor_owner(usize::MAX).err();
+    std::panic::set_hook(hook);
+    assert_eq!(failed, Some(HResult::E_FAIL));
+    // Nobody can do anything about that: the runtime is of no more use.
+    assert_eq!(owners.get_monitor_owner(2).err(), Some(HResult::HOST_E_CLRNOTAVAILABLE));
 }
 
 /// What a waiter was granted is spent, though it has not gone on yet.

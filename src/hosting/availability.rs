@@ -42,10 +42,10 @@ impl Availability {
         self.0.load(Ordering::Relaxed) & DISABLED != 0
     }
 
-    /// Disables it for good.
-    pub(super) fn disable(&self) {
+    /// Disables it for good. False: it was before.
+    pub(super) fn disable(&self) -> bool {
         // ORDERING: Relaxed, it publishes nothing: who finds it disabled does nothing.
-        self.0.fetch_or(DISABLED, Ordering::Relaxed);
+        self.0.fetch_or(DISABLED, Ordering::Relaxed) & DISABLED == 0
     }
 
     /// One more start. [`S_FALSE`](HResult::S_FALSE): it was started before.

@@ -39,7 +39,7 @@ impl RuntimeTask {
         let clr = &self.shared.clr;
         let method = if rudely { clr_task::RUDE_ABORT } else { clr_task::ABORT };
         let id = self.host_task().map_or(0, |task| task.id());
-        clr.recorder.call(method, format_args!("#{id}"), || {
+        clr.call(method, format_args!("#{id}"), || {
             HResult::from(clr.availability.check().map(|()| clr.abort(self, rudely)))
         })
     }
@@ -51,7 +51,7 @@ impl RuntimeTask {
     /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn begin_prevent_async_abort(&self) -> HResult {
         let clr = &self.shared.clr;
-        clr.recorder.call(clr_task::BEGIN_PREVENT_ASYNC_ABORT, format_args!(""), || {
+        clr.call(clr_task::BEGIN_PREVENT_ASYNC_ABORT, format_args!(""), || {
             if let Err(error) = clr.availability.check() {
                 return error;
             }
@@ -71,7 +71,7 @@ impl RuntimeTask {
     /// and it is closed all the same.
     pub fn end_prevent_async_abort(&self) -> HResult {
         let clr = &self.shared.clr;
-        clr.recorder.call(clr_task::END_PREVENT_ASYNC_ABORT, format_args!(""), || {
+        clr.call(clr_task::END_PREVENT_ASYNC_ABORT, format_args!(""), || {
             if !self.is_current() {
                 return HResult::HOST_E_INVALIDOPERATION;
             }

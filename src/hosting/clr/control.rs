@@ -41,26 +41,25 @@ impl ClrControl {
     /// # Errors
     /// [`E_NOINTERFACE`](HResult::E_NOINTERFACE): there is none.
     pub fn get_clr_manager(&self, iid: Iid) -> Result<ClrManager, HResult> {
-        let recorder = &self.inner.shared.recorder;
-        recorder.call(clr_control::GET_CLR_MANAGER, format_args!("{iid:?}"), || {
-            match iid.interface() {
-                Some(Interface::ClrTaskManager) => {
-                    Ok(ClrManager::Task(RuntimeTaskManager::new(self.inner.clone())))
-                }
-                Some(Interface::ClrGcManager) => {
-                    Ok(ClrManager::Gc(RuntimeGcManager::new(self.inner.clone())))
-                }
-                Some(Interface::ClrDebugManager) => {
-                    Ok(ClrManager::Debug(RuntimeDebugManager::new(self.inner.clone())))
-                }
-                Some(Interface::ClrPolicyManager) => {
-                    Ok(ClrManager::Policy(RuntimePolicyManager::new(self.inner.shared.clone())))
-                }
-                Some(Interface::ClrOnEventManager) => {
-                    Ok(ClrManager::OnEvent(RuntimeOnEventManager::new(self.inner.shared.clone())))
-                }
-                _ => Err(HResult::E_NOINTERFACE),
+        self.inner.shared.call(clr_control::GET_CLR_MANAGER, format_args!("{iid:?}"), || match iid
+            .interface()
+        {
+            Some(Interface::ClrTaskManager) => {
+                Ok(ClrManager::Task(RuntimeTaskManager::new(self.inner.clone())))
             }
+            Some(Interface::ClrGcManager) => {
+                Ok(ClrManager::Gc(RuntimeGcManager::new(self.inner.clone())))
+            }
+            Some(Interface::ClrDebugManager) => {
+                Ok(ClrManager::Debug(RuntimeDebugManager::new(self.inner.clone())))
+            }
+            Some(Interface::ClrPolicyManager) => {
+                Ok(ClrManager::Policy(RuntimePolicyManager::new(self.inner.shared.clone())))
+            }
+            Some(Interface::ClrOnEventManager) => {
+                Ok(ClrManager::OnEvent(RuntimeOnEventManager::new(self.inner.shared.clone())))
+            }
+            _ => Err(HResult::E_NOINTERFACE),
         })
     }
 
@@ -72,7 +71,7 @@ impl ClrControl {
     pub fn set_app_domain_manager_type(&self, assembly: &str, name: &str) -> HResult {
         let shared = &self.inner.shared;
         let arguments = format_args!("{assembly} {name}");
-        shared.recorder.call(clr_control::SET_APP_DOMAIN_MANAGER_TYPE, arguments, || {
+        shared.call(clr_control::SET_APP_DOMAIN_MANAGER_TYPE, arguments, || {
             if assembly.is_empty() || name.is_empty() {
                 return HResult::E_INVALIDARG;
             }

@@ -110,7 +110,7 @@ impl RuntimeDebugManager {
         f: impl FnOnce(&mut BTreeMap<u32, Connection>) -> Result<Vec<RuntimeTask>, HResult>,
     ) -> HResult {
         let shared = &self.inner.shared;
-        shared.recorder.call(method, arguments, || {
+        shared.call(method, arguments, || {
             if let Err(error) = shared.availability.check() {
                 return error;
             }

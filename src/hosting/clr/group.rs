@@ -79,7 +79,7 @@ impl ClrRuntimeHost {
     pub fn unload_app_domain(&self, id: u32, wait: bool) -> HResult {
         let shared = &self.inner.shared;
         let arguments = format_args!("{id} {wait}");
-        shared.recorder.call(clr_runtime_host::UNLOAD_APP_DOMAIN, arguments, || {
+        shared.call(clr_runtime_host::UNLOAD_APP_DOMAIN, arguments, || {
             if let Err(error) = shared.availability.check() {
                 return error;
             }
@@ -101,7 +101,7 @@ impl ClrRuntimeHost {
     /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn get_current_app_domain_id(&self) -> Result<u32, HResult> {
         let shared = &self.inner.shared;
-        shared.recorder.call(clr_runtime_host::GET_CURRENT_APP_DOMAIN_ID, format_args!(""), || {
+        shared.call(clr_runtime_host::GET_CURRENT_APP_DOMAIN_ID, format_args!(""), || {
             shared.availability.check()?;
             let group = self.with_current(|task| task.in_groups.group())?;
             Ok(group.map_or(DEFAULT, |group| group.id()))

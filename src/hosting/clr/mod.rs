@@ -4,6 +4,7 @@ mod abort;
 mod control;
 mod debug;
 mod group;
+mod shared;
 mod sync_manager;
 mod task;
 mod task_manager;
@@ -17,22 +18,21 @@ pub(super) use task::{answered, guarded};
 pub use task_manager::RuntimeTaskManager;
 
 use self::debug::Connections;
+pub(super) use self::shared::{ClrShared, Inner};
 use super::HResult;
 use super::availability::Availability;
 use super::enums::{ClrFailure, PolicyAction};
-use super::escalation::{
-    HostPolicyManager, Policies, RuntimeOnEventManager, RuntimePolicyManager, Subscribers,
-};
-use super::gc::{HostGcManager, Limits, RuntimeGcManager};
+use super::escalation::{Policies, RuntimeOnEventManager, RuntimePolicyManager, Subscribers};
+use super::gc::{Limits, RuntimeGcManager};
 use super::group::{self as groups, Groups};
 use super::host::{HostControl, HostManager};
 use super::method::{Interface, clr_runtime_host, host_control};
 use super::observe::Observer;
 use super::recorder::Recorder;
-use super::task::{HostTaskManager, current};
+use super::task::current;
 use super::vm::{ClrGc, ClrSyncManager, ClrTaskManager, Plain};
 use std::fmt;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 /// The order in which a runtime asks a host for its managers.
 const ASKED_FOR: [Interface; 5] = [
@@ -142,7 +142,7 @@ impl ClrRuntimeHost {
     /// [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION) if the host serves another runtime.
     pub fn set_host_control(&self, control: Option<Arc<dyn HostControl>>) -> HResult {
         let Inner { shared, control: kept, .. } = &*self.inner;
-        shared.recorder.call(clr_runtime_host::SET_HOST_CONTROL, format_args!(""), || {
+        shared.call(clr_runtime_host::SET_HOST_CONTROL, format_args!(""), || {
             let Some(control) = control else { return HResult::E_INVALIDARG };
             if shared.availability.was_started() {
                 return HResult::E_CLR_ALREADY_STARTED;
@@ -169,7 +169,7 @@ impl ClrRuntimeHost {
     /// Hosting calls are answered from here on.
     pub fn start(&self) -> HResult {
         let Inner { shared, host_tasks, .. } = &*self.inner;
-        shared.recorder.call(clr_runtime_host::START, format_args!(""), || {
+        shared.call(clr_runtime_host::START, format_args!(""), || {
             let was_started = shared.availability.was_started();
             let result = shared.availability.start();
             if result == HResult::S_OK && !was_started {
@@ -191,7 +191,7 @@ impl ClrRuntimeHost {
     /// nothing is freed, and tasks stay.
     pub fn stop(&self) -> HResult {
         let Inner { shared, host_tasks, .. } = &*self.inner;
-        shared.recorder.call(clr_runtime_host::STOP, format_args!(""), || {
+        shared.call(clr_runtime_host::STOP, format_args!(""), || {
             let result = shared.availability.stop();
             if let Some(tasks) = host_tasks.get() {
                 // Those that wait to come in are let go.
@@ -207,7 +207,7 @@ impl ClrRuntimeHost {
     /// [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION): the runtime was started.
     pub fn get_clr_control(&self) -> Result<ClrControl, HResult> {
         let shared = &self.inner.shared;
-        shared.recorder.call(clr_runtime_host::GET_CLR_CONTROL, format_args!(""), || {
+        shared.call(clr_runtime_host::GET_CLR_CONTROL, format_args!(""), || {
             if shared.availability.was_started() {
                 return Err(HResult::HOST_E_INVALIDOPERATION);
             }
@@ -304,65 +304,5 @@ impl ClrRuntimeHost {
             // Used by the VM as it is.
             HostManager::ThreadPool(_) => HResult::S_OK,
         }
-    }
-}
-
-/// What the managers of a runtime share.
-pub(super) struct Inner {
-    pub(super) shared: Arc<ClrShared>,
-    sync: RuntimeSyncManager,
-    /// The host's tasks, if it offers them.
-    pub(super) host_tasks: OnceLock<HostTaskManager>,
-    /// What the host is told of collections, if it wants to be.
-    pub(super) host_gc: OnceLock<HostGcManager>,
-    /// Who is told of what policies do, if the host wants to be.
-    pub(super) host_policies: OnceLock<Arc<dyn HostPolicyManager>>,
-    pub(super) limits: Limits,
-    control: Mutex<Option<Arc<dyn HostControl>>>,
-    connections: Connections,
-    /// The assembly and the type that a VM makes first in a group.
-    manager_type: Mutex<Option<(String, String)>>,
-}
-
-impl fmt::Debug for Inner {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Debug::fmt(&self.shared, f)
-    }
-}
-
-/// What a host knows of a runtime. It refers to nothing of the host's, so that neither keeps the other for good.
-pub(super) struct ClrShared {
-    pub(super) availability: Availability,
-    pub(super) recorder: Recorder,
-    pub(super) tasks: Arc<dyn ClrTaskManager>,
-    pub(super) gc: Arc<dyn ClrGc>,
-    pub(super) policies: Policies,
-    pub(super) subscribers: Subscribers,
-    pub(super) groups: Groups,
-    /// The host's managers, as long as the runtime is kept.
-    side: OnceLock<Weak<Inner>>,
-}
-
-impl ClrShared {
-    /// What the runtime has of the host's; `None`: the runtime is gone.
-    pub(super) fn side(&self) -> Option<Arc<Inner>> {
-        self.side.get()?.upgrade()
-    }
-
-    /// May something be set that is set before the start, too?
-    ///
-    /// # Errors
-    /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE): the runtime is stopped, or disabled.
-    pub(super) fn check_settable(&self) -> Result<(), HResult> {
-        let is_new = !self.availability.was_started() && !self.availability.is_disabled();
-        if is_new { Ok(()) } else { self.availability.check() }
-    }
-}
-
-impl fmt::Debug for ClrShared {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ClrShared")
-            .field("availability", &self.availability)
-            .finish_non_exhaustive()
     }
 }

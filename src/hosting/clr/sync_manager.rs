@@ -43,7 +43,7 @@ impl RuntimeSyncManager {
     pub fn get_monitor_owner(&self, cookie: usize) -> Result<Option<HostTask>, HResult> {
         let Shared { clr, vm, .. } = &*self.shared;
         let arguments = format_args!("{cookie}");
-        clr.recorder.call(clr_sync_manager::GET_MONITOR_OWNER, arguments, || {
+        clr.call(clr_sync_manager::GET_MONITOR_OWNER, arguments, || {
             clr.availability.check()?;
             answered(|| vm.get_monitor_owner(cookie))
         })
@@ -62,7 +62,7 @@ impl RuntimeSyncManager {
         let Shared { clr, vm, .. } = &*self.shared;
         let arguments = format_args!("{cookie}");
         let method = clr_sync_manager::CREATE_RW_LOCK_OWNER_ITERATOR;
-        clr.recorder.call(method, arguments, || {
+        clr.call(method, arguments, || {
             clr.availability.check()?;
             let is_managed = transition::layers().last().is_some_and(|layer| layer.is_managed());
             if by_others && is_managed {
@@ -86,7 +86,7 @@ impl RuntimeSyncManager {
     /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn get_rw_lock_owner_next(&self, iterator: usize) -> Result<Option<HostTask>, HResult> {
         let clr = &self.shared.clr;
-        clr.recorder.call(clr_sync_manager::GET_RW_LOCK_OWNER_NEXT, format_args!(""), || {
+        clr.call(clr_sync_manager::GET_RW_LOCK_OWNER_NEXT, format_args!(""), || {
             clr.availability.check()?;
             Ok(self.iterators().open.get_mut(&iterator).and_then(VecDeque::pop_front))
         })
@@ -99,7 +99,7 @@ impl RuntimeSyncManager {
     pub fn delete_rw_lock_owner_iterator(&self, iterator: usize) -> HResult {
         let clr = &self.shared.clr;
         let method = clr_sync_manager::DELETE_RW_LOCK_OWNER_ITERATOR;
-        clr.recorder.call(method, format_args!(""), || {
+        clr.call(method, format_args!(""), || {
             let owners = self.iterators().open.remove(&iterator);
             drop(owners);
             HResult::from(clr.availability.check())

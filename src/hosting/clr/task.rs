@@ -17,6 +17,8 @@ use crate::hosting::enums::{ClrOperation, TaskType};
 use crate::hosting::method::clr_task;
 use crate::hosting::task::{HostTask, Origin, TaskShared, current};
 use crate::hosting::vm::{CarrierHandle, ClrTask, GcThreadStats};
+use crate::task;
+use sortie_scheduler::abort;
 use std::cell::Cell;
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -177,8 +179,7 @@ impl RuntimeTask {
     /// current here; [`HOST_E_NOT_OWNER`](HResult::HOST_E_NOT_OWNER) if this thread carries another task; what the VM
     /// returns; [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn switch_in(&self, carrier: CarrierHandle) -> HResult {
-        let recorder = &self.shared.clr.recorder;
-        recorder.call(clr_task::SWITCH_IN, format_args!(""), || {
+        self.shared.clr.call(clr_task::SWITCH_IN, format_args!(""), || {
             if let Err(error) = self.shared.clr.availability.check() {
                 return error;
             }
@@ -216,8 +217,7 @@ impl RuntimeTask {
     /// [`E_NOTIMPL`](HResult::E_NOTIMPL) if it cannot: then the task keeps its thread from here on;
     /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn switch_out(&self) -> HResult {
-        let recorder = &self.shared.clr.recorder;
-        recorder.call(clr_task::SWITCH_OUT, format_args!(""), || {
+        self.shared.clr.call(clr_task::SWITCH_OUT, format_args!(""), || {
             if let Err(error) = self.shared.clr.availability.check() {
                 return error;
             }
@@ -258,8 +258,7 @@ impl RuntimeTask {
     /// Returns [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION) if it is not current; what the VM returns;
     /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE), and it has ended all the same.
     pub fn exit_task(&self) -> HResult {
-        let recorder = &self.shared.clr.recorder;
-        recorder.call(clr_task::EXIT_TASK, format_args!(""), || {
+        self.shared.clr.call(clr_task::EXIT_TASK, format_args!(""), || {
             if !self.is_current() {
                 return HResult::HOST_E_INVALIDOPERATION;
             }
@@ -273,22 +272,21 @@ impl RuntimeTask {
     /// The thread that was adopted has ended.
     pub(in crate::hosting) fn exit_at_the_end(&self) {
         if std::mem::replace(&mut *self.phase(), Phase::Dead) == Phase::In {
-            let recorder = &self.shared.clr.recorder;
-            let _ = recorder.call(clr_task::EXIT_TASK, format_args!(""), || {
+            let _ = self.shared.clr.call(clr_task::EXIT_TASK, format_args!(""), || {
                 guarded(|| self.shared.vm.exit_task())
             });
         }
     }
 
     /// Frees the half for another task: it is unbound, and switched out. `full`: the VM forgets its statics and
-    /// counters, too. The runtime uses it for the next thread that is adopted.
+    /// counters, too. The runtime uses it for the next thread that is adopted. Brackets of thread affinity, and regions that
+    /// prevent aborts, which it has left open on this thread are closed.
     ///
     /// Returns [`E_UNEXPECTED`](HResult::E_UNEXPECTED) if it is not current, its task is one that the runtime has made
     /// itself, or there is managed code on its stack; what the VM returns;
     /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn reset(&self, full: bool) -> HResult {
-        let recorder = &self.shared.clr.recorder;
-        recorder.call(clr_task::RESET, format_args!("{full}"), || {
+        self.shared.clr.call(clr_task::RESET, format_args!("{full}"), || {
             if let Err(error) = self.shared.clr.availability.check() {
                 return error;
             }
@@ -312,6 +310,7 @@ impl RuntimeTask {
             // ORDERING: Relaxed, as above.
             self.shared.types.store(0, Ordering::Relaxed);
             task.shared().attributes.reset();
+            close_regions();
             let _ = task.shared().bind(None);
             task.shared().host.keep(self.clone());
             HResult::S_OK
@@ -323,8 +322,7 @@ impl RuntimeTask {
     /// # Errors
     /// Those of the VM; [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn get_mem_stats(&self) -> Result<GcThreadStats, HResult> {
-        let recorder = &self.shared.clr.recorder;
-        recorder.call(clr_task::GET_MEM_STATS, format_args!(""), || {
+        self.shared.clr.call(clr_task::GET_MEM_STATS, format_args!(""), || {
             self.shared.clr.availability.check()?;
             answered(|| self.shared.vm.get_mem_stats())
         })
@@ -336,8 +334,7 @@ impl RuntimeTask {
     /// # Errors
     /// Those of the VM; [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn needs_priority_scheduling(&self) -> Result<bool, HResult> {
-        let recorder = &self.shared.clr.recorder;
-        recorder.call(clr_task::NEEDS_PRIORITY_SCHEDULING, format_args!(""), || {
+        self.shared.clr.call(clr_task::NEEDS_PRIORITY_SCHEDULING, format_args!(""), || {
             self.shared.clr.availability.check()?;
             answered(|| self.shared.vm.needs_priority_scheduling())
         })
@@ -349,8 +346,7 @@ impl RuntimeTask {
     /// # Errors
     /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE); [`E_FAIL`](HResult::E_FAIL) if the VM panics.
     pub fn locks_held(&self) -> Result<usize, HResult> {
-        let recorder = &self.shared.clr.recorder;
-        recorder.call(clr_task::LOCKS_HELD, format_args!(""), || {
+        self.shared.clr.call(clr_task::LOCKS_HELD, format_args!(""), || {
             self.shared.clr.availability.check()?;
             self.count_locks()
         })
@@ -360,14 +356,26 @@ impl RuntimeTask {
     ///
     /// Returns [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn set_task_identifier(&self, identifier: u64) -> HResult {
-        let recorder = &self.shared.clr.recorder;
         let arguments = format_args!("{identifier}");
-        recorder.call(clr_task::SET_TASK_IDENTIFIER, arguments, || {
+        self.shared.clr.call(clr_task::SET_TASK_IDENTIFIER, arguments, || {
             HResult::from(self.shared.clr.availability.check().map(|()| {
                 // ORDERING: Relaxed, a number that stands for itself.
                 self.shared.identifier.store(identifier, Ordering::Relaxed);
             }))
         })
+    }
+}
+
+/// What a half that is reset has left open on its thread is closed, and the brackets of thread affinity are reported.
+fn close_regions() {
+    while abort::end_prevent() {}
+    let open = std::iter::repeat_with(task::end_thread_affinity).take_while(Result::is_ok).count();
+    if open > 0 {
+        tracing::warn!(
+            target: "sortie::task",
+            open,
+            "a runtime's half was reset with brackets of thread affinity open"
+        );
     }
 }
 

@@ -31,7 +31,7 @@ impl RuntimeTaskManager {
     /// [`E_OUTOFMEMORY`](HResult::E_OUTOFMEMORY), or another of the VM's.
     /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn create_task(&self) -> Result<RuntimeTask, HResult> {
-        self.shared().recorder.call(clr_task_manager::CREATE_TASK, format_args!(""), || {
+        self.shared().call(clr_task_manager::CREATE_TASK, format_args!(""), || {
             self.shared().availability.check()?;
             let host_task = current::get().ok_or(HResult::HOST_E_NOT_OWNER)?;
             if host_task.clr_task().is_some() {
@@ -49,7 +49,7 @@ impl RuntimeTaskManager {
     /// # Errors
     /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn get_current_task(&self) -> Result<Option<RuntimeTask>, HResult> {
-        self.shared().recorder.call(clr_task_manager::GET_CURRENT_TASK, format_args!(""), || {
+        self.shared().call(clr_task_manager::GET_CURRENT_TASK, format_args!(""), || {
             self.shared().availability.check()?;
             Ok(current::get().and_then(|task| task.clr_task()))
         })
@@ -69,7 +69,7 @@ impl RuntimeTaskManager {
     }
 
     fn change_locale(&self, method: Method, which: Locale, locale: Lcid) -> HResult {
-        self.shared().recorder.call(method, format_args!("{locale}"), || {
+        self.shared().call(method, format_args!("{locale}"), || {
             if let Err(error) = self.shared().availability.check() {
                 return error;
             }
@@ -93,20 +93,16 @@ impl RuntimeTaskManager {
     /// # Errors
     /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn get_current_task_type(&self) -> Result<TaskType, HResult> {
-        self.shared().recorder.call(
-            clr_task_manager::GET_CURRENT_TASK_TYPE,
-            format_args!(""),
-            || {
-                self.shared().availability.check()?;
-                let task = current::get();
-                let half = task.as_ref().map(|task| task.clr_task());
-                Ok(match half {
-                    Some(Some(half)) => half.task_type(),
-                    Some(None) => TaskType::User,
-                    None => TaskType::Unknown,
-                })
-            },
-        )
+        self.shared().call(clr_task_manager::GET_CURRENT_TASK_TYPE, format_args!(""), || {
+            self.shared().availability.check()?;
+            let task = current::get();
+            let half = task.as_ref().map(|task| task.clr_task());
+            Ok(match half {
+                Some(Some(half)) => half.task_type(),
+                Some(None) => TaskType::User,
+                None => TaskType::Unknown,
+            })
+        })
     }
 
     /// Sees to it that the task of this thread has both halves: what a runtime does before it runs managed code, at the

@@ -15,7 +15,7 @@ impl RuntimeTask {
     /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn yield_task(&self) -> HResult {
         let half = self.half();
-        half.clr.recorder.call(clr_task::YIELD_TASK, format_args!(""), || {
+        half.clr.call(clr_task::YIELD_TASK, format_args!(""), || {
             if let Err(error) = half.clr.availability.check() {
                 return error;
             }

@@ -146,7 +146,9 @@ impl ClrShared {
 
     /// The runtime is not there any more, for good. Who waits to come in is let go.
     pub(in crate::hosting) fn disable(&self) {
-        self.availability.disable();
+        if !self.availability.disable() {
+            return;
+        }
         if let Some(tasks) = self.side().as_ref().and_then(|side| side.host_tasks.get()) {
             tasks.wake_entries();
         }

@@ -100,7 +100,7 @@ impl RuntimeOnEventManager {
         event: ClrEvent,
         f: impl FnOnce(&mut Vec<Subscriber>) -> Result<Option<Subscriber>, HResult>,
     ) -> HResult {
-        self.clr.recorder.call(method, format_args!("{event:?}"), || {
+        self.clr.call(method, format_args!("{event:?}"), || {
             if let Err(error) = self.clr.check_settable() {
                 return error;
             }

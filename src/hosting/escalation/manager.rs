@@ -157,7 +157,7 @@ impl RuntimePolicyManager {
         arguments: fmt::Arguments<'_>,
         f: impl FnOnce(&Policies) -> Result<(), HResult>,
     ) -> HResult {
-        self.clr.recorder.call(method, arguments, || {
+        self.clr.call(method, arguments, || {
             if let Err(error) = self.clr.check_settable() {
                 return error;
             }

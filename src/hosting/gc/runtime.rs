@@ -47,7 +47,7 @@ impl RuntimeGcManager {
     pub fn collect(&self, generation: i32) -> HResult {
         let shared = &self.inner.shared;
         let arguments = format_args!("{generation}");
-        shared.recorder.call(clr_gc_manager::COLLECT, arguments, || {
+        shared.call(clr_gc_manager::COLLECT, arguments, || {
             if let Err(error) = shared.availability.check() {
                 return error;
             }
@@ -65,7 +65,7 @@ impl RuntimeGcManager {
     /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
     pub fn get_stats(&self, flags: GcStatTypes) -> Result<GcStats, HResult> {
         let shared = &self.inner.shared;
-        shared.recorder.call(clr_gc_manager::GET_STATS, format_args!("{flags:?}"), || {
+        shared.call(clr_gc_manager::GET_STATS, format_args!("{flags:?}"), || {
             shared.availability.check()?;
             if !(GcStatTypes::COUNTS | GcStatTypes::MEMORYUSAGE).contains(flags) {
                 return Err(HResult::E_INVALIDARG);
@@ -82,7 +82,7 @@ impl RuntimeGcManager {
     pub fn set_gc_startup_limits(&self, segment: u32, generation_0: u32) -> HResult {
         let shared = &self.inner.shared;
         let arguments = format_args!("{segment} {generation_0}");
-        shared.recorder.call(clr_gc_manager::SET_GC_STARTUP_LIMITS, arguments, || {
+        shared.call(clr_gc_manager::SET_GC_STARTUP_LIMITS, arguments, || {
             let is_segment = segment >= LEAST_SEGMENT && segment.is_multiple_of(SEGMENT_STEP);
             if !is_segment || generation_0 < LEAST_GENERATION_0 {
                 return HResult::E_INVALIDARG;

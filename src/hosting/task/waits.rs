@@ -51,7 +51,8 @@ impl Waitable for TaskShared {
 }
 
 impl HostTaskManager {
-    /// Waits for so many milliseconds ([`INFINITE`]: for ever); others run meanwhile.
+    /// Waits for so many milliseconds ([`INFINITE`]: for ever); others run meanwhile. With 0 it lets others run, as
+    /// [`switch_to_task`](HostTaskManager::switch_to_task).
     ///
     /// A suspension point; if the task is aborted meanwhile, this unwinds.
     ///
@@ -62,8 +63,12 @@ impl HostTaskManager {
         let host = &self.host;
         let arguments = format_args!("{} {option:?}", Limit(milliseconds));
         host.recorder.call(host_task_manager::SLEEP, arguments, || {
-            match wait::wait(host, &Time, milliseconds, option) {
-                HResult::HOST_E_TIMEOUT => HResult::S_OK,
+            let result = match milliseconds {
+                0 => self.let_others_run(option),
+                _ => wait::wait(host, &Time, milliseconds, option),
+            };
+            match result {
+                HResult::HOST_E_TIMEOUT | HResult::S_FALSE => HResult::S_OK,
                 result => result,
             }
         })
@@ -78,21 +83,25 @@ impl HostTaskManager {
     pub fn switch_to_task(&self, option: WaitOption) -> HResult {
         let host = &self.host;
         host.recorder.call(host_task_manager::SWITCH_TO_TASK, format_args!("{option:?}"), || {
-            let task = match wait::begin(host) {
-                Ok(task) => task,
-                Err(error) => return error,
-            };
-            let is_alertable = option.contains(WaitOption::ALERTABLE);
-            if is_alertable && task.shared().waiting.take_alert() {
-                // As in `wait::wait`.
-                crate::task::checkpoint();
-                return HResult::HOST_E_INTERRUPTED;
-            }
-            if let Some(half) = task.clr_task() {
-                half.has_yielded();
-            }
-            if sortie_scheduler::yield_now() { HResult::S_OK } else { HResult::S_FALSE }
+            self.let_others_run(option)
         })
+    }
+
+    fn let_others_run(&self, option: WaitOption) -> HResult {
+        let task = match wait::begin(&self.host) {
+            Ok(task) => task,
+            Err(error) => return error,
+        };
+        let is_alertable = option.contains(WaitOption::ALERTABLE);
+        if is_alertable && task.shared().waiting.take_alert() {
+            // As in `wait::wait`.
+            crate::task::checkpoint();
+            return HResult::HOST_E_INTERRUPTED;
+        }
+        if let Some(half) = task.clr_task() {
+            half.has_yielded();
+        }
+        if sortie_scheduler::yield_now() { HResult::S_OK } else { HResult::S_FALSE }
     }
 }
 
