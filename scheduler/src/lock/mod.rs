@@ -77,6 +77,12 @@ impl Lock {
         Lock { exclusive: Exclusive::new(AtomicUsize::new(0), Mutex::new(Line::new())) }
     }
 
+    /// The word that names the owner, for those who note their waits themselves
+    /// ([`blocked_unreported`](crate::wait::blocked_unreported)).
+    pub fn owner_word(&self) -> &AtomicUsize {
+        self.exclusive.owner_word()
+    }
+
     /// Takes the lock for the current task or thread, waiting for it if it is held.
     ///
     /// A suspension point if it waits. If the task is aborted while it waits, this unwinds, without the lock.

@@ -4,7 +4,7 @@
 //! for locks, and those of threads, in a table of the whole process, under locks of its own: only who
 //! really waits comes here. A task's join in two words of its own header, because joins are many.
 //!
-//! Waits with a limit are not noted: they end.
+//! Waits with a limit are not noted: they end. An embedder's may have one in form only, and it notes them.
 //!
 //! INVARIANT(blocked.word): a record points to the word of the lock that is waited for, and is taken out
 //! before the wait ends: who reads the word under the table's lock finds it there. A task that never ends its
@@ -91,7 +91,18 @@ fn shard(waiter: Owner) -> &'static Mutex<BTreeMap<usize, Record>> {
 /// If the runtime of the waiting task reports deadlocks and this closes one, that is said before.
 #[track_caller]
 pub fn blocked_on<R>(what: &'static str, word: &AtomicUsize, wait: impl FnOnce() -> R) -> R {
-    let _noted = Noted::new(what, Owned::Word(NonNull::from(word)), Location::caller());
+    let _noted = Noted::new(what, Owned::Word(NonNull::from(word)), Location::caller(), true);
+    wait()
+}
+
+/// As [`blocked_on`], of who says so itself if this closes a circle.
+#[track_caller]
+pub fn blocked_unreported<R>(
+    what: &'static str,
+    word: &AtomicUsize,
+    wait: impl FnOnce() -> R,
+) -> R {
+    let _noted = Noted::new(what, Owned::Word(NonNull::from(word)), Location::caller(), false);
     wait()
 }
 
@@ -105,7 +116,12 @@ struct Noted {
 impl Noted {
     // Not inlined: it is called around pauses, and a name of a thread is a thread-local's.
     #[inline(never)]
-    fn new(what: &'static str, owned: Owned, place: &'static Location<'static>) -> Noted {
+    fn new(
+        what: &'static str,
+        owned: Owned,
+        place: &'static Location<'static>,
+        reports: bool,
+    ) -> Noted {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let waiter = Owner::current();
         let task = task();
@@ -113,7 +129,7 @@ impl Noted {
             Some(task) => task.name().cloned(),
             None => std::thread::current().name().map(Arc::from),
         };
-        let reports = task.is_some_and(|task| task.shared.config.report_deadlocks);
+        let reports = reports && task.is_some_and(|task| task.shared.config.report_deadlocks);
         let mut records = shard(waiter).lock();
         let wait = Wait {
             waiter,
@@ -195,7 +211,7 @@ pub(crate) fn blocked_in_join<R>(
             wait()
         }
         _ => {
-            let _noted = Noted::new("a join", Owned::By(owner), place);
+            let _noted = Noted::new("a join", Owned::By(owner), place, true);
             wait()
         }
     }

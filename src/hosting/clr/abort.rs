@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | in a region that delays aborts, or prevents those of others | waits | waits |
 //! | in a clause that is run to its end | waits | goes through |
+//! | in code that must complete | waits | waits |
 //! | with a critical section of the host's in its hands | waits | goes through |
 //! | on an adopted thread | is dropped | is dropped |
 
@@ -101,6 +102,32 @@ impl RuntimeTask {
         if !self.is_current() {
             HResult::HOST_E_INVALIDOPERATION
         } else if abort::end_critical() {
+            HResult::S_OK
+        } else {
+            HResult::E_UNEXPECTED
+        }
+    }
+
+    /// The current task enters code that must complete (a constrained region): no abort is raised in it until the matching
+    /// [`end_must_complete`](RuntimeTask::end_must_complete), be it rude or the task's own. Counted.
+    ///
+    /// No method of the hosting API: a VM says so by itself. Returns as [`begin_clause`](RuntimeTask::begin_clause).
+    pub fn begin_must_complete(&self) -> HResult {
+        if self.is_current() && abort::begin_complete() {
+            HResult::S_OK
+        } else {
+            HResult::HOST_E_INVALIDOPERATION
+        }
+    }
+
+    /// Closes one [`begin_must_complete`](RuntimeTask::begin_must_complete); the last one raises the abort that came
+    /// meanwhile.
+    ///
+    /// Returns as [`end_clause`](RuntimeTask::end_clause).
+    pub fn end_must_complete(&self) -> HResult {
+        if !self.is_current() {
+            HResult::HOST_E_INVALIDOPERATION
+        } else if abort::end_complete() {
             HResult::S_OK
         } else {
             HResult::E_UNEXPECTED

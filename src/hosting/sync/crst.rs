@@ -12,7 +12,7 @@ use sortie_scheduler::abort;
 use sortie_scheduler::wait::Owner;
 use std::fmt;
 use std::hint::spin_loop;
-use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
@@ -80,6 +80,10 @@ impl Waitable for Shared {
             }
         }
         self.lock.lock_until(until).is_some()
+    }
+
+    fn owner(&self) -> Option<(&'static str, &AtomicUsize)> {
+        Some(("a wait for a critical section", self.lock.owner_word()))
     }
 
     fn is_gone(&self) -> bool {

@@ -7,9 +7,10 @@ use super::host_task::{HostTask, TaskShared};
 use crate::hosting::HResult;
 use crate::hosting::host::HostShared;
 use crate::task::local::{self, Local};
-use sortie_scheduler::wait::{tell_of_switches, wait_while_held};
+use sortie_scheduler::wait::{Owner, tell_of_switches, wait_while_held};
 use std::any::Any;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 /// The host task of this thread, of whatever host.
 pub(in crate::hosting) fn get() -> Option<HostTask> {
@@ -48,6 +49,8 @@ pub(super) fn set(task: &Arc<TaskShared>) -> bool {
     .unwrap_or(false);
     let is_told = is_set && tell_of_switches(true);
     if is_told {
+        // ORDERING: Relaxed, an address that is only compared; who finds it looks again.
+        task.as_owner.store(Owner::current().get(), Ordering::Relaxed);
         // Only a task in managed code does.
         wait_while_held();
     }

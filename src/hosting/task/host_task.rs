@@ -16,7 +16,7 @@ use crate::task::AbortHandle;
 use crate::task::local::Extension;
 use sortie_scheduler::abort;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 /// `IHostTask`: the host's half of a task. Clones are references to the same task.
@@ -39,6 +39,8 @@ pub(in crate::hosting) struct TaskShared {
     /// What was asked for.
     abort: Mutex<Option<Abort>>,
     pub(in crate::hosting) attributes: Attributes,
+    /// The crate's task that it is, as the owner of what others wait for ([`Owner`](sortie_scheduler::wait::Owner)); 0: it does not run yet, or any more.
+    pub(super) as_owner: AtomicUsize,
     /// Set by its end.
     pub(in crate::hosting) done: Event,
     /// The runtime's half was reset, and no other is bound.
@@ -84,6 +86,7 @@ impl TaskShared {
             aborter: OnceLock::new(),
             abort: Mutex::new(None),
             attributes: Attributes::default(),
+            as_owner: AtomicUsize::new(0),
             done: Event::manual(),
             is_decoupled: AtomicBool::new(false),
             waiting: Waiting::default(),
@@ -101,6 +104,8 @@ impl TaskShared {
         {
             half.has_orphaned();
         }
+        // ORDERING: Relaxed, a look finds it or not, and looks again.
+        self.as_owner.store(0, Ordering::Relaxed);
         self.done.set();
         self.leave_groups();
     }

@@ -9,7 +9,7 @@ use crate::hosting::method::{host_task, host_task_manager};
 use crate::hosting::wait::{self, Object, Waitable};
 use crate::time;
 use std::fmt;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Instant;
 
 /// A wait for a time.
@@ -42,6 +42,10 @@ impl Waitable for TaskShared {
 
     fn wait(&self, until: Instant) -> bool {
         self.done.wait_until(until)
+    }
+
+    fn owner(&self) -> Option<(&'static str, &AtomicUsize)> {
+        Some(("a wait for a hosted task's end", &self.as_owner))
     }
 
     fn is_gone(&self) -> bool {

@@ -31,8 +31,8 @@ use super::enums::{INFINITE, WaitOption};
 use super::host::HostShared;
 use super::task::{HostTask, adopt, current};
 use list::Listed;
-use sortie_scheduler::wait::{ask_whether_over, deadline};
-use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use sortie_scheduler::wait::{ask_whether_over, blocked_unreported, deadline};
+use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -138,6 +138,20 @@ pub(super) trait Waitable {
     fn is_gone(&self) -> bool {
         false
     }
+
+    /// What a wait for it is called, and the word that names the one in whose hands its end is, if the crate knows that.
+    fn owner(&self) -> Option<(&'static str, &AtomicUsize)> {
+        None
+    }
+}
+
+/// Waits until it is taken. A wait without a limit is to be seen by [`Runtime::deadlocks`](crate::Runtime::deadlocks);
+/// the host's own look for circles has been before, and reports them.
+fn wait_seen(awaited: &dyn Waitable, until: Instant, is_endless: bool) -> bool {
+    match awaited.owner().filter(|_| is_endless) {
+        Some((what, owner)) => blocked_unreported(what, owner, || awaited.wait(until)),
+        None => awaited.wait(until),
+    }
 }
 
 /// When a wait of so many milliseconds is over.
@@ -205,7 +219,7 @@ fn wait_as(
         let is_taken = if waiting.is_over() || awaited.is_gone() {
             awaited.take()
         } else {
-            awaited.wait(until)
+            wait_seen(awaited, until, milliseconds == INFINITE)
         };
         drop((asked, listed));
         if is_taken {

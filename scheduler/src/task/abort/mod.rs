@@ -30,8 +30,8 @@ pub use handle::AbortHandle;
 pub use payload::is_abort;
 pub(super) use payload::is_whole;
 pub use region::{
-    DelayError, begin_critical, begin_delay, begin_prevent, delay, end_critical, end_delay,
-    end_prevent,
+    DelayError, begin_complete, begin_critical, begin_delay, begin_prevent, delay, end_complete,
+    end_critical, end_delay, end_prevent,
 };
 pub use scope::{Raised, Raiser, scope, until};
 

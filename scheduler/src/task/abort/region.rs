@@ -5,6 +5,7 @@
 //! | delay | once: it is a flag | everything |
 //! | prevent | as often as one likes: it is counted | what others ask for |
 //! | critical | likewise | all but rude aborts |
+//! | complete | likewise | everything |
 //!
 //! What was held back is raised at the end of the region, if it may be raised there. Native calls that begin
 //! in a region are not cut short. A scope ([`scope`](super::scope())) that is opened inside a region belongs to
@@ -27,12 +28,16 @@ pub(super) struct Holds {
     delayed: bool,
     prevented: u32,
     critical: u32,
+    complete: u32,
 }
 
 impl Holds {
     /// Do the regions let an abort of the whole task pass?
     pub(super) fn let_pass(self, rude: bool, by_itself: bool) -> bool {
-        !self.delayed && (self.prevented == 0 || by_itself) && (self.critical == 0 || rude)
+        !self.delayed
+            && self.complete == 0
+            && (self.prevented == 0 || by_itself)
+            && (self.critical == 0 || rude)
     }
 }
 
@@ -153,6 +158,20 @@ pub fn begin_critical() -> bool {
 /// Ends what [`begin_critical`] began; the last of them raises what has waited. False: none is open.
 pub fn end_critical() -> bool {
     end(|holds| &mut holds.critical)
+}
+
+/// From here on no abort is raised in the current task, until the matching [`end_complete`]: as [`begin_delay`], but
+/// counted, and beside it. Does not block. False: there is no task here.
+///
+/// # Panics
+/// With 2^32 - 1 open.
+pub fn begin_complete() -> bool {
+    begin(|holds| &mut holds.complete)
+}
+
+/// Ends what [`begin_complete`] began; the last of them raises what has waited. False: none is open.
+pub fn end_complete() -> bool {
+    end(|holds| &mut holds.complete)
 }
 
 fn begin(count: fn(&mut Holds) -> &mut u32) -> bool {
