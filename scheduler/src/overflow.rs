@@ -1,13 +1,13 @@
 //! What a stack overflow is to say of the task, and the carrier's signal stack.
 
-use crate::stack::{AltStack, Fault, Message, install_handler, set_describe};
+use crate::stack::{AltStack, Fault, Message, Stacks, install_handler, set_describe};
 use crate::worker::current;
 use std::fmt::Write;
 
-/// Prepares this thread to report an overflow; undone when the value is dropped.
-pub(crate) fn on_carrier() -> Option<AltStack> {
+/// Prepares this thread to report an overflow, with a signal stack of this pool; undone when the value is dropped.
+pub(crate) fn on_carrier(stacks: &Stacks) -> Option<AltStack<'_>> {
     set_describe(describe);
-    let prepared = install_handler().and_then(|()| AltStack::install());
+    let prepared = install_handler().and_then(|()| AltStack::install(stacks));
     prepared
         .inspect_err(|error| {
             tracing::warn!(

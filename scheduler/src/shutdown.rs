@@ -156,6 +156,7 @@ pub(crate) fn shutdown(shared: &Arc<Shared>, limit: Duration) -> Report {
             shared.recover();
             shared.fibers.clear();
             shared.native_stacks.clear();
+            shared.signal_stacks.clear();
             shared.own_stacks.clear();
             ending.insert(Report { stragglers, elapsed: start.elapsed() }).clone()
         }

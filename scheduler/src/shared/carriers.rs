@@ -6,6 +6,7 @@ use crate::idle::Placed;
 use crate::metrics::Counter;
 use crate::monitor::standstill::Crowds;
 use crate::native_stack;
+use crate::overflow;
 use crate::queue::Ring;
 use crate::shutdown;
 use crate::sync::Arc;
@@ -163,9 +164,9 @@ impl Shared {
             .name(self.config.thread_name.clone())
             .stack_size(self.config.native_stack_bytes)
             .spawn(move || {
-                let _stack = crate::overflow::on_carrier();
+                let _stack = overflow::on_carrier(&shared.signal_stacks);
                 let worker = carrier.take_gift();
-                carrier_main(shared, carrier, worker);
+                carrier_main(&shared, carrier, worker);
             });
         match started {
             Ok(thread) => {

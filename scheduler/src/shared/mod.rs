@@ -70,6 +70,8 @@ pub(crate) struct Shared {
     pub(crate) native_stacks: Stacks,
     /// Of tasks that have asked for a size.
     pub(crate) own_stacks: SizedStacks,
+    /// For handlers of signals, one for each carrier.
+    pub(crate) signal_stacks: Stacks,
     pub(crate) arena: Arena,
     pub(crate) retaking: Retaking,
     pub(crate) unproven: Unproven,
@@ -146,6 +148,7 @@ impl Shared {
             watched: Watched::default(),
             native_stacks: Stacks::new(native_shape),
             own_stacks: SizedStacks::default(),
+            signal_stacks: Stacks::new(StackShape::signal()),
             arena: Arena::default(),
             retaking: Retaking::default(),
             unproven: Unproven::default(),

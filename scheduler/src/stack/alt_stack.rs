@@ -1,15 +1,18 @@
 //! An alternate signal stack for a thread: where the handler runs when the stack itself is full.
 //!
+//! They come from a pool, as all stacks do: a mapping of its own for each would change the address space at the
+//! start and at the end of every thread, which costs both more than the rest of it where threads start by the
+//! hundred.
+//!
 //! INVARIANT(alt.thread): an [`AltStack`] ends on the thread that installed it (it is not `Send`).
-//! The kernel would otherwise write signal frames to memory that is gone.
+//! The kernel would otherwise write signal frames to a stack that is another's.
 
 use std::io;
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::ptr;
 
-use super::GuardKind;
-use super::os::{self, Mapping};
+use super::{Stack, Stacks};
 
 /// How many bytes of stack those have who handle an overflow, on each thread of a runtime's: room for handlers of
 /// others too, which may print a backtrace.
@@ -18,69 +21,58 @@ pub const OVERFLOW_STACK_BYTES: usize = 64 * 1024;
 /// The thread's alternate signal stack, until this is dropped; then the one before it again.
 #[derive(Debug)]
 #[must_use = "the alternate stack is gone when this is dropped"]
-pub(crate) struct AltStack {
-    /// A guard page, then the stack.
-    mapping: Mapping,
-    stack_start: usize,
+pub(crate) struct AltStack<'pool> {
+    pool: &'pool Stacks,
+    stack: ManuallyDrop<Stack>,
     previous: libc::stack_t,
     /// INVARIANT(alt.thread).
     not_send: PhantomData<*mut ()>,
 }
 
-impl AltStack {
-    /// Gives the calling thread an alternate signal stack with a guard below it.
+impl<'pool> AltStack<'pool> {
+    /// Gives the calling thread an alternate signal stack of this pool, with a guard below it.
     ///
     /// # Errors
     ///
-    /// What the kernel answered; the thread is then as before.
-    pub(crate) fn install() -> io::Result<Self> {
-        let page = os::page_bytes();
-        // The kernel's frame holds all vector registers, so its size depends on the machine.
-        let bytes = (OVERFLOW_STACK_BYTES + os::min_signal_stack_bytes()).next_multiple_of(page);
-        let mapping = Mapping::new(page + bytes)?;
-        Self::install_in(mapping, page, bytes)
-    }
-
-    fn install_in(mapping: Mapping, page: usize, bytes: usize) -> io::Result<Self> {
-        let start = mapping.range().start;
-        let stack = libc::stack_t {
-            ss_sp: ptr::with_exposed_provenance_mut(start + page),
+    /// Why there is no stack, or what the kernel answered; the thread is then as before.
+    pub(crate) fn install(pool: &'pool Stacks) -> io::Result<Self> {
+        let stack = pool.take().map_err(io::Error::other)?;
+        let usable = stack.usable();
+        let new = libc::stack_t {
+            ss_sp: ptr::with_exposed_provenance_mut(usable.start),
             ss_flags: 0,
-            ss_size: bytes,
+            ss_size: usable.len(),
         };
-        // SAFETY: the first page of a mapping that nobody has seen yet. `Protect`, since one guard
-        // a thread costs few mappings and no kernel refuses it.
-        let result = unsafe { mapping.guard(start..start + page, GuardKind::Protect) }
-            // SAFETY: the rest of the mapping stays for as long as it is installed: only `drop`
-            // unmaps it, on this thread (INVARIANT(alt.thread)), after it has put another in place.
-            .and_then(|()| unsafe { exchange(Some(&stack)) });
-        match result {
+        // SAFETY: the memory is ours (INVARIANT(stack.owned)) for as long as it is installed: only `drop` gives
+        // it back, on this thread (INVARIANT(alt.thread)), after it has put another in place.
+        match unsafe { exchange(Some(&new)) } {
             Ok(previous) => {
-                Ok(Self { mapping, stack_start: start + page, previous, not_send: PhantomData })
+                let stack = ManuallyDrop::new(stack);
+                Ok(Self { pool, stack, previous, not_send: PhantomData })
             }
             Err(error) => {
-                // SAFETY: it was not installed, and it is ours alone.
-                let _ = unsafe { mapping.unmap() };
+                pool.give(stack);
                 Err(error)
             }
         }
     }
 }
 
-impl Drop for AltStack {
+impl Drop for AltStack<'_> {
     fn drop(&mut self) {
+        let start = self.stack.usable().start;
         // SAFETY: only asks.
-        let is_ours =
-            unsafe { exchange(None) }.is_ok_and(|now| now.ss_sp.addr() == self.stack_start);
+        let is_ours = unsafe { exchange(None) }.is_ok_and(|now| now.ss_sp.addr() == start);
         // Someone who put another one in place may put ours back when done: it must stay mapped.
         // SAFETY: the previous one is its owner's to keep for as long as the thread has it, as it
         // was before us.
         if !is_ours || unsafe { exchange(Some(&self.previous)) }.is_err() {
             return;
         }
-        // SAFETY: it is not this thread's alternate stack any more, and was no other's
-        // (INVARIANT(alt.thread)). If the kernel refuses, address space is lost and nothing else.
-        let _ = unsafe { self.mapping.unmap() };
+        // SAFETY: it is taken once, here. It is not this thread's alternate stack any more, and was no other's
+        // (INVARIANT(alt.thread)).
+        let stack = unsafe { ManuallyDrop::take(&mut self.stack) };
+        self.pool.give(stack);
     }
 }
 
@@ -103,6 +95,7 @@ unsafe fn exchange(new: Option<&libc::stack_t>) -> io::Result<libc::stack_t> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::StackShape;
     use super::*;
 
     fn current() -> usize {
@@ -113,14 +106,16 @@ mod tests {
     #[test]
     fn nests_and_restores() {
         std::thread::spawn(|| {
+            let pool = Stacks::new(StackShape::signal());
             let before = current();
-            let outer = AltStack::install().unwrap();
-            let inner = AltStack::install().unwrap();
-            assert_eq!(current(), inner.stack_start);
+            let outer = AltStack::install(&pool).unwrap();
+            let inner = AltStack::install(&pool).unwrap();
+            assert_eq!(current(), inner.stack.usable().start);
             drop(inner);
-            assert_eq!(current(), outer.stack_start);
+            assert_eq!(current(), outer.stack.usable().start);
             drop(outer);
             assert_eq!(current(), before);
+            assert_eq!(pool.stats().stacks_out, 0);
         })
         .join()
         .unwrap();
@@ -129,12 +124,15 @@ mod tests {
     #[test]
     fn another_ones_stack_is_left_in_place() {
         std::thread::spawn(|| {
-            let ours = AltStack::install().unwrap();
-            let theirs = AltStack::install().unwrap();
+            let pool = Stacks::new(StackShape::signal());
+            let ours = AltStack::install(&pool).unwrap();
+            let start = ours.stack.usable().start;
+            let theirs = AltStack::install(&pool).unwrap();
             drop(ours);
-            assert_eq!(current(), theirs.stack_start);
-            // It would restore ours, which is gone.
-            std::mem::forget(theirs);
+            assert_eq!(current(), theirs.stack.usable().start);
+            drop(theirs);
+            assert_eq!(current(), start);
+            assert_eq!(pool.stats().stacks_out, 1, "what may be put back stays");
         })
         .join()
         .unwrap();

@@ -63,7 +63,8 @@ fn recurse(depth: u64) -> u64 {
 /// Runs `body` on a stack of the pool, between two others, with all that a carrier has.
 fn on_stack(pool: &Stacks, body: impl FnOnce(Range<usize>) + 'static) {
     install_handler().unwrap();
-    let _alternate = AltStack::install().unwrap();
+    let signals = Stacks::new(StackShape::signal());
+    let _alternate = AltStack::install(&signals).unwrap();
     let [_below, stack, _above] = [(); 3].map(|()| pool.take().unwrap());
     let bounds = stack.bounds();
     let mut fiber = Coroutine::<(), (), (), Stack>::with_stack(stack, move |_, ()| body(bounds));

@@ -45,6 +45,8 @@ mod child;
 #[cfg(test)]
 mod crash_tests;
 #[cfg(test)]
+mod handler_tests;
+#[cfg(test)]
 mod process_tests;
 #[cfg(test)]
 mod tests;
@@ -102,6 +104,8 @@ pub(crate) enum StackKind {
     Own,
     /// Code by other compilers, which may skip pages: a guard of as many as it may skip.
     Native,
+    /// Handlers of signals: a guard of one page.
+    Signal,
 }
 
 impl fmt::Display for StackKind {
@@ -109,6 +113,7 @@ impl fmt::Display for StackKind {
         f.write_str(match self {
             Self::Fiber | Self::Own => "fiber",
             Self::Native => "native",
+            Self::Signal => "signal",
         })
     }
 }
@@ -147,6 +152,14 @@ impl StackShape {
     /// [`StackError::Size`] for zero bytes and for more than 1 GiB.
     pub(crate) fn native(usable_bytes: usize, guard_bytes: usize) -> Result<Self, StackError> {
         Self::new(StackKind::Native, usable_bytes, guard_bytes.max(1))
+    }
+
+    /// Alternate signal stacks for carriers.
+    pub(crate) fn signal() -> Self {
+        // The kernel's frame holds all vector registers, so its size depends on the machine.
+        let usable_bytes =
+            OVERFLOW_STACK_BYTES + os::min_signal_stack_bytes() + slab::MAX_GAP_BYTES;
+        Self::new(StackKind::Signal, usable_bytes, 1).expect("a size that a stack can have")
     }
 
     fn new(kind: StackKind, usable: usize, guard: usize) -> Result<Self, StackError> {

@@ -293,16 +293,18 @@ fn write_report(fault: &Fault, message: &mut Message) -> fmt::Result {
             stack.end
         );
     }
+    write!(message, ": its {usable_bytes}-byte {kind} stack is full (it touched {address:#x}). ")?;
     let raise = match kind {
         StackKind::Fiber => "Builder::stack_bytes(..)",
         StackKind::Own => "task::Builder::stack_bytes(..)",
         StackKind::Native => "Builder::callback_stack_bytes(..)",
+        StackKind::Signal => {
+            return message.write_str(
+                "Do less in handlers of signals, or give this thread a larger one by `sigaltstack`",
+            );
+        }
     };
-    write!(
-        message,
-        ": its {usable_bytes}-byte {kind} stack is full (it touched {address:#x}). Raise it with \
-         {raise}, or recurse less and keep large values on the heap"
-    )
+    write!(message, "Raise it with {raise}, or recurse less and keep large values on the heap")
 }
 
 fn default_action() -> libc::sigaction {

@@ -23,6 +23,9 @@ use crate::sync::atomic::{AtomicUsize, Ordering};
 const COLOURS: u32 = 16;
 const COLOUR_BYTES: usize = 64;
 
+/// What a stack loses by that at most.
+pub(super) const MAX_GAP_BYTES: usize = (COLOURS as usize - 1) * COLOUR_BYTES;
+
 /// When memory is short, slabs are not tried any smaller than this: to fill the last hole of the
 /// address space would leave the allocator nothing.
 const SMALLEST_SLAB_BYTES: usize = 1 << 20;

@@ -134,7 +134,7 @@ impl Slot {
         fence(Ordering::Acquire);
         // ORDERING(table.dirty): Relaxed, after the fence: a field from a later write shows here.
         let is_stable = self.version.load(Ordering::Relaxed) == version;
-        let kinds = [StackKind::Fiber, StackKind::Own, StackKind::Native];
+        let kinds = [StackKind::Fiber, StackKind::Own, StackKind::Native, StackKind::Signal];
         let kind = kinds.into_iter().find(|it| *it as usize == kind)?;
         (is_stable && start != 0).then_some(Geometry {
             start,

@@ -17,7 +17,6 @@ use crate::metrics::Counter;
 use crate::offload::serve;
 use crate::own_stack;
 use crate::shared::Shared;
-use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::task::complete::refuse;
 use crate::task::join_error::Refusal;
@@ -26,7 +25,7 @@ use crate::task::{Header, TaskRef, abort};
 use std::ptr::{self, NonNull};
 
 /// A carrier's thread, from its start to its end.
-pub(crate) fn carrier_main(shared: Arc<Shared>, carrier: CarrierRef, first: Option<Box<Worker>>) {
+pub(crate) fn carrier_main(shared: &Shared, carrier: CarrierRef, first: Option<Box<Worker>>) {
     current::set_carrier(&*carrier);
     handler::remember(&carrier);
     carrier.vitals.begin();
