@@ -326,8 +326,9 @@ fn a_file_that_cannot_be_written_is_an_error() {
         "--json",
         "/proc/none/x",
     ]);
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("/proc/none/x"));
+    assert!(output.stdout.is_empty(), "nothing is measured: {output:?}");
 }
 
 #[test]
@@ -360,8 +361,9 @@ fn a_report_has_a_page_with_both_modes_and_a_plot_for_each_workload() {
 fn a_report_that_cannot_be_written_and_rows_that_cannot_be_read_are_errors() {
     let arguments = ["bench", "yield1", "--workers", "1", "--ops", "100", "--runs", "1"];
     let output = sortie(&[&arguments[..], &["--report", "/proc/none"]].concat());
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("/proc/none"), "{output:?}");
+    assert!(output.stdout.is_empty(), "nothing is measured: {output:?}");
     let output = sortie(&["bench", "--from", "/proc/none"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("/proc/none"), "{output:?}");

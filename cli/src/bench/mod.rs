@@ -45,6 +45,11 @@ pub(crate) fn main(options: &Options) -> ExitCode {
     if cfg!(debug_assertions) {
         eprintln!("note: this is a debug build, its figures mean nothing: build with `--release`");
     }
+    // Before it measures for half an hour.
+    if let Err(error) = options.check_outputs() {
+        eprintln!("error: {error}");
+        return ExitCode::from(2);
+    }
     let rows = match rows(options) {
         Ok(rows) => rows,
         Err(error) => {

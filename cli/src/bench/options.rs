@@ -6,6 +6,7 @@ use super::plan::{self, Group, Place, Plan};
 use super::workload::{self, Workload};
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
+use std::fs::OpenOptions;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -123,6 +124,23 @@ impl Options {
         let plan = self.plan();
         let groups = usual.chain(more).map(|(place, runs)| plan.group(place, runs));
         Ok(groups.filter(|it| !it.cases.is_empty()).collect())
+    }
+
+    /// Can be written what is to be written in the end? A new file stays empty until then.
+    ///
+    /// # Errors
+    /// It cannot, and why.
+    pub(super) fn check_outputs(&self) -> Result<(), String> {
+        if let Some(path) = &self.json {
+            let opened = OpenOptions::new().append(true).create(true).open(path);
+            opened
+                .map_err(|error| format!("the figures cannot be in {}: {error}", path.display()))?;
+        }
+        if let Some(directory) = &self.report {
+            let made = std::fs::create_dir_all(directory);
+            made.map_err(|error| format!("no report in {}: {error}", directory.display()))?;
+        }
+        Ok(())
     }
 
     fn plan(&self) -> Plan {
