@@ -28,6 +28,11 @@ impl HostPolicyManager for Says {
         println!("told: failure {failure} {action}.");
         HResult::S_OK
     }
+
+    fn on_unhandled_exception(&self) -> HResult {
+        println!("told: unhandled.");
+        HResult::S_OK
+    }
 }
 
 /// What the program has registered for its end.
@@ -190,6 +195,27 @@ fn a_runtime_that_is_broken() {
     check(&output, HResult::E_FAIL, PolicyAction::RudeExitProcess, false);
     let out = String::from_utf8_lossy(&output.stdout);
     assert!(out.contains("told: failure FatalRuntime RudeExitProcess."), "{out}");
+}
+
+#[test]
+fn an_exception_that_nobody_handles() {
+    let test = "an_exception_that_nobody_handles";
+    let Some(output) = child::run(test, "unhandled") else {
+        register(at_exit);
+        let (clr, ..) = begin(|clr| {
+            assert_eq!(clr.policy_manager().set_unhandled_exception_policy(1), HResult::S_OK);
+        });
+        assert_eq!(clr.report_unhandled_exception(), HResult::S_OK);
+        println!("it goes on.");
+        assert_eq!(clr.policy_manager().set_unhandled_exception_policy(0), HResult::S_OK);
+        let _ = clr.report_unhandled_exception();
+        wait_for_end();
+    };
+    check(&output, HResult::E_FAIL, PolicyAction::ExitProcess, true);
+    let out = String::from_utf8_lossy(&output.stdout);
+    for told in ["told: unhandled.", "it goes on.", "told: default ProcessExit ExitProcess."] {
+        assert!(out.contains(told), "{told} {out}");
+    }
 }
 
 #[test]

@@ -141,6 +141,16 @@ impl Stage {
     }
 }
 
+/// The last that a task does in its group.
+struct Leaves(Arc<AtomicU32>);
+
+impl Drop for Leaves {
+    fn drop(&mut self) {
+        std::thread::sleep(Duration::from_micros(100));
+        self.0.fetch_add(1, SeqCst);
+    }
+}
+
 fn for_ever() {
     sortie::sleep(Duration::MAX);
 }
@@ -149,11 +159,20 @@ fn for_ever() {
 fn an_unload_that_is_waited_for_is_over() {
     let stage = Stage::new();
     let (group, other) = (stage.group(), stage.group());
-    let tasks: Vec<_> = (0..20).map(|_| stage.task_in(group, |_| for_ever())).collect();
+    let left = Arc::new(AtomicU32::new(0));
+    let start = || {
+        let leaves = Leaves(left.clone());
+        stage.task_in(group, move |_| {
+            let _leaves = leaves;
+            for_ever();
+        })
+    };
+    let tasks: Vec<_> = (0..20).map(|_| start()).collect();
     let stays = stage.task_in(other, |_| for_ever());
     assert_eq!(stage.clr.unload_app_domain(group, true), HResult::S_OK);
-    assert!(tasks.iter().all(HostTask::is_done));
+    assert_eq!(left.load(SeqCst), 20);
     assert_eq!(stage.told(), [("vm", group), ("event", group)]);
+    until("the tasks have ended", || tasks.iter().all(HostTask::is_done));
     assert!(!stays.is_done());
     // Numbers are not given twice.
     let empty = stage.group();
@@ -167,7 +186,7 @@ fn an_unload_that_is_waited_for_is_over() {
         waits.set();
     });
     waited.wait();
-    assert!(stays.is_done());
+    until("the other has ended", || stays.is_done());
 }
 
 #[test]
@@ -221,6 +240,11 @@ fn what_is_made_in_a_group_runs_there_or_not_at_all() {
             for_ever();
         };
         let (body, unborn) = (count.clone(), count.clone());
+        let suspended = host.task_manager().create_task(0, move || {
+            unborn();
+            0
+        });
+        *made.lock().unwrap() = suspended.ok();
         let task = host.task_manager().create_task(0, move || {
             body();
             0
@@ -231,13 +255,6 @@ fn what_is_made_in_a_group_runs_there_or_not_at_all() {
         }
         // The persistent thread is busy with the one before.
         assert_eq!(pool.queue_user_work_item(kinds[2], count), HResult::S_OK);
-        *made.lock().unwrap() = host
-            .task_manager()
-            .create_task(0, move || {
-                unborn();
-                0
-            })
-            .ok();
         for_ever();
     });
     until("they run", || ran.load(SeqCst) == 4);
@@ -289,7 +306,7 @@ fn an_unload_that_policies_make_rude_goes_through_clauses() {
         for_ever();
     });
     assert_eq!(stage.clr.unload_app_domain(group, true), HResult::S_OK);
-    assert!(stubborn.is_done());
+    until("it has ended", || stubborn.is_done());
     assert_eq!(stage.policies(), ["default AppDomainUnload RudeUnloadAppDomain"]);
 }
 

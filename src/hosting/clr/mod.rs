@@ -262,6 +262,17 @@ impl ClrRuntimeHost {
         shared.fail(half.as_ref(), failure)
     }
 
+    /// Nobody has handled an exception of the current task: the VM says so at the task's base. By the
+    /// [policy](RuntimePolicyManager::set_unhandled_exception_policy) it ends the process, with the code
+    /// [`E_FAIL`](HResult::E_FAIL); or the host is told, and this returns: the task is to end then, and nothing else does.
+    ///
+    /// Returns [`S_OK`](HResult::S_OK); [`E_FAIL`](HResult::E_FAIL) if the runtime is disabled in place of the process's end;
+    /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
+    pub fn report_unhandled_exception(&self) -> HResult {
+        let shared = &self.inner.shared;
+        HResult::from(shared.availability.check().and_then(|()| shared.leave_unhandled()))
+    }
+
     /// The assembly and the type that the host wants made first in each group
     /// ([`set_app_domain_manager_type`](ClrControl::set_app_domain_manager_type)); `None`: it has named none.
     #[must_use]

@@ -10,7 +10,9 @@
 use super::{ClrEventData, Defect, HostPolicyManager, Policies};
 use crate::hosting::HResult;
 use crate::hosting::clr::{ClrShared, RuntimeTask, guarded};
-use crate::hosting::enums::{ClrEvent, ClrFailure, ClrOperation, INFINITE, PolicyAction};
+use crate::hosting::enums::{
+    ClrEvent, ClrFailure, ClrOperation, ClrUnhandledException, INFINITE, PolicyAction,
+};
 use crate::hosting::group::Group;
 use crate::hosting::method::host_policy_manager;
 use crate::task::{self, Priority};
@@ -142,6 +144,28 @@ impl ClrShared {
         };
         self.take(&about, action, cause);
         if action == PolicyAction::DisableRuntime { Err(HResult::E_FAIL) } else { Ok(action) }
+    }
+
+    /// Nobody has handled an exception of the current task.
+    ///
+    /// # Errors
+    /// [`E_FAIL`](HResult::E_FAIL): the runtime is disabled by it.
+    pub(in crate::hosting) fn leave_unhandled(self: &Arc<ClrShared>) -> Result<(), HResult> {
+        let unhandled = self.policies.table().unhandled;
+        match unhandled {
+            ClrUnhandledException::HostDeterminedPolicy => {
+                self.tell_host(|host| guarded(|| host.on_unhandled_exception()));
+                Ok(())
+            }
+            ClrUnhandledException::RuntimeDeterminedPolicy => {
+                let about = About::nothing();
+                let action = self.final_action(PolicyAction::ExitProcess, &about);
+                self.tell_of_default_action(ClrOperation::ProcessExit, action);
+                // All that is left but the end of the process.
+                self.take(&about, action, HResult::E_FAIL);
+                Err(HResult::E_FAIL)
+            }
+        }
     }
 
     /// The runtime is not there any more, for good. Who waits to come in is let go.

@@ -28,6 +28,13 @@ pub trait HostPolicyManager: Send + Sync {
         let _ = (failure, action);
         HResult::S_OK
     }
+
+    /// Nobody has handled an exception of a task, which ends by it, as the host wanted
+    /// ([`HostDeterminedPolicy`](crate::hosting::ClrUnhandledException::HostDeterminedPolicy)). On that task. No method of the
+    /// hosting API.
+    fn on_unhandled_exception(&self) -> HResult {
+        HResult::S_OK
+    }
 }
 
 /// `ICLRPolicyManager`: what a runtime does about operations and failures. Each method may be called before the start,
@@ -125,8 +132,8 @@ impl RuntimePolicyManager {
         })
     }
 
-    /// What an exception does that managed code does not handle. The VM asks by
-    /// [`unhandled_exception_policy`](RuntimePolicyManager::unhandled_exception_policy).
+    /// What an exception does that managed code does not handle. The VM tells of one by
+    /// [`report_unhandled_exception`](crate::hosting::ClrRuntimeHost::report_unhandled_exception).
     ///
     /// Returns as [`set_default_action`](RuntimePolicyManager::set_default_action).
     pub fn set_unhandled_exception_policy(&self, policy: u32) -> HResult {
