@@ -78,7 +78,7 @@ pub fn set_carrier_word(word: *mut ()) {
     }
 }
 
-/// Runs `f` on what the embedder keeps with the current task's runtime ([`Config::embedder`]).
+/// Runs `f` on what the embedder keeps with the current task's runtime ([`Config::embedder`](crate::Config::embedder)).
 pub fn with_embedder<R>(f: impl FnOnce(&dyn Any) -> R) -> Option<R> {
     let shared = Arc::clone(&wait::task()?.shared);
     shared.config.embedder.as_deref().map(|embedder| f(embedder))

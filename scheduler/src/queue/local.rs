@@ -39,17 +39,6 @@ pub(crate) struct Remote {
     ring: Stealer<TaskRef>,
 }
 
-/// What came of [`Local::claim`].
-#[must_use = "what was put back was queued anew, and somebody is to be told"]
-pub(crate) enum Claim {
-    /// The task, with the queue's reference.
-    Taken(TaskRef),
-    /// It is not the newest, or not here.
-    Elsewhere,
-    /// Another was the newest. It was out of its queue for a moment, in which who looked for work has missed it.
-    PutBack,
-}
-
 impl Local {
     pub(crate) fn new() -> Local {
         let deque = Deque::new_lifo();
@@ -112,34 +101,20 @@ impl Local {
         !self.ring.is_empty()
     }
 
-    /// Takes this task, if it is the newest.
+    /// Takes this task, if it is the newest and in the slot.
     #[inline]
-    pub(crate) fn claim(&self, task: &TaskRef) -> Claim {
+    pub(crate) fn claim(&self, task: &TaskRef) -> Option<TaskRef> {
         let wanted = task.as_raw().as_ptr();
+        let slot = &self.remote.slot;
         // ORDERING: Relaxed, a look; the exchange decides.
-        let newest = self.remote.slot.load(Ordering::Relaxed);
-        if newest == wanted {
-            let slot = &self.remote.slot;
-            // ORDERING(queue.slot): AcqRel, as in `take_slot`; a failure means that a thief has it.
-            let taken =
-                slot.compare_exchange(wanted, ptr::null_mut(), Ordering::AcqRel, Ordering::Relaxed);
-            if taken.is_err() {
-                return Claim::Elsewhere;
-            }
-            // SAFETY: the slot held one reference, which the exchange took out.
-            return Claim::Taken(unsafe { TaskRef::from_raw(task.as_raw()) });
+        if slot.load(Ordering::Relaxed) != wanted {
+            return None;
         }
-        if !newest.is_null() {
-            return Claim::Elsewhere;
-        }
-        match self.pop_deque() {
-            None => Claim::Elsewhere,
-            Some(newest) if newest.as_raw() == task.as_raw() => Claim::Taken(newest),
-            Some(newest) => {
-                self.deque.push(newest);
-                Claim::PutBack
-            }
-        }
+        // ORDERING(queue.slot): AcqRel, as in `take_slot`; a failure means that a thief has it.
+        let taken =
+            slot.compare_exchange(wanted, ptr::null_mut(), Ordering::AcqRel, Ordering::Relaxed);
+        // SAFETY: the slot held one reference, which the exchange took out.
+        taken.ok().map(|_| unsafe { TaskRef::from_raw(task.as_raw()) })
     }
 
     #[inline]

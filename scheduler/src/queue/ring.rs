@@ -30,6 +30,11 @@ impl Ring {
         self.turns.is_empty() && self.woken.is_empty() && self.ranked.is_empty()
     }
 
+    /// Are there any that were not woken here just now?
+    pub(crate) fn has_turns(&self) -> bool {
+        !self.turns.is_empty() || !self.ranked.is_empty()
+    }
+
     /// Queues a task that was woken here.
     #[inline]
     pub(crate) fn push_woken(&mut self, task: TaskRef) {

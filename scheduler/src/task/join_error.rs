@@ -75,7 +75,7 @@ impl JoinError {
         matches!(self.0.kind, Kind::Panicked(_))
     }
 
-    /// True if the task was unwound before its end, by [`JoinHandle::abort`] or a shutdown; or never ran,
+    /// True if the task was unwound before its end, by [`JoinHandle::abort`](super::JoinHandle::abort) or a shutdown; or never ran,
     /// because it was aborted before.
     pub fn is_aborted(&self) -> bool {
         matches!(self.0.kind, Kind::Aborted { .. } | Kind::Refused(Refusal::Aborted))

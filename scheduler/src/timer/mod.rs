@@ -194,6 +194,11 @@ impl Timers {
         self.next() <= self.elapsed_ns(now) / TICK_NS
     }
 
+    /// As [`Timers::is_due`], by one who does not know the time. Costs a look where there are no timers.
+    pub(crate) fn one_is_due(&self) -> bool {
+        self.next() != NEVER && self.is_due(Instant::now())
+    }
+
     /// As [`Timers::fire`], by one who does not know the time. Costs a look where there are no timers.
     #[inline]
     pub(crate) fn fire_due(&self, batches: usize) -> bool {

@@ -1,4 +1,4 @@
-//! A task that joins one which is still to run here lends it its turn.
+//! A task that joins another lends its turn: to that one, if it is still to run here, or to those that come before it.
 //!
 //! The usual join of a task that was just spawned needs no queue, no wake-up, and nothing of the loop: who joins
 //! takes the task out of its worker's queue and resumes its fiber, as the loop would, but on top of its own stack. A
@@ -7,33 +7,41 @@
 //! the loop's hand: neither suspended nor queued, so that a wake or an abort leaves a bit which it finds when it goes
 //! on.
 //!
+//! Where the task that is joined is not the newest, because its siblings were spawned after it, or runs elsewhere, the
+//! lender lends to the newest ready one, whichever that is, as the loop would pick it next; and so on until its own is
+//! done, or nobody is left.
+//!
 //! - A borrower may lend in its turn, so there may be a pile of them. The loop has resumed the lowest; by its fiber,
 //!   [`Carrier::lowest`], all code on the pile reaches the carrier's own stack.
 //! - Only pinned tasks lend: in the hand they could not run elsewhere, and pinned they could not anyhow while
 //!   their carrier is busy with the other. So the borrower comes back to the very thread that it was resumed on.
-//! - INVARIANT(lend.short): a lender stays below, or in the hand, only until the task that it lent to is back, for
-//!   whatever reason. It goes on then, and if it still has to wait, waits as every joiner does.
-//! - INVARIANT(lend.bound): between two picks there are [`MOST_LENDS`] at most, so that tasks which spawn and join
-//!   without end let the others have their turns, and a tree of joins is no deep pile of lenders.
-//! - INVARIANT(lend.private): a task that was taken so, and comes back only as done, was seen by
+//! - INVARIANT(lend.short): a lender stays below, or in the hand, only until a task that it lent to is back for another
+//!   reason than its end. It goes on then, and if it still has to wait, waits as every joiner does.
+//! - INVARIANT(lend.bound): between two picks there are [`MOST_LENDS`] at most, and no more than [`LENDS`] while
+//!   anybody waits whom only a pick serves. So tasks which spawn and join without end let the others have their turns,
+//!   a tree of joins is no deep pile of lenders, and who has its output waits below others' turns no longer than that.
+//! - INVARIANT(lend.private): a task that was taken by who joins it, and comes back only as done, was seen by
 //!   nobody else if its references are two: the scheduler's, and the handle in the lender's hand. Its last steps
 //!   need no exchange then.
 //!
 //! Must not: keep a lender on a carrier that has lost its worker, or cedes it: it goes to the ring of pinned tasks.
 
-use super::run::{give_fibers, keep_fiber, resume, start_on, take_fiber};
+use super::pick::{newest, others_wait};
+use super::run::{give_fibers, resume, start_on, take_fiber};
 use crate::carrier::Carrier;
 use crate::crossing::fence::light;
-use crate::fiber::{FiberBox, Reason};
+use crate::fiber::Reason;
 use crate::metrics::Counter;
-use crate::queue::Claim;
 use crate::task::header::Marks;
-use crate::task::{Header, TaskRef};
+use crate::task::{Header, TaskRef, abort};
 use crate::wait;
 use tracing::level_filters::LevelFilter;
 
+/// How often a turn is lent before somebody looks who else waits: a power of two.
+const LENDS: u8 = 32;
+
 /// How often a turn is lent between two picks.
-const MOST_LENDS: u8 = 32;
+const MOST_LENDS: u8 = 7 * LENDS;
 
 /// What a carrier's loop has in hand.
 #[derive(Debug, Default)]
@@ -44,8 +52,8 @@ pub(crate) struct Hand {
     lenders: Vec<TaskRef>,
 }
 
-/// The current task wants to join `task`, and lends it its turn if it can. Returns the current task's header if it
-/// has to leave for the loop now, as [`Reason::Lending`]. Unwinds if the current task is aborted.
+/// The current task wants to join `task`, and lends its turn until that is done, as far as it can. Returns the current
+/// task's header if it has to leave for the loop now, as [`Reason::Lending`]. Unwinds if the current task is aborted.
 #[inline(never)]
 pub(crate) fn lend_to(task: &TaskRef) -> Option<&'static Header> {
     let (carrier, lender) = wait::managed()?;
@@ -58,78 +66,100 @@ pub(crate) fn lend_to(task: &TaskRef) -> Option<&'static Header> {
     }
     wait::raise_if_aborted(lender);
     lender.no_suspend.check("a join");
-    let (borrower, fiber) = take(carrier, task)?;
-    borrower.marks.set(Marks::LENT, true);
-    let fiber = match borrower.fiber.get() {
-        Some(its) => {
-            keep_fiber(carrier, fiber);
-            its
-        }
-        None => start_on(carrier, &borrower, fiber),
-    };
-    // Who neither runs nor is queued is found there.
-    carrier.shared().living.add(lender);
-    // SAFETY: the task came from a queue, so the fiber is this thread's alone, and has a body.
-    let reason = unsafe { resume(carrier, &borrower, fiber) };
-    // On the same thread, see the module, perhaps with another worker.
-    let back = match reason {
-        Reason::Done if carrier.word.is_run() => {
-            carrier.begin(lender, lender.stack_low.get());
-            finish_in_private(carrier, borrower)
-        }
-        _ => Err(borrower),
-    };
-    let Err(borrower) = back else {
-        wait::raise_if_aborted(lender);
-        return None;
-    };
-    carrier.end();
-    // SAFETY: this is the carrier's thread, and the closure stays in the hand.
-    unsafe { carrier.with_hand(|hand| hand.back.push((borrower, reason))) };
-    Some(lender)
-}
-
-/// Takes the task out of its worker's queue, if it is the newest there and a warm fiber is at hand, and that one.
-#[inline]
-fn take(carrier: &Carrier, task: &TaskRef) -> Option<(TaskRef, FiberBox)> {
-    // SAFETY: this is the carrier's thread, the word says `RUN`, and the closure stays in the worker.
-    let (claim, fiber) = unsafe {
-        carrier.with_worker(|worker| {
-            if worker.lends == MOST_LENDS {
-                return None;
+    while let Some(borrower) = take(carrier, task) {
+        // Who neither runs nor is queued is found there.
+        carrier.shared().living.add(lender);
+        let fiber = borrower.fiber.get().expect("who is to run has a fiber");
+        // SAFETY: the task came from a queue, so the fiber is this thread's alone, and has a body.
+        let reason = unsafe { resume(carrier, &borrower, fiber) };
+        // On the same thread, see the module, perhaps with another worker.
+        let back = match reason {
+            Reason::Done if carrier.word.is_run() => {
+                carrier.begin(lender, lender.stack_low.get());
+                finish_on_top(carrier, borrower)
             }
-            let fiber = worker.take_warm_fiber()?;
-            let claim = worker.queues.claim(task);
-            worker.lends += u8::from(matches!(claim, Claim::Taken(_)));
-            Some((claim, fiber))
-        })
-    }??;
-    match claim {
-        Claim::Taken(borrower) => return Some((borrower, fiber)),
-        Claim::Elsewhere => keep_fiber(carrier, fiber),
-        Claim::PutBack => {
-            keep_fiber(carrier, fiber);
-            carrier.shared().after_queueing();
+            _ => Err(borrower),
+        };
+        if let Err(borrower) = back {
+            carrier.end();
+            // SAFETY: this is the carrier's thread, and the closure stays in the hand.
+            unsafe { carrier.with_hand(|hand| hand.back.push((borrower, reason))) };
+            return Some(lender);
+        }
+        wait::raise_if_aborted(lender);
+        if task.state.load().is_done() {
+            break;
         }
     }
     None
 }
 
-/// Ends a task that is done and that nobody else knows, as its last mark says. Its lender is the carrier's current task
-/// again, and the carrier has its worker.
+/// Who has the turn next, with a fiber: `task`, if it was the last to be made ready, or whom the loop would pick.
+#[inline]
+fn take(carrier: &Carrier, task: &TaskRef) -> Option<TaskRef> {
+    // SAFETY: this is the carrier's thread, and the word says `RUN`.
+    let lends = unsafe { carrier.with_worker(|worker| worker.lends) }?;
+    if lends % LENDS == LENDS - 1 && (lends == MOST_LENDS - 1 || others_wait(carrier)) {
+        return None;
+    }
+    // SAFETY: as above, and the closure stays in the worker.
+    let claimed = unsafe {
+        carrier.with_worker(|worker| {
+            worker.lends = lends + 1;
+            worker.queues.claim(task)
+        })
+    }?;
+    let borrower = claimed.or_else(|| newest(carrier))?;
+    if borrower.has_span {
+        put_back(carrier, borrower);
+        return None;
+    }
+    if borrower.fiber.get().is_none() {
+        let depot = &carrier.shared().fibers;
+        // SAFETY: as above.
+        let fiber = unsafe { carrier.with_worker(|worker| worker.take_fiber(depot)) }.flatten();
+        let Some(fiber) = fiber else {
+            put_back(carrier, borrower);
+            return None;
+        };
+        start_on(carrier, &borrower, fiber);
+    }
+    borrower.marks.set(Marks::LENT, borrower.as_raw() == task.as_raw());
+    Some(borrower)
+}
+
+/// The loop is to run it after all. It was out of its queue for a moment, in which who looked for work has missed it.
+#[cold]
+fn put_back(carrier: &Carrier, task: TaskRef) {
+    if task.has_begun() && task.is_pinned() {
+        // SAFETY: this is the carrier's thread, and the closure stays in the ring.
+        return unsafe { carrier.with_ring(|ring| ring.push_woken(task)) };
+    }
+    // SAFETY: this is the carrier's thread, the word says `RUN`, and the closure stays in the queues.
+    unsafe { carrier.with_worker(|worker| worker.queues.push(task)) };
+    carrier.shared().after_queueing();
+}
+
+/// Ends a task that is done. Its lender is the carrier's current task again, and the carrier has its worker.
 ///
 /// # Errors
-/// The task: somebody may know it, or look for it.
+/// The task: its end is the loop's.
 #[inline(always)]
-fn finish_in_private(carrier: &Carrier, task: TaskRef) -> Result<(), TaskRef> {
+fn finish_on_top(carrier: &Carrier, task: TaskRef) -> Result<(), TaskRef> {
     let shared = carrier.shared();
     // See `crate::census`.
     light();
-    if !task.marks.has(Marks::LENT) || shared.is_closing() || shared.census.is_asked() {
+    if shared.is_closing() || shared.census.is_asked() || task.sits() {
         return Err(task);
     }
     let fiber = take_fiber(carrier, &task);
-    task.give_up_private();
+    if task.marks.has(Marks::LENT) {
+        task.give_up_private();
+    } else {
+        shared.living.remove(&task);
+        abort::forget(&task);
+        drop(task);
+    }
     // SAFETY: this is the carrier's thread, and the word says `RUN`.
     let kept = unsafe {
         carrier.with_worker(|worker| {

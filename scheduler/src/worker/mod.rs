@@ -201,14 +201,6 @@ impl Worker {
         fiber
     }
 
-    /// A warm fiber, if there is one at hand.
-    #[inline]
-    pub(crate) fn take_warm_fiber(&mut self) -> Option<FiberBox> {
-        let fiber = self.fibers.pop()?;
-        self.cold_fibers = self.cold_fibers.min(self.fibers.len());
-        Some(fiber)
-    }
-
     /// Keeps a finished fiber; gives it back if there is no room.
     #[inline]
     pub(crate) fn keep_fiber(&mut self, fiber: FiberBox) -> Result<(), FiberBox> {

@@ -19,6 +19,7 @@ use crate::carrier::Carrier;
 use crate::metrics::Counter;
 use crate::queue::Ring;
 use crate::shared::Shared;
+use crate::sync::atomic::Ordering;
 use crate::task::TaskRef;
 use crate::timer::BATCHES;
 
@@ -160,15 +161,41 @@ fn relieved(carrier: &Carrier) -> Option<TaskRef> {
 /// From the carrier's and the worker's own queues.
 #[inline]
 fn local(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
-    if let Some(task) = woken(carrier) {
-        return Some(task);
+    newest_here(carrier).or_else(|| by_turns(carrier, tick))
+}
+
+/// The newest of the pinned tasks that were woken here, or of the worker's own.
+#[inline]
+fn newest_here(carrier: &Carrier) -> Option<TaskRef> {
+    // SAFETY: this is the carrier's thread, with a worker, and the closure stays in the queues.
+    woken(carrier).or_else(|| unsafe { carrier.with_worker(Worker::pop_newest) }?)
+}
+
+/// Whom the loop would pick, for one who lends it a turn. None if the loop has something else to look at.
+#[inline]
+pub(super) fn newest(carrier: &Carrier) -> Option<TaskRef> {
+    let shared = carrier.shared();
+    // ORDERING: Relaxed, the flag publishes nothing.
+    let is_asked_to_yield = carrier.yield_flag.load(Ordering::Relaxed);
+    // SAFETY: this is the carrier's thread, and the word says `RUN`.
+    let is_recalled = unsafe { carrier.with_worker(|worker| worker.is_recalled()) }?;
+    if is_asked_to_yield || is_recalled || shared.ranks.is_open() || shared.lobby.in_line() > 0 {
+        return None;
     }
-    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the queues.
-    let newest = unsafe { carrier.with_worker(Worker::pop_newest) }?;
-    if newest.is_some() {
-        return newest;
-    }
-    by_turns(carrier, tick)
+    newest_here(carrier)
+}
+
+/// Does anybody wait whom only a pick of the loop serves, and who is not only older than others?
+#[cold]
+pub(super) fn others_wait(carrier: &Carrier) -> bool {
+    let shared = carrier.shared();
+    !shared.injector.is_empty()
+        || !shared.reentry.is_empty()
+        || shared.timers.one_is_due()
+        // SAFETY: this is the carrier's thread, and the closure stays in the ring.
+        || unsafe { carrier.with_ring(|ring| ring.has_turns()) }
+        // SAFETY: this is the carrier's thread, and the word says `RUN`.
+        || unsafe { carrier.with_worker(|worker| worker.queues.has_yielded()) } == Some(true)
 }
 
 /// The pinned task whose turn it is, or the oldest of those that yielded and may move: the one or the other goes first.
