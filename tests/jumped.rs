@@ -19,6 +19,8 @@ const SUSPEND: Policy = unsafe { Policy::new().callbacks(Callbacks::Suspend) };
 const SHORT_SUSPENDS: Policy = unsafe { SHORT.callbacks(Callbacks::Suspend) };
 // SAFETY: as above.
 const MIGRATE: Policy = unsafe { Policy::new().callbacks(Callbacks::Migrate) };
+// SAFETY: as above.
+const SHORT_MIGRATES: Policy = unsafe { SHORT.callbacks(Callbacks::Migrate) };
 // SAFETY: C jumps from a frame of a few hundred bytes.
 const LEAF: Policy = unsafe { SHORT.task_stack(4096) };
 /// More than a task's stack has.
@@ -31,6 +33,8 @@ static BLOCKS: Target =
 static SHORT_BLOCKS: Target = Target::named("natives_land, short").with_policy(SHORT);
 static SUSPENDS: Target = Target::named("natives_land, suspends").with_policy(SUSPEND);
 static QUICK: Target = Target::named("natives_land, short, suspends").with_policy(SHORT_SUSPENDS);
+static ANYWHERE: Target =
+    Target::named("natives_land, short, migrates").with_policy(SHORT_MIGRATES);
 static MIGRATES: Target = Target::named("natives_land, migrates").with_policy(MIGRATE);
 static JUMPS: Target = Target::named("natives_jump").with_policy(SHORT);
 static JUMPS_LEAF: Target = Target::named("natives_jump, leaf").with_policy(LEAF);
@@ -43,7 +47,7 @@ static JUMPS_FP: Target =
     Target::named("natives_jump, fp").with_policy(Policy::new().fp_env(FpEnv::Restore));
 
 /// Functions that land: by each way of a call.
-const LANDS: [&Target; 5] = [&BLOCKS, &SHORT_BLOCKS, &SUSPENDS, &QUICK, &MIGRATES];
+const LANDS: [&Target; 6] = [&BLOCKS, &SHORT_BLOCKS, &SUSPENDS, &QUICK, &MIGRATES, &ANYWHERE];
 /// And those of which a callback keeps its thread.
 const LANDS_IN_PLACE: [&Target; 2] = [&BLOCKS, &SHORT_BLOCKS];
 

@@ -12,9 +12,12 @@ use std::time::Duration;
 const SHORT: Policy = Policy::new().class(Class::Short);
 // SAFETY: `callback.c` keeps everything on its stack.
 const SUSPEND: Policy = unsafe { SHORT.callbacks(Callbacks::Suspend) };
+// SAFETY: as above.
+const MIGRATE: Policy = unsafe { SHORT.callbacks(Callbacks::Migrate) };
 
 static BLOCKS: Target = Target::named("natives_call_back, short").with_policy(SHORT);
 static SUSPENDS: Target = Target::named("natives_call_back, short, suspends").with_policy(SUSPEND);
+static MIGRATES: Target = Target::named("natives_call_back, short, migrates").with_policy(MIGRATE);
 
 /// The first calls on a carrier are timed, and go the general way.
 const WARM: i32 = 4;
@@ -60,8 +63,8 @@ fn layers_are_there_for_who_looks() {
                         let bits = round.wrapping_mul(0x9E37_79B9).wrapping_add(seed << 3);
                         let levels: Vec<_> = (0..1 + round % 6)
                             .map(|level| {
-                                let target =
-                                    if bits >> level & 1 == 0 { &BLOCKS } else { &SUSPENDS };
+                                let targets = [&BLOCKS, &SUSPENDS, &MIGRATES];
+                                let target = targets[(bits >> level) % targets.len()];
                                 (target, bits >> (level + 6) & 1 == 0)
                             })
                             .collect();
@@ -79,6 +82,8 @@ fn every_call_and_callback_is_counted() {
     static COUNTED: Target = Target::named("natives_call_back, counted").with_policy(SHORT);
     static COUNTED_SUSPENDS: Target =
         Target::named("natives_call_back, counted, suspends").with_policy(SUSPEND);
+    static COUNTED_MIGRATES: Target =
+        Target::named("natives_call_back, counted, migrates").with_policy(MIGRATE);
     const CALLS: i32 = 500;
     const TASKS: u64 = 4;
     each(|runtime| {
@@ -86,7 +91,7 @@ fn every_call_and_callback_is_counted() {
             .map(|_| {
                 runtime.spawn(|| {
                     for call in 0..CALLS {
-                        for target in [&COUNTED, &COUNTED_SUSPENDS] {
+                        for target in [&COUNTED, &COUNTED_SUSPENDS, &COUNTED_MIGRATES] {
                             let sum = native::call_here(target, || {
                                 with_callback(2, |turn| {
                                     native::callback(-1, || {
@@ -104,9 +109,10 @@ fn every_call_and_callback_is_counted() {
             })
             .collect();
         tasks.into_iter().for_each(|task| task.join().unwrap());
-        for name in ["natives_call_back, counted", "natives_call_back, counted, suspends"] {
-            let rows = runtime.snapshot().targets;
-            let row = rows.iter().find(|row| row.symbol.as_deref() == Some(name)).unwrap();
+        let rows = runtime.snapshot().targets;
+        for kind in ["", ", suspends", ", migrates"] {
+            let name = format!("natives_call_back, counted{kind}");
+            let row = rows.iter().find(|row| row.symbol.as_ref() == Some(&name)).unwrap();
             assert_eq!(row.calls, TASKS * CALLS as u64, "{name}");
             assert_eq!(row.callbacks, 2 * row.calls, "{name}");
             assert_eq!(row.running, 0, "{name}");
@@ -123,10 +129,11 @@ fn no_stack_is_given_twice() {
         let tasks: Vec<_> = (0..TASKS)
             .map(|n| {
                 let (inside, open) = (inside.clone(), open.clone());
+                let target = if n % 3 == 0 { &MIGRATES } else { &SUSPENDS };
                 runtime.spawn(move || {
-                    (0..WARM).for_each(|_| assert_eq!(through(&SUSPENDS, || 1), 1));
+                    (0..WARM).for_each(|_| assert_eq!(through(target, || 1), 1));
                     let deep = |bytes: usize, f: &dyn Fn() -> i32| {
-                        native::call_here(&SUSPENDS, || {
+                        native::call_here(target, || {
                             with_callback_below(bytes, |_| native::callback(-1, f))
                         })
                     };
@@ -221,11 +228,55 @@ fn a_callback_goes_on_on_its_thread() {
     });
 }
 
+/// Where callbacks may migrate, one goes on on any thread, and the native code with it; each is counted.
+#[test]
+fn a_callback_goes_on_on_any_thread() {
+    static MOVES: Target = Target::named("natives_call_back, moves").with_policy(MIGRATE);
+    const CALLBACKS: i32 = 3;
+    each_of(&[2, 4], &[Mode::Migrating], |runtime| {
+        let (moved, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let tasks: Vec<_> = (0..16)
+            .map(|_| {
+                let (moved, stop) = (moved.clone(), stop.clone());
+                runtime.spawn(move || {
+                    let mut calls = 0;
+                    while !stop.load(Ordering::SeqCst) {
+                        let sum = native::call_here(&MOVES, || {
+                            with_callback(CALLBACKS, |turn| {
+                                native::callback(-1, || {
+                                    let thread = std::thread::current().id();
+                                    // Who is woken by a timer goes on wherever it is found first.
+                                    sortie::sleep(Duration::from_micros(20));
+                                    if thread != std::thread::current().id() {
+                                        moved.fetch_add(1, Ordering::SeqCst);
+                                    }
+                                    turn
+                                })
+                            })
+                        });
+                        assert_eq!(sum, (0..CALLBACKS).sum());
+                        assert_eq!(transition::layers(), [Layer::ManagedBase]);
+                        calls += 1;
+                    }
+                    calls
+                })
+            })
+            .collect();
+        until("some have moved", || moved.load(Ordering::SeqCst) > 100);
+        stop.store(true, Ordering::SeqCst);
+        let calls: u64 = tasks.into_iter().map(|task| task.join().unwrap()).sum();
+        let rows = runtime.snapshot().targets;
+        let name = Some("natives_call_back, moves");
+        let row = rows.iter().find(|row| row.symbol.as_deref() == name).unwrap();
+        assert_eq!((row.calls, row.callbacks), (calls, CALLBACKS as u64 * calls));
+    });
+}
+
 /// The native code sleeps before and after its callback, and others take the worker.
 #[test]
 fn a_worker_that_was_taken_is_waited_for() {
     each(|runtime| {
-        for target in [&BLOCKS, &SUSPENDS] {
+        for target in [&BLOCKS, &SUSPENDS, &MIGRATES] {
             let tasks: Vec<_> = (0..8)
                 .map(|n| {
                     runtime.spawn(move || {
@@ -251,7 +302,7 @@ fn a_worker_that_was_taken_is_waited_for() {
 #[test]
 fn a_panic_goes_round_the_native_frames() {
     each(|runtime| {
-        for target in [&BLOCKS, &SUSPENDS] {
+        for target in [&BLOCKS, &SUSPENDS, &MIGRATES] {
             runtime.run(move || {
                 for _ in 0..WARM {
                     let sums = AtomicUsize::new(0);
@@ -284,7 +335,7 @@ fn a_panic_goes_round_the_native_frames() {
 #[test]
 fn an_abort_goes_round_the_native_frames() {
     each(|runtime| {
-        for target in [&BLOCKS, &SUSPENDS] {
+        for target in [&BLOCKS, &SUSPENDS, &MIGRATES] {
             let inside = Arc::new(AtomicBool::new(false));
             let fallback = Arc::new(AtomicBool::new(false));
             let (there, seen) = (inside.clone(), fallback.clone());
@@ -313,7 +364,7 @@ fn an_abort_goes_round_the_native_frames() {
 #[test]
 fn raw_transitions_are_made_in_callbacks() {
     each(|runtime| {
-        for target in [&BLOCKS, &SUSPENDS] {
+        for target in [&BLOCKS, &SUSPENDS, &MIGRATES] {
             runtime.run(move || {
                 for _ in 0..WARM {
                     let sum = through(target, || {

@@ -2,9 +2,10 @@
 //!
 //! Two ways. Nearly all calls are of functions that are known to be short, and take the way of
 //! `call/fast.rs`, which has no locked instruction, no fence and no call but the function's; those whose
-//! callbacks may suspend that of `call/on_stack.rs`. All others take that of `call/general.rs`: it times
+//! callbacks may suspend that of `call/on_stack.rs` or `call/anywhere.rs`. All others take that of `call/general.rs`: it times
 //! calls, hands workers over, limits, traces.
 
+mod anywhere;
 mod fast;
 pub(super) mod general;
 mod on_stack;

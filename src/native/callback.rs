@@ -1,8 +1,10 @@
 //! A callback: managed code that native code of the same task calls.
 
+mod anywhere;
 mod fast;
 mod on_stack;
 
+use self::anywhere::Anywhere;
 use self::fast::Fast;
 use self::on_stack::OnStack;
 use crate::target::{fp_env, ledger};
@@ -101,15 +103,20 @@ pub fn try_callback<R>(f: impl FnOnce() -> R) -> Result<Option<R>, TransitionErr
     enter_otherwise(f)
 }
 
-/// Not out of a short call in mode A.
+/// Not out of a short call in mode A, or out of one whose callbacks may go elsewhere.
 #[inline(never)]
 fn enter_otherwise<R>(f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
-    // SAFETY: used up by `begin`.
-    if let Some((caller, local)) = unsafe { fast::caller() }
-        && let Some(row) = local.direct::<false>()
-        && let Some(fast) = Fast::<true>::begin(caller, local, row)
-    {
-        return fast?.run(f);
+    // SAFETY: used up by either `begin`.
+    if let Some((caller, local)) = unsafe { fast::caller() } {
+        if let Some(row) = local.direct::<false>() {
+            if let Some(fast) = Fast::<true>::begin(caller, local, row) {
+                return fast?.run(f);
+            }
+        } else if let Some(row) = local.direct::<true>()
+            && let Some(anywhere) = Anywhere::begin(caller, local, row)
+        {
+            return anywhere?.run(f);
+        }
     }
     // The automaton's answer for a thread without a task is that of the raw call.
     local::with(|local| enter(local, f))

@@ -42,7 +42,7 @@ pub(crate) struct Profile {
     /// 0: no limit.
     max_concurrent: AtomicU32,
     restores_fp: AtomicBool,
-    /// Callbacks may suspend the task on its thread, and the policy asks for nothing else.
+    /// Callbacks may suspend the task, and the policy asks for nothing else.
     suspends_only: AtomicBool,
     /// [`Callbacks`].
     callbacks: AtomicU8,
@@ -134,14 +134,16 @@ impl Profile {
         (word == wanted).then(|| self.stack_wanted.load(Ordering::Relaxed))
     }
 
-    /// Is a call asymmetric, and nothing to look at but that its callbacks may suspend the task on its thread?
+    /// Is a call asymmetric, and nothing to look at but that its callbacks, which may suspend the task, are of this kind?
     #[inline]
-    pub(crate) fn is_fast_but_suspends(&self) -> bool {
+    pub(crate) fn is_fast_but_for(&self, callbacks: Callbacks) -> bool {
         const WANTED: u32 = Action::Asymmetric as u32 | SPECIAL;
         // ORDERING(profile.decision): Acquire, as in `decide`.
         let word = self.decision.load(Ordering::Acquire);
         // ORDERING: Relaxed, as in `task_stack`.
-        word == WANTED && self.suspends_only.load(Ordering::Relaxed)
+        word == WANTED
+            && self.suspends_only.load(Ordering::Relaxed)
+            && self.callbacks() == callbacks
     }
 
     /// What a task leaves with: this profile, as a word that travels through the scheduler.
@@ -301,7 +303,7 @@ impl Profile {
         self.restores_fp.store(policy.fp_env == FpEnv::Restore, Ordering::Relaxed);
         // ORDERING: Relaxed, as above.
         self.callbacks.store(policy.callbacks as u8, Ordering::Relaxed);
-        let suspends_only = policy.callbacks == Callbacks::Suspend
+        let suspends_only = policy.callbacks != Callbacks::Block
             && policy.max_concurrent.is_none()
             && policy.fp_env != FpEnv::Restore;
         // ORDERING: Relaxed, as above.

@@ -26,6 +26,13 @@ pub(crate) fn land(local: &Local, depth: usize, below: Below) -> usize {
     if local.layers(|layers| layers.depth()) == depth { 0 } else { land_late(local, depth, below) }
 }
 
+/// As [`land`], for a direct call on a stack of its own.
+#[inline]
+pub(crate) fn land_noted(local: &Local, depth: usize, below: Below) -> usize {
+    check_task(local);
+    if local.depth() <= depth { 0 } else { land_late(local, depth, below) }
+}
+
 #[cold]
 #[inline(never)]
 fn land_late(local: &Local, depth: usize, below: Below) -> usize {

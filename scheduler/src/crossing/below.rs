@@ -43,6 +43,12 @@ impl Below {
     pub(super) fn low_of_tied(self) -> Option<usize> {
         self.low().filter(|_| self.0 & MIGRATES == 0)
     }
+
+    /// [`Below::low`] if the task may go on on another thread.
+    #[inline(always)]
+    pub(super) fn low_of_moving(self) -> Option<usize> {
+        self.low().filter(|_| self.0 & MIGRATES != 0)
+    }
 }
 
 /// A callback begins.

@@ -62,6 +62,12 @@ impl Caller {
         Some(Caller { carrier, task_word, thread: PhantomData })
     }
 
+    /// The carrier that this thread is.
+    #[inline(always)]
+    pub(super) fn carrier(self) -> &'static Carrier {
+        self.carrier
+    }
+
     /// The word that the embedder keeps with the task.
     #[inline(always)]
     pub fn task_word(self) -> NonNull<()> {
@@ -264,7 +270,7 @@ fn still_in_run(carrier: &Carrier, run: Snapshot) -> Option<Snapshot> {
 
 /// As [`Here::leave`](super::Here::leave), for native code that goes on.
 #[inline(always)]
-fn leave<const COMPARE: bool>(carrier: &Carrier, word: Snapshot, target: usize) {
+pub(super) fn leave<const COMPARE: bool>(carrier: &Carrier, word: Snapshot, target: usize) {
     // ORDERING(crossing.word): Relaxed, as in `publish`.
     carrier.target.store(target, Ordering::Relaxed);
     // Membarrier may have been lost since the call left.

@@ -49,6 +49,13 @@ impl Opened {
         Opened(run.bits() | TIED | GUARDED)
     }
 
+    /// Of one that lets the task migrate, and is guarded. When it began is of no use, for that may have been on another
+    /// carrier.
+    #[inline(always)]
+    pub(super) fn anywhere() -> Opened {
+        Opened(MOVES | GUARDED)
+    }
+
     /// Of the callback that the current task has just begun: with `below`, or, if [`None`], without that the
     /// scheduler was told.
     pub fn now(below: Option<Below>, is_guarded: bool) -> Opened {

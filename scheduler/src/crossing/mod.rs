@@ -9,6 +9,7 @@ pub mod fence;
 mod here;
 mod jumped;
 mod leave;
+mod moving;
 mod patience;
 mod proof;
 mod reentry;
@@ -28,6 +29,7 @@ pub use self::jumped::{
     Moment, Opened, check_stack, count_left_open, leave_stack, return_to_native, task_is_elsewhere,
 };
 pub use self::leave::{leave, leave_again, target, touch};
+pub use self::moving::{CalledAnywhere, come_back_kept};
 pub(crate) use self::patience::Patience;
 pub(crate) use self::proof::{Burning, Unproven};
 pub(crate) use self::reentry::{Regained, give_away, regain_or_stop, step_back};

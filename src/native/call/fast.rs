@@ -105,7 +105,14 @@ unsafe fn local_again(here: Here) -> &'static Local {
 #[cold]
 #[inline(never)]
 pub(super) fn late(local: &Local) {
-    wait_for_worker(local);
+    late_after(local, jumped::land_direct(local));
+}
+
+/// As [`late`]; the layers of callbacks that a jump has left are popped already, and so many were `dead`.
+#[cold]
+#[inline(never)]
+pub(super) fn late_after(local: &Local, dead: usize) {
+    wait_for_worker(local, dead);
     if local.keeps_panic() {
         raise_kept(local);
     }
@@ -113,8 +120,7 @@ pub(super) fn late(local: &Local) {
 }
 
 /// Waits for another worker if it is gone, and writes the call down.
-fn wait_for_worker(local: &Local) {
-    let dead = jumped::land_direct(local);
+fn wait_for_worker(local: &Local, dead: usize) {
     if dead == 0 {
         local.push_direct();
     }
@@ -177,7 +183,7 @@ impl<const COMPARE: bool> Drop for WayBack<COMPARE> {
                 let _ = local.end_direct::<false>() || local.layers(Layers::enter).is_ok();
             }
             // Waits in place: the thread is panicking.
-            Return::Late => wait_for_worker(local()),
+            Return::Late => wait_for_worker(local(), jumped::land_direct(local())),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! traces, the hand-over of the worker, another thread.
 
 use super::super::{Target, offload};
+use super::anywhere::Anywhere;
 use super::fast::Fast;
 use super::on_stack::OnStack;
 use crate::target::decision::{Action, Decision};
@@ -29,6 +30,9 @@ pub(super) fn call<R: Send>(
     if let Some(on_stack) = OnStack::prepare(profile) {
         return on_stack.run(f);
     }
+    if let Some(anywhere) = Anywhere::prepare(profile) {
+        return anywhere.run(f);
+    }
     if is_announced() {
         let decision = profile.decide();
         if is_for_another_thread(decision) {
@@ -51,6 +55,9 @@ pub(super) fn call_declared<R>(
     if let Some(on_stack) = OnStack::prepare(profile) {
         return on_stack.run(f);
     }
+    if let Some(anywhere) = Anywhere::prepare(profile) {
+        return anywhere.run(f);
+    }
     if target.declares_offload() && is_announced() {
         let decision = profile.decide();
         if is_for_another_thread(decision) {
@@ -70,6 +77,9 @@ pub(super) fn call_here<R>(target: &Target, profile: &'static Profile, f: impl F
     }
     if let Some(on_stack) = OnStack::prepare(profile) {
         return on_stack.run(f);
+    }
+    if let Some(anywhere) = Anywhere::prepare(profile) {
+        return anywhere.run(f);
     }
     call_on_this_thread(target, profile, None, f)
 }

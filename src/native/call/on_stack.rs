@@ -2,10 +2,11 @@
 //!
 //! The carrier has such stacks at hand, so there is no lock on the way; without one the call goes the general
 //! way, which makes it. A callback that suspends ties the task to its carrier, so the call ends on the thread
-//! on which it began. Where callbacks may migrate, the call goes the general way.
+//! on which it began.
 
 use super::fast::{late, pop};
 use crate::target::Profile;
+use crate::target::policy::Callbacks;
 use crate::target::row::{Page, Row};
 use crate::task::local::Local;
 use crate::transition::jumped;
@@ -26,7 +27,7 @@ impl OnStack {
     #[cfg_attr(debug_assertions, inline(never))]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn prepare(profile: &'static Profile) -> Option<OnStack> {
-        if !profile.is_fast_but_suspends() {
+        if !profile.is_fast_but_for(Callbacks::Suspend) {
             return None;
         }
         // SAFETY: used up by `run`, in which the task is on this carrier whenever it runs, up to the last use.

@@ -59,6 +59,14 @@ impl Local {
         }
     }
 
+    /// How many layers there are, those of a callback that is only noted among them, but not that of a direct call.
+    #[inline]
+    pub(crate) fn depth(&self) -> usize {
+        // SAFETY: as in `layers`.
+        let pushed = unsafe { &*self.layers.get() }.depth();
+        if self.called.get().is_some() { pushed + 2 } else { pushed }
+    }
+
     /// Is there room for so many more layers without memory of their own, those that are only noted not yet
     /// among them?
     #[inline(always)]
