@@ -49,6 +49,13 @@ pub trait Embedder: Any + Send + Sync + fmt::Debug {
         let _ = task_word;
         false
     }
+
+    /// The current task has overflowed its stack, in native code or not, and that was reported. Called by the signal handler,
+    /// on [`OVERFLOW_STACK_BYTES`](crate::OVERFLOW_STACK_BYTES) of stack, of a thread that was stopped anywhere: without
+    /// allocation, without a wait for a lock. It need not return; if it does, the process ends by the signal.
+    fn overflowed(&self, task_word: *const (), in_native_code: bool) {
+        let _ = (task_word, in_native_code);
+    }
 }
 
 /// How a native call was seen to spend its time, for how long so far.

@@ -33,6 +33,8 @@ pub(crate) struct Switches {
     pub(crate) back: fn(*const ()),
     /// Is its wait over?
     pub(crate) is_over: fn(*const ()) -> bool,
+    /// It has overflowed its stack, in native code or not: in the signal handler.
+    pub(crate) overflowed: fn(*const (), bool),
 }
 
 /// The profile that a task of this crate left with.
@@ -69,6 +71,10 @@ impl Embedder for Ledger {
 
     fn is_wait_over(&self, task_word: *const ()) -> bool {
         (self.switches.is_over)(task_word)
+    }
+
+    fn overflowed(&self, task_word: *const (), in_native_code: bool) {
+        (self.switches.overflowed)(task_word, in_native_code);
     }
 }
 

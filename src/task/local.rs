@@ -86,6 +86,11 @@ pub(crate) trait Extension: Any + Send + Sync {
         false
     }
 
+    /// It has overflowed its stack. Called by the signal handler: see `Embedder::overflowed`.
+    fn overflowed(&self, in_native_code: bool) {
+        let _ = in_native_code;
+    }
+
     /// It has ended, or the thread that was adopted, with so many layers open.
     fn ended(&self, leaked_layers: u64) {
         let _ = leaked_layers;
@@ -105,7 +110,7 @@ impl Drop for Local {
 
 /// How the scheduler tells of switches.
 pub(crate) const SWITCHES: Switches =
-    Switches { out: switched_out, back: switched_in, is_over: is_wait_over };
+    Switches { out: switched_out, back: switched_in, is_over: is_wait_over, overflowed };
 
 fn switched_out(word: *const ()) -> bool {
     // SAFETY: as in `with`: the word is the current task's.
@@ -125,6 +130,14 @@ fn is_wait_over(word: *const ()) -> bool {
     // SAFETY: as above.
     let local = unsafe { word.cast::<Local>().as_ref() };
     local.and_then(|local| local.extension.get()).is_some_and(|extension| extension.is_wait_over())
+}
+
+fn overflowed(word: *const (), in_native_code: bool) {
+    // SAFETY: as above.
+    let local = unsafe { word.cast::<Local>().as_ref() };
+    if let Some(extension) = local.and_then(|local| local.extension.get()) {
+        extension.overflowed(in_native_code);
+    }
 }
 
 impl Local {

@@ -18,6 +18,9 @@ use super::{Stack, Stacks};
 /// others too, which may print a backtrace.
 pub const OVERFLOW_STACK_BYTES: usize = 64 * 1024;
 
+/// What our own handler needs of it below them, without optimization.
+pub(super) const OWN_FRAMES_BYTES: usize = 16 * 1024;
+
 /// The thread's alternate signal stack, until this is dropped; then the one before it again.
 #[derive(Debug)]
 #[must_use = "the alternate stack is gone when this is dropped"]

@@ -56,7 +56,7 @@ pub use alt_stack::OVERFLOW_STACK_BYTES;
 pub use error::StackError;
 pub(crate) use message::Message;
 pub(crate) use os::page_bytes;
-pub(crate) use overflow::{Fault, install_handler, set_describe};
+pub(crate) use overflow::{Fault, install_handler, set_describe, set_overflowed};
 pub use pool::StackStats;
 pub(crate) use pool::Stacks;
 pub(crate) use sized::SizedStacks;
@@ -157,8 +157,10 @@ impl StackShape {
     /// Alternate signal stacks for carriers.
     pub(crate) fn signal() -> Self {
         // The kernel's frame holds all vector registers, so its size depends on the machine.
-        let usable_bytes =
-            OVERFLOW_STACK_BYTES + os::min_signal_stack_bytes() + slab::MAX_GAP_BYTES;
+        let usable_bytes = OVERFLOW_STACK_BYTES
+            + alt_stack::OWN_FRAMES_BYTES
+            + os::min_signal_stack_bytes()
+            + slab::MAX_GAP_BYTES;
         Self::new(StackKind::Signal, usable_bytes, 1).expect("a size that a stack can have")
     }
 

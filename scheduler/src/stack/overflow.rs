@@ -5,7 +5,8 @@
 //!
 //! 1. writes one line to standard error,
 //! 2. puts the handler before it back,
-//! 3. returns, so that the access faults again and the handler before it decides how to end: the
+//! 3. asks the [`Overflowed`] hook, which may end the process in a way of its own,
+//! 4. returns, so that the access faults again and the handler before it decides how to end: the
 //!    exit status is the one the process would have had without us.
 //!
 //! All other faults go to the handler before it, called as the kernel would have called it.
@@ -15,7 +16,7 @@
 //!
 //! Must not: survive a fault, allocate, lock, change `errno`, or touch anybody's signal mask.
 //!
-//! Rejected: to end the process ourselves. Crash reporters and core dumps want the signal itself.
+//! Rejected: to end the process ourselves if nobody has said how. Crash reporters and core dumps want the signal itself.
 
 use std::fmt::{self, Write};
 use std::io;
@@ -56,7 +57,17 @@ impl Fault {
 /// touch what the thread may just be changing.
 pub(crate) type Describe = fn(&Fault, &mut Message);
 
+/// What is done about a thread's overflow once it is reported. It has the duties of [`Describe`], and need not return.
+pub(crate) type Overflowed = fn();
+
 static DESCRIBE: OnceLock<Describe> = OnceLock::new();
+
+static OVERFLOWED: OnceLock<Overflowed> = OnceLock::new();
+
+/// As [`set_describe`].
+pub(crate) fn set_overflowed(overflowed: Overflowed) {
+    let _ = OVERFLOWED.set(overflowed);
+}
 
 /// Names the one hook of the process. Only the first call counts.
 pub(crate) fn set_describe(describe: Describe) {
@@ -206,6 +217,9 @@ extern "C" fn on_fault(
             Some(fault) => {
                 report(&fault).write_line(libc::STDERR_FILENO);
                 signal.step_aside();
+                if let Some(overflowed) = OVERFLOWED.get().filter(|_| fault.is_overflow()) {
+                    overflowed();
+                }
             }
             // SAFETY: the kernel calls us with its own arguments.
             None => unsafe { signal.pass_on(info, context) },

@@ -13,7 +13,7 @@
 
 use super::RuntimeTask;
 use crate::hosting::HResult;
-use crate::hosting::enums::ClrFailure;
+use crate::hosting::enums::{ClrFailure, StackOverflowType};
 use crate::hosting::method::clr_task;
 use crate::hosting::task::HostTask;
 use sortie_scheduler::abort;
@@ -139,6 +139,11 @@ impl RuntimeTask {
         if let Some(task) = self.host_task() {
             task.raise(rudely);
         }
+    }
+
+    /// The current task has overflowed its stack. In the signal handler.
+    pub(in crate::hosting) fn overflowed(&self, of: StackOverflowType) {
+        self.shared.clr.overflowed(of);
     }
 
     /// The task has ended with a lock of the host's in its hands.

@@ -12,10 +12,12 @@ use crate::hosting::HResult;
 use crate::hosting::clr::{ClrShared, RuntimeTask, guarded};
 use crate::hosting::enums::{
     ClrEvent, ClrFailure, ClrOperation, ClrUnhandledException, INFINITE, PolicyAction,
+    StackOverflowType,
 };
 use crate::hosting::group::Group;
 use crate::hosting::method::host_policy_manager;
 use crate::task::{self, Priority};
+use crate::transition::{self, Layer};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -123,6 +125,9 @@ impl ClrShared {
         };
         let asked = self.policies.on_failure(failure);
         let action = if failure == ClrFailure::StackOverflow {
+            let native = matches!(transition::layers().last(), Some(Layer::Native { .. }));
+            let of = StackOverflowType::of(native);
+            self.tell(ClrEvent::StackOverflow, ClrEventData::StackOverflow(of));
             about.or_throw(asked)
         } else {
             let action = self.policies.final_action(asked, about.is_critical());

@@ -1,5 +1,6 @@
 //! [`RuntimeOnEventManager`]: events of a runtime's, and who is told of them.
 
+use super::lock_in_handler;
 use crate::hosting::HResult;
 use crate::hosting::clr::{ClrShared, guarded};
 use crate::hosting::enums::{ClrEvent, StackOverflowType};
@@ -22,19 +23,35 @@ pub enum ClrEventData {
 /// `IActionOnCLREvent`: who wants to be told of an event.
 pub trait ActionOnClrEvent: Send + Sync {
     /// The event has happened. On any thread, perhaps more than once. Does not block.
+    ///
+    /// An overflow that has hit a stack's guard is told of in the signal handler, on the thread that it has stopped, with
+    /// 64 KiB of stack: then it must do only what a signal handler may, so no allocation, and no call of this API. The
+    /// process ends after it, as the policy says. One that the VM has found and
+    /// [reported](crate::hosting::ClrRuntimeHost::report_failure) is told of as all events are.
     fn on_event(&self, event: ClrEvent, data: ClrEventData) -> HResult;
 }
 
 type Subscriber = (ClrEvent, Arc<dyn ActionOnClrEvent>);
 
-/// Who is told of what.
+/// Who is told of what. A list is never changed, so that who tells keeps it without a copy, and without the lock.
 #[derive(Default)]
-pub(in crate::hosting) struct Subscribers(Mutex<Vec<Subscriber>>);
+pub(in crate::hosting) struct Subscribers(Mutex<Arc<[Subscriber]>>);
+
+impl Subscribers {
+    fn now(&self) -> Arc<[Subscriber]> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// As of now, in a signal handler. `None`: the lock is not to be had.
+    pub(super) fn in_handler(&self) -> Option<Arc<[Subscriber]>> {
+        lock_in_handler(&self.0).map(|told| told.clone())
+    }
+}
 
 impl ClrShared {
     /// An event has happened.
     pub(in crate::hosting) fn tell(&self, event: ClrEvent, data: ClrEventData) {
-        let told = self.subscribers.0.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let told = self.subscribers.now();
         for (_, action) in told.iter().filter(|(of, _)| *of == event) {
             let arguments = match data {
                 ClrEventData::None => format!("{event:?}"),
@@ -105,8 +122,11 @@ impl RuntimeOnEventManager {
                 return error;
             }
             let mut told = self.clr.subscribers.0.lock().unwrap_or_else(PoisonError::into_inner);
-            let done = f(&mut told);
+            let mut list = told.to_vec();
+            let done = f(&mut list);
+            let before = std::mem::replace(&mut *told, list.into());
             drop(told);
+            drop(before);
             HResult::from(done.map(drop))
         })
     }

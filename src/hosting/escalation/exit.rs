@@ -60,16 +60,21 @@ fn stay() -> ! {
     }
 }
 
-fn log(action: PolicyAction, cause: HResult) {
+/// Also in a signal handler: without the lock of the standard error output.
+pub(super) fn log(action: PolicyAction, cause: HResult) {
     let code = cause.code();
-    // Nobody is left to be told of its failure.
-    let _ = writeln!(
-        std::io::stderr(),
-        "sortie: a policy ends the process: {action} with {code:#010x}, {cause}"
-    );
+    let mut line = [0; 256];
+    let mut rest = &mut line[..];
+    // What does not fit is cut off.
+    let _ =
+        writeln!(rest, "sortie: a policy ends the process: {action} with {code:#010x}, {cause}");
+    let left = rest.len();
+    let line = &line[..line.len() - left];
+    // SAFETY: the kernel reads a buffer of ours of just that length. Nobody is left to be told of its failure.
+    unsafe { libc::write(libc::STDERR_FILENO, line.as_ptr().cast(), line.len()) };
 }
 
-fn at_once(cause: HResult) -> ! {
+pub(super) fn at_once(cause: HResult) -> ! {
     // SAFETY: it has no conditions, and does not return.
     unsafe { libc::_exit(cause.raw()) }
 }

@@ -9,12 +9,14 @@ mod engine;
 mod events;
 mod exit;
 mod manager;
+mod overflow;
 mod tables;
 mod unload;
 
 pub(super) use events::Subscribers;
 pub use events::{ActionOnClrEvent, ClrEventData, RuntimeOnEventManager};
 pub use manager::{HostPolicyManager, RuntimePolicyManager};
+pub(super) use overflow::lock_in_handler;
 
 use self::tables::Policy;
 use super::HResult;

@@ -6,6 +6,8 @@ use super::current;
 use crate::hosting::HResult;
 use crate::hosting::clr::RuntimeTask;
 use crate::hosting::defect::Defect;
+use crate::hosting::enums::StackOverflowType;
+use crate::hosting::escalation::lock_in_handler;
 use crate::hosting::group::InGroups;
 use crate::hosting::host::HostShared;
 use crate::hosting::method::host_task;
@@ -16,6 +18,7 @@ use crate::task::AbortHandle;
 use crate::task::local::Extension;
 use sortie_scheduler::abort;
 use std::fmt;
+use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
@@ -214,6 +217,13 @@ impl Extension for TaskShared {
 
     fn is_wait_over(&self) -> bool {
         self.waiting.is_over()
+    }
+
+    fn overflowed(&self, in_native_code: bool) {
+        let half = lock_in_handler(&self.clr).and_then(|half| half.clone());
+        if let Some(half) = &*ManuallyDrop::new(half) {
+            half.overflowed(StackOverflowType::of(in_native_code));
+        }
     }
 
     fn ended(&self, leaked_layers: u64) {
