@@ -4,8 +4,9 @@
 //! [`Ring::pop_ranked`] only.
 //!
 //! Those that were woken by a task on the same carrier go next, the newest first: it is the parent whose last
-//! child has just ended, and a tree that is walked depth-first keeps few of its tasks alive. Those that yielded, or
-//! came by mail, take turns. Who picks sees to it that neither starves the other.
+//! child has just ended, and a tree that is walked depth-first keeps few of its tasks alive. Those that were woken
+//! elsewhere came by mail, and go next, too, the oldest first. Those that yielded take turns. Who picks sees to it that
+//! none starves the others.
 
 use super::Mailbox;
 use super::ranks::Lanes;
@@ -20,6 +21,7 @@ const MANY: usize = 32;
 #[derive(Debug, Default)]
 pub(crate) struct Ring {
     woken: VecDeque<TaskRef>,
+    mail: VecDeque<TaskRef>,
     turns: VecDeque<TaskRef>,
     ranked: Lanes,
 }
@@ -27,7 +29,10 @@ pub(crate) struct Ring {
 impl Ring {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.turns.is_empty() && self.woken.is_empty() && self.ranked.is_empty()
+        self.turns.is_empty()
+            && self.woken.is_empty()
+            && self.mail.is_empty()
+            && self.ranked.is_empty()
     }
 
     /// Are there any that were not woken here just now?
@@ -68,18 +73,21 @@ impl Ring {
 
     /// Takes the mail in.
     pub(crate) fn take_in(&mut self, mailbox: &Mailbox) {
-        let first = self.turns.len();
-        mailbox.take_all(&mut self.turns);
-        if self.turns.range(first..).any(|task| task.class().is_some()) {
+        let first = self.mail.len();
+        mailbox.take_all(&mut self.mail);
+        if self.mail.range(first..).any(|task| task.class().is_some()) {
             self.sort(first);
         }
     }
 
-    /// Of the tasks from the one at `first` on, puts those of other priorities into their lanes.
+    /// Of the mail from the task at `first` on, puts those of other priorities into their lanes.
     #[cold]
     fn sort(&mut self, first: usize) {
-        let mail = self.turns.split_off(first);
-        mail.into_iter().for_each(|task| self.push_last(task));
+        for task in self.mail.split_off(first) {
+            if let Some(task) = self.unless_ranked(task) {
+                self.mail.push_back(task);
+            }
+        }
     }
 
     /// The first in line of a class of priorities.
@@ -92,37 +100,52 @@ impl Ring {
         self.pop().or_else(|| Class::ALL.into_iter().find_map(|class| self.pop_ranked(class)))
     }
 
-    /// The task that was woken last.
+    /// The task that was woken here last, or the oldest of the mail: the one or the other goes first.
     #[inline]
-    pub(crate) fn pop_woken(&mut self) -> Option<TaskRef> {
-        self.woken.pop_back()
+    pub(crate) fn pop_woken(&mut self, is_mail_first: bool) -> Option<TaskRef> {
+        if self.mail.is_empty() || !is_mail_first && !self.woken.is_empty() {
+            return self.woken.pop_back();
+        }
+        self.pop_mail()
+    }
+
+    #[inline(never)]
+    fn pop_mail(&mut self) -> Option<TaskRef> {
+        let task = self.mail.pop_front()?;
+        fetch_ahead(&self.mail);
+        Some(task)
     }
 
     /// The task whose turn it is, or that was woken first.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<TaskRef> {
         let task = self.turns.pop_front();
-        self.fetch_ahead();
-        task.or_else(|| self.woken.pop_front())
+        fetch_ahead(&self.turns);
+        task.or_else(|| self.pop_first())
     }
 
     /// The task that was woken first, or whose turn it is.
     pub(crate) fn pop_oldest_woken(&mut self) -> Option<TaskRef> {
-        self.woken.pop_front().or_else(|| self.turns.pop_front())
+        self.pop_first().or_else(|| self.turns.pop_front())
     }
 
-    /// Fetches what the next turns will touch: of the task after the next its header, of the next the rest. Not
-    /// of a few tasks, which are there yet from their last turn.
-    #[inline]
-    fn fetch_ahead(&self) {
-        if self.turns.len() < MANY {
-            return;
-        }
-        if let Some(later) = self.turns.get(2) {
-            later.prefetch();
-        }
-        if let Some(next) = self.turns.front() {
-            next.prefetch_stack();
-        }
+    #[inline(never)]
+    fn pop_first(&mut self) -> Option<TaskRef> {
+        self.woken.pop_front().or_else(|| self.mail.pop_front())
+    }
+}
+
+/// Fetches what the next turns will touch: of the task after the next its header, of the next the rest. Not
+/// of a few tasks, which are there yet from their last turn.
+#[inline]
+fn fetch_ahead(line: &VecDeque<TaskRef>) {
+    if line.len() < MANY {
+        return;
+    }
+    if let Some(later) = line.get(2) {
+        later.prefetch();
+    }
+    if let Some(next) = line.front() {
+        next.prefetch_stack();
     }
 }

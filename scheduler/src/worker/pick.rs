@@ -1,8 +1,10 @@
 //! Which task is next.
 //!
-//! Ordinarily: pinned tasks that were woken on their carrier, newest first, and the slot (each three times in a row
-//! at most), the deque newest first, then, in turn, the ring of pinned tasks and the ring of those that yielded; with all empty the re-entry queue, the
-//! injector, and other workers' queues. Tasks of other priorities come before or between all that: `ranked.rs`. Newest first would starve the old, so
+//! Ordinarily: pinned tasks that were woken (three times in a row at most: once, if there is one, the oldest of those that were
+//! woken elsewhere, then the newest of those that were woken on their carrier), the slot (as often at most), the deque newest
+//! first, then, in turn, the ring of pinned tasks and the ring of those that yielded; with all empty the re-entry queue, the
+//! injector, and other workers' queues. Tasks of other priorities come before or between all that: `ranked.rs`. Newest first
+//! would starve the old, so
 //!
 //! - every 61st pick serves the injector, and halfway between the oldest of the ring of pinned tasks,
 //!   the deque or the ring of the others: each time another of them leads, and the first that has
@@ -31,7 +33,7 @@ const LEVEL_EVERY: u32 = 16;
 /// One first pick in so many serves the oldest of the deque: a multiple of four.
 const OLDEST_EVERY: u32 = 16;
 
-/// How many times in a row a task that was woken here goes before the others.
+/// How many times in a row a task that was woken goes before the others.
 const WOKEN_BUDGET: u8 = 3;
 
 /// How often an empty worker looks at the others before it goes idle.
@@ -113,13 +115,14 @@ fn oldest_woken(carrier: &Carrier) -> Option<TaskRef> {
     unsafe { carrier.with_ring(Ring::pop_oldest_woken) }
 }
 
-/// The newest of the pinned tasks that were woken here, a few times in a row.
+/// A pinned task that was woken, a few times in a row.
 #[inline]
 fn woken(carrier: &Carrier) -> Option<TaskRef> {
     let pop = |worker: &mut Worker| {
         let has_budget = worker.woken_streak < WOKEN_BUDGET;
+        let pop = |ring: &mut Ring| ring.pop_woken(worker.woken_streak == 0);
         // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the ring.
-        let task = has_budget.then(|| unsafe { carrier.with_ring(Ring::pop_woken) }).flatten();
+        let task = has_budget.then(|| unsafe { carrier.with_ring(pop) }).flatten();
         worker.woken_streak = if task.is_some() { worker.woken_streak + 1 } else { 0 };
         task
     };
