@@ -114,7 +114,7 @@ impl Carrier {
         if kept { Return::Touched } else { Return::Late }
     }
 
-    /// [`Word::settle`].
+    /// [`Word::settle`](crate::crossing::word::Word::settle).
     #[cold]
     #[inline(never)]
     pub(crate) fn settle(&self) -> bool {
