@@ -38,7 +38,7 @@ use crate::shared::Shared;
 use crate::stack::Stack;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize};
-use crate::task::Header;
+use crate::task::{Header, TaskRef};
 use crate::vitals::Vitals;
 use crate::worker::Worker;
 use crate::worker::lend::Hand;
@@ -69,6 +69,8 @@ pub(crate) struct Carrier {
     /// The inner side of the fiber that the loop has resumed last: by it code on any fiber on top of that one
     /// reaches the carrier's own stack. See `worker/lend.rs`.
     pub(crate) lowest: Cell<Option<Inside>>,
+    /// The task that stands on the loop with that fiber, or none. See `worker/pass.rs`.
+    pub(crate) turn: Cell<Option<TaskRef>>,
     /// Who asks for the worker in mode A.
     pub(crate) request: CachePadded<Request>,
     /// If the native call that is under way has no worker, why. The carrier's own.
@@ -163,6 +165,7 @@ impl Carrier {
             embedder: AtomicPtr::new(ptr::null_mut()),
             shared: shared,
             lowest: Cell::new(None),
+            turn: Cell::new(None),
             request: CachePadded::new(Request::new()),
             parting: Cell::new(Parting::Taken),
             seen_since: AtomicU64::new(0),

@@ -222,6 +222,38 @@ impl Inside {
         unsafe { coroutine.suspend(reason) };
     }
 
+    /// Can a fiber be left for another one, past the thread that resumed it?
+    pub(crate) const CAN_PASS: bool = Coroutine::CAN_PASS;
+
+    /// From here on this fiber goes back to where `other` was resumed, in its place.
+    ///
+    /// # Safety
+    /// This one is suspended in a body, whose frames may go on on this thread. The caller runs on the other, and leaves it
+    /// for this one next.
+    #[inline(always)]
+    pub(crate) unsafe fn stand_in_for(self, other: Inside) {
+        // SAFETY: both fibers live.
+        let this = unsafe { self.coroutine() };
+        // SAFETY: as above.
+        let other = unsafe { other.coroutine() };
+        // SAFETY: by contract.
+        unsafe { this.stand_in_for(other) };
+    }
+
+    /// Leaves the fiber for another; returns when it is resumed, or left for.
+    ///
+    /// # Safety
+    /// As for [`Inside::suspend`], and `next` [stands in](Inside::stand_in_for) for this one.
+    #[inline(always)]
+    pub(crate) unsafe fn pass_to(self, next: Inside) {
+        // SAFETY: both fibers live.
+        let this = unsafe { self.coroutine() };
+        // SAFETY: as above.
+        let next = unsafe { next.coroutine() };
+        // SAFETY: by contract.
+        unsafe { this.pass_to(next) };
+    }
+
     /// Runs a closure on the stack of the thread that resumed this fiber, below that thread's frames.
     ///
     /// # Safety

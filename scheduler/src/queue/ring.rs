@@ -124,6 +124,12 @@ impl Ring {
         task.or_else(|| self.pop_first())
     }
 
+    /// The task whose turn it is, if none was woken here.
+    #[inline]
+    pub(crate) fn next_by_turns(&self) -> Option<&TaskRef> {
+        if self.woken.is_empty() { self.turns.front() } else { None }
+    }
+
     /// The task that was woken first, or whose turn it is.
     pub(crate) fn pop_oldest_woken(&mut self) -> Option<TaskRef> {
         self.pop_first().or_else(|| self.turns.pop_front())

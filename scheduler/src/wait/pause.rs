@@ -6,7 +6,7 @@
 
 use super::switchable::{tell, tell_back};
 use super::{block_in_place, is_switchable, is_to_switch, is_told, managed};
-use crate::fiber::Reason;
+use crate::fiber::{Inside, Reason};
 use crate::task::{Header, abort};
 use crate::worker::current;
 use std::time::Instant;
@@ -108,6 +108,19 @@ pub(crate) fn switch_here(task: &Header, reason: Reason) {
     if let Some(inside) = task.inside() {
         // SAFETY: as in `switch_away`: who calls this has asked `is_switchable`.
         unsafe { inside.suspend(reason) };
+    }
+    if is_abort_wanted(task) {
+        raise_if_possible();
+    }
+}
+
+/// [`switch_here`], to the fiber that the turn was passed to.
+#[inline(always)]
+pub(super) fn pass_here(task: &Header, next: Inside) {
+    task.resting_place.set(current::stack_pointer());
+    if let Some(inside) = task.inside() {
+        // SAFETY: as in `switch_here`; `pass_turn` has put the next in its place.
+        unsafe { inside.pass_to(next) };
     }
     if is_abort_wanted(task) {
         raise_if_possible();

@@ -4,7 +4,7 @@
 //!
 //! Must not: keep a carrier or a worker over the switch.
 
-use super::pause::raise_if_possible;
+use super::pause::{pass_here, raise_if_possible};
 use super::switchable::tell;
 use super::{
     is_switchable, is_to_wait_for_hold, is_told, managed, raise_if_aborted, switch_away,
@@ -12,9 +12,10 @@ use super::{
 };
 use crate::carrier::Carrier;
 use crate::crossing;
-use crate::fiber::Reason;
+use crate::fiber::{Inside, Reason};
 use crate::sync::atomic::Ordering;
 use crate::task::{Header, abort};
+use crate::worker::pass::pass_turn;
 
 /// Lets others run: true if somebody else could. Inlined, see [`switch_here`].
 #[inline(always)]
@@ -22,6 +23,10 @@ pub(crate) fn yield_now() -> bool {
     match before_yield() {
         Yield::Switch(task) => {
             switch_here(task, Reason::Yielded);
+            true
+        }
+        Yield::Pass(task, next) => {
+            pass_here(task, next);
             true
         }
         Yield::Over(did) => did,
@@ -32,6 +37,8 @@ pub(crate) fn yield_now() -> bool {
 enum Yield {
     /// The task is to be switched away.
     Switch(&'static Header),
+    /// It is to be left for the next one.
+    Pass(&'static Header, Inside),
     /// Nothing. Did others run?
     Over(bool),
 }
@@ -45,6 +52,13 @@ fn before_yield() -> Yield {
     raise_if_aborted(task);
     task.no_suspend.check("a yield");
     if is_switchable(task) {
+        // SAFETY: this is the carrier's thread, the word says `RUN`, and the task has just been asked.
+        let pass = || unsafe { pass_turn(carrier, task) };
+        if !is_told(task)
+            && let Some(next) = pass()
+        {
+            return Yield::Pass(task, next);
+        }
         // SAFETY: this is the carrier's thread, and the word says `RUN`.
         if unsafe { carrier.is_alone() } && !unsafe { carrier.is_to_look_around() } {
             return stay(task);

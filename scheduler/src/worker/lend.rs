@@ -52,6 +52,14 @@ pub(crate) struct Hand {
     lenders: Vec<TaskRef>,
 }
 
+impl Hand {
+    /// Are there tasks that lent their turns, and have them again next?
+    #[inline]
+    pub(super) fn has_lenders(&self) -> bool {
+        !self.lenders.is_empty()
+    }
+}
+
 /// The current task wants to join `task`, and lends its turn until that is done, as far as it can. Returns the current
 /// task's header if it has to leave for the loop now, as [`Reason::Lending`]. Unwinds if the current task is aborted.
 #[inline(never)]

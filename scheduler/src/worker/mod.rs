@@ -5,7 +5,7 @@
 //! - `current.rs`: which carrier is this thread? The crate's one door to thread-local storage.
 //! - `run.rs`: the loop of a carrier: pick, resume, settle. `pick.rs`: which task is next,
 //!   `ranked.rs`: if their priorities differ. `without.rs`: how a carrier gives its worker away, and gets one again.
-//! - `lend.rs`: a join that needs no queue and no wake-up.
+//! - `lend.rs`: a join that needs no queue and no wake-up. `pass.rs`: a yield that needs no loop.
 //! - `extra.rs`: workers that stand in for one whose task does not switch.
 //!
 //! N workers exist, from the start of a runtime to its end. Who owns one may run tasks; who does
@@ -15,6 +15,7 @@
 pub(crate) mod current;
 pub(crate) mod extra;
 pub(crate) mod lend;
+pub(crate) mod pass;
 mod pick;
 mod ranked;
 pub(crate) mod run;
@@ -117,6 +118,8 @@ pub(crate) struct Worker {
     tick: u32,
     /// Picks since the worker came to its carrier.
     pub(crate) tenure: u32,
+    /// How many picks from now on look at nothing but what is the worker's and the carrier's own. See `pass.rs`.
+    plain_picks: u8,
     /// How often a task has lent its turn since the last pick.
     pub(crate) lends: u8,
     /// How many yields of a task that was alone.
@@ -152,6 +155,7 @@ impl Worker {
             shown,
             tick: 0,
             tenure: 0,
+            plain_picks: 0,
             lends: 0,
             yields_alone: 0,
             woken_streak: 0,

@@ -48,7 +48,11 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
             worker.tenure = worker.tenure.saturating_add(1);
             worker.lends = 0;
             // An extra worker that is not wanted any more has no next task.
-            (!worker.is_recalled()).then(|| (worker.next_tick(), worker.tenure))
+            (!worker.is_recalled()).then(|| {
+                let tick = worker.next_tick();
+                worker.plain_picks = if worker.is_extra() { 0 } else { plain_picks_after(tick) };
+                (tick, worker.tenure)
+            })
         })
     }??;
     if shared.ranks.is_open()
@@ -81,6 +85,31 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
         .or_else(|| if shared.timers.fire_due(BATCHES) { local(carrier, tick) } else { None })
         .or_else(|| ranked::after_others(carrier, tick))
         .or_else(|| search(carrier))
+}
+
+/// How many picks in a row after this one look neither at others' queues nor at the timers, nor are fair.
+#[inline]
+fn plain_picks_after(tick: u32) -> u8 {
+    let in_turn = tick % FAIR_EVERY;
+    let fair = if in_turn < FAIR_HALF { FAIR_HALF } else { FAIR_EVERY } - in_turn;
+    let others = OTHERS_EVERY - tick % OTHERS_EVERY;
+    (fair.min(others) - 1) as u8
+}
+
+impl Worker {
+    /// A pick that leaves the loop out, of the next in the ring of pinned tasks. False: it is the loop's.
+    #[inline]
+    pub(super) fn pick_plainly(&mut self) -> bool {
+        if self.plain_picks == 0 || !self.queues.is_empty() {
+            return false;
+        }
+        self.plain_picks -= 1;
+        self.tenure = self.tenure.saturating_add(1);
+        self.lends = 0;
+        self.woken_streak = 0;
+        self.next_tick();
+        true
+    }
 }
 
 /// The first pick of a worker on this carrier: the carrier stood in line for its pinned tasks, and
@@ -298,4 +327,19 @@ pub(super) fn stop_searching(carrier: &Carrier) -> bool {
     // SAFETY: this is the carrier's thread, in its loop.
     let searched = unsafe { carrier.with_worker(|worker| std::mem::take(&mut worker.searching)) };
     searched == Some(true) && carrier.shared().lobby.stop_searching()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FAIR_EVERY, FAIR_HALF, OTHERS_EVERY, plain_picks_after};
+
+    #[test]
+    fn no_pick_that_looks_further_is_passed_over() {
+        for tick in 0..2 * FAIR_EVERY * OTHERS_EVERY {
+            let first_looking = (tick + 1..)
+                .find(|it| it % OTHERS_EVERY == 0 || [0, FAIR_HALF].contains(&(it % FAIR_EVERY)))
+                .expect("one in sixteen does");
+            assert_eq!(u32::from(plain_picks_after(tick)), first_looking - tick - 1, "{tick}");
+        }
+    }
 }

@@ -82,7 +82,7 @@ fn run(carrier: &Carrier, task: TaskRef) {
     }
 }
 
-/// One turn of a task. Returns who is to run at once.
+/// One turn of a task, and of those that it is passed on to. Returns who is to run at once.
 #[inline]
 fn take_turn(carrier: &Carrier, task: TaskRef) -> Option<TaskRef> {
     // ORDERING: Relaxed, the flag publishes nothing; it was meant for the task before.
@@ -93,13 +93,19 @@ fn take_turn(carrier: &Carrier, task: TaskRef) -> Option<TaskRef> {
     let Some(fiber) = task.fiber.get().or_else(|| start(carrier, &task)) else {
         return lender(carrier);
     };
+    let header = task.as_raw();
+    // SAFETY: the reference is kept until somebody is back here. If the task has passed its turn on, it has it again or is
+    // on the ring until then: to wait or to end it would have to come back.
+    let header = unsafe { header.as_ref() };
     // Around `current`: a subscriber that waits in here stands on the loop's stack, not the task's.
-    let span = task.span().map(tracing::Span::enter);
-    carrier.lowest.set(task.inside());
+    let span = header.span().map(tracing::Span::enter);
+    carrier.lowest.set(header.inside());
+    carrier.turn.set(Some(task));
     // SAFETY: the task came from a queue, so its fiber is this loop's alone.
-    let reason = unsafe { resume(carrier, &task, fiber) };
+    let reason = unsafe { resume(carrier, header, fiber) };
     carrier.end();
     drop(span);
+    let task = carrier.turn.take().expect("a task has the turn until it is back in the loop");
     let (task, reason) =
         if reason == Reason::Lending { unpile(carrier, task) } else { (task, reason) };
     settle(carrier, task, reason);
@@ -112,7 +118,7 @@ fn take_turn(carrier: &Carrier, task: TaskRef) -> Option<TaskRef> {
 /// This is the carrier's thread. The task was taken from a queue by the caller, and this is its fiber: prepared by
 /// [`start_on`], or suspended in the task.
 #[inline(always)]
-pub(super) unsafe fn resume(carrier: &Carrier, task: &TaskRef, fiber: NonNull<Fiber>) -> Reason {
+pub(super) unsafe fn resume(carrier: &Carrier, task: &Header, fiber: NonNull<Fiber>) -> Reason {
     carrier.begin(task, task.stack_low.get());
     // SAFETY: by contract, the fiber is the caller's alone.
     let fiber = unsafe { fiber.as_ref() };

@@ -60,6 +60,21 @@ impl Coroutine {
         unsafe { &*self.yielder.get() }.suspend(reason);
     }
 
+    /// Can one be left for another? corosensei's cannot.
+    pub(in super::super) const CAN_PASS: bool = false;
+
+    /// # Safety
+    /// Never used: see [`Coroutine::CAN_PASS`].
+    pub(in super::super) unsafe fn stand_in_for(&self, _: &Coroutine) {
+        unreachable!("nobody stands in for another where none can be left for another");
+    }
+
+    /// # Safety
+    /// Never used: see [`Coroutine::CAN_PASS`].
+    pub(in super::super) unsafe fn pass_to(&self, _: &Coroutine) {
+        unreachable!("no coroutine can be left for another");
+    }
+
     /// Makes a call on the stack of who has resumed the coroutine, below all frames there.
     ///
     /// # Safety

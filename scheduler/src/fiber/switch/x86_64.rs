@@ -89,6 +89,28 @@ impl Coroutine {
         unsafe { switch(&self.inner, &self.outer, reason as usize) };
     }
 
+    /// Can one be left for another?
+    pub(in super::super) const CAN_PASS: bool = true;
+
+    /// From here on this one goes back to who has resumed `other`.
+    ///
+    /// # Safety
+    /// It is suspended. `other` runs, and is left for this one next.
+    #[inline(always)]
+    pub(in super::super) unsafe fn stand_in_for(&self, other: &Coroutine) {
+        self.outer.set(other.outer.get());
+    }
+
+    /// Leaves the coroutine for another; returns when somebody comes back to it.
+    ///
+    /// # Safety
+    /// The caller runs in it, its frames may go on wherever it is resumed, and `next` stands in for it.
+    #[inline(always)]
+    pub(in super::super) unsafe fn pass_to(&self, next: &Coroutine) {
+        // SAFETY: by contract `next` is suspended, and may go on here. It asks for no word.
+        unsafe { switch(&self.inner, &next.inner, 0) };
+    }
+
     /// Makes a call on the stack of who has resumed the coroutine, below all frames there.
     ///
     /// # Safety
