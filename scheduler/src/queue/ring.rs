@@ -124,10 +124,11 @@ impl Ring {
         task.or_else(|| self.pop_first())
     }
 
-    /// The task whose turn it is, if none was woken here.
+    /// The task whose turn it is, if none was woken.
     #[inline]
     pub(crate) fn next_by_turns(&self) -> Option<&TaskRef> {
-        if self.woken.is_empty() { self.turns.front() } else { None }
+        let none_woken = self.woken.is_empty() && self.mail.is_empty();
+        if none_woken { self.turns.front() } else { None }
     }
 
     /// The task that was woken first, or whose turn it is.
