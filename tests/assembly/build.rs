@@ -71,6 +71,7 @@ fn build(workspace: &Path) -> Vec<u8> {
 /// Copies what has to be copied, so that what was built before stays as new as it was.
 fn copy_changed(root: &Path, below: &Path, copy: &Path, changes: &[&Change]) {
     fs::create_dir_all(copy.join(below)).expect("a directory");
+    remove_gone(&root.join(below), &copy.join(below));
     for entry in fs::read_dir(root.join(below)).expect("a directory of the workspace") {
         let entry = entry.expect("an entry");
         let (path, below) = (entry.path(), below.join(entry.file_name()));
@@ -90,6 +91,20 @@ fn copy_changed(root: &Path, below: &Path, copy: &Path, changes: &[&Change]) {
         let place = copy.join(&below);
         if fs::read(&place).ok().as_ref() != Some(&bytes) {
             fs::write(&place, bytes).expect("a copy");
+        }
+    }
+}
+
+/// What is not in the workspace any more goes from the copy: a module may have been a file and be a directory now.
+fn remove_gone(original: &Path, copy: &Path) {
+    for entry in fs::read_dir(copy).expect("a directory of the copy") {
+        let path = entry.expect("an entry").path();
+        let counterpart = original.join(path.file_name().expect("an entry has a name"));
+        let is_gone = !counterpart.exists() || counterpart.is_dir() != path.is_dir();
+        if is_gone && path.is_dir() {
+            fs::remove_dir_all(&path).expect("a directory of the copy");
+        } else if is_gone && path.file_name() != Some(OsStr::new("Cargo.lock")) {
+            fs::remove_file(&path).expect("a file of the copy");
         }
     }
 }

@@ -39,7 +39,7 @@ use std::ptr::{self, NonNull};
 /// How many finished fibers a worker keeps for its next tasks.
 const WARM_FIBERS: usize = 64;
 /// One yield in so many of a task that is alone goes through the loop.
-const LOOKS_AROUND_EVERY: u8 = 16;
+const LOOKS_AROUND_EVERY: u8 = 32;
 
 /// What everybody may see of a worker, wherever it is.
 #[derive(Debug)]

@@ -185,29 +185,47 @@ fn here() -> thread::ThreadId {
     thread::current().id()
 }
 
+/// Tasks that are no host's, one after the other, each of which keeps its carrier in native code, until one keeps this one.
+fn keep_carrier(stage: &Stage, carrier: thread::ThreadId, gate: &Arc<Gate>) {
+    let kept = Arc::new(Mutex::new(Vec::new()));
+    for count in 1.. {
+        let (gate, keeps) = (gate.clone(), kept.clone());
+        drop(stage.runtime.spawn(move || {
+            keeps.lock().unwrap().push(here());
+            native::call_here(&BLOCKS, || gate.wait());
+        }));
+        until("one more is kept", || kept.lock().unwrap().len() == count);
+        if kept.lock().unwrap().contains(&carrier) {
+            return;
+        }
+    }
+}
+
+static BLOCKS: Target = Target::named("blocks");
+
 fn s64(stage: &Stage) {
     let sync = stage.host.sync_manager();
     let crst = sync.create_crst().expect("a critical section");
     let event = sync.create_auto_event().expect("an event");
-    let (moved, go) = (Arc::new(Mutex::new(None)), Arc::new(Event::manual()));
-    let (own, wakes, from, goes) = (crst.clone(), event.clone(), moved.clone(), go.clone());
+    let (ran_on, go) = (Arc::new(Mutex::new(Vec::new())), Arc::new(Event::manual()));
+    let (own, wakes, runs_on, goes) = (crst.clone(), event.clone(), ran_on.clone(), go.clone());
     let a = stage.task("A", move || {
-        let first = here();
+        runs_on.lock().unwrap().push(here());
         assert_eq!(own.enter(NONE), HResult::S_OK);
-        while here() == first {
-            assert_eq!(wakes.wait(INFINITE, NONE), HResult::S_OK);
-        }
-        *from.lock().unwrap() = Some(first);
+        assert_eq!(wakes.wait(INFINITE, NONE), HResult::S_OK);
+        runs_on.lock().unwrap().push(here());
         goes.wait();
         assert_eq!(own.leave(), HResult::S_OK);
     });
-    until("A has gone elsewhere", || {
-        let _ = event.set();
-        moved.lock().unwrap().is_some() || a.is_done()
-    });
-    let first = moved.lock().unwrap().expect("A has gone elsewhere");
+    until("A waits", || a.is_waiting());
+    let first = ran_on.lock().unwrap()[0];
+    let gate = Arc::new(Gate::new());
+    keep_carrier(stage, first, &gate);
+    let _ = event.set();
+    until("A goes on", || ran_on.lock().unwrap().len() == 2);
+    assert_ne!(ran_on.lock().unwrap()[1], first, "A is on a carrier that is kept");
+    gate.open();
     // Each keeps its carrier in native code, so that the next is on another: on the first one, too.
-    static BLOCKS: Target = Target::named("blocks");
     let (gate, tried) = (Arc::new(Gate::new()), Arc::new(Mutex::new(Vec::new())));
     for n in 0..8 {
         let (crst, gate, tried) = (crst.clone(), gate.clone(), tried.clone());
