@@ -34,16 +34,6 @@ impl ActionOnClrEvent for Says {
     }
 }
 
-/// Uses stack until there is none.
-#[inline(never)]
-fn recurse(depth: u64) -> u64 {
-    let frame = std::hint::black_box([depth; 64]);
-    if depth == u64::MAX {
-        return 0;
-    }
-    recurse(depth + 1) + frame[7]
-}
-
 /// In a child: a hosted task overflows its stack in managed code, or in native code of its own stack.
 fn overflow(mode: TaskMode, policy: Option<PolicyAction>, in_native_code: bool) {
     let runtime = sortie::Runtime::builder().workers(2).build().unwrap();
@@ -70,7 +60,7 @@ fn overflow(mode: TaskMode, policy: Option<PolicyAction>, in_native_code: bool) 
         if in_native_code {
             assert_eq!(tasks.leave_runtime(0xC0), HResult::S_OK);
         }
-        recurse(0) as u32
+        child::exhaust_stack(0) as u32
     });
     let task = task.unwrap();
     assert_eq!(task.start(), HResult::S_OK);
@@ -139,7 +129,7 @@ fn but_not_of_other_tasks() {
         let clr = ClrRuntimeHost::builder().build();
         assert_eq!(clr.set_host_control(Some(Arc::new(host.clone()))), HResult::S_OK);
         assert_eq!(clr.start(), HResult::S_OK);
-        let _ = runtime.spawn(|| recurse(0)).join();
+        let _ = runtime.spawn(|| child::exhaust_stack(0)).join();
         return;
     };
     assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{output:?}");

@@ -5,16 +5,6 @@ use sortie::task::Builder;
 use sortie_test::child;
 use std::os::unix::process::ExitStatusExt;
 
-/// Uses stack until there is none.
-#[inline(never)]
-fn recurse(depth: u64) -> u64 {
-    let frame = std::hint::black_box([depth; 64]);
-    if depth == u64::MAX {
-        return 0;
-    }
-    recurse(depth + 1) + frame[7]
-}
-
 /// The lines of standard error that are ours.
 fn messages(stderr: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(stderr);
@@ -39,7 +29,7 @@ fn in_a_task() {
                 let deep = Builder::new().name("deep one");
                 let deep = deep.spawn_on(&runtime.handle(), || {
                     sortie::yield_now();
-                    recurse(0)
+                    child::exhaust_stack(0)
                 });
                 println!("the id is {}.", deep.id());
                 let _ = deep.join();
@@ -70,7 +60,7 @@ fn in_a_task() {
 fn in_a_task_without_a_name() {
     let Some(output) = child::run("in_a_task_without_a_name", "1") else {
         let runtime = sortie::Runtime::builder().workers(1).build().unwrap();
-        let _ = runtime.spawn(|| recurse(0)).join();
+        let _ = runtime.spawn(|| child::exhaust_stack(0)).join();
         return;
     };
     assert_eq!(output.status.signal(), Some(libc::SIGSEGV), "{output:?}");
@@ -87,7 +77,7 @@ fn in_a_task_with_a_stack_of_its_own() {
         let deep = Builder::new().name("deep one").stack_bytes(300 << 10);
         let deep = deep.spawn_on(&runtime.handle(), || {
             sortie::yield_now();
-            recurse(0)
+            child::exhaust_stack(0)
         });
         let _ = deep.join();
         return;
@@ -148,7 +138,7 @@ fn under_callbacks_that_suspend() {
                     "callback" => sortie_natives::with_callback(1, |_| {
                         native::callback(0, || {
                             sortie::yield_now();
-                            recurse(0) as i32
+                            child::exhaust_stack(0) as i32
                         })
                     }),
                     "native" => sortie_natives::use_stack(2 * ROOM) as i32,

@@ -136,10 +136,7 @@ impl<const COMPARE: bool> Called<COMPARE> {
     /// As [`guard`](crate::guard).
     #[inline(always)]
     pub fn guard<R>(&self, f: impl FnOnce() -> R) -> thread::Result<R> {
-        let before = self.task.guarded_layers.replace(self.callbacks + 1);
-        let result = catch_unwind(AssertUnwindSafe(f));
-        self.task.guarded_layers.set(before);
-        result
+        guard(self.task, self.callbacks + 1, f)
     }
 
     /// The callback ends, and the native code of `target` goes on. False: managed code is not on top, since
@@ -230,10 +227,7 @@ impl CalledOnStack {
     /// As [`guard`](crate::guard).
     #[inline(always)]
     pub fn guard<R>(&self, f: impl FnOnce() -> R) -> thread::Result<R> {
-        let before = self.task.guarded_layers.replace(self.callbacks + 1);
-        let result = catch_unwind(AssertUnwindSafe(f));
-        self.task.guarded_layers.set(before);
-        result
+        guard(self.task, self.callbacks + 1, f)
     }
 
     /// The stack is that of the native code again, and no task's.
@@ -266,6 +260,18 @@ fn still_in_run(carrier: &Carrier, run: Snapshot) -> Option<Snapshot> {
     }
     // Other native calls have counted in between.
     Some(carrier.word.own()).filter(|word| word.is_run())
+}
+
+/// [`guard`](crate::guard), in a callback that makes so many.
+///
+/// # Errors
+/// As [`guard`](crate::guard).
+#[inline(always)]
+pub(super) fn guard<R>(task: &Header, callbacks: u32, f: impl FnOnce() -> R) -> thread::Result<R> {
+    let before = task.guarded_layers.replace(callbacks);
+    let result = catch_unwind(AssertUnwindSafe(f));
+    task.guarded_layers.set(before);
+    result
 }
 
 /// As [`Here::leave`](super::Here::leave), for native code that goes on.

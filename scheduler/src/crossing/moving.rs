@@ -6,7 +6,7 @@
 //! carrier the same epoch would be another call's.
 
 use super::back::enter_without_worker;
-use super::called::{Caller, leave};
+use super::called::{Caller, guard, leave};
 use super::jumped::Opened;
 use super::leave::leave_after_end;
 use super::{Back, Below, Terminated, below};
@@ -14,7 +14,6 @@ use crate::carrier::Carrier;
 use crate::task::Header;
 use crate::wait;
 use std::marker::PhantomData;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
 /// A callback that has begun, out of native code in mode A on a [`NativeStack`](crate::NativeStack): its task may be
@@ -94,10 +93,7 @@ impl CalledAnywhere {
     /// As [`guard`](crate::guard).
     #[inline]
     pub fn guard<R>(&self, f: impl FnOnce() -> R) -> thread::Result<R> {
-        let before = self.task.guarded_layers.replace(self.callbacks + 1);
-        let result = catch_unwind(AssertUnwindSafe(f));
-        self.task.guarded_layers.set(before);
-        result
+        guard(self.task, self.callbacks + 1, f)
     }
 
     /// The stack is that of the native code again, and no task's.

@@ -4,49 +4,27 @@
 //! callback has begun says nothing on another carrier.
 
 use super::fast::{late_after, pop};
+use super::on_stack::Start;
 use crate::target::Profile;
 use crate::target::policy::Callbacks;
-use crate::target::row::{Page, Row};
-use crate::task::local::Local;
 use crate::transition::jumped;
-use sortie_scheduler::NativeStack;
-use sortie_scheduler::crossing::{self, Below, Here};
+use sortie_scheduler::crossing::{self, Below};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A call that may go this way.
-pub(super) struct Anywhere {
-    here: Here,
-    local: &'static Local,
-    profile: &'static Profile,
-    row: &'static Row,
-    stack: NativeStack,
-}
+pub(super) struct Anywhere(Start);
 
 impl Anywhere {
-    /// Has a look at everything that could be in the way, and counts the call.
+    /// [`Start::find`].
     #[inline]
     pub(super) fn prepare(profile: &'static Profile) -> Option<Anywhere> {
-        if !profile.is_fast_but_for(Callbacks::Migrate) {
-            return None;
-        }
-        // SAFETY: used for the last time when `run` leaves.
-        let here = unsafe { Here::get() }?;
-        // SAFETY: as in `local::with`: the word is that of a `Local` which outlives the call.
-        let local = unsafe { here.task_word().cast::<Local>().as_ref() };
-        // SAFETY: as in `ledger::page`: the word is null, or a page that the ledger keeps.
-        let page = unsafe { here.carrier_word().cast::<Page>().as_ref() }?;
-        let row = page.near(profile)?;
-        if !local.has_room(1) {
-            return None;
-        }
-        let stack = here.take_native_stack()?;
-        row.count_untimed().then_some(Anywhere { here, local, profile, row, stack })
+        Start::find(profile, Callbacks::Migrate).map(Anywhere)
     }
 
     /// Makes the call.
     #[inline]
     pub(super) fn run<R>(self, f: impl FnOnce() -> R) -> R {
-        let Anywhere { here, local, profile, row, mut stack } = self;
+        let Anywhere(Start { here, local, profile, row, mut stack }) = self;
         let below = Below::stack(&stack, true);
         let outer = local.set_below(below);
         let depth = local.depth() + 1;

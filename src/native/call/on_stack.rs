@@ -13,24 +13,25 @@ use crate::transition::jumped;
 use sortie_scheduler::crossing::{self, Below, Here, Return};
 use sortie_scheduler::{Frame, NativeStack};
 
-/// A call that may go this way.
-pub(super) struct OnStack {
-    here: Here,
-    local: &'static Local,
-    profile: &'static Profile,
-    row: &'static Row,
-    stack: NativeStack,
+/// What a call on a stack of the task's begins with.
+pub(super) struct Start {
+    pub(super) here: Here,
+    pub(super) local: &'static Local,
+    pub(super) profile: &'static Profile,
+    pub(super) row: &'static Row,
+    pub(super) stack: NativeStack,
 }
 
-impl OnStack {
-    /// Has a look at everything that could be in the way, and counts the call.
+impl Start {
+    /// Has a look at everything that could be in the way of a call whose callbacks do this, and counts the call.
     #[cfg_attr(debug_assertions, inline(never))]
     #[cfg_attr(not(debug_assertions), inline(always))]
-    pub(super) fn prepare(profile: &'static Profile) -> Option<OnStack> {
-        if !profile.is_fast_but_for(Callbacks::Suspend) {
+    pub(super) fn find(profile: &'static Profile, callbacks: Callbacks) -> Option<Start> {
+        if !profile.is_fast_but_for(callbacks) {
             return None;
         }
-        // SAFETY: used up by `run`, in which the task is on this carrier whenever it runs, up to the last use.
+        // SAFETY: the ways of the room use it up, as long as the task is on this carrier whenever it runs: to the end
+        // where callbacks tie it, else until they leave.
         let here = unsafe { Here::get() }?;
         // SAFETY: as in `local::with`: the word is that of a `Local` which outlives the call.
         let local = unsafe { here.task_word().cast::<Local>().as_ref() };
@@ -41,14 +42,25 @@ impl OnStack {
             return None;
         }
         let stack = here.take_native_stack()?;
-        row.count_untimed().then_some(OnStack { here, local, profile, row, stack })
+        row.count_untimed().then_some(Start { here, local, profile, row, stack })
+    }
+}
+
+/// A call that may go this way.
+pub(super) struct OnStack(Start);
+
+impl OnStack {
+    /// [`Start::find`].
+    #[inline(always)]
+    pub(super) fn prepare(profile: &'static Profile) -> Option<OnStack> {
+        Start::find(profile, Callbacks::Suspend).map(OnStack)
     }
 
     /// Makes the call.
     #[cfg_attr(debug_assertions, inline(never))]
     #[cfg_attr(not(debug_assertions), inline(always))]
     pub(super) fn run<R>(self, f: impl FnOnce() -> R) -> R {
-        let OnStack { here, local, profile, row, stack } = self;
+        let OnStack(Start { here, local, profile, row, stack }) = self;
         let below = Below::stack(&stack, false);
         let outer = local.set_below(below);
         local.begin_direct::<true>(row);

@@ -4,7 +4,7 @@
 //! As `on_stack.rs`; but the row of the call is that of the carrier on which the task was, and is looked for anew on
 //! the one on which it is.
 
-use super::fast::{pop, refused};
+use super::fast::{pop, refused, value_or_kept};
 use crate::target::Profile;
 use crate::target::ledger;
 use crate::target::row::Row;
@@ -62,13 +62,7 @@ impl Anywhere {
             pop::<true>(local, row)?;
         }
         called.leave_again(row.profile().word(), below);
-        Ok(match result {
-            Ok(value) => Some(value),
-            Err(payload) => {
-                local.keep(payload);
-                None
-            }
-        })
+        Ok(value_or_kept(local, result))
     }
 }
 

@@ -8,6 +8,7 @@ use crate::target::row::Row;
 use crate::task::local::Local;
 use crate::transition::{Event, Layers, TransitionError};
 use sortie_scheduler::crossing::{Back, Called, Caller};
+use std::thread;
 
 /// A callback that has begun, and goes the fast way; out of a call in mode C if `COMPARE`, else in mode A.
 #[must_use = "a callback that has begun must end"]
@@ -59,13 +60,19 @@ impl<const COMPARE: bool> Fast<COMPARE> {
             pop::<false>(local, row)?;
         }
         called.leave_again(row.profile().word());
-        Ok(match result {
-            Ok(value) => Some(value),
-            Err(payload) => {
-                local.keep(payload);
-                None
-            }
-        })
+        Ok(value_or_kept(local, result))
+    }
+}
+
+/// What a callback has given. Its panic is kept, for the return of the native code below.
+#[inline(always)]
+pub(super) fn value_or_kept<R>(local: &Local, result: thread::Result<R>) -> Option<R> {
+    match result {
+        Ok(value) => Some(value),
+        Err(payload) => {
+            local.keep(payload);
+            None
+        }
     }
 }
 

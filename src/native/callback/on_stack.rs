@@ -3,7 +3,7 @@
 //! As `fast.rs`; beside that the task is tied to its thread meanwhile, and the stack of the native code counts
 //! as its own.
 
-use super::fast::{count_back, pop, refused};
+use super::fast::{count_back, pop, refused, value_or_kept};
 use crate::target::row::Row;
 use crate::task::local::Local;
 use crate::transition::TransitionError;
@@ -55,12 +55,6 @@ impl OnStack {
             pop::<true>(local, row)?;
         }
         called.leave_again(row.profile().word(), below);
-        Ok(match result {
-            Ok(value) => Some(value),
-            Err(payload) => {
-                local.keep(payload);
-                None
-            }
-        })
+        Ok(value_or_kept(local, result))
     }
 }

@@ -48,3 +48,14 @@ pub fn each(test: &str, cases: &[&str], body: impl Fn(&str)) {
         assert!(output.status.success(), "child {case:?}: {}\n{said}", output.status);
     }
 }
+
+/// In a child: uses stack until there is none. From 0.
+#[inline(never)]
+#[must_use]
+pub fn exhaust_stack(depth: u64) -> u64 {
+    let frame = std::hint::black_box([depth; 64]);
+    if depth == u64::MAX {
+        return 0;
+    }
+    exhaust_stack(depth + 1) + frame[7]
+}
