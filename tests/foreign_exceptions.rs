@@ -3,7 +3,7 @@
 
 use sortie::native::{self, Callbacks, Policy, Target};
 use sortie_natives::{throw, with_catch, with_exceptions};
-use sortie_test::{Case, MODES, child, each, exclusively};
+use sortie_test::{child, each};
 use std::os::unix::process::ExitStatusExt;
 
 static THROWS: Target = Target::named("natives_throw_and_catch");
@@ -57,10 +57,7 @@ fn a_panic_does_not_become_a_foreign_exception() {
 fn what_would_cross_managed_frames_ends_the_process() {
     for case in ["out of a call", "out of a callback"] {
         let test = "what_would_cross_managed_frames_ends_the_process";
-        // The pipes to a child are nothing that other tests should find left.
-        let mut output = None;
-        exclusively(&Case::new(1, MODES[0]), |_| output = child::run(test, case));
-        let Some(output) = output else {
+        let Some(output) = child::run(test, case) else {
             let runtime = sortie::Runtime::builder().workers(1).build().unwrap();
             let case = child::case().unwrap();
             runtime.run(move || match &*case {

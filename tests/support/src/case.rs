@@ -194,7 +194,7 @@ fn check_ended(handle: &Handle) {
 }
 
 /// Cases count threads and descriptors of the whole process, so they run one after the other.
-fn alone() -> MutexGuard<'static, ()> {
+pub(crate) fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     ALONE.lock().unwrap_or_else(PoisonError::into_inner)
 }

@@ -1,5 +1,6 @@
 //! Tests that end their process: they run in a child, which is this test binary again.
 
+use crate::case::alone;
 use std::process::{Command, Output};
 
 /// Says to a test that it is the child.
@@ -15,6 +16,8 @@ pub fn run(test: &str, case: &str) -> Option<Output> {
     if std::env::var_os(CHILD).is_some() {
         return None;
     }
+    // Its pipes are not to be found by cases beside it.
+    let _alone = alone();
     let binary = std::env::current_exe().expect("the path of this binary");
     let output = Command::new(binary)
         .args([test, "--exact", "--nocapture", "--test-threads=1"])

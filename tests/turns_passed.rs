@@ -1,0 +1,128 @@
+//! A pinned task that yields passes its turn to the next one, and nobody notices: not who was lent the turn that is to
+//! be passed, not who has a span.
+
+use sortie::sync::Event;
+use sortie::task::Builder;
+use sortie_test::busy::Busy;
+use sortie_test::{Mode, each_of};
+use std::cell::RefCell;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Once};
+use tracing::level_filters::LevelFilter;
+use tracing::span::{Attributes, Id, Record};
+use tracing::{Level, Metadata, Subscriber};
+
+/// A task that joins another lends its turn to those that are ready, of whom one may have waited before and yields now.
+/// It stands on the one below, and does not pass the turn on: that one goes on when the others have ended.
+#[test]
+fn a_turn_that_was_lent_is_not_passed_on() {
+    each_of(&[1, 2, 4], &[Mode::Pinned], |runtime| {
+        let yields = Busy::start_with(runtime, 4 * runtime.case.workers, sortie::yield_now);
+        let sum = runtime.run(|| (0..100).map(lend_to_one_that_yields).sum::<u64>());
+        assert_eq!(sum, 99 * 100 / 2);
+        yields.end();
+    });
+}
+
+/// Joins a task that ends after another, which is woken before and yields.
+fn lend_to_one_that_yields(n: u64) -> u64 {
+    let (go, done) = (Arc::new(Event::auto()), Arc::new(Event::auto()));
+    let begun = Arc::new(AtomicUsize::new(0));
+    let borrower = {
+        let (go, done, begun) = (go.clone(), done.clone(), begun.clone());
+        sortie::spawn(move || {
+            begun.fetch_add(1, Ordering::SeqCst);
+            go.wait();
+            sortie::yield_now();
+            done.set();
+        })
+    };
+    let joined = {
+        let begun = begun.clone();
+        sortie::spawn(move || {
+            begun.fetch_add(1, Ordering::SeqCst);
+            done.wait();
+            n
+        })
+    };
+    while begun.load(Ordering::SeqCst) < 2 {
+        sortie::yield_now();
+    }
+    go.set();
+    let value = joined.join().unwrap();
+    borrower.join().unwrap();
+    value
+}
+
+thread_local! {
+    /// The spans that are entered on this thread.
+    static ENTERED: RefCell<Vec<u64>> = const { RefCell::new(Vec::new()) };
+}
+
+fn entered() -> Vec<u64> {
+    ENTERED.with_borrow(Vec::clone)
+}
+
+/// Wants the spans that a test makes, and not those that tasks have without being asked.
+struct Spans;
+
+impl Subscriber for Spans {
+    fn enabled(&self, metadata: &Metadata<'_>) -> bool {
+        *metadata.level() <= Level::INFO
+    }
+
+    // Else everything is traced, and no turn is lent.
+    fn max_level_hint(&self) -> Option<LevelFilter> {
+        Some(LevelFilter::INFO)
+    }
+
+    fn new_span(&self, span: &Attributes<'_>) -> Id {
+        struct Number(u64);
+        impl tracing::field::Visit for Number {
+            fn record_u64(&mut self, _field: &tracing::field::Field, value: u64) {
+                self.0 = value;
+            }
+            fn record_debug(&mut self, _: &tracing::field::Field, _: &dyn std::fmt::Debug) {}
+        }
+        let mut number = Number(0);
+        span.record(&mut number);
+        Id::from_u64(number.0)
+    }
+
+    fn record(&self, _span: &Id, _values: &Record<'_>) {}
+    fn record_follows_from(&self, _span: &Id, _follows: &Id) {}
+    fn event(&self, _event: &tracing::Event<'_>) {}
+
+    fn enter(&self, span: &Id) {
+        ENTERED.with_borrow_mut(|entered| entered.push(span.into_u64()));
+    }
+
+    fn exit(&self, span: &Id) {
+        let last = ENTERED.with_borrow_mut(Vec::pop);
+        assert_eq!(last, Some(span.into_u64()), "exited on the thread that entered it");
+    }
+}
+
+/// Tasks with a span and without take turns, and each finds its own.
+#[test]
+fn each_has_its_span() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(Spans).unwrap());
+    each_of(&[1, 2], &[Mode::Pinned], |runtime| {
+        let handle = runtime.handle();
+        let tasks: Vec<_> = (0..4 * runtime.case.workers as u64)
+            .map(|n| {
+                let with_span = (n % 2 == 1).then(|| tracing::info_span!("mine", n));
+                let mine = if with_span.is_some() { vec![n] } else { Vec::new() };
+                let builder = Builder::new().span(with_span.unwrap_or_else(tracing::Span::none));
+                builder.spawn_on(&handle, move || {
+                    for _ in 0..100 {
+                        assert_eq!(entered(), mine);
+                        sortie::yield_now();
+                    }
+                })
+            })
+            .collect();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    });
+}
