@@ -3,7 +3,7 @@
 use super::Target;
 use crate::target::Profile;
 use crate::target::ledger;
-use crate::target::row::Timing;
+use crate::target::timing::Timing;
 use crate::task::local::{self, Local};
 use crate::transition::{self, jumped};
 use sortie_scheduler::crossing::{Below, Errno};

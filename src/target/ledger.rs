@@ -1,12 +1,13 @@
 //! The ledger: what the calls of each target cost in one runtime.
 //!
 //! Every carrier has a page of its own, with a row for each target that was called on it, and is the
-//! only one to write there: a call costs no lock and no shared cache line (`row.rs`). Whoever reads
+//! only one to write there: a call costs no lock and no shared cache line (`page.rs`, `row.rs`). Whoever reads
 //! merges the rows of all carriers, without stopping anybody; values of one row are of about the same
 //! moment.
 
 use super::histogram::Sum;
-use super::row::{Page, Row, get};
+use super::page::Page;
+use super::row::{Row, get};
 use super::{Class, Profile, symbol};
 use parking_lot::Mutex;
 use sortie_scheduler::{Embedder, NativeCall, Observed, Scheduler};

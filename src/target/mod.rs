@@ -2,7 +2,8 @@
 //!
 //! - [`Target`]: address, name, library of one function.
 //! - `symbol.rs`: what the loader knows of an address.
-//! - `ledger.rs`: what the calls of each target cost, per runtime.
+//! - `ledger.rs`: what the calls of each target cost, per runtime; `page.rs`, `row.rs`: on one carrier; `timing.rs`: how
+//!   one call is timed.
 //! - `class.rs`: what is learned from the times that calls take.
 //! - `policy.rs`, `text.rs`: what users ask for; `policies.rs`: for which functions.
 //! - `profile.rs`: all of that for one function, per process; `decision.rs`: what follows for a call, in a
@@ -14,12 +15,14 @@ pub(crate) mod decision;
 pub(crate) mod fp_env;
 mod histogram;
 pub(crate) mod ledger;
+pub(crate) mod page;
 pub(crate) mod policies;
 pub(crate) mod policy;
 pub(crate) mod profile;
 pub(crate) mod row;
 pub(crate) mod symbol;
 mod text;
+pub(crate) mod timing;
 
 pub(crate) use profile::Profile;
 

@@ -12,7 +12,7 @@ use super::layer::{Event, Layer};
 use super::trace;
 use crate::target::Profile;
 use crate::target::ledger;
-use crate::target::row::{Ended, Timing};
+use crate::target::timing::{Ended, Timing};
 use crate::task::local::{self, Local};
 use sortie_scheduler::crossing::{self, Back, Below, Bound, Exit, Opened, Refused};
 use std::any::Any;

@@ -9,7 +9,9 @@
 //! the caller, and a task's stack is small.
 
 use crate::target::Profile;
-use crate::target::row::{Ended, Page, Row};
+use crate::target::page::Page;
+use crate::target::row::Row;
+use crate::target::timing::Ended;
 use crate::task::local::Local;
 use crate::transition::{self, Layers, jumped};
 use sortie_scheduler::Frame;

@@ -8,7 +8,7 @@ use super::on_stack::OnStack;
 use crate::target::decision::{Action, Decision};
 use crate::target::ledger;
 use crate::target::policy::{Callbacks, FpEnv};
-use crate::target::row::{Ended, Timing};
+use crate::target::timing::{Ended, Timing};
 use crate::target::{Profile, fp_env};
 use crate::task::local;
 use crate::transition::{self, TransitionError, jumped};

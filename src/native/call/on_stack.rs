@@ -6,8 +6,9 @@
 
 use super::fast::{late, pop};
 use crate::target::Profile;
+use crate::target::page::Page;
 use crate::target::policy::Callbacks;
-use crate::target::row::{Page, Row};
+use crate::target::row::Row;
 use crate::task::local::Local;
 use crate::transition::jumped;
 use sortie_scheduler::crossing::{self, Below, Here, Return};

@@ -1,0 +1,217 @@
+//! How a call is timed: from its leave to its return, and what it tells of its function.
+//!
+//! A call that is timed looks at the clock twice; one of a function that may be long also asks the kernel
+//! what its thread has used, so that it is known whether it has waited or computed. What comes out is
+//! written to the [`Row`](super::row::Row) of the carrier on which the call ends, and the function's
+//! [`Profile`] learns from it.
+
+use super::Profile;
+use super::class::Kind;
+use super::decision::Decision;
+use super::ledger::{self, Ledger};
+use super::page::Page;
+use super::row::add;
+use sortie_scheduler::crossing::{Back, Errno};
+use std::mem::MaybeUninit;
+use std::time::{Duration, Instant};
+
+/// How a call that is under way is to be written down.
+#[derive(Clone, Copy)]
+pub(crate) struct Timing {
+    profile: &'static Profile,
+    clock: Clock,
+    /// When it began; `None` if it is not timed, or has not begun.
+    start: Option<Start>,
+    /// What was said of the page's call before.
+    outer: u64,
+}
+
+/// What is looked at.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Clock {
+    None,
+    Wall,
+    /// Also what the thread has used, for so many calls.
+    Usage {
+        stands_for: u8,
+    },
+}
+
+impl Clock {
+    fn stands_for(self) -> u8 {
+        match self {
+            Clock::Usage { stands_for } => stands_for,
+            Clock::None | Clock::Wall => 0,
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Start {
+    wall: Instant,
+    /// For targets that may be long.
+    usage: Option<Usage>,
+}
+
+/// What the thread has used so far.
+#[derive(Clone, Copy)]
+struct Usage {
+    processor: Duration,
+    /// How often it went to sleep by itself.
+    sleeps: i64,
+}
+
+impl Usage {
+    /// A system call of 0.3 us.
+    fn now() -> Option<Usage> {
+        let mut usage = MaybeUninit::<libc::rusage>::zeroed();
+        // SAFETY: the place is borrowed for the call, which writes to it.
+        let answer = unsafe { libc::getrusage(libc::RUSAGE_THREAD, usage.as_mut_ptr()) };
+        // SAFETY: zeroes are a value, and so is what the kernel has written.
+        let usage = unsafe { usage.assume_init() };
+        let duration = |time: libc::timeval| {
+            Duration::from_secs(time.tv_sec as u64) + Duration::from_micros(time.tv_usec as u64)
+        };
+        let processor = duration(usage.ru_utime) + duration(usage.ru_stime);
+        (answer == 0).then_some(Usage { processor, sleeps: usage.ru_nvcsw })
+    }
+
+    /// How a call that took so long, and ends now, has spent its time: a thread that was kept from a
+    /// processor has neither computed nor waited.
+    fn since(self, took: Duration) -> Kind {
+        match Usage::now() {
+            Some(now) if 2 * now.processor.saturating_sub(self.processor) > took => Kind::Burned,
+            Some(now) if now.sleeps > self.sleeps => Kind::Blocked,
+            _ => Kind::Timed,
+        }
+    }
+}
+
+/// From here on it is worth knowing how a call has spent its time.
+const LONG: Duration = Duration::from_micros(20);
+
+impl Timing {
+    /// Counts a call that is about to begin on this page's carrier; it is timed if its target's calls
+    /// all are, or if it is due.
+    pub(crate) fn begin(page: &Page, profile: &'static Profile, decision: Decision) -> Timing {
+        let due = page.row(profile).count();
+        let clock = match (decision.is_timed(), due) {
+            (true, _) => page.clock(decision),
+            (false, true) => Clock::Wall,
+            (false, false) => Clock::None,
+        };
+        Timing::with_clock(page, profile, clock)
+    }
+
+    /// As [`Timing::begin`], for a call that another thread makes: nobody else sees how long it takes.
+    pub(crate) fn begin_offloaded(
+        page: &Page,
+        profile: &'static Profile,
+        decision: Decision,
+    ) -> Timing {
+        page.row(profile).count();
+        Timing::with_clock(page, profile, page.clock(decision))
+    }
+
+    fn with_clock(page: &Page, profile: &'static Profile, clock: Clock) -> Timing {
+        let is_timed = clock != Clock::None;
+        let since = is_timed.then(|| ledger::with(Ledger::now)).flatten().unwrap_or(0);
+        Timing { profile, clock, start: None, outer: page.set_since(since) }
+    }
+
+    /// The native function is called next: looks at the clock if the call is timed. After the way out,
+    /// which is no part of the call: who gives its worker away may be put off by whoever gets it. Keeps
+    /// `errno`.
+    pub(crate) fn start(&mut self) {
+        if self.clock != Clock::None {
+            let usage = (self.clock.stands_for() > 0).then(Usage::now).flatten();
+            self.start = Some(Start { wall: Instant::now(), usage });
+        }
+    }
+
+    /// The call is not made.
+    #[cold]
+    pub(crate) fn abandon(&self) {
+        if let Some(page) = ledger::page() {
+            page.set_since(self.outer);
+            page.row(self.profile).uncount();
+        }
+    }
+
+    /// The call has returned, and its task is still on the same carrier: what is known of it.
+    ///
+    /// `called_back`: how long managed code ran in between.
+    pub(crate) fn end(self, called_back: Duration) -> Ended {
+        if let Some(page) = ledger::page() {
+            page.set_since(self.outer);
+        }
+        let took = self.start.map(|start| start.wall.elapsed().saturating_sub(called_back));
+        let kind = match (took, self.start.and_then(|start| start.usage)) {
+            // With callbacks in between the thread's figures are not the call's.
+            (Some(took), Some(before)) if took >= LONG && called_back.is_zero() => {
+                before.since(took)
+            }
+            _ => Kind::Timed,
+        };
+        Ended { profile: self.profile, took, kind, stands_for: self.clock.stands_for() }
+    }
+}
+
+/// A call that has returned.
+#[derive(Clone, Copy)]
+pub(crate) struct Ended {
+    profile: &'static Profile,
+    took: Option<Duration>,
+    kind: Kind,
+    /// So many calls are taken to be of that kind.
+    stands_for: u8,
+}
+
+impl Ended {
+    /// A call that nobody timed.
+    pub(crate) fn untimed(profile: &'static Profile) -> Ended {
+        Ended { profile, took: None, kind: Kind::Timed, stands_for: 0 }
+    }
+
+    /// Writes a call down that another thread has made for its task.
+    pub(crate) fn record_offloaded(self) {
+        if let Some(page) = ledger::page() {
+            add(&page.row(self.profile).offloads, 1);
+        }
+        self.record(Back::Kept);
+    }
+
+    /// Writes the call down, on whatever carrier its task is now, and learns from it.
+    #[inline]
+    pub(crate) fn record(self, back: Back) {
+        if self.took.is_none() && back == Back::Kept {
+            return;
+        }
+        self.write(back);
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn write(self, back: Back) {
+        let errno = Errno::save();
+        if let Some(page) = ledger::page() {
+            let row = page.row(self.profile);
+            match (self.took, back) {
+                (Some(took), back) => row.record(took, back, page),
+                // The monitor has learned from it already.
+                (None, Back::Retaken { seen }) => row.write(seen, 1, back),
+                (None, _) => {}
+            }
+            match self.kind {
+                Kind::Timed => {}
+                Kind::Blocked => add(&row.blocked, self.stands_for.into()),
+                Kind::Burned => add(&row.burned, self.stands_for.into()),
+            }
+        }
+        if let Some(took) = self.took {
+            let ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
+            self.profile.observe(ns, self.kind, self.stands_for);
+        }
+        errno.restore();
+    }
+}
