@@ -83,7 +83,7 @@ impl std::fmt::Display for Current {
 /// A suspension point. Outside of a task, and in native code, it does nothing. Keeps `errno`.
 ///
 /// # Panics
-/// In debug builds, under a [`NoSuspend`] guard.
+/// In debug builds, under a [`NoSuspend`](crate::task::NoSuspend) guard.
 ///
 /// ```
 /// let runtime = sortie::Runtime::new()?;
