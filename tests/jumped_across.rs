@@ -13,11 +13,15 @@ const SUSPEND: Policy = unsafe { Policy::new().callbacks(Callbacks::Suspend) };
 const SHORT_SUSPENDS: Policy = unsafe { SHORT.callbacks(Callbacks::Suspend) };
 // SAFETY: as above.
 const MIGRATE: Policy = unsafe { Policy::new().callbacks(Callbacks::Migrate) };
+// SAFETY: as above.
+const SHORT_MIGRATES: Policy = unsafe { SHORT.callbacks(Callbacks::Migrate) };
 
 static BLOCKS: Target = Target::named("natives_land, short").with_policy(SHORT);
 static SUSPENDS: Target = Target::named("natives_land, suspends").with_policy(SUSPEND);
 static QUICK: Target = Target::named("natives_land, short, suspends").with_policy(SHORT_SUSPENDS);
 static MIGRATES: Target = Target::named("natives_land, migrates").with_policy(MIGRATE);
+static ANYWHERE: Target =
+    Target::named("natives_land, short, migrates").with_policy(SHORT_MIGRATES);
 
 /// The first calls on a carrier are timed, and go the general way.
 const WARM: usize = 4;
@@ -54,6 +58,46 @@ fn the_process_ends_and_says_why() {
         let said = String::from_utf8_lossy(&output.stderr);
         assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{case}: {said}");
         assert!(said.contains("has come from one stack to another"), "{case}: {said}");
+    }
+}
+
+/// A callback that may migrate does not say when it has begun, and so nothing of the call that was jumped to: the one
+/// around it does.
+#[test]
+fn out_of_a_callback_that_may_migrate_too() {
+    let inner = [("anywhere", &ANYWHERE), ("migrates", &MIGRATES)];
+    if let Some(case) = child::case() {
+        let (_, migrates) = inner.into_iter().find(|(name, _)| case.starts_with(name)).unwrap();
+        let runtime = sortie::Runtime::builder().workers(1).build().unwrap();
+        runtime.run(move || {
+            for _ in 0..WARM {
+                landing(&QUICK, || landing(migrates, || landing(&BLOCKS, || 0)));
+            }
+            landing(&QUICK, || {
+                landing(migrates, || {
+                    if case.ends_with("looked at") {
+                        sortie::transition::layers();
+                    }
+                    if case.contains("called") {
+                        // SAFETY: between here and the landing are frames that own nothing but the case, which is lost.
+                        native::call_here(&BLOCKS, || unsafe { jump(1) })
+                    }
+                    // SAFETY: as above.
+                    unsafe { jump(1) }
+                })
+            })
+        });
+        unreachable!("it was not noticed");
+    }
+    for (name, _) in inner {
+        for how in ["", ", looked at", ", called", ", called, looked at"] {
+            let case = format!("{name}{how}");
+            let output = child::run("out_of_a_callback_that_may_migrate_too", &case)
+                .expect("this is the parent");
+            let said = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{case}: {said}");
+            assert!(said.contains("has come from one stack to another"), "{case}: {said}");
+        }
     }
 }
 

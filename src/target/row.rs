@@ -155,3 +155,6 @@ pub(super) fn add(word: &AtomicU64, more: u64) {
     // ORDERING: Relaxed, a count stands for itself, and has one writer (ledger.writer).
     word.store(word.load(Ordering::Relaxed).saturating_add(more), Ordering::Relaxed);
 }
+
+#[cfg(test)]
+mod tests;

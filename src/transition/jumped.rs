@@ -57,8 +57,9 @@ pub(crate) fn check_task(local: &Local) {
 pub(crate) fn land_direct(local: &Local) -> usize {
     let Some(left) = local.take_jumped() else { return 0 };
     crossing::check_stack(Below::THREAD, Below::THREAD);
-    let is_open = |note| left.is_before(Opened::from_bits(note));
-    bury(local, |local| local.layers(|layers| layers.note().is_some_and(is_open)))
+    bury(local, |local| {
+        local.layers(|layers| left.is_before_innermost(layers.notes().rev().map(Opened::from_bits)))
+    })
 }
 
 /// As [`land`], for a raw `enter` that was called from `place`.

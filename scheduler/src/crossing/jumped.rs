@@ -95,13 +95,16 @@ impl<const COMPARE: bool> Left<COMPARE> {
 }
 
 impl Moment {
-    /// Has this callback begun in the call that left then, and returns now? Then nobody has ended it.
+    /// Have some of these callbacks, all that are open, the innermost first, begun in the call that left then, and
+    /// returns now? Then nobody has ended them.
     ///
-    /// Exact for those that have begun on this carrier, as all have that are open in such a call. One that lets
-    /// its task migrate may have begun on another; it is never one of them.
+    /// Those that let the task migrate may have begun on another carrier, and say nothing. But a callback of such a call
+    /// itself keeps the task on its carrier, and so do those outside of it that are not of that kind: the innermost of
+    /// these began on this carrier, in the call or before it.
     #[inline]
-    pub fn is_before(self, opened: Opened) -> bool {
-        opened.0 & KIND != MOVES && opened.0 | KIND | GUARDED >= self.0.get()
+    pub fn is_before_innermost(self, mut open: impl Iterator<Item = Opened>) -> bool {
+        let dated = open.find(|opened| opened.0 & KIND != MOVES);
+        dated.is_some_and(|opened| opened.0 | KIND | GUARDED >= self.0.get())
     }
 }
 

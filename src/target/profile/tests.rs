@@ -323,6 +323,8 @@ fn what_is_unloaded_is_forgotten() {
 
 #[test]
 fn many_threads_may_learn_decide_and_change_policies_at_once() {
+    // Until that is known, transitions may be traced.
+    crate::transition::trace::watch();
     let at = nowhere(1).start;
     let profile = Profile::at(at);
     std::thread::scope(|scope| {

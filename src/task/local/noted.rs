@@ -156,11 +156,10 @@ impl Local {
     #[inline(never)]
     fn find_jumped<const COMPARE: bool>(&self, left: Left<COMPARE>) -> bool {
         let moment = left.moment();
-        // SAFETY: as in `layers`.
-        let note = unsafe { &*self.layers.get() }.note();
         let noted = self.called.get().map(|_| self.called_at.get());
-        let open = noted.or(note.map(Opened::from_bits));
-        let is_jumped = open.is_some_and(|opened| moment.is_before(opened));
+        // SAFETY: as in `layers`.
+        let pushed = unsafe { &*self.layers.get() }.notes().rev().map(Opened::from_bits);
+        let is_jumped = moment.is_before_innermost(noted.into_iter().chain(pushed));
         if is_jumped {
             self.jumped.set(Some(moment));
         }

@@ -8,15 +8,8 @@ use super::super::layer::Layer;
 use super::Layers;
 
 impl Layers {
-    /// The note of the innermost callback; `None` if there is none.
-    #[inline]
-    pub(crate) fn note(&self) -> Option<u64> {
-        let height = self.slots.len().checked_sub(usize::from(self.top_is_native()))?;
-        Some(self.slots.at(height.checked_sub(1)?).note())
-    }
-
     /// The notes of all callbacks, the outermost first.
-    pub(crate) fn notes(&self) -> impl Iterator<Item = u64> + '_ {
+    pub(crate) fn notes(&self) -> impl DoubleEndedIterator<Item = u64> + '_ {
         let first = usize::from(!self.base_is_native);
         (first..self.slots.len()).step_by(2).map(|index| self.slots.at(index).note())
     }

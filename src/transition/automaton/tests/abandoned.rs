@@ -5,14 +5,14 @@ use super::{C1, C2, Layer, Layers, ReverseEntered, X1};
 #[test]
 fn notes_are_found_and_go_with_their_callbacks() {
     let mut layers = Layers::managed();
-    assert_eq!(layers.note(), None);
+    assert_eq!(layers.notes().next_back(), None);
     layers.leave(C1).unwrap();
-    assert_eq!(layers.note(), None);
+    assert_eq!(layers.notes().next_back(), None);
     for note in 1..=20 {
         assert_eq!(layers.reverse_enter_noting(note), Ok(ReverseEntered::Nested));
-        assert_eq!(layers.note(), Some(note));
+        assert_eq!(layers.notes().next_back(), Some(note));
         layers.leave(C2).unwrap();
-        assert_eq!(layers.note(), Some(note), "the one below a native layer");
+        assert_eq!(layers.notes().next_back(), Some(note), "the one below a native layer");
     }
     assert!(layers.notes().eq(1..=20));
     for note in (1..=20).rev() {
@@ -28,7 +28,7 @@ fn notes_are_found_and_go_with_their_callbacks() {
 #[test]
 fn a_foreign_task_has_its_notes_too() {
     let mut layers = Layers::native();
-    assert_eq!((layers.note(), layers.notes().count()), (None, 0));
+    assert_eq!((layers.notes().next_back(), layers.notes().count()), (None, 0));
     let _ = layers.reverse_enter_noting(7).unwrap();
     layers.leave(C1).unwrap();
     let _ = layers.reverse_enter_noting(8).unwrap();
@@ -41,7 +41,7 @@ fn the_marker_is_put_back() {
     let mut layers = Layers::managed();
     assert_eq!(layers.set_unhooked(X1), None);
     assert_eq!(layers.reverse_enter_noting(5), Ok(ReverseEntered::Unhooked { target: X1 }));
-    assert_eq!((layers.unhooked(), layers.note()), (None, Some(5)));
+    assert_eq!((layers.unhooked(), layers.notes().next_back()), (None, Some(5)));
     assert_eq!(layers.abandon(), Some((Layer::Managed, 5)));
     assert_eq!(layers.abandon(), Some((Layer::Unhooked { target: X1 }, 0)));
     assert_eq!(layers.unhooked(), Some(X1));
