@@ -14,6 +14,10 @@
 //!   where it goes on    <- its stack pointer
 //! ```
 //!
+//! They are stored and read relative to what was computed or loaded anyhow, and not pushed and popped: after each write of
+//! the stack pointer a push waits for it once more, and the processor no longer knows that a pop reads what was pushed. That
+//! is a tenth to a third of a switch.
+//!
 //! A switch is the same in both directions. All other registers are lost, as over any call; the floating-point
 //! environment stays, as does the signal mask.
 
@@ -23,6 +27,7 @@ use crate::stack::Stack;
 use corosensei::stack::Stack as _;
 use std::arch::{asm, naked_asm};
 use std::cell::Cell;
+use std::mem::offset_of;
 use std::ptr::NonNull;
 
 /// A stack with a suspended function on it. It stays at one address.
@@ -37,7 +42,7 @@ pub(in super::super) struct Coroutine {
 /// How a stack begins, from low to high addresses.
 #[repr(C, align(16))]
 struct Top {
-    /// What the first switch pops, and goes to.
+    /// Where the first switch goes.
     root: unsafe extern "C" fn() -> !,
     /// What that calls, and with what.
     main: unsafe extern "C" fn(NonNull<Coroutine>),
@@ -68,7 +73,7 @@ impl Coroutine {
     #[inline(always)]
     pub(in super::super) unsafe fn resume(&self) -> Reason {
         // SAFETY: by contract.
-        match unsafe { switch(&self.outer, &self.inner, 0) } {
+        match unsafe { switch::<OUTER>(self, &self.inner, 0) } {
             0 => Reason::Yielded,
             1 => Reason::Suspended,
             2 => Reason::Reentering,
@@ -86,7 +91,7 @@ impl Coroutine {
     #[inline(always)]
     pub(in super::super) unsafe fn suspend(&self, reason: Reason) {
         // SAFETY: who has resumed it is away as long as it runs.
-        unsafe { switch(&self.inner, &self.outer, reason as usize) };
+        unsafe { switch::<INNER>(self, &self.outer, reason as usize) };
     }
 
     /// Can one be left for another?
@@ -108,7 +113,7 @@ impl Coroutine {
     #[inline(always)]
     pub(in super::super) unsafe fn pass_to(&self, next: &Coroutine) {
         // SAFETY: by contract `next` is suspended, and may go on here. It asks for no word.
-        unsafe { switch(&self.inner, &next.inner, 0) };
+        unsafe { switch::<INNER>(self, &next.inner, 0) };
     }
 
     /// Makes a call on the stack of who has resumed the coroutine, below all frames there.
@@ -133,32 +138,42 @@ impl Coroutine {
     }
 }
 
-/// Leaves, with the stack pointer in `from`, for where `to` says, with `word`. Returns when somebody comes back, with
-/// what that one brings.
+/// Where a coroutine has the stack pointer of its function, and that of who has resumed it.
+const INNER: usize = offset_of!(Coroutine, inner);
+const OUTER: usize = offset_of!(Coroutine, outer);
+
+/// Leaves, with the stack pointer in the coroutine at `AT`, for where `to` says, with `word`. Returns when somebody comes
+/// back, with what that one brings.
 ///
 /// # Safety
-/// `to` is the stack pointer of a side that is away, and may go on on this thread.
+/// `AT` is one of the coroutine's stack pointers. `to` is that of a side that is away, and may go on on this thread.
 #[inline(always)]
-unsafe fn switch(from: &Cell<usize>, to: &Cell<usize>, mut word: usize) -> usize {
+unsafe fn switch<const AT: usize>(
+    coroutine: &Coroutine,
+    to: &Cell<usize>,
+    mut word: usize,
+) -> usize {
     // SAFETY: whoever is away has left three words at its stack pointer, by this code or, at first, by
-    // `Coroutine::new`. What the compiler may have in registers is pushed, or said to be lost.
+    // `Coroutine::new`. What the compiler may have in registers is stored there, or said to be lost.
     unsafe {
         asm!(
-            "push rbx",
-            "push rbp",
             "lea rax, [rip + 2f]",
-            "push rax",
-            "mov [rsi], rsp",
-            "mov rsp, [rdx]",
-            "pop rax",
-            "jmp rax",
-            // Somebody has come back by the same code, and popped this address.
+            "sub rsp, 24",
+            "mov [rsp + 16], rbx",
+            "mov [rsp + 8], rbp",
+            "mov [rsp], rax",
+            "mov [rsi + {at}], rsp",
+            "mov rsp, rdx",
+            "jmp [rdx]",
+            // Somebody has come back by the same code, with the stack pointer that was left in `rdx`.
             "2:",
-            "pop rbp",
-            "pop rbx",
+            "mov rbp, [rdx + 8]",
+            "mov rbx, [rdx + 16]",
+            "lea rsp, [rdx + 24]",
+            at = const AT,
             inlateout("rdi") word,
-            in("rsi") from.as_ptr(),
-            in("rdx") to.as_ptr(),
+            in("rsi") coroutine,
+            in("rdx") to.get(),
             lateout("r12") _,
             lateout("r13") _,
             lateout("r14") _,
@@ -172,20 +187,20 @@ unsafe fn switch(from: &Cell<usize>, to: &Cell<usize>, mut word: usize) -> usize
 /// The lowest frame of a coroutine, where its backtraces end.
 ///
 /// # Safety
-/// Only the first switch goes here, and leaves the stack pointer at [`Top::main`].
+/// Only the first switch goes here, with the stack pointer at [`Top`], a multiple of 16.
 #[unsafe(naked)]
 unsafe extern "C" fn root() -> ! {
     naked_asm!(
         ".cfi_startproc",
         ".cfi_undefined rip",
-        "pop rax",
-        // `Top::place`, to which the stack pointer points then, a multiple of 16.
-        "mov rdi, [rsp]",
+        "mov rdi, [rsp + {place}]",
         "xor ebp, ebp",
-        "call rax",
+        "call [rsp + {main}]",
         // Nobody resumes a coroutine that has ended.
         "ud2",
         ".cfi_endproc",
+        place = const offset_of!(Top, place),
+        main = const offset_of!(Top, main),
     )
 }
 
