@@ -63,7 +63,7 @@ pub(crate) fn main(shared: &Arc<Shared>) {
     let mut naps = 0;
     while !shared.is_stopping() {
         let now = Instant::now();
-        shared.timers.fire(now, 1);
+        shared.timers.fire(now, 1, None);
         let turn = tide.look(shared, now);
         let round = circles.look(shared, now);
         let look = watch.look(shared, now);

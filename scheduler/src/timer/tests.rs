@@ -26,12 +26,31 @@ fn timers_of_all_shards_fire_when_due_and_not_before() {
         set(&timers, at(n), parker, n * 3);
     }
     for (n, parker) in parkers.iter().enumerate() {
-        timers.fire(at(n) - Duration::from_micros(1), 1);
+        let by = Some(n * 3);
+        timers.fire(at(n) - Duration::from_micros(1), 1, by);
         assert!(!is_woken(parker), "{n} is woken too early");
-        timers.fire(at(n) + Duration::from_micros(17), 1);
+        timers.fire(at(n) + Duration::from_micros(17), 1, by);
         assert!(is_woken(parker), "{n} is not woken in time");
     }
-    assert!(!timers.fire(at(1000), 1));
+    assert!(!timers.fire(at(1000), 1, None));
+}
+
+#[test]
+fn what_is_set_elsewhere_is_fired_a_little_later() {
+    let deferral = Duration::from_nanos(DEFERRAL * TICK_NS);
+    let tick = Duration::from_nanos(2 * TICK_NS);
+    for by in [Some(0), None] {
+        let timers = Timers::new(2);
+        let now = Instant::now();
+        let [parker] = parkers();
+        set(&timers, now, &parker, 1);
+        assert!(!timers.is_due(now + tick, 0));
+        assert!(timers.is_due(now + tick, 1), "it is at home there");
+        assert!(!timers.fire(now + tick, 1, by));
+        assert!(timers.is_due(now + tick + deferral, 0));
+        assert!(timers.fire(now + tick + deferral, 1, by));
+        assert!(is_woken(&parker));
+    }
 }
 
 #[test]
@@ -44,9 +63,9 @@ fn one_call_fires_a_bounded_number() {
     }
     let later = now + Duration::from_millis(1);
     let left = || Arc::strong_count(&parker) - 1;
-    assert!(timers.fire(later, 3));
+    assert!(timers.fire(later, 3, Some(0)));
     assert_eq!(left(), 1000 - BATCH * 3);
-    while timers.fire(later, 1) {}
+    while timers.fire(later, 1, Some(0)) {}
     assert_eq!(left(), 0);
 }
 
@@ -58,7 +77,7 @@ fn a_timer_that_is_taken_back_wakes_nobody_and_keeps_nothing() {
     let keys = [0, 1].map(|by| set(&timers, now, &parker, by));
     keys.into_iter().for_each(|key| timers.remove(key));
     assert_eq!((timers.next(), Arc::strong_count(&parker)), (NEVER, 1));
-    timers.fire(now + Duration::from_millis(1), 1);
+    timers.fire(now + Duration::from_millis(1), 1, None);
     assert!(!is_woken(&parker));
     // Once more is nothing.
     keys.into_iter().for_each(|key| timers.remove(key));
@@ -73,7 +92,7 @@ fn closed_timers_keep_nothing_and_take_none() {
     assert_eq!(Arc::strong_count(&parker), 1);
     assert!(timers.set(Instant::now(), Waker::Thread(parker.clone()), 0).is_none());
     timers.remove(key);
-    assert!(!timers.fire(Instant::now() + Duration::from_secs(1), 1));
+    assert!(!timers.fire(Instant::now() + Duration::from_secs(1), 1, None));
     assert_eq!((timers.next(), Arc::strong_count(&parker)), (NEVER, 1));
 }
 
@@ -84,11 +103,11 @@ fn times_without_end_are_timers_too() {
     let now = Instant::now();
     set(&timers, now + Duration::from_secs(1 << 40), &parker, 0);
     set(&timers, now.checked_sub(Duration::from_secs(1)).unwrap_or(now), &parker, 0);
-    timers.fire(now + Duration::from_millis(1), 1);
+    timers.fire(now + Duration::from_millis(1), 1, None);
     assert_eq!(Arc::strong_count(&parker), 2);
-    timers.fire(now + Duration::from_secs(1 << 30), 1);
+    timers.fire(now + Duration::from_secs(1 << 30), 1, None);
     assert_eq!(Arc::strong_count(&parker), 2);
-    let vigil = timers.keep().expect("a timer");
+    let vigil = timers.keep(0).expect("a timer");
     assert!(vigil.left() > Duration::from_secs(1 << 30));
 }
 
@@ -96,18 +115,39 @@ fn times_without_end_are_timers_too() {
 fn the_earliest_keeps_the_time() {
     let timers = Timers::new(1);
     let [parker] = parkers();
-    assert!(timers.keep().is_none());
+    assert!(timers.keep(0).is_none());
     let now = Instant::now();
     set(&timers, now + Duration::from_secs(10), &parker, 0);
-    let late = timers.keep().expect("the first");
-    assert!(timers.keep().is_none());
+    let late = timers.keep(0).expect("the first");
+    assert!(timers.keep(0).is_none());
     set(&timers, now + Duration::from_secs(5), &parker, 0);
-    let early = timers.keep().expect("earlier than the other");
+    let early = timers.keep(0).expect("earlier than the other");
     assert!(early.left() < late.left());
     drop(late);
-    assert!(timers.keep().is_none());
+    assert!(timers.keep(0).is_none());
     drop(early);
-    assert!(timers.keep().is_some());
+    assert!(timers.keep(0).is_some());
+}
+
+#[test]
+fn each_keeps_the_time_of_its_home_and_of_what_nobody_keeps() {
+    let timers = Timers::new(2);
+    let [parker] = parkers();
+    let now = Instant::now();
+    let [soon, late] = [5, 10].map(|seconds| now + Duration::from_secs(seconds));
+    set(&timers, soon, &parker, 0);
+    set(&timers, late, &parker, 1);
+    let away = timers.keep(1).expect("its own, and that of the other");
+    assert!(away.left() < Duration::from_secs(6), "nobody keeps the other's");
+    let home = timers.keep(0).expect("its own, though another keeps it");
+    assert!(home.left() < away.left(), "it is not deferred at home");
+    assert!(timers.keep(2).is_none(), "one of those who are at home is enough");
+    drop(away);
+    let own = timers.keep(1).expect("its own");
+    assert!(own.left() > Duration::from_secs(9), "the other's is kept at home");
+    drop(home);
+    assert!(timers.keep(3).is_some(), "nobody keeps the other's");
+    drop(own);
 }
 
 #[test]

@@ -74,7 +74,7 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
         return fair;
     }
     if tick.is_multiple_of(OTHERS_EVERY) {
-        shared.timers.fire_due(1);
+        shared.timers.fire_due(1, carrier.index);
         if let Some(task) = shared.reentry.pop() {
             return Some(task);
         }
@@ -82,7 +82,9 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
     local(carrier, tick)
         .or_else(|| shared.reentry.pop())
         .or_else(|| shared.injector.pop())
-        .or_else(|| if shared.timers.fire_due(BATCHES) { local(carrier, tick) } else { None })
+        .or_else(|| {
+            if shared.timers.fire_due(BATCHES, carrier.index) { local(carrier, tick) } else { None }
+        })
         .or_else(|| ranked::after_others(carrier, tick))
         .or_else(|| search(carrier))
 }
@@ -223,7 +225,7 @@ pub(super) fn others_wait(carrier: &Carrier) -> bool {
     let shared = carrier.shared();
     !shared.injector.is_empty()
         || !shared.reentry.is_empty()
-        || shared.timers.one_is_due()
+        || shared.timers.one_is_due(carrier.index)
         // SAFETY: this is the carrier's thread, and the closure stays in the ring.
         || unsafe { carrier.with_ring(|ring| ring.has_turns()) }
         // SAFETY: this is the carrier's thread, and the word says `RUN`.

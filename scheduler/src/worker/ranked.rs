@@ -32,7 +32,7 @@ fn leader(tick: u32) -> Option<Class> {
 pub(super) fn before_others(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
     if tick.is_multiple_of(TIMERS_EVERY) {
         // Whoever leads: those in front might be ready without end.
-        carrier.shared().timers.fire_due(1);
+        carrier.shared().timers.fire_due(1, carrier.index);
     }
     let leader = leader(tick)?;
     take(carrier, leader, tick)

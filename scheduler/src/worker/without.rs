@@ -184,7 +184,7 @@ fn sleep(carrier: &Carrier) -> Awake {
         if shared.is_stopping() {
             return Awake::Ends;
         }
-        if let Some(vigil) = shared.timers.keep() {
+        if let Some(vigil) = shared.timers.keep(carrier.index) {
             shared.sleep_slack.put_off(|| carrier.parker.park_timeout(vigil.left()));
             drop(vigil);
             if serve_timers(carrier) {
@@ -205,12 +205,12 @@ fn sleep(carrier: &Carrier) -> Awake {
 fn serve_timers(carrier: &Carrier) -> bool {
     let now = Instant::now();
     let timers = &carrier.shared().timers;
-    if !timers.is_due(now) {
+    if !timers.is_due(now, carrier.index) {
         return false;
     }
     let has_worker = reclaim(carrier, true);
     if !has_worker {
-        timers.fire(now, BATCHES);
+        timers.fire(now, BATCHES, Some(carrier.index));
     }
     has_worker
 }
