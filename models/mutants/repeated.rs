@@ -204,9 +204,15 @@ pub(crate) const REPEATED: &[Repeated] = &[
     Repeated {
         file: "timer/mod.rs",
         model: "timers.rs",
-        text: "shard.show(wheel.as_ref()?);
-        drop(wheel);
-        Some((key, self.alarm.is_after(tick + GRACE)))",
+        text: "let key = self.shards[shard].insert(tick, waker)?;
+        Some((TimerKey { shard, key }, self.alarm.is_after(tick + GRACE)))",
+    },
+    Repeated {
+        file: "timer/shard.rs",
+        model: "timers.rs",
+        text: "let key = wheel.as_mut()?.insert(tick, waker);
+        self.show(wheel.as_ref()?);
+        Some(key)",
     },
     Repeated {
         file: "shared/ready.rs",
