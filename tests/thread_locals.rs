@@ -9,7 +9,7 @@
 #![cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::{env, str};
 
@@ -28,22 +28,22 @@ struct Looks {
 
 /// Builds the program in release with these flags for the compiler. Returns its path.
 fn program(flags: &str) -> PathBuf {
-    let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
-        .join("thread_locals")
-        .join(if flags.is_empty() { "plain" } else { "flag" });
-    let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
-        // Whatever is missing was there when this test was built.
-        .args(["build", "--release", "--offline", "--package", PACKAGE])
+    let directory = Path::new(env!("CARGO_TARGET_TMPDIR"));
+    // Without flags it is built beside what `assembly` builds, and shares the runtime with that.
+    let directory = directory.join(if flags.is_empty() { "release" } else { "thread_locals" });
+    let mut cargo = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+    // Whatever is missing was there when this test was built.
+    cargo.args(["build", "--release", "--offline", "--package", PACKAGE]);
+    let mut built = directory.clone();
+    if !flags.is_empty() {
         // With a target the flags are not those of build scripts and macros.
-        .args(["--target", TARGET, "--target-dir"])
-        .arg(&directory)
-        .current_dir(env!("CARGO_MANIFEST_DIR"))
-        .env("RUSTFLAGS", flags)
-        .env_remove("CARGO_ENCODED_RUSTFLAGS")
-        .status()
-        .expect("cargo runs");
-    assert!(status.success(), "{PACKAGE} with {flags:?}");
-    directory.join(TARGET).join("release").join(PACKAGE)
+        cargo.args(["--target", TARGET]).env("RUSTFLAGS", flags);
+        cargo.env_remove("CARGO_ENCODED_RUSTFLAGS");
+        built.push(TARGET);
+    }
+    cargo.arg("--target-dir").arg(&directory).current_dir(env!("CARGO_MANIFEST_DIR"));
+    assert!(cargo.status().expect("cargo runs").success(), "{PACKAGE} with {flags:?}");
+    built.join("release").join(PACKAGE)
 }
 
 /// What came of each way to look.

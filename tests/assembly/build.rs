@@ -46,6 +46,11 @@ fn directory() -> PathBuf {
     Path::new(env!("CARGO_TARGET_TMPDIR")).join("assembly")
 }
 
+/// What is built, here and by `thread_locals`.
+fn target_directory() -> PathBuf {
+    Path::new(env!("CARGO_TARGET_TMPDIR")).join("release")
+}
+
 fn build(workspace: &Path) -> Vec<u8> {
     let _lock = BUILDING.lock();
     let cargo = env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
@@ -53,7 +58,7 @@ fn build(workspace: &Path) -> Vec<u8> {
         // Whatever is missing was there when this test was built.
         .args(["build", "--release", "--offline", "--message-format=json-render-diagnostics"])
         .args(["--package", PACKAGE, "--target-dir"])
-        .arg(directory().join("target"))
+        .arg(target_directory())
         .current_dir(workspace)
         .stderr(Stdio::inherit())
         .output()

@@ -1,9 +1,13 @@
 //! Defects that are made on purpose: each leaves one effect out, and the scenario that is about it must fail.
+//!
+//! It is played without the defect first, and must pass. That also tells how long it takes: whoever waits ten times as long
+//! for what the defect has left out will wait for ever.
 
 use crate::report::Report;
 use crate::scenarios::SCENARIOS;
-use crate::stage::Mode;
+use crate::stage::{Mode, Seed, run as play};
 use sortie::hosting::Defect;
+use std::time::{Duration, Instant};
 
 /// The defects that can be made, and the scenario that must find each.
 const FOUND_BY: &[(Defect, u8)] = &[
@@ -20,6 +24,9 @@ const FOUND_BY: &[(Defect, u8)] = &[
     (Defect::SignalLost, 59),
 ];
 
+/// What takes no time is given so much of it.
+const LEAST_PATIENCE: Duration = Duration::from_secs(1);
+
 /// Seeds each. In builds that have no defects (without debug assertions) there is nothing to do.
 pub(crate) fn run(report: &mut Report) {
     if !cfg!(debug_assertions) {
@@ -32,12 +39,16 @@ pub(crate) fn run(report: &mut Report) {
         let mut scenarios = SCENARIOS.iter().copied().flatten();
         let scenario = scenarios.find(|scenario| scenario.number == number);
         let scenario = scenario.expect("a defect names a scenario that is written");
-        let outcome = crate::stage::run(scenario, Mode::Fibers, Some(defect));
-        let missed = outcome
-            .failure
-            .is_none()
-            .then(|| format!("{} has passed with the defect {defect:?}", scenario.name()));
-        report.add_defect(missed);
+        let begun = Instant::now();
+        let without = play(scenario, Mode::Fibers, None).failure;
+        let patience = (begun.elapsed() * 10).max(LEAST_PATIENCE);
+        let with = play(scenario, Mode::Fibers, Some(Seed { defect, patience })).failure;
+        let name = scenario.name();
+        report.add_defect(match (without, with) {
+            (Some(failure), _) => Some(format!("{name} without the defect {defect:?}: {failure}")),
+            (None, None) => Some(format!("{name} has passed with the defect {defect:?}")),
+            (None, Some(_)) => None,
+        });
     }
     std::panic::set_hook(hook);
 }

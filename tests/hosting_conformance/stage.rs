@@ -8,7 +8,7 @@ use sortie::hosting::{
 };
 use sortie::{Runtime, ShutdownReport};
 use sortie_test::stop::{Stopped, stop};
-use sortie_test::{threads, until};
+use sortie_test::{PATIENCE, threads, until, until_within};
 use std::fmt;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -17,6 +17,13 @@ use std::time::Duration;
 
 /// How long a scenario may take.
 const LIMIT: Duration = Duration::from_secs(60);
+
+/// A defect that is made on purpose, and how long whoever it keeps waiting is waited for.
+#[derive(Clone, Copy)]
+pub(crate) struct Seed {
+    pub(crate) defect: Defect,
+    pub(crate) patience: Duration,
+}
 
 /// How tasks and threads belong together.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,11 +101,12 @@ pub(crate) struct Stage {
     pub(crate) tasks: HostTaskManager,
     pub(crate) trace: Arc<Trace>,
     started: Mutex<Vec<HostTask>>,
+    patience: Duration,
     failures: Arc<Mutex<Vec<String>>>,
 }
 
 impl Stage {
-    fn new(scenario: &Scenario, mode: Mode, defect: Option<Defect>) -> Stage {
+    fn new(scenario: &Scenario, mode: Mode, seed: Option<Seed>) -> Stage {
         let setup = (scenario.setup)();
         let trace = Arc::new(Trace::default());
         let mut runtime = Runtime::builder().workers(setup.workers);
@@ -112,8 +120,8 @@ impl Stage {
             Mode::Threads => TaskMode::ThreadPerTask,
         });
         let builder = (setup.host)(builder);
-        let builder = match defect {
-            Some(defect) => builder.seed_defect(defect),
+        let builder = match seed {
+            Some(seed) => builder.seed_defect(seed.defect),
             None => builder,
         };
         let host = builder.build();
@@ -130,6 +138,7 @@ impl Stage {
             tasks,
             trace,
             started: Mutex::default(),
+            patience: seed.map_or(PATIENCE, |seed| seed.patience),
             failures: Arc::default(),
         };
         if !setup.bare {
@@ -200,13 +209,15 @@ impl Stage {
     /// Runs a task to its end.
     pub(crate) fn run(&self, name: &str, f: impl FnOnce() + Send + 'static) {
         let task = self.task(name, f);
-        until("the task has ended", || task.is_done());
+        until_within(self.patience, "the task has ended", || task.is_done());
     }
 
     /// Waits until all its tasks have ended.
     pub(crate) fn wait(&self) {
         let tasks = self.started.lock().unwrap_or_else(PoisonError::into_inner).clone();
-        until("the tasks have ended", || tasks.iter().all(|task| task.is_done()));
+        until_within(self.patience, "the tasks have ended", || {
+            tasks.iter().all(|task| task.is_done())
+        });
     }
 }
 
@@ -241,11 +252,11 @@ pub(crate) struct Outcome {
 }
 
 /// Plays a scenario. One that does not come to its end ends the process: its threads cannot be taken back.
-pub(crate) fn run(scenario: &'static Scenario, mode: Mode, defect: Option<Defect>) -> Outcome {
+pub(crate) fn run(scenario: &'static Scenario, mode: Mode, seed: Option<Seed>) -> Outcome {
     let (send, ended) = mpsc::channel();
     let player = std::thread::Builder::new().name(scenario.name());
     let player = player.spawn(move || {
-        let _ = send.send(play(scenario, mode, defect));
+        let _ = send.send(play(scenario, mode, seed));
     });
     player.expect("a thread for the scenario");
     ended.recv_timeout(LIMIT).unwrap_or_else(|_| {
@@ -254,8 +265,8 @@ pub(crate) fn run(scenario: &'static Scenario, mode: Mode, defect: Option<Defect
     })
 }
 
-fn play(scenario: &'static Scenario, mode: Mode, defect: Option<Defect>) -> Outcome {
-    let stage = Stage::new(scenario, mode, defect);
+fn play(scenario: &'static Scenario, mode: Mode, seed: Option<Seed>) -> Outcome {
+    let stage = Stage::new(scenario, mode, seed);
     let played = catch_unwind(AssertUnwindSafe(|| (scenario.play)(&stage)));
     let Stage { runtime, trace, failures, .. } = stage;
     let report: ShutdownReport = runtime.shutdown(Duration::from_secs(10));

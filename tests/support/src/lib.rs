@@ -35,15 +35,24 @@ pub use case::{Case, MODES, Mode, Running, WORKERS, each, each_of, each_setting,
 use std::time::{Duration, Instant};
 
 /// How long [`until`] looks.
-const PATIENCE: Duration = Duration::from_secs(30);
+pub const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Looks at a condition until it holds, on a thread of the test's own.
 ///
 /// # Panics
 /// If it does not hold within 30 seconds: then `what` says what was waited for.
 #[track_caller]
-pub fn until(what: &str, mut condition: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
+pub fn until(what: &str, condition: impl FnMut() -> bool) {
+    until_within(PATIENCE, what, condition);
+}
+
+/// The same, for so long at most.
+///
+/// # Panics
+/// If it does not hold by then.
+#[track_caller]
+pub fn until_within(limit: Duration, what: &str, mut condition: impl FnMut() -> bool) {
+    let end = Instant::now() + limit;
     while !condition() {
         assert!(Instant::now() < end, "waited too long until {what}");
         std::thread::sleep(Duration::from_micros(200));

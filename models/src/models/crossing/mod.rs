@@ -308,7 +308,7 @@ fn asymmetric_two_takers<C: Carrier>() {
 
 /// Two takers, of which one could claim what the other asked for.
 fn one_after_the_other<C: Carrier>() {
-    crossing::<C>(4, &[1, 1], &[Asymmetric, Asymmetric], None);
+    crossing::<C>(3, &[1, 1], &[Asymmetric, Asymmetric], None);
 }
 
 fn mixed<C: Carrier>(ways: &'static [Way], last: Way) {
