@@ -95,6 +95,7 @@ pub use sortie_scheduler::{
     BlockedWait, Deadlock, GuardKind, JoinError, JoinHandle, Place, StackError,
     StartError as BuildError, Straggler,
 };
+pub use target::governed::{Governs, PolicyRow};
 pub use target::ledger::TargetRow;
 pub use time::sleep;
 

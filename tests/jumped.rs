@@ -1,7 +1,7 @@
 //! A jump (`longjmp`) over transitions leaves layers that nobody closes: the native call that it comes to finds
 //! them when it returns, closes them as leaks, and all goes on.
 
-use sortie::native::{self, Callbacks, Class, FpEnv, Policy, Target};
+use sortie::native::{self, Callbacks, Class, FpEnv, Misclassified, Policy, Target};
 use sortie::transition::{
     self, Event, Layer, NativeScope, TransitionError, enter, leave, reverse_enter, reverse_leave,
 };
@@ -380,8 +380,9 @@ fn a_panic_that_was_kept_is_raised() {
 /// Also of native stretches that are scopes, and of calls that are not announced, or made by another thread.
 #[test]
 fn every_kind_of_call_finds_it() {
-    // SAFETY: `natives_land` ends at once.
-    const UNHOOKED: Policy = unsafe { Policy::new().unhooked() };
+    // SAFETY: `natives_land` ends at once, and what calls back in it is told what it does.
+    const UNHOOKED: Policy =
+        unsafe { Policy::new().unhooked() }.misclassified(Misclassified::Report);
     static NOT_ANNOUNCED: Target = Target::named("natives_land, unhooked").with_policy(UNHOOKED);
     static OFFLOADED: Target = Target::named("natives_land, offloaded");
     each(|runtime| {

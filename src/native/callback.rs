@@ -7,7 +7,7 @@ mod on_stack;
 use self::anywhere::Anywhere;
 use self::fast::Fast;
 use self::on_stack::OnStack;
-use crate::target::{fp_env, ledger};
+use crate::target::{fp_env, ledger, unhooked};
 use crate::task::local::{self, Local};
 use crate::transition::{self, TransitionError};
 use sortie_scheduler::crossing::{self, Below};
@@ -145,6 +145,7 @@ fn enter<R>(local: &Local, f: impl FnOnce() -> R) -> Result<Option<R>, Transitio
     // Whoever waited for a worker may be on another carrier.
     if let Some((page, profile)) = ledger::page().zip(profile) {
         page.row(profile).record_callback(back);
+        unhooked::check_callback(profile);
     }
     let outer_stack = crossing::below::use_stack_of(below);
     let task_env = local.set_fp_env(None);

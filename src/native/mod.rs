@@ -25,7 +25,7 @@ mod search;
 
 pub use crate::target::Target;
 pub use crate::target::class::Class;
-pub use crate::target::policy::{Callbacks, FpEnv, Policy, PolicyError};
+pub use crate::target::policy::{Callbacks, FpEnv, Misclassified, Policy, PolicyError};
 pub use call::{call, call_here};
 pub use callback::{callback, try_callback};
 pub use cancel::{Cancelled, call_cancellable, clear_on_cancel, on_cancel};

@@ -24,7 +24,9 @@
 //! ```
 
 use super::{Library, Policy, PolicyError};
+use crate::target::governed::Governs;
 use crate::target::policies::{self, Key};
+use crate::target::unhooked;
 use std::ops::Range;
 
 /// Functions that a policy may be set for: see [`for_address`], [`for_range`], [`for_library`],
@@ -205,6 +207,18 @@ impl Scope {
         }
     }
 
+    /// Are these the functions that a policy is set for?
+    pub(crate) fn is(&self, governs: &Governs) -> bool {
+        match (&self.0, governs) {
+            (Which::Address(mine), Governs::Function { address, is_declared, .. }) => {
+                mine == address && !is_declared
+            }
+            (Which::Range(mine), Governs::Range { addresses, .. }) => mine == addresses,
+            (Which::All, Governs::Default) => true,
+            _ => false,
+        }
+    }
+
     /// Forgets all that is known of code that is unmapped: policies for these functions and for ranges within
     /// these addresses, and what was learned. For hosts that unmap code themselves (a just-in-time compiler,
     /// `dlclose`); [`Library`] does it for what it unmaps. Nothing happens for [`by_default`].
@@ -237,7 +251,11 @@ impl Scope {
 /// `CallNeedsHostHook`.
 ///
 /// True unless its policy is [unhooked](Policy::unhooked). Cheap, from any thread, before there is a runtime;
-/// the same until a policy is set or cleared. Neither blocks nor suspends.
+/// the same until a policy is set or cleared. Neither blocks nor suspends, and keeps `errno`.
+///
+/// Where one call in so many is to be announced ([`Policy::sampled`]), ask before each call: the answer is true for
+/// one in so many, and counts the call if it is false. Who asks once, and keeps the answer for all calls, asks on a
+/// thread that runs no task, or for a function that its thread has not called: there it is true, which is never wrong.
 ///
 /// ```
 /// use sortie::native;
@@ -245,5 +263,5 @@ impl Scope {
 /// assert!(native::needs_hook(libc::read as *const () as usize));
 /// ```
 pub fn needs_hook(address: usize) -> bool {
-    policies::needs_hook(address)
+    unhooked::needs_hook(address)
 }

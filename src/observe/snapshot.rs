@@ -1,5 +1,7 @@
 //! A snapshot of a runtime.
 
+use crate::native::policy::Scope;
+use crate::target::governed::{self, PolicyRow};
 use crate::target::ledger::{Ledger, TargetRow};
 use sortie_scheduler::{GuardKind, Scheduler};
 
@@ -69,11 +71,17 @@ pub struct Snapshot {
     pub guard: Option<GuardKind>,
     /// What native calls cost, a row for each target.
     pub targets: Vec<TargetRow>,
+    /// The same by policy: a row for each that is set, in the order in which they count for a function; and last
+    /// one for the default.
+    pub policies: Vec<PolicyRow>,
 }
 
 impl Snapshot {
     pub(crate) fn new(scheduler: &Scheduler, ledger: &Ledger) -> Snapshot {
         let stats = scheduler.stats();
+        // A forked child does not know who holds the locks.
+        let is_forked = scheduler.is_forked();
+        let rows = if is_forked { Vec::new() } else { ledger.merge(scheduler) };
         Snapshot {
             workers: stats.workers,
             idle_workers: stats.idle_workers,
@@ -100,8 +108,16 @@ impl Snapshot {
             stacks_out: stats.stacks.stacks_out,
             stacks_mapped_bytes: stats.stacks.mapped_bytes,
             guard: stats.stacks.guard,
-            targets: if scheduler.is_forked() { Vec::new() } else { ledger.merge(scheduler) },
+            policies: if is_forked { Vec::new() } else { governed::by_policy(&rows) },
+            targets: rows.into_iter().map(|(_, row)| row).collect(),
         }
+    }
+
+    /// What the calls cost of the functions that a policy is in force for, which was set for these; of all of which
+    /// nothing is said, for [`by_default`](crate::native::policy::by_default). `None`: nothing was set for these.
+    #[must_use]
+    pub fn policy(&self, scope: &Scope) -> Option<&PolicyRow> {
+        self.policies.iter().find(|row| scope.is(&row.governs))
     }
 
     /// Tasks that have not ended.

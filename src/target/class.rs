@@ -39,7 +39,7 @@ pub enum Class {
     /// Announced, but the worker stays with the call until its end. A stall detector names it if it
     /// lasts.
     Keep,
-    /// Not announced at all; see [`Policy::unhooked`](super::Policy::unhooked) for what that asks of the
+    /// Not announced, or only some calls as samples; see [`Policy::unhooked`](super::Policy::unhooked) for what that asks of the
     /// function.
     Unhooked,
 }

@@ -7,6 +7,7 @@
 //! bit  5      the policy asks for more: the general path looks at the profile
 //! bit  6      the call may be offloaded
 //! bit  7      the function has a cancel hook: the general path looks for it
+//! bit  8      of the calls, which are not announced, some are
 //! ```
 //!
 //! The word 0 says that nothing is decided, or that what was decided is stale.
@@ -16,7 +17,7 @@
 //! be for stale before it lets the lock go (`policies.rs`). So a call looks at one word.
 
 use super::class::{Class, Verdict};
-use super::policy::{Callbacks, FpEnv, Policy};
+use super::policy::{Callbacks, FpEnv, Hook, Policy};
 use sortie_scheduler::crossing::Exit;
 
 /// What happens at a call.
@@ -45,6 +46,7 @@ const TIMED: u32 = 1 << 4;
 pub(super) const SPECIAL: u32 = 1 << 5;
 const OFFLOAD: u32 = 1 << 6;
 const CANCELLABLE: u32 = 1 << 7;
+const SAMPLED: u32 = 1 << 8;
 
 /// What is decided for the calls of one native function.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -80,6 +82,9 @@ impl Decision {
         }
         if policy.offload {
             word |= OFFLOAD;
+        }
+        if matches!(policy.hook(), Hook::Sampled(_)) {
+            word |= SAMPLED;
         }
         Decision(word)
     }
@@ -117,6 +122,16 @@ impl Decision {
             7 => Action::Unproven,
             _ => Action::HandOver,
         }
+    }
+
+    /// Is it promised that the call need not be announced?
+    pub(crate) fn is_unhooked(self) -> bool {
+        self.action() == Action::Unhooked
+    }
+
+    /// Of the calls that are not announced, are some all the same?
+    pub(crate) fn is_sampled(self) -> bool {
+        self.0 & SAMPLED != 0
     }
 
     /// Is the call refused?
@@ -200,6 +215,7 @@ impl std::fmt::Debug for Decision {
             (self.is_special(), "special"),
             (self.may_offload(), "offload"),
             (self.is_cancellable(), "cancellable"),
+            (self.is_sampled(), "sampled"),
             (self.0 & TRACED != 0, "traced"),
         ];
         flags.iter().filter(|(set, _)| *set).try_for_each(|(_, name)| write!(f, " | {name}"))

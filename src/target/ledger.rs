@@ -98,23 +98,23 @@ impl Ledger {
     }
 
     /// What all carriers know together, a row for each target.
-    pub(crate) fn merge(&self, scheduler: &Scheduler) -> Vec<TargetRow> {
+    pub(crate) fn merge(&self, scheduler: &Scheduler) -> Vec<(&'static Profile, TargetRow)> {
         // Names are looked up without the locks: a carrier may need them for its next call.
         let rows_of = |pages: &[Box<Page>]| -> Vec<Arc<Row>> {
             pages.iter().flat_map(|page| page.rows.lock().clone()).collect()
         };
         let rows = rows_of(&self.pages.lock());
-        let mut merged = BTreeMap::<*const Profile, (TargetRow, Sum)>::new();
+        let mut merged = BTreeMap::<*const Profile, (&'static Profile, TargetRow, Sum)>::new();
         for row in rows {
-            let (sum, times) = merged
+            let (_, sum, times) = merged
                 .entry(row.profile)
-                .or_insert_with(|| (TargetRow::new(row.profile), Sum::default()));
+                .or_insert_with(|| (row.profile, TargetRow::new(row.profile), Sum::default()));
             sum.add(&row);
             times.add(&row.times);
         }
         for call in scheduler.native_calls() {
             if let Some(profile) = word(call.target)
-                && let Some((row, _)) = merged.get_mut(&(&raw const *profile))
+                && let Some((_, row, _)) = merged.get_mut(&(&raw const *profile))
             {
                 row.running += 1;
                 let longest = row.longest_running.get_or_insert_default();
@@ -123,13 +123,13 @@ impl Ledger {
         }
         let mut rows: Vec<_> = merged
             .into_values()
-            .map(|(mut row, times)| {
+            .map(|(profile, mut row, times)| {
                 row.p50 = times.quantile(0.5).min(row.longest);
                 row.p99 = times.quantile(0.99).min(row.longest);
-                row
+                (profile, row)
             })
             .collect();
-        rows.sort_by(|a, b| (&a.library, &a.symbol).cmp(&(&b.library, &b.symbol)));
+        rows.sort_by(|(_, a), (_, b)| (&a.library, &a.symbol).cmp(&(&b.library, &b.symbol)));
         rows
     }
 
@@ -224,6 +224,9 @@ pub struct TargetRow {
     pub offloads: u64,
     /// Times that managed code was called back.
     pub callbacks: u64,
+    /// Times that it was seen to break what was promised of it: see
+    /// [`Misclassified`](crate::native::Misclassified).
+    pub misclassified: u64,
     /// Calls under way.
     pub running: u64,
     /// For how long the longest of them runs, or at least since somebody looked first, if it is not
@@ -253,6 +256,7 @@ impl TargetRow {
             hand_offs: 0,
             offloads: 0,
             callbacks: 0,
+            misclassified: 0,
             running: 0,
             longest_running: None,
         }
@@ -269,6 +273,7 @@ impl TargetRow {
         self.hand_offs += get(&row.hand_offs);
         self.offloads += get(&row.offloads);
         self.callbacks += get(&row.callbacks);
+        self.misclassified += get(&row.misclassified);
     }
 
     /// The mean time of a call; zero if none has returned.

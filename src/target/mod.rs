@@ -3,9 +3,10 @@
 //! - [`Target`]: address, name, library of one function.
 //! - `symbol.rs`: what the loader knows of an address.
 //! - `ledger.rs`: what the calls of each target cost, per runtime; `page.rs`, `row.rs`: on one carrier; `timing.rs`: how
-//!   one call is timed.
+//!   one call is timed; `governed.rs`: the same by policy.
 //! - `class.rs`: what is learned from the times that calls take.
-//! - `policy.rs`, `text.rs`: what users ask for; `policies.rs`: for which functions.
+//! - `policy.rs`, `text.rs`: what users ask for; `policies.rs`: for which functions; `unhooked.rs`: calls that are
+//!   not announced.
 //! - `profile.rs`: all of that for one function, per process; `decision.rs`: what follows for a call, in a
 //!   word.
 
@@ -13,6 +14,7 @@ pub(crate) mod bulkhead;
 pub(crate) mod class;
 pub(crate) mod decision;
 pub(crate) mod fp_env;
+pub(crate) mod governed;
 mod histogram;
 pub(crate) mod ledger;
 pub(crate) mod page;
@@ -23,6 +25,7 @@ pub(crate) mod row;
 pub(crate) mod symbol;
 mod text;
 pub(crate) mod timing;
+pub(crate) mod unhooked;
 
 pub(crate) use profile::Profile;
 

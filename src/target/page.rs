@@ -13,6 +13,7 @@ use super::timing::Clock;
 use parking_lot::Mutex;
 use std::cell::{Cell, UnsafeCell};
 use std::collections::HashMap;
+use std::num::NonZeroU32;
 use std::ptr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -79,9 +80,14 @@ impl Page {
         }
     }
 
-    /// How many calls are to pass before the next is timed: 32 to 95, or a multiple.
-    pub(super) fn interval(&self, calls: u64) -> u64 {
+    /// How many calls are to pass before the next is timed: 32 to 95, or a multiple; of a function that has
+    /// one call in `sampled` announced, half as many to one and a half times.
+    pub(super) fn interval(&self, calls: u64, sampled: Option<NonZeroU32>) -> u64 {
         let random = self.random();
+        if let Some(n) = sampled {
+            let half = n.get() / 2;
+            return u64::from(n.get() - half + random % (2 * half + 1));
+        }
         let often = match calls {
             ..4_096 => 1,
             4_096..65_536 => 4,

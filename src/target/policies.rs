@@ -2,12 +2,21 @@
 //!
 //! The first match counts: what the user set for exactly this function; what its [`Target`](super::Target)
 //! was declared with; a range of addresses, the one that was set last; the default. Policies are not merged.
+//! `policies/entry.rs` has one such word of the user's, and what has become of it; `policies/list.rs` all of them, for
+//! reports.
 //!
 //! Every change makes the decisions that rested on it stale, under the one lock here (`decision.rs`).
 //! The user's side is `native/policy.rs`. No tracing event and no foreign code under the lock.
 
+mod entry;
+mod list;
+
+pub(crate) use entry::Origin;
+pub(crate) use list::{Listed, list};
+
+use self::entry::{Entry, Exact};
 use super::decision::Decision;
-use super::policy::Policy;
+use super::policy::{Hook, Policy};
 use super::profile::{self, Profile};
 use parking_lot::RwLock;
 use sortie_scheduler::Cancelled;
@@ -17,21 +26,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What one function is known by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) enum Key {
     /// Its address.
     Address(usize),
     /// The address of its profile: it has no other.
     Unaddressed(usize),
-}
-
-/// What is said of exactly one function.
-#[derive(Clone, Copy, Debug, Default)]
-struct Exact {
-    /// By the user, at run time.
-    set: Option<Policy>,
-    /// By its target's declaration.
-    declared: Option<Policy>,
 }
 
 /// What cancels calls of a function.
@@ -42,8 +42,8 @@ struct Policies {
     /// What is taken out is dropped without the lock: it is foreign code.
     cancel: BTreeMap<Key, CancelHook>,
     /// The last one that matches counts.
-    ranges: Vec<(Range<usize>, Policy)>,
-    default: Option<Policy>,
+    ranges: Vec<(Range<usize>, Entry)>,
+    default: Option<Entry>,
 }
 
 static POLICIES: RwLock<Policies> = RwLock::new(Policies {
@@ -53,7 +53,7 @@ static POLICIES: RwLock<Policies> = RwLock::new(Policies {
     default: None,
 });
 
-/// Is any policy unhooked? Written under the lock.
+/// Is there any policy by which not all calls are announced? Written under the lock.
 static ANY_UNHOOKED: AtomicBool = AtomicBool::new(false);
 
 /// Does anybody want to see each transition? Written under the lock. It may be so until it is known.
@@ -61,26 +61,50 @@ static TRACED: AtomicBool = AtomicBool::new(true);
 
 impl Policies {
     fn find(&self, key: Key) -> Policy {
-        let exact = self.exact.get(&key).copied().unwrap_or_default();
-        exact
-            .set
-            .or(exact.declared)
-            .or_else(|| self.in_ranges(key))
-            .or(self.default)
-            .unwrap_or_default()
+        self.entry(key).map_or(Policy::new(), |(_, entry)| entry.in_force())
     }
 
-    fn in_ranges(&self, key: Key) -> Option<Policy> {
+    /// Whose word counts for a function; `None`: nobody has said anything.
+    fn entry(&self, key: Key) -> Option<(Origin, &Entry)> {
+        let exact = self.exact.get(&key);
+        let set = exact.and_then(|exact| exact.set.as_ref());
+        let declared = exact.and_then(|exact| exact.declared.as_ref());
+        set.map(|entry| (Origin::Set(key), entry))
+            .or_else(|| declared.map(|entry| (Origin::Declared(key), entry)))
+            .or_else(|| self.in_ranges(key))
+            .or_else(|| self.default.as_ref().map(|entry| (Origin::Default, entry)))
+    }
+
+    fn in_ranges(&self, key: Key) -> Option<(Origin, &Entry)> {
         let Key::Address(address) = key else { return None };
-        let matching = self.ranges.iter().rev().find(|(range, _)| range.contains(&address));
-        matching.map(|(_, policy)| *policy)
+        let (range, entry) = self.ranges.iter().rev().find(|(its, _)| its.contains(&address))?;
+        Some((Origin::Range(range.clone()), entry))
+    }
+
+    fn entry_mut(&mut self, origin: &Origin) -> Option<&mut Entry> {
+        match origin {
+            Origin::Set(key) => self.exact.get_mut(key)?.set.as_mut(),
+            Origin::Declared(key) => self.exact.get_mut(key)?.declared.as_mut(),
+            Origin::Range(range) => {
+                self.ranges.iter_mut().find(|(its, _)| its == range).map(|(_, entry)| entry)
+            }
+            Origin::Default => self.default.as_mut(),
+        }
+    }
+
+    fn entries(&self) -> impl Iterator<Item = (Origin, &Entry)> {
+        let exact = self.exact.iter().flat_map(|(key, exact)| {
+            let set = exact.set.iter().map(|entry| (Origin::Set(*key), entry));
+            set.chain(exact.declared.iter().map(|entry| (Origin::Declared(*key), entry)))
+        });
+        let ranges = self.ranges.iter().rev();
+        let ranges = ranges.map(|(range, entry)| (Origin::Range(range.clone()), entry));
+        exact.chain(ranges).chain(self.default.iter().map(|entry| (Origin::Default, entry)))
     }
 
     /// After every change of a policy.
     fn note_unhooked(&self) {
-        let exact = self.exact.values().flat_map(|exact| [exact.set, exact.declared]).flatten();
-        let ranges = self.ranges.iter().map(|(_, policy)| *policy);
-        let any = exact.chain(ranges).chain(self.default).any(|policy| policy.unhooked);
+        let any = self.entries().any(|(_, entry)| !entry.in_force().hook().is_always());
         // ORDERING: Relaxed, who learned of the change from its maker sees this; for others there is no
         // order.
         ANY_UNHOOKED.store(any, Ordering::Relaxed);
@@ -159,38 +183,60 @@ pub(crate) fn set_cancel_hook(key: Key, hook: Option<CancelHook>) -> Option<Canc
     before
 }
 
-/// Must a call of this address be announced?
-pub(crate) fn needs_hook(address: usize) -> bool {
+/// Which calls of this address are announced?
+pub(crate) fn hook(address: usize) -> Hook {
     // ORDERING: Relaxed, as in `note_unhooked`.
-    !ANY_UNHOOKED.load(Ordering::Relaxed) || !policy_of(Key::Address(address)).unhooked
+    if ANY_UNHOOKED.load(Ordering::Relaxed) {
+        policy_of(Key::Address(address)).hook()
+    } else {
+        Hook::Always
+    }
+}
+
+/// What was promised of this function is seen broken: the policy that says so is mended, as it asks for. `None`: no
+/// policy in force says so, or it is known of that policy already. Else the policy as it was set, and whose it is.
+pub(super) fn break_promise(key: Key) -> Option<(Policy, Origin)> {
+    let mut policies = POLICIES.write();
+    let (origin, _) = policies.entry(key)?;
+    let policy = policies.entry_mut(&origin)?.break_promise()?;
+    if policy.mended() != policy {
+        policies.note_unhooked();
+        match &origin {
+            Origin::Set(key) | Origin::Declared(key) => profile::make_stale(*key),
+            Origin::Range(range) => profile::make_stale_in(range),
+            Origin::Default => profile::make_all_stale(),
+        }
+    }
+    Some((policy, origin))
 }
 
 /// What a target was declared with. The last one counts.
 pub(super) fn declare(key: Key, policy: Policy) {
-    change_exact(key, |exact| exact.declared.replace(policy));
+    change_exact(key, |exact| Entry::put(&mut exact.declared, policy));
 }
 
 /// What the user asks for; what was asked for before.
 pub(crate) fn set_exact(key: Key, policy: Option<Policy>) -> Option<Policy> {
-    change_exact(key, |exact| std::mem::replace(&mut exact.set, policy))
+    let entry = policy.map(Entry::new);
+    change_exact(key, |exact| std::mem::replace(&mut exact.set, entry)).map(|it| it.in_force())
 }
 
 /// What the user asked for.
 pub(crate) fn exact(key: Key) -> Option<Policy> {
-    POLICIES.read().exact.get(&key)?.set
+    POLICIES.read().exact.get(&key)?.set.map(|entry| entry.in_force())
 }
 
-fn change_exact(key: Key, change: impl FnOnce(&mut Exact) -> Option<Policy>) -> Option<Policy> {
+fn change_exact<R>(key: Key, change: impl FnOnce(&mut Exact) -> R) -> R {
     let mut policies = POLICIES.write();
     let before = policies.exact.get(&key).copied().unwrap_or_default();
     let mut exact = before;
     let answer = change(&mut exact);
-    if exact.set.is_none() && exact.declared.is_none() {
+    if exact == Exact::default() {
         policies.exact.remove(&key);
     } else {
         policies.exact.insert(key, exact);
     }
-    if (exact.set, exact.declared) != (before.set, before.declared) {
+    if exact != before {
         policies.note_unhooked();
         profile::make_stale(key);
     }
@@ -200,10 +246,12 @@ fn change_exact(key: Key, change: impl FnOnce(&mut Exact) -> Option<Policy>) -> 
 /// A function that had no address has one now: what the user asked for goes with it, unless something was
 /// asked for the address.
 pub(super) fn carry_over(from: Key, to: Key) {
-    if let Some(policy) = set_exact(from, None) {
+    let Exact { set, declared } =
+        change_exact(from, |exact| Exact { set: exact.set.take(), declared: exact.declared });
+    if set.is_some() || declared.is_some_and(|entry| entry.is_broken()) {
         change_exact(to, |exact| {
-            exact.set.get_or_insert(policy);
-            None
+            exact.set = exact.set.or(set);
+            Entry::carry_over(&mut exact.declared, declared);
         });
     }
     if let Some(hook) = set_cancel_hook(from, None)
@@ -230,35 +278,36 @@ pub(crate) fn set_range(range: &Range<usize>, policy: Option<Policy>) -> Option<
     let place = policies.ranges.iter().position(|(its, _)| its == range);
     let before = place.map(|place| policies.ranges.remove(place).1);
     if let Some(policy) = policy {
-        policies.ranges.push((range.clone(), policy));
+        policies.ranges.push((range.clone(), Entry::new(policy)));
     }
     if policy.is_some() || before.is_some() {
         policies.note_unhooked();
         profile::make_stale_in(range);
     }
-    before
+    before.map(|entry| entry.in_force())
 }
 
 /// What was asked for at exactly these addresses.
 pub(crate) fn range(range: &Range<usize>) -> Option<Policy> {
     let policies = POLICIES.read();
-    policies.ranges.iter().find(|(its, _)| its == range).map(|(_, policy)| *policy)
+    policies.ranges.iter().find(|(its, _)| its == range).map(|(_, entry)| entry.in_force())
 }
 
 /// What the user asks for where nothing else is said; what was asked for before.
 pub(crate) fn set_default(policy: Option<Policy>) -> Option<Policy> {
     let mut policies = POLICIES.write();
-    let before = std::mem::replace(&mut policies.default, policy);
-    if before != policy {
+    let entry = policy.map(Entry::new);
+    let before = std::mem::replace(&mut policies.default, entry);
+    if before != entry {
         policies.note_unhooked();
         profile::make_all_stale();
     }
-    before
+    before.map(|entry| entry.in_force())
 }
 
 /// What was asked for where nothing else is said.
 pub(crate) fn default() -> Option<Policy> {
-    POLICIES.read().default
+    POLICIES.read().default.map(|entry| entry.in_force())
 }
 
 /// What was forgotten with some code.

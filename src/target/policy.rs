@@ -1,11 +1,14 @@
 //! Policies: what a user asks for calls of native functions.
 //!
-//! Pure data; which functions a policy is for is `policies.rs`'s matter. What may be wrong with one is in
-//! `policy/check.rs`, policies as texts in `text.rs`.
+//! Pure data; which functions a policy is for is `policies.rs`'s matter. Which calls are announced is in
+//! `policy/hook.rs`, what may be wrong with a policy in `policy/check.rs`, policies as texts in `text.rs`.
 
 mod check;
+mod hook;
 
 pub use check::PolicyError;
+pub(crate) use hook::Hook;
+pub use hook::Misclassified;
 
 use super::class::Class;
 
@@ -62,7 +65,8 @@ pub enum Callbacks {
 #[must_use]
 pub struct Policy {
     pub(super) class: Option<Class>,
-    pub(super) unhooked: bool,
+    pub(super) hook: Hook,
+    pub(super) misclassified: Misclassified,
     pub(super) task_stack: Option<u32>,
     pub(super) max_concurrent: Option<u32>,
     pub(super) fp_env: FpEnv,
@@ -76,7 +80,8 @@ impl Policy {
     pub const fn new() -> Policy {
         Policy {
             class: None,
-            unhooked: false,
+            hook: Hook::Always,
+            misclassified: Misclassified::Mend,
             task_stack: None,
             max_concurrent: None,
             fp_env: FpEnv::Inherit,
@@ -99,39 +104,6 @@ impl Policy {
     /// ```
     pub const fn class(mut self, class: Class) -> Policy {
         self.class = Some(class);
-        self
-    }
-
-    /// Calls are not announced at all: as plain as Rust's own foreign calls, a nanosecond cheaper than those
-    /// of a short function. Not counted, not seen, and the worker waits.
-    ///
-    /// The same as `SuppressGCTransition` of .NET and `unsafe` foreign imports of GHC, with the same
-    /// conditions; see <https://learn.microsoft.com/dotnet/api/system.runtime.interopservices.suppressgctransitionattribute>.
-    ///
-    /// # Safety
-    ///
-    /// Each function that this policy is for, as long as it is,
-    ///
-    /// 1. always ends, and within a microsecond;
-    /// 2. makes no system call that blocks, nor any other blocking operation;
-    /// 3. never calls back into managed code;
-    /// 4. never unwinds nor jumps (`longjmp`) out of its frame;
-    /// 5. takes no lock, nor any other primitive that threads wait at.
-    ///
-    /// For a policy that is set for an address or a range, that is whatever is there while it is set: clear
-    /// it before the code is unmapped. [`Library`](crate::native::Library) does that for what it unmaps.
-    ///
-    /// ```
-    /// use sortie::native::{self, Policy, Target};
-    ///
-    /// // SAFETY: arithmetic only.
-    /// const PLAIN: Policy = unsafe { Policy::new().unhooked() };
-    /// static ABS: Target = Target::named("abs").with_policy(PLAIN);
-    /// // SAFETY: any value will do.
-    /// assert_eq!(native::call_here(&ABS, || unsafe { libc::abs(-3) }), 3);
-    /// ```
-    pub const unsafe fn unhooked(mut self) -> Policy {
-        self.unhooked = true;
         self
     }
 
@@ -275,7 +247,7 @@ impl Policy {
 
     /// The class that is pinned.
     pub(super) const fn pinned_class(&self) -> Option<Class> {
-        if self.unhooked { Some(Class::Unhooked) } else { self.class }
+        if self.hook.is_always() { self.class } else { Some(Class::Unhooked) }
     }
 }
 

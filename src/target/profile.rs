@@ -1,7 +1,7 @@
 //! Profiles: what the process knows of each native function.
 //!
 //! One for each address, whoever calls there, in whatever runtime; and one for each [`Target`](super::Target)
-//! that has no address. `profile/table.rs` finds them.
+//! that has no address. `profile/table.rs` finds them; what they are called is in `profile/names.rs`.
 //!
 //! INVARIANT(profile.memory): a profile is never freed, so that its address may travel as a word through the
 //! scheduler, and be looked at late: then it may serve another target, and an observation may be counted for
@@ -14,20 +14,20 @@
 //!
 //! Lock order: policies, then the table, then a profile's names. No foreign code runs under them.
 
+mod names;
 mod table;
 
+use names::Names;
 pub(super) use table::{forget, make_all_stale, make_stale, make_stale_in};
 
 use super::bulkhead::{Bulkhead, Place};
 use super::class::{Change, Class, Kind, Learned, Verdict};
 use super::decision::{Action, Decision, SPECIAL};
 use super::policies::{self, Key};
-use super::policy::{Callbacks, FpEnv, Policy};
-use super::symbol;
+use super::policy::{Callbacks, FpEnv, Hook, Policy};
 use parking_lot::Mutex;
 use sortie_scheduler::Observed;
 use sortie_scheduler::crossing::MORE_THAN_A_STACK;
-use std::borrow::Cow;
 use std::num::NonZeroU32;
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU32, AtomicUsize, Ordering};
 
@@ -41,6 +41,8 @@ pub(crate) struct Profile {
     stack_wanted: AtomicUsize,
     /// 0: no limit.
     max_concurrent: AtomicU32,
+    /// One call in so many is announced; 0: all, or none.
+    sampled: AtomicU32,
     restores_fp: AtomicBool,
     /// Callbacks may suspend the task, and the policy asks for nothing else.
     suspends_only: AtomicBool,
@@ -51,13 +53,6 @@ pub(crate) struct Profile {
     /// 0: it has none, or is shared.
     address: usize,
     names: Mutex<Names>,
-}
-
-/// What targets said of the function.
-#[derive(Clone, Default)]
-struct Names {
-    name: Option<Cow<'static, str>>,
-    library: Option<Cow<'static, str>>,
 }
 
 /// Has the process a working barrier for the asymmetric protocol? If the answer changes, the scheduler
@@ -73,6 +68,7 @@ impl Profile {
             decision: AtomicU32::new(0),
             stack_wanted: AtomicUsize::new(MORE_THAN_A_STACK),
             max_concurrent: AtomicU32::new(0),
+            sampled: AtomicU32::new(0),
             restores_fp: AtomicBool::new(false),
             suspends_only: AtomicBool::new(false),
             callbacks: AtomicU8::new(Callbacks::Block as u8),
@@ -83,35 +79,9 @@ impl Profile {
         }
     }
 
-    /// Adds what a target knows.
-    pub(super) fn set_names(&self, name: Option<&str>, library: Option<&str>) {
-        // Many functions share that one.
-        if self.is_shared() {
-            return;
-        }
-        let mut names = self.names.lock();
-        let owned = |text: &str| Cow::Owned(text.to_owned());
-        if names.name.as_deref() != name && name.is_some() {
-            names.name = name.map(owned);
-        }
-        if names.library.as_deref() != library && library.is_some() {
-            names.library = library.map(owned);
-        }
-    }
-
     /// The function's address; 0 if it has none, and for the shared profile.
     pub(crate) fn address(&self) -> usize {
         self.address
-    }
-
-    /// The name that a target gave.
-    pub(crate) fn name(&self) -> Option<String> {
-        self.names.lock().name.as_deref().map(str::to_owned)
-    }
-
-    /// The library that a target gave.
-    pub(crate) fn library(&self) -> Option<String> {
-        self.names.lock().library.as_deref().map(str::to_owned)
     }
 
     /// What policies know it by.
@@ -216,6 +186,12 @@ impl Profile {
         NonZeroU32::new(self.max_concurrent.load(Ordering::Relaxed))
     }
 
+    /// One call in so many is announced, as a sample; `None`: all are, or none.
+    pub(crate) fn sampled(&self) -> Option<NonZeroU32> {
+        // ORDERING: Relaxed, as in `task_stack`.
+        NonZeroU32::new(self.sampled.load(Ordering::Relaxed))
+    }
+
     /// What happens to the floating-point environment.
     #[inline]
     pub(crate) fn fp_env(&self) -> FpEnv {
@@ -299,6 +275,9 @@ impl Profile {
         self.stack_wanted.store(wanted, Ordering::Relaxed);
         // ORDERING: Relaxed, as above.
         self.max_concurrent.store(policy.max_concurrent.unwrap_or(0), Ordering::Relaxed);
+        let sampled = if let Hook::Sampled(n) = policy.hook() { n } else { 0 };
+        // ORDERING: Relaxed, as above.
+        self.sampled.store(sampled, Ordering::Relaxed);
         // ORDERING: Relaxed, as above.
         self.restores_fp.store(policy.fp_env == FpEnv::Restore, Ordering::Relaxed);
         // ORDERING: Relaxed, as above.
@@ -322,26 +301,6 @@ impl Profile {
     pub(super) fn reset(&self) {
         self.learned.reset();
         self.make_stale();
-    }
-}
-
-impl std::fmt::Display for Profile {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = self.name().or_else(|| symbol::find(self.address)?.name);
-        match name {
-            Some(name) => f.write_str(&name),
-            None => write!(f, "{:#x}", self.address),
-        }
-    }
-}
-
-impl std::fmt::Debug for Profile {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Profile")
-            .field("address", &format_args!("{:#x}", self.address))
-            .field("name", &self.name())
-            .field("learned", &self.verdict())
-            .finish_non_exhaustive()
     }
 }
 

@@ -38,6 +38,7 @@ pub(crate) struct Row {
     pub(super) hand_offs: AtomicU64,
     pub(super) offloads: AtomicU64,
     pub(super) callbacks: AtomicU64,
+    pub(super) misclassified: AtomicU64,
 }
 
 impl Row {
@@ -58,10 +59,12 @@ impl Row {
             hand_offs: zero(),
             offloads: zero(),
             callbacks: zero(),
+            misclassified: zero(),
         }
     }
 
-    /// Counts a call that is not to be timed; false, and nothing was done, if it is.
+    /// Counts a call that is not to be timed, or by a policy that wants samples not to be announced; false, and nothing
+    /// was done, if it is.
     #[inline(always)]
     pub(crate) fn count_untimed(&self) -> bool {
         let next = get(&self.calls) + 1;
@@ -96,7 +99,7 @@ impl Row {
     pub(super) fn record(&self, took: Duration, back: Back, page: &Page) {
         let calls = get(&self.calls);
         // ORDERING: Relaxed, as in `add`.
-        self.due.store(calls + page.interval(calls), Ordering::Relaxed);
+        self.due.store(calls + page.interval(calls, self.profile.sampled()), Ordering::Relaxed);
         let since = calls.saturating_sub(get(&self.accounted)).max(1);
         let weight = match back {
             Back::Kept => u32::try_from(since).unwrap_or(u32::MAX),
@@ -130,6 +133,11 @@ impl Row {
     pub(crate) fn count_callback(&self) {
         // ORDERING: Relaxed, as in `add`.
         self.callbacks.store(get(&self.callbacks).wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// The function was seen to break what its policy promises.
+    pub(super) fn count_misclassified(&self) {
+        add(&self.misclassified, 1);
     }
 
     pub(crate) fn count_back(&self, back: Back) {

@@ -4,13 +4,18 @@
 //! make promises about native code. Such settings are printed, and refused when read.
 
 use super::class::Class;
-use super::policy::{Callbacks, FpEnv, Policy, PolicyError};
+use super::policy::{Callbacks, FpEnv, Hook, Misclassified, Policy, PolicyError};
 use std::fmt;
 use std::str::FromStr;
 
 /// The settings that a text may have.
 const KNOWN: &str = "class=short|mixed|long|keep|learned, stack=carrier, max_concurrent=N, \
-                     fp_env=inherit|restore, callbacks=block, offload, deny";
+                     fp_env=inherit|restore, callbacks=block, hook=always, misclassified=mend|report, \
+                     offload, deny";
+
+/// What is promised of functions whose calls are not all announced.
+const UNHOOKED: &str =
+    "that a function always ends soon, never blocks, calls back, unwinds or locks";
 
 /// Names and values apart by `=`, settings by `,`; blanks around them do not count. Each at most once.
 ///
@@ -21,6 +26,8 @@ const KNOWN: &str = "class=short|mixed|long|keep|learned, stack=carrier, max_con
 /// | `max_concurrent=8` | [`Policy::max_concurrent`] |
 /// | `fp_env=restore`; `fp_env=inherit`, which changes nothing | [`Policy::fp_env`] |
 /// | `callbacks=block`, which changes nothing | [`Policy::callbacks`], whose other kinds a text cannot ask for |
+/// | `hook=always`, which changes nothing | [`Policy::unhooked`] and [`Policy::sampled`], which a text cannot ask for |
+/// | `misclassified=report`; `misclassified=mend`, which changes nothing | [`Policy::misclassified`] |
 /// | `offload` | [`Policy::offload`] |
 /// | `deny` | [`Policy::deny`] |
 ///
@@ -65,11 +72,17 @@ fn with_setting(
     let expected = |values: &str| wrong(setting, format!("expected {values}"));
     match (name, value) {
         ("class", Some("learned")) => Ok(policy),
-        ("class", Some("unhooked")) | ("hook", Some("never")) => Err(needs_unsafe(
-            setting,
-            "that a function always ends soon, never blocks, calls back, unwinds or locks",
-            "Policy::unhooked",
-        )),
+        ("class", Some("unhooked")) | ("hook", Some("never")) => {
+            Err(needs_unsafe(setting, UNHOOKED, "Policy::unhooked"))
+        }
+        ("hook", Some(value)) if value.starts_with("sampled") => {
+            Err(needs_unsafe(setting, UNHOOKED, "Policy::sampled"))
+        }
+        ("hook", Some("always")) => Ok(policy),
+        ("hook", _) => Err(expected("hook=always")),
+        ("misclassified", Some("mend")) => Ok(policy.misclassified(Misclassified::Mend)),
+        ("misclassified", Some("report")) => Ok(policy.misclassified(Misclassified::Report)),
+        ("misclassified", _) => Err(expected("misclassified=mend|report")),
         ("class", _) => match value.and_then(Class::named) {
             Some(Class::Unknown) | None => Err(expected("class=short|mixed|long|keep|learned")),
             Some(class) => Ok(policy.class(class)),
@@ -125,7 +138,13 @@ fn needs_unsafe(found: &str, promise: &str, function: &str) -> PolicyError {
 impl fmt::Display for Policy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let settings = [
-            self.unhooked.then(|| "hook=never".to_owned()),
+            match self.hook {
+                Hook::Always => None,
+                Hook::Never => Some("hook=never".to_owned()),
+                Hook::Sampled(n) => Some(format!("hook=sampled:{n}")),
+            },
+            (self.misclassified == Misclassified::Report)
+                .then(|| "misclassified=report".to_owned()),
             self.class.map(|class| format!("class={class}")),
             self.task_stack.map(|bytes| format!("stack=task:{bytes}")),
             self.max_concurrent.map(|n| format!("max_concurrent={n}")),
@@ -189,9 +208,14 @@ mod tests {
         let unhooked = unsafe { Policy::new().unhooked() };
         // SAFETY: for no function.
         let leaf = unsafe { Policy::new().class(Class::Short).task_stack(4096) };
+        // SAFETY: for no function.
+        let sampled = unsafe { Policy::new().sampled(64) }.misclassified(Misclassified::Report);
         assert_eq!(unhooked.to_string(), "hook=never");
+        assert_eq!(sampled.to_string(), "hook=sampled:64, misclassified=report");
         assert_eq!(leaf.to_string(), "class=short, stack=task:4096");
-        for text in ["hook=never", "class=unhooked", "class=short, stack=task:4096"] {
+        let unsafe_texts =
+            ["hook=never", "hook=sampled:64", "class=unhooked", "class=short, stack=task:4096"];
+        for text in unsafe_texts {
             let error = text.parse::<Policy>().unwrap_err().to_string();
             assert!(error.contains("it is `unsafe`"), "{error}");
             assert!(error.contains("use `Policy::"), "{error}");
@@ -212,7 +236,9 @@ mod tests {
             ("max_concurrent=-1", &["a number from 1"]),
             ("stack=huge", &["`stack=huge`", "stack=carrier"]),
             ("fp_env=0", &["fp_env=inherit|restore"]),
-            ("hook=sometimes", &["`hook=sometimes`", "known settings"]),
+            ("hook=sometimes", &["`hook=sometimes`", "hook=always"]),
+            ("misclassified=yes", &["`misclassified=yes`", "misclassified=mend|report"]),
+            ("misclassified=report", &["nothing was promised", "leave out"]),
             ("class=short, class=long", &["`class=long`", "twice"]),
             ("max_concurrent=0", &["wait for ever", "deny"]),
             ("class=keep, offload", &["leave one of the two out"]),

@@ -11,6 +11,7 @@ use super::decision::Decision;
 use super::ledger::{self, Ledger};
 use super::page::Page;
 use super::row::add;
+use super::unhooked;
 use sortie_scheduler::crossing::{Back, Errno};
 use std::mem::MaybeUninit;
 use std::time::{Duration, Instant};
@@ -31,6 +32,8 @@ pub(crate) struct Timing {
 pub(super) enum Clock {
     None,
     Wall,
+    /// Of a function that need not be announced: also that, exactly, for a promise is looked after.
+    Sample,
     /// Also what the thread has used, for so many calls.
     Usage {
         stands_for: u8,
@@ -41,7 +44,17 @@ impl Clock {
     fn stands_for(self) -> u8 {
         match self {
             Clock::Usage { stands_for } => stands_for,
+            Clock::Sample => 1,
             Clock::None | Clock::Wall => 0,
+        }
+    }
+
+    /// What the thread has used, if that is looked at.
+    fn usage(self) -> Option<Usage> {
+        match self {
+            Clock::Usage { .. } => Usage::now(),
+            Clock::Sample => Usage::now_exactly(),
+            Clock::None | Clock::Wall => None,
         }
     }
 }
@@ -76,10 +89,23 @@ impl Usage {
         (answer == 0).then_some(Usage { processor, sleeps: usage.ru_nvcsw })
     }
 
+    /// As [`Usage::now`], and exactly: that is late by what the thread has used since the kernel's last tick, so a
+    /// thread that is put off between two looks seems to have computed meanwhile. Two system calls.
+    fn now_exactly() -> Option<Usage> {
+        let mut time = MaybeUninit::<libc::timespec>::zeroed();
+        // SAFETY: the place is borrowed for the call, which writes to it.
+        let answer =
+            unsafe { libc::clock_gettime(libc::CLOCK_THREAD_CPUTIME_ID, time.as_mut_ptr()) };
+        // SAFETY: zeroes are a value, and so is what the kernel has written.
+        let time = unsafe { time.assume_init() };
+        let processor = Duration::new(time.tv_sec as u64, time.tv_nsec as u32);
+        (answer == 0).then_some(Usage { processor, ..Usage::now()? })
+    }
+
     /// How a call that took so long, and ends now, has spent its time: a thread that was kept from a
     /// processor has neither computed nor waited.
-    fn since(self, took: Duration) -> Kind {
-        match Usage::now() {
+    fn since(self, took: Duration, now: Option<Usage>) -> Kind {
+        match now {
             Some(now) if 2 * now.processor.saturating_sub(self.processor) > took => Kind::Burned,
             Some(now) if now.sleeps > self.sleeps => Kind::Blocked,
             _ => Kind::Timed,
@@ -97,6 +123,7 @@ impl Timing {
         let due = page.row(profile).count();
         let clock = match (decision.is_timed(), due) {
             (true, _) => page.clock(decision),
+            (false, true) if decision.is_unhooked() => Clock::Sample,
             (false, true) => Clock::Wall,
             (false, false) => Clock::None,
         };
@@ -124,8 +151,7 @@ impl Timing {
     /// `errno`.
     pub(crate) fn start(&mut self) {
         if self.clock != Clock::None {
-            let usage = (self.clock.stands_for() > 0).then(Usage::now).flatten();
-            self.start = Some(Start { wall: Instant::now(), usage });
+            self.start = Some(Start { usage: self.clock.usage(), wall: Instant::now() });
         }
     }
 
@@ -149,11 +175,12 @@ impl Timing {
         let kind = match (took, self.start.and_then(|start| start.usage)) {
             // With callbacks in between the thread's figures are not the call's.
             (Some(took), Some(before)) if took >= LONG && called_back.is_zero() => {
-                before.since(took)
+                before.since(took, self.clock.usage())
             }
             _ => Kind::Timed,
         };
-        Ended { profile: self.profile, took, kind, stands_for: self.clock.stands_for() }
+        let is_sample = self.clock == Clock::Sample;
+        Ended { profile: self.profile, took, kind, stands_for: self.clock.stands_for(), is_sample }
     }
 }
 
@@ -165,12 +192,14 @@ pub(crate) struct Ended {
     kind: Kind,
     /// So many calls are taken to be of that kind.
     stands_for: u8,
+    /// It was announced although it need not be.
+    is_sample: bool,
 }
 
 impl Ended {
     /// A call that nobody timed.
     pub(crate) fn untimed(profile: &'static Profile) -> Ended {
-        Ended { profile, took: None, kind: Kind::Timed, stands_for: 0 }
+        Ended { profile, took: None, kind: Kind::Timed, stands_for: 0, is_sample: false }
     }
 
     /// Writes a call down that another thread has made for its task.
@@ -211,6 +240,9 @@ impl Ended {
         if let Some(took) = self.took {
             let ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);
             self.profile.observe(ns, self.kind, self.stands_for);
+            if self.is_sample && took > unhooked::TOO_LONG && self.kind != Kind::Timed {
+                unhooked::lasted(self.profile, took);
+            }
         }
         errno.restore();
     }

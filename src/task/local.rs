@@ -7,6 +7,7 @@
 mod noted;
 
 use super::task_local::{Binding, Inherited};
+use crate::target::Profile;
 use crate::target::bulkhead::Place;
 use crate::target::fp_env::Environment;
 use crate::target::ledger::Switches;
@@ -48,6 +49,9 @@ pub(crate) struct Local {
     fp_env: Cell<Option<Environment>>,
     /// On what the native code on top runs, as far as its callbacks are concerned.
     below: Cell<Below>,
+    /// The function of the call that is under way and was not announced, if its caller knows it: beside the marker of
+    /// the layers.
+    unhooked: Cell<Option<&'static Profile>>,
     /// How long callbacks of the native call on top took so far, if it is timed.
     called_back: Cell<Duration>,
     /// What a callback caught and the matching `enter` raises again.
@@ -154,6 +158,7 @@ impl Local {
             raw: Cell::new(None),
             fp_env: Cell::new(None),
             below: Cell::new(Below::THREAD),
+            unhooked: Cell::new(None),
             called_back: Cell::new(Duration::ZERO),
             pending: Cell::new(None),
             held: Cell::new(None),
@@ -238,6 +243,32 @@ impl Local {
     #[inline(always)]
     pub(crate) fn set_below(&self, below: Below) -> Below {
         self.below.replace(below)
+    }
+
+    /// A call that is not announced begins; returns what was said before, for
+    /// [`restore_unhooked`](Local::restore_unhooked) when it is over.
+    pub(crate) fn set_unhooked(
+        &self,
+        target: usize,
+        profile: Option<&'static Profile>,
+    ) -> (Option<usize>, Option<&'static Profile>) {
+        let outer = self.unhooked.replace(profile);
+        (self.layers(|layers| layers.set_unhooked(target)), outer)
+    }
+
+    /// See [`set_unhooked`](Local::set_unhooked).
+    pub(crate) fn restore_unhooked(
+        &self,
+        target: Option<usize>,
+        profile: Option<&'static Profile>,
+    ) {
+        self.layers(|layers| layers.restore_unhooked(target));
+        self.unhooked.set(profile);
+    }
+
+    /// What is known of the function of that call.
+    pub(crate) fn unhooked(&self) -> Option<&'static Profile> {
+        self.unhooked.get()
     }
 
     /// How long callbacks of the call on top took; returns what was said before.

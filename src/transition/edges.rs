@@ -5,14 +5,14 @@
 //! (`enter`, `reverse_enter`): the automaton is asked, the scheduler gives the worker back, the
 //! automaton moves, the event is traced. So all tracing is done while managed.
 
-use super::automaton::Layers;
+use super::automaton::{Layers, ReverseEntered};
 use super::error::TransitionError;
 use super::jumped;
 use super::layer::{Event, Layer};
 use super::trace;
 use crate::target::Profile;
-use crate::target::ledger;
 use crate::target::timing::{Ended, Timing};
+use crate::target::{ledger, unhooked};
 use crate::task::local::{self, Local};
 use sortie_scheduler::crossing::{self, Back, Below, Bound, Exit, Opened, Refused};
 use std::any::Any;
@@ -228,6 +228,7 @@ fn reverse_enter_by(
         let back = call_in(local)?;
         if let Some((page, profile)) = ledger::page().zip(profile) {
             page.row(profile).record_callback(back);
+            unhooked::check_callback(profile);
         }
         Ok(())
     })
@@ -377,8 +378,11 @@ fn call_in_by<E: Into<Refused>>(
         None => Back::Kept,
     };
     let note = Opened::now(below, is_guarded).bits();
-    let _ = local.layers(|layers| layers.reverse_enter_noting(note))?;
+    let entered = local.layers(|layers| layers.reverse_enter_noting(note))?;
     trace::edge(Event::ReverseEnter, None, local);
+    if let ReverseEntered::Unhooked { target } = entered {
+        unhooked::called_back(local.unhooked().unwrap_or_else(|| Profile::at(target)));
+    }
     Ok(back)
 }
 

@@ -9,7 +9,7 @@ use crate::target::decision::{Action, Decision};
 use crate::target::ledger;
 use crate::target::policy::{Callbacks, FpEnv};
 use crate::target::timing::{Ended, Timing};
-use crate::target::{Profile, fp_env};
+use crate::target::{Profile, fp_env, unhooked};
 use crate::task::local;
 use crate::transition::{self, TransitionError, jumped};
 use sortie_scheduler::crossing::{self, Below};
@@ -124,7 +124,10 @@ fn call_on_this_thread<R>(
                 local::with(|local| local.layers(|layers| layers.leave_denied(profile.address())));
             refused(target, denied.expect("this is a task's code"));
         }
-        Action::Unhooked => unhooked(profile, f),
+        Action::Unhooked if decision.is_sampled() && unhooked::is_due(profile) => {
+            announced(target, profile, decision, hook, f)
+        }
+        Action::Unhooked => unannounced(profile, f),
         _ => announced(target, profile, decision, hook, f),
     }
 }
@@ -259,18 +262,19 @@ fn is_on_task_stack(profile: &Profile) -> bool {
 }
 
 /// A call that is not announced: only a callback, which must not be, would find that it is there.
-fn unhooked<R>(profile: &'static Profile, f: impl FnOnce() -> R) -> R {
-    struct Marker(Option<usize>);
+fn unannounced<R>(profile: &'static Profile, f: impl FnOnce() -> R) -> R {
+    struct Marker(Option<usize>, Option<&'static Profile>);
     impl Drop for Marker {
         fn drop(&mut self) {
-            local::with(|local| local.layers(|layers| layers.restore_unhooked(self.0)));
+            local::with(|local| local.restore_unhooked(self.0, self.1));
         }
     }
     let (before, depth) = local::with(|local| {
-        local.layers(|layers| (layers.set_unhooked(profile.address()), layers.depth()))
+        let (marker, outer) = local.set_unhooked(profile.address(), Some(profile));
+        (Marker(marker, outer), local.layers(|layers| layers.depth()))
     })
     .expect("this is a task's code");
-    let _marker = Marker(before);
+    let _marker = before;
     let value = f();
     local::with(|local| {
         if local.layers(|layers| layers.depth()) > depth {

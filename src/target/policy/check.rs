@@ -3,16 +3,21 @@
 //! A fixed list of reasons, so that the compiler can check constants too. Each says why, and what to do.
 
 use super::super::class::Class;
-use super::{Callbacks, FpEnv, Policy};
+use super::{Callbacks, FpEnv, Hook, Misclassified, Policy};
 
 /// The most that [`Policy::task_stack`] takes, in bytes.
 pub(super) const MOST_STACK: u32 = 1 << 30;
+
+/// The most that [`Policy::sampled`] takes. Once the policy is gone the next call that is timed may be as far away.
+pub(super) const MOST_SAMPLED: u32 = 1_000_000;
 
 impl Policy {
     /// What is wrong with this policy, if anything is.
     pub(in super::super) const fn contradiction(&self) -> Option<&'static str> {
         let restores = matches!(self.fp_env, FpEnv::Restore);
-        let more = self.class.is_some() || self.task_stack.is_some() || self.unhooked;
+        let unhooked = !self.hook.is_always();
+        let reports = matches!(self.misclassified, Misclassified::Report);
+        let more = self.class.is_some() || self.task_stack.is_some() || unhooked || reports;
         let more = more || self.max_concurrent.is_some() || restores || self.offload;
         let suspends = !matches!(self.callbacks, Callbacks::Block);
         let more = more || suspends;
@@ -24,7 +29,7 @@ impl Policy {
         if let Some(reason) = self.wrong_value() {
             return Some(reason);
         }
-        if self.unhooked {
+        if unhooked {
             if self.class.is_some() {
                 return Some(
                     "unhooked is a class itself, so no other can be pinned: leave one of the two out",
@@ -49,7 +54,13 @@ impl Policy {
                 );
             }
         }
-        if suspends && (self.unhooked || self.task_stack.is_some()) {
+        if reports && !unhooked {
+            return Some(
+                "where all calls are announced nothing was promised that could be broken: leave out \
+                 misclassified=report",
+            );
+        }
+        if suspends && (unhooked || self.task_stack.is_some()) {
             return Some(
                 "unhooked functions and those on the task's stack do not call back: leave out callbacks, or \
                  the other",
@@ -87,6 +98,26 @@ impl Policy {
                 return Some(
                     "the class unhooked asks for promises about the function: use \
                      `unsafe { Policy::new().unhooked() }`, whose documentation lists them",
+                );
+            }
+            _ => {}
+        }
+        match self.hook {
+            Hook::Sampled(0) => {
+                return Some(
+                    "one call in 0 is none: use `Policy::unhooked`, or give a number from 2 to 1,000,000",
+                );
+            }
+            Hook::Sampled(1) => {
+                return Some(
+                    "one call in 1 is each: leave sampled out, as all calls are announced then, or give a \
+                     number from 2 to 1,000,000",
+                );
+            }
+            Hook::Sampled(n) if n > MOST_SAMPLED => {
+                return Some(
+                    "one call in a million is the fewest that may be announced: give a number from 2 to \
+                     1,000,000, or use `Policy::unhooked`",
                 );
             }
             _ => {}

@@ -1,6 +1,6 @@
 //! What a policy may not say, and what the error tells about it.
 
-use super::check::MOST_STACK;
+use super::check::{MOST_SAMPLED, MOST_STACK};
 use super::*;
 
 /// The reason why a policy is refused.
@@ -14,6 +14,11 @@ fn refused(policy: Policy) -> String {
 fn unhooked() -> Policy {
     // SAFETY: for no function.
     unsafe { Policy::new().unhooked() }
+}
+
+fn sampled(n: u32) -> Policy {
+    // SAFETY: for no function.
+    unsafe { Policy::new().sampled(n) }
 }
 
 fn leaf(bytes: u32) -> Policy {
@@ -32,6 +37,9 @@ fn sensible_policies_are_accepted() {
         Policy::new().deny(),
         Policy::new().deny().fp_env(FpEnv::Inherit).offload(false),
         unhooked(),
+        unhooked().misclassified(Misclassified::Report),
+        sampled(2),
+        sampled(MOST_SAMPLED).misclassified(Misclassified::Mend),
         leaf(1),
         leaf(MOST_STACK).class(Class::Keep),
         // SAFETY: for no function.
@@ -44,16 +52,44 @@ fn sensible_policies_are_accepted() {
 
 #[test]
 fn unhooked_goes_with_nothing_that_needs_an_announcement() {
-    for policy in [
-        unhooked().max_concurrent(1),
-        unhooked().fp_env(FpEnv::Restore),
-        unhooked().offload(true),
-        unhooked().class(Class::Short),
-        unhooked().class(Class::Keep),
-    ] {
-        let text = refused(policy);
-        assert!(text.contains("unhooked") && text.contains("leave"), "{text}");
+    for hook in [unhooked(), sampled(64)] {
+        for policy in [
+            hook.max_concurrent(1),
+            hook.fp_env(FpEnv::Restore),
+            hook.offload(true),
+            hook.class(Class::Short),
+            hook.class(Class::Keep),
+            // It would give its worker away.
+            hook.class(Class::Long),
+            // SAFETY: for no function.
+            unsafe { hook.callbacks(Callbacks::Suspend) },
+        ] {
+            let text = refused(policy);
+            assert!(text.contains("unhooked") && text.contains("leave"), "{text}");
+        }
     }
+}
+
+#[test]
+fn samples_are_fewer_than_all_and_more_than_none() {
+    for (n, what_to_do) in [(0, "unhooked"), (1, "leave sampled out"), (MOST_SAMPLED + 1, "2 to")] {
+        let text = refused(sampled(n));
+        assert!(text.contains(what_to_do) && text.contains("1,000,000"), "{text}");
+    }
+}
+
+#[test]
+fn only_a_promise_can_be_broken() {
+    let report = Policy::new().misclassified(Misclassified::Report);
+    assert!(refused(report).contains("nothing was promised"));
+    assert!(refused(report.class(Class::Short)).contains("leave out"));
+    assert_eq!(unhooked().mended(), Policy::new());
+    assert_eq!(sampled(2).mended(), Policy::new());
+    // SAFETY: for no function.
+    let leaf = unsafe { unhooked().task_stack(512) };
+    assert_eq!(leaf.mended(), Policy::new(), "who calls back does not do so on the task's stack");
+    let stays = unhooked().misclassified(Misclassified::Report);
+    assert_eq!(stays.mended(), stays);
 }
 
 #[test]

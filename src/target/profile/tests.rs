@@ -342,5 +342,6 @@ fn many_threads_may_learn_decide_and_change_policies_at_once() {
     // The last class is the one that is decided by.
     let decision = profile.decide();
     let fresh = Decision::new(&profile.policy(), profile.verdict(), true);
-    assert_eq!(decision, fresh);
+    // That it is traced does not rest on the class.
+    assert_eq!(decision.traced(), fresh.traced());
 }
