@@ -30,6 +30,8 @@ pub(crate) enum Counter {
     VisitsEnded,
     /// Times that the monitor asked a task to let others run.
     YieldRequests,
+    /// Times that a task has yielded because it was asked to.
+    ForcedYields,
     /// Times that an extra worker was sent out.
     Compensations,
     /// Carriers started beyond the cap.

@@ -39,6 +39,8 @@ pub struct Stats {
     pub saturations: u64,
     /// Tasks that were asked to let others run: they had not switched for 10 ms while others waited.
     pub yield_requests: u64,
+    /// Times that a task which was asked to has let others run, at a [checkpoint](crate::checkpoint).
+    pub forced_yields: u64,
     /// Extra workers sent out so far, to stand in for one whose task does not switch.
     pub compensations: u64,
     /// Extra workers that are out now: so many more tasks than workers may be in managed code.
@@ -84,6 +86,7 @@ impl Scheduler {
             carriers_ended: sum(Counter::CarriersEnded),
             saturations: sum(Counter::Saturations),
             yield_requests: sum(Counter::YieldRequests),
+            forced_yields: sum(Counter::ForcedYields),
             compensations: sum(Counter::Compensations),
             compensating: shared.extras.out(),
             bursts: sum(Counter::Bursts),

@@ -67,7 +67,7 @@ pub trait ClrTask: Send + Sync {
     }
 
     /// The task shall come to a scheduling point soon: the VM sets the word that its safepoints look at. From another
-    /// thread.
+    /// thread, that of the runtime's monitor among them: it must not wait.
     fn yield_task(&self) -> HResult {
         HResult::S_OK
     }

@@ -50,6 +50,8 @@ pub struct Snapshot {
     pub saturations: u64,
     /// Tasks that were asked to let others run: they had not switched for 10 ms while others waited.
     pub yield_requests: u64,
+    /// Times that a task which was asked to has let others run, at a [checkpoint](crate::task::checkpoint).
+    pub forced_yields: u64,
     /// Extra workers sent out so far, to stand in for one whose task does not switch.
     pub compensations: u64,
     /// Extra workers that are out now: so many more tasks than workers may be in managed code.
@@ -99,6 +101,7 @@ impl Snapshot {
             reentries: stats.reentries,
             saturations: stats.saturations,
             yield_requests: stats.yield_requests,
+            forced_yields: stats.forced_yields,
             compensations: stats.compensations,
             compensating: stats.compensating,
             bursts: stats.bursts,

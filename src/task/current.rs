@@ -80,6 +80,9 @@ impl std::fmt::Display for Current {
 /// it may stand in an inner loop. Who means to let others run each time calls
 /// [`yield_now`](crate::yield_now).
 ///
+/// A task that was asked lets those run that are ready, and then for 10 ms whoever else is ready; for twice as long each
+/// further time, up to 80 ms, as long as it lets others run only when it is asked. While nobody else is ready it goes on.
+///
 /// A suspension point. Outside of a task, and in native code, it does nothing. Keeps `errno`.
 ///
 /// # Panics

@@ -4,8 +4,8 @@
 //! While others wait, the monitor looks whether it does. One that stands at the same run for 10 ms is
 //! *stuck*:
 //!
-//! 1. Its task is asked to let others run: the carrier's yield flag is raised, once. The task sees it at
-//!    a checkpoint, and at its return from a native call.
+//! 1. Its task is asked to let others run (`request.rs`), once. It sees that at a checkpoint, and at its return from a native
+//!    call, and pays for it if it does so only when it is asked (`penalty.rs`).
 //! 2. An extra worker stands in for it until it picks again (`worker/extra.rs`).
 //! 3. If it does not compute but sleeps in the kernel, for 100 ms, or is in a call that keeps its
 //!    worker for so long, it is named: the call should have been announced, or not have been kept.
@@ -232,12 +232,11 @@ fn ask(shared: &Shared, sight: &mut Sight, now: Instant) {
         return;
     }
     sight.asked = Some(now);
-    // ORDERING: Relaxed, the flag publishes nothing. If the task has just switched, the next one yields
-    // once for nothing.
-    if carrier.yield_flag.swap(true, Ordering::Relaxed) {
+    if !carrier.request_yield() {
         return;
     }
     shared.metrics.add(Counter::YieldRequests);
+    shared.tell_asked(&carrier);
     if tracing::enabled!(target: "sortie::monitor", tracing::Level::DEBUG)
         && let Some(task) = shared.tasks_on([&*carrier]).pop().flatten()
     {

@@ -1,7 +1,7 @@
 //! Threads for workers: a worker that is free goes to one that can use it, or a new one is started; and their ends.
 
 use super::Shared;
-use crate::carrier::{Carrier, CarrierRef};
+use crate::carrier::Carrier;
 use crate::idle::Placed;
 use crate::metrics::Counter;
 use crate::monitor::standstill::Crowds;
@@ -11,7 +11,6 @@ use crate::queue::Ring;
 use crate::shutdown;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
-use crate::task::Header;
 use crate::worker::Worker;
 use crate::worker::run::carrier_main;
 use std::thread;
@@ -22,19 +21,6 @@ impl Shared {
     pub(crate) fn is_crowded(&self) -> bool {
         self.config.workers > 2 * self.processors
             && self.config.workers.saturating_sub(self.lobby.idle()) > 2 * self.processors
-    }
-
-    /// The carrier that runs this task asks it to let others run. False: none does, or the task is in native code.
-    pub(crate) fn ask_to_yield(&self, task: &Header) -> bool {
-        let runs = |carrier: &CarrierRef| {
-            std::ptr::eq(carrier.seen_current(), task) && carrier.word.load().is_run()
-        };
-        let carrier = self.arena.all().into_iter().find(runs);
-        if let Some(carrier) = carrier {
-            // ORDERING: Relaxed, the flag publishes nothing.
-            carrier.yield_flag.store(true, Ordering::Relaxed);
-        }
-        carrier.is_some()
     }
 
     /// A worker is free and its carrier will not run it: it goes to whoever can use it.

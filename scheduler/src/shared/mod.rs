@@ -18,6 +18,7 @@ use crate::idle::Lobby;
 use crate::metrics::{Counter, Counts};
 use crate::monitor::tide::Watched;
 use crate::park::Parker;
+use crate::penalty::Bench;
 use crate::queue::{Injector, Ranks};
 use crate::shutdown::Report;
 use crate::stack::{SizedStacks, StackShape, Stacks};
@@ -94,6 +95,10 @@ pub(crate) struct Shared {
     pub(crate) census: Census,
     /// While it lasts, certain tasks begin no managed code.
     pub(crate) hold: Hold,
+    /// Tasks that forgo turns, because they were made to yield.
+    pub(crate) bench: Bench,
+    /// Are there tasks of which somebody is told that they are asked to yield?
+    pub(crate) has_yield_watchers: AtomicBool,
     /// The last time that a carrier was wanted, none could be had.
     saturated: AtomicBool,
     /// Who waits for the runtime's tasks to end.
@@ -162,6 +167,8 @@ impl Shared {
             reaper: Mutex::new(None),
             census: Census::default(),
             hold: Hold::new(),
+            bench: Bench::default(),
+            has_yield_watchers: AtomicBool::new(false),
             saturated: AtomicBool::new(false),
             closer: Parker::new(),
             stubborn: Stubborn::default(),

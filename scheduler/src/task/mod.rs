@@ -18,10 +18,10 @@
 //!
 //! # Who may touch which field of a header
 //!
-//! 1. `state`, `refs` and `rare`, but for its fields, and `hook` there: anybody with a reference.
+//! 1. `state`, `refs` and `rare`, but for its fields, and `hook` and `yield_watcher` there: anybody with a reference.
 //! 2. `id`, `migrating`, `has_span`, `vtable`, `shared`, and `name` and `span` in `rare`: constant.
 //! 3. `fiber`, `embedder`, `stack_low`, `callbacks`, `guarded_layers`, `marks`, `no_suspend`, and `own_stack`, `job`,
-//!    `cancellable`, `cancellable_at`, `aborting` in `rare`: the *owner*. While a task is `ACTIVE` that is whoever took it from a queue, or runs it; while `BLOCKED` the carrier that it waits on;
+//!    `cancellable`, `cancellable_at`, `penalty`, `aborting` in `rare`: the *owner*. While a task is `ACTIVE` that is whoever took it from a queue, or runs it; while `BLOCKED` the carrier that it waits on;
 //!    while `SUSPENDED` nobody.
 //! 4. `home`: written by the owner, read by the winner of a wake.
 //! 5. `joiner`: the joiner until it has set `JOINER`, then the completer.

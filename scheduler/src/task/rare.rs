@@ -1,5 +1,5 @@
 //! What most tasks never have, behind one pointer of their header: options of their spawn, native calls that can be
-//! cancelled or are made elsewhere, regions and scopes of aborts.
+//! cancelled or are made elsewhere, regions and scopes of aborts, yields that the task was made to.
 //!
 //! So a header is three lines at most, a plain spawn writes few of them, and a parked task takes little. The first
 //! who needs the rest makes it; it stays until the header ends.
@@ -10,11 +10,14 @@ use super::abort::Aborting;
 use super::hook::HookWord;
 use super::membership::Sets;
 use crate::offload::Job;
+use crate::penalty::Penalty;
+use crate::request::YieldWatcher;
 use crate::stack::Stacks;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicBool, AtomicPtr, Ordering};
 use std::cell::Cell;
 use std::ptr::{self, NonNull};
+use std::sync::{OnceLock, Weak};
 
 /// See the module. Who may touch which field is said there, too.
 pub(crate) struct Rare {
@@ -34,6 +37,10 @@ pub(crate) struct Rare {
     pub(crate) cancellable_at: Cell<u32>,
     /// Does a hold concern the task? See `crate::hold`.
     pub(super) holdable: AtomicBool,
+    /// Who is told that it is asked to let others run. See `crate::request`.
+    pub(crate) yield_watcher: OnceLock<Weak<dyn YieldWatcher>>,
+    /// What it pays for yields that it was made to. See `crate::penalty`.
+    pub(crate) penalty: Penalty,
     /// What holds aborts back, and the scopes that are open.
     pub(crate) aborting: Aborting,
 }
@@ -50,6 +57,8 @@ impl Rare {
             cancellable: Cell::new(ptr::null()),
             cancellable_at: Cell::new(0),
             holdable: AtomicBool::new(false),
+            yield_watcher: OnceLock::new(),
+            penalty: Penalty::new(),
             aborting: Aborting::new(),
         }
     }

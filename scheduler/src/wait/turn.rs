@@ -13,6 +13,8 @@ use super::{
 use crate::carrier::Carrier;
 use crate::crossing;
 use crate::fiber::{Inside, Reason};
+use crate::penalty;
+use crate::request;
 use crate::sync::atomic::Ordering;
 use crate::task::{Header, abort};
 use crate::worker::pass::pass_turn;
@@ -117,10 +119,14 @@ fn yield_as_asked() {
     let errno = crossing::Errno::save();
     if let Some((carrier, _)) = managed() {
         // Also if nobody is there to run any more.
-        // ORDERING: Relaxed, as above.
-        carrier.yield_flag.store(false, Ordering::Relaxed);
+        carrier.forget_yield_request();
+        let (run, is_forced) = (penalty::moment(carrier), penalty::others_are_ready(carrier));
+        let has_yielded = yield_now() && is_forced;
+        request::tell_settled(has_yielded);
+        if has_yielded {
+            penalty::sit_out(run);
+        }
     }
-    yield_now();
     errno.restore();
 }
 

@@ -68,6 +68,14 @@ impl Turn {
     }
 }
 
+/// What a worker's turn was when a task ran on it: another once it has run anybody else.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment {
+    index: usize,
+    turn: Turn,
+    lends: u8,
+}
+
 impl Shown {
     fn new(queues: Arc<Remote>) -> Shown {
         Shown {
@@ -247,6 +255,11 @@ impl Worker {
         // ORDERING: Relaxed, a look of others may be late.
         self.shown.picks.store(self.tick, Ordering::Relaxed);
         self.tick
+    }
+
+    /// Now, see [`Moment`].
+    pub(crate) fn moment(&self) -> Moment {
+        Moment { index: self.index, turn: self.shown.turn(), lends: self.lends }
     }
 
     /// A random number below `limit`: xorshift, good enough to spread thieves.

@@ -16,6 +16,7 @@ use crate::handler;
 use crate::metrics::Counter;
 use crate::offload::serve;
 use crate::own_stack;
+use crate::penalty::call_first;
 use crate::shared::Shared;
 use crate::sync::atomic::Ordering;
 use crate::task::complete::refuse;
@@ -45,7 +46,7 @@ pub(crate) fn carrier_main(shared: &Shared, carrier: CarrierRef, first: Option<B
             run(&carrier, task);
             true
         } else {
-            retire(&carrier)
+            call_first(&carrier) || retire(&carrier)
         };
         if !stays || shared.is_stopping() && !stays_for_tasks(&carrier) {
             break;

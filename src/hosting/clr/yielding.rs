@@ -1,4 +1,5 @@
-//! A host's request to a task to let others run: one at a time, until the task has come by a scheduling point.
+//! Requests to a task to let others run, the host's and its monitor's: one at a time, until the task has come by a scheduling
+//! point.
 
 use super::task::{RuntimeTask, guarded};
 use crate::hosting::HResult;
@@ -35,9 +36,24 @@ impl RuntimeTask {
         })
     }
 
-    /// The task has come by a scheduling point: it may be asked anew.
+    /// The monitor has asked the task, which has run for long while others wait: the VM's safepoints are to see it, too.
+    pub(in crate::hosting) fn ask_as_runaway(&self) {
+        let half = self.half();
+        if half.clr.availability.check().is_err() || !self.is_in() {
+            return;
+        }
+        // Nothing comes of a failure but that the task is asked again.
+        let _ = half.clr.call(clr_task::YIELD_TASK, format_args!(""), || {
+            // ORDERING: Relaxed, as above.
+            half.yield_wanted.store(true, Ordering::Relaxed);
+            guarded(|| self.vm().yield_task())
+        });
+    }
+
+    /// The task, which is this thread's, has come by a scheduling point: it may be asked anew.
     pub(in crate::hosting) fn has_yielded(&self) {
         // ORDERING: Relaxed, as above.
         self.half().yield_wanted.store(false, Ordering::Relaxed);
+        sortie_scheduler::forget_yield_request();
     }
 }

@@ -169,6 +169,7 @@ impl HostBuilder {
                 pool: Pool::new(workers),
                 awaited: Awaited::default(),
                 suspender: Suspender::default(),
+                forced_yields: AtomicU64::new(0),
                 objects: Objects::new(self.options.sync_objects),
                 waits: Waits::default(),
                 clr_sync: OnceLock::new(),
@@ -248,6 +249,14 @@ impl Host {
     pub fn thread_pool_manager(&self) -> HostThreadPoolManager {
         HostThreadPoolManager::new(self.shared.clone())
     }
+
+    /// How often its tasks have let others run only because they were asked to
+    /// ([`HostTask::forced_yields`](super::HostTask::forced_yields)).
+    #[must_use]
+    pub fn forced_yields(&self) -> u64 {
+        // ORDERING: Relaxed, a count that stands for itself.
+        self.shared.forced_yields.load(Ordering::Relaxed)
+    }
 }
 
 impl HostControl for Host {
@@ -289,6 +298,8 @@ pub(super) struct HostShared {
     /// Switched out while the VM waits for them, and not in again.
     pub(super) awaited: Awaited,
     pub(super) suspender: Suspender,
+    /// So many times its tasks were made to yield.
+    forced_yields: AtomicU64,
     pub(super) objects: Objects,
     /// The waits of its tasks that are under way.
     pub(super) waits: Waits,
@@ -345,6 +356,12 @@ impl HostShared {
     pub(super) fn next_task(&self) -> u64 {
         // ORDERING: Relaxed, numbers only differ.
         self.tasks.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// A task of its was made to yield.
+    pub(super) fn count_forced_yield(&self) {
+        // ORDERING: Relaxed, a count that stands for itself.
+        self.forced_yields.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Enters managed code within the host's bound, and while the runtime is there.

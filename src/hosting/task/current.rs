@@ -8,6 +8,7 @@ use crate::hosting::HResult;
 use crate::hosting::host::HostShared;
 use crate::task::local::{self, Local};
 use sortie_scheduler::wait::{Owner, tell_of_switches, wait_while_held};
+use sortie_scheduler::{YieldWatcher, watch_yield_requests};
 use std::any::Any;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -53,6 +54,8 @@ pub(super) fn set(task: &Arc<TaskShared>) -> bool {
         task.as_owner.store(Owner::current().get(), Ordering::Relaxed);
         // Only a task in managed code does.
         wait_while_held();
+        let task: Arc<dyn YieldWatcher> = task.clone();
+        watch_yield_requests(Arc::downgrade(&task));
     }
     is_told
 }

@@ -53,6 +53,7 @@ pub(in crate::hosting) struct TaskShared {
     pub(in crate::hosting) held: Arc<Held>,
     pub(in crate::hosting) in_groups: InGroups,
     leaked_layers: AtomicU64,
+    pub(super) forced_yields: AtomicU64,
 }
 
 /// How a task is aborted.
@@ -96,6 +97,7 @@ impl TaskShared {
             held: Arc::default(),
             in_groups,
             leaked_layers: AtomicU64::new(0),
+            forced_yields: AtomicU64::new(0),
         })
     }
 

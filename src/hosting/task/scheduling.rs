@@ -7,6 +7,7 @@ use crate::hosting::HResult;
 use crate::hosting::defect::Defect;
 use crate::hosting::method::host_task;
 use crate::task::{self, AbortHandle, Priority};
+use sortie_scheduler::YieldWatcher;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Tasks that were switched out while the VM waits for them, and are not in again: they run managed code as soon as they
@@ -94,6 +95,39 @@ impl HostTask {
     }
 }
 
+impl YieldWatcher for TaskShared {
+    fn asked(&self) {
+        if let Some(half) = self.half() {
+            half.ask_as_runaway();
+        }
+    }
+
+    fn settled(&self, has_yielded: bool) {
+        if let Some(half) = self.half() {
+            half.has_yielded();
+        }
+        if has_yielded {
+            // ORDERING: Relaxed, counts that stand for themselves.
+            self.forced_yields.fetch_add(1, Ordering::Relaxed);
+            self.host.count_forced_yield();
+        }
+    }
+}
+
+impl HostTask {
+    /// How often the task has let others run only because it was asked to: by
+    /// [`yield_task`](crate::hosting::RuntimeTask::yield_task), or by the monitor, after 10 ms of managed code without a scheduling
+    /// point while others waited. From any thread.
+    ///
+    /// Each time it goes behind all that are ready, and then forgoes its turn for 10 ms while others are ready; for twice
+    /// as long each further time, up to 80 ms, until it has let others run by itself.
+    #[must_use]
+    pub fn forced_yields(&self) -> u64 {
+        // ORDERING: Relaxed, as above.
+        self.shared().forced_yields.load(Ordering::Relaxed)
+    }
+}
+
 impl TaskShared {
     /// Is it asked to let others run at its next checkpoint? False: it runs no managed code now.
     pub(in crate::hosting) fn asks_to_yield(&self) -> bool {
@@ -116,6 +150,8 @@ impl TaskShared {
         if self.half().is_some_and(|half| half.needs_priority_scheduling().unwrap_or(false)) {
             self.host.awaited.one_more();
             self.attributes.hurry(self.aborter());
+            // Nor does it pay now for a yield that it was made to.
+            self.aborter().into_iter().for_each(AbortHandle::excuse);
         }
     }
 

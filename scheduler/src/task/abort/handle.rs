@@ -59,6 +59,17 @@ impl AbortHandle {
         !self.is_finished() && self.0.shared.ask_to_yield(self.header())
     }
 
+    /// How often the task was made to yield: it was asked to let others run, by [`AbortHandle::ask_to_yield`] or by the
+    /// runtime, and did so at a [`checkpoint`](crate::checkpoint).
+    pub fn forced_yields(&self) -> u64 {
+        self.0.rare().map_or(0, |rare| rare.penalty.forced())
+    }
+
+    /// If the task forgoes turns because it was made to yield, it does not any longer. From any thread; does not wait.
+    pub fn excuse(&self) {
+        self.0.shared.bench.excuse(&self.0);
+    }
+
     /// [`JoinHandle::abort_rudely`](crate::JoinHandle::abort_rudely).
     pub fn abort_rudely(&self) {
         ask_or_report(&self.0, true);
