@@ -113,7 +113,7 @@ fn a_yield_of_its_own_is_to_its_credit() {
     each_of(&[1], &MODES, |runtime| {
         let ready = Ready::start(runtime);
         within("the usual gap of one that also yields by itself", bound(2 * QUANTUM), || {
-            let runaway = Runaway::start(runtime, || sortie::yield_now());
+            let runaway = Runaway::start(runtime, sortie::yield_now);
             until("it was made to yield seven times", || runaway.gaps().len() >= 7);
             let mut gaps = runaway.gaps();
             runaway.end();
