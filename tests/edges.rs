@@ -3,9 +3,10 @@
 
 use sortie::native::{self, Target};
 use sortie::sync::{
-    Barrier, Condvar, Event, Mutex, Once, OnceLock, RwLock, Semaphore, channel, oneshot, watch,
+    Barrier, Condvar, Event, Mutex, Once, OnceLock, RwLock, Select, Semaphore, channel, oneshot,
+    watch,
 };
-use sortie::task::{self, AbortError, DelayError, Group, JoinSet};
+use sortie::task::{self, AbortError, DelayError, Group, JoinSet, par};
 use sortie::{Handle, JoinHandle, select, time};
 use sortie_natives::with_callback;
 use sortie_test::{each, each_setting, panic_text};
@@ -47,15 +48,19 @@ fn locks_work() {
     }
     drop(held.write());
     let semaphore = Semaphore::new(1);
-    semaphore.acquire();
+    let permit = semaphore.permit();
     assert!(!semaphore.acquire_timeout(SHORT));
-    semaphore.release();
+    drop(permit);
     let event = Event::auto();
     assert!(!event.wait_timeout(SHORT));
     event.set();
     event.wait();
+    assert!(Barrier::new(2).wait_timeout(SHORT).is_none());
     Barrier::new(1).wait();
-    Once::new().call_once(|| ());
+    let once = Once::new();
+    assert!(!once.wait_timeout(SHORT));
+    once.call_once(|| ());
+    assert!(once.call_once_timeout(SHORT, || unreachable!("it is done")));
     assert_eq!(*OnceLock::new().get_or_init(|| 5), 5);
 }
 
@@ -79,6 +84,7 @@ fn messages_work() {
         recv(receiver) -> message => unreachable!("{message:?}"),
         after(SHORT) => {}
     }
+    assert!(Select::new().recv(&receiver, |_| ()).wait_timeout(SHORT).is_none());
     let (answer, mut answered) = oneshot::channel();
     assert!(answered.recv_timeout(SHORT).is_err());
     answer.send(1).unwrap();
@@ -108,6 +114,27 @@ fn joins_and_aborts_work(handle: &Handle) {
     assert_eq!(lent, 9);
 }
 
+/// What spawns on the runtime of the current task.
+fn structures_work() {
+    let mut lent = [1, 2];
+    let [left, right] = &mut lent;
+    assert_eq!(sortie::join!(|| *left += 1, || *right += 1), ((), ()));
+    let sum = task::scope(|scope| {
+        let late = scope.spawn(|| sortie::sleep(Duration::MAX)).join_timeout(SHORT).unwrap_err();
+        late.abort();
+        scope.spawn(|| lent.iter().sum::<i32>()).join_or_raise()
+    });
+    assert_eq!(sum, 5);
+    assert_eq!(par::map(0..100, |n| n + 1).len(), 100);
+    let mut set = JoinSet::new();
+    set.spawn(|| sortie::sleep(Duration::MAX));
+    assert!(set.join_next_timeout(SHORT).is_none());
+    set.shutdown();
+    let group = Group::queueing("structures", 1);
+    (0..3).for_each(|_| drop(group.spawn(sortie::yield_now)));
+    group.wait().unwrap();
+}
+
 fn refuses(task: JoinHandle<()>) {
     task.abort();
     task.abort_rudely();
@@ -133,6 +160,15 @@ fn after_the_end() {
         let report = runtime.shutdown(Duration::from_secs(10));
         assert!(report.is_clean(), "{report}");
         refuses(handle.spawn(|| unreachable!("it is refused")));
+        let mut set = JoinSet::new();
+        set.spawn_on(&handle, || unreachable!("it is refused"));
+        assert!(set.join_next().unwrap().unwrap_err().is_shut_down());
+        let group = Group::new("late");
+        let task = task::Builder::new().group(&group);
+        refuses(task.spawn_on(&handle, || unreachable!("it is refused")));
+        group.wait().unwrap();
+        let refused = handle.scope(|scope| scope.spawn(|| unreachable!("it is refused")).join());
+        assert!(refused.is_err_and(|error: sortie::JoinError| error.is_shut_down()));
         ended.abort();
         // It ran, or was refused, as the shutdown found it.
         match ended.join() {
@@ -150,6 +186,7 @@ fn on_an_attached_thread() {
         std::thread::spawn(move || {
             handle.reverse_enter().unwrap();
             joins_and_aborts_work(&handle);
+            structures_work();
             assert_eq!(sortie::spawn(|| 6).join().unwrap(), 6);
             // Its frames are not a task's, to be unwound.
             assert_eq!(task::abort_current(), Err(AbortError::Outside));
@@ -169,10 +206,12 @@ fn in_native_code_and_in_callbacks() {
         runtime.run(move || {
             native::call_here(&NATIVE, || {
                 waits_work();
+                structures_work();
                 joins_and_aborts_work(&handle);
                 let sum = with_callback(2, |_| {
                     native::callback(-1, || {
                         waits_work();
+                        structures_work();
                         // Not pinned to the carrier that waits here.
                         assert!(sortie::spawn(|| 7).join().is_ok_and(|output| output == 7));
                         1
@@ -212,6 +251,7 @@ impl Drop for CallsAll {
     fn drop(&mut self) {
         assert!(std::thread::panicking());
         waits_work();
+        structures_work();
         assert_eq!(sortie::spawn(|| 8).join().unwrap(), 8);
         let waiting = sortie::spawn(|| sortie::sleep(Duration::MAX));
         waiting.abort();

@@ -84,3 +84,38 @@ fn an_abort_ends_a_join_before_its_time() {
         until("it has ended", || ended.load(SeqCst));
     });
 }
+
+/// Who was told of a panic in time has it to deal with; who was not, leaves it to the scope.
+#[test]
+fn a_join_of_a_task_that_borrows_gives_the_handle_back_too() {
+    each(|runtime| {
+        let gate = sortie::sync::Event::manual();
+        let values = [1, 2];
+        runtime.scope(|s| {
+            let task = s.spawn(|| {
+                gate.wait();
+                values[1]
+            });
+            let start = Instant::now();
+            let task = task.join_timeout(SHORT).unwrap_err();
+            assert!(start.elapsed() >= SHORT);
+            let task = task.join_until(start).unwrap_err();
+            gate.set();
+            assert_eq!(task.join_timeout(LONG).unwrap().unwrap(), 2);
+            let panics = s.spawn(|| panic!("as the test wants"));
+            assert!(panics.join_timeout(Duration::MAX).unwrap().unwrap_err().is_panic());
+        });
+        gate.reset();
+        let untold = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+            runtime.scope(|s| {
+                let panics = s.spawn(|| {
+                    gate.wait();
+                    panic!("as the test wants");
+                });
+                drop(panics.join_timeout(SHORT).unwrap_err());
+                gate.set();
+            });
+        }));
+        assert!(untold.is_err());
+    });
+}

@@ -1,6 +1,6 @@
 //! What is done once is done by one, while others wait; if that one fails, another does it.
 
-use sortie::sync::{Once, OnceLock};
+use sortie::sync::{Event, Once, OnceLock};
 use sortie_test::drops::Drops;
 use sortie_test::{MODES, each, each_of, until};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -128,5 +128,52 @@ fn values_are_dropped_once() {
         assert!(cell.get().is_none());
         drop(cell);
         drops.check();
+    });
+}
+
+#[test]
+fn who_waits_for_so_long_at_most_leaves_the_turn_to_those_who_stay() {
+    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
+        let cell = Arc::new(OnceLock::new());
+        let (begun, fails) = (Arc::new(Event::manual()), Arc::new(Event::manual()));
+        let first = runtime.spawn({
+            let (cell, begun, fails) = (cell.clone(), begun.clone(), fails.clone());
+            move || {
+                cell.get_or_init(|| {
+                    begun.set();
+                    fails.wait();
+                    panic!("as the test wants");
+                });
+            }
+        });
+        begun.wait();
+        let late = |limit: Duration| {
+            let cell = cell.clone();
+            move || cell.get_or_init_timeout(limit, || 1).copied()
+        };
+        let tasks: Vec<_> =
+            (0..10).map(|n| runtime.spawn(late(Duration::from_micros(n * 50)))).collect();
+        let threads = [0, 300].map(|us| std::thread::spawn(late(Duration::from_micros(us))));
+        for task in tasks {
+            assert_eq!(task.join().unwrap(), None);
+        }
+        for thread in threads {
+            assert_eq!(thread.join().unwrap(), None);
+        }
+        let stays: Vec<_> = (0..10).map(|_| runtime.spawn(late(Duration::MAX))).collect();
+        let thread = std::thread::spawn(late(Duration::from_secs(600)));
+        // Some give up just as the turn comes to them.
+        let racing: Vec<_> =
+            (0..10).map(|n| runtime.spawn(late(Duration::from_micros(n * 20)))).collect();
+        fails.set();
+        assert!(first.join().unwrap_err().is_panic());
+        for task in stays {
+            assert_eq!(task.join().unwrap(), Some(1));
+        }
+        assert_eq!(thread.join().unwrap(), Some(1));
+        for task in racing {
+            assert!([None, Some(1)].contains(&task.join().unwrap()));
+        }
+        assert_eq!(late(Duration::ZERO)(), Some(1));
     });
 }

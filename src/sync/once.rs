@@ -50,11 +50,55 @@ impl Once {
     #[inline]
     #[track_caller]
     pub fn call_once(&self, f: impl FnOnce()) {
-        let done: Result<(), Infallible> = self.try_call_once(|| {
+        self.call_once_for(None, f);
+    }
+
+    /// As [`Once::call_once`], but waits for others no longer than `timeout`. False: somebody was at it all that time. What
+    /// the closure takes is not limited.
+    ///
+    /// # Panics
+    /// As [`Once::call_once`].
+    ///
+    /// ```
+    /// use sortie::sync::Once;
+    /// use std::time::Duration;
+    ///
+    /// let once = Once::new();
+    /// let runtime = sortie::Runtime::new()?;
+    /// runtime.scope(|s| {
+    ///     once.call_once(|| {
+    ///         let other = s.spawn(|| once.call_once_timeout(Duration::from_millis(1), || ()));
+    ///         assert!(!other.join().unwrap(), "this closure is still at it");
+    ///     });
+    /// });
+    /// assert!(once.call_once_timeout(Duration::ZERO, || unreachable!("it is done")));
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
+    #[must_use = "false says that it is not done"]
+    #[track_caller]
+    pub fn call_once_timeout(&self, timeout: Duration, f: impl FnOnce()) -> bool {
+        self.call_once_until(deadline(timeout), f)
+    }
+
+    /// As [`Once::call_once_timeout`], until this time at the latest.
+    ///
+    /// # Panics
+    /// As [`Once::call_once`].
+    #[must_use = "false says that it is not done"]
+    #[track_caller]
+    pub fn call_once_until(&self, until: Instant, f: impl FnOnce()) -> bool {
+        self.call_once_for(Some(until), f)
+    }
+
+    #[inline]
+    #[track_caller]
+    fn call_once_for(&self, until: Option<Instant>, f: impl FnOnce()) -> bool {
+        let done: Result<bool, Infallible> = self.try_call_once(until, || {
             f();
             Ok(())
         });
-        let Ok(()) = done;
+        let Ok(done) = done;
+        done
     }
 
     /// Is it done?
@@ -96,22 +140,27 @@ impl Once {
         self.wait_for(Some(until))
     }
 
+    /// False: others were at it until that time.
     #[inline]
     #[track_caller]
-    pub(super) fn try_call_once<E>(&self, f: impl FnOnce() -> Result<(), E>) -> Result<(), E> {
+    pub(super) fn try_call_once<E>(
+        &self,
+        until: Option<Instant>,
+        f: impl FnOnce() -> Result<(), E>,
+    ) -> Result<bool, E> {
         if self.is_completed() {
-            return Ok(());
+            return Ok(true);
         }
-        let Some(turn) = self.begin() else { return Ok(()) };
+        let Some(turn) = self.begin(until) else { return Ok(self.is_completed()) };
         f()?;
         turn.done();
-        Ok(())
+        Ok(true)
     }
 
-    /// The right to do it, or `None` once it is done.
+    /// The right to do it, or `None` once it is done, or that time has come.
     #[cold]
     #[track_caller]
-    fn begin(&self) -> Option<Turn<'_>> {
+    fn begin(&self, until: Option<Instant>) -> Option<Turn<'_>> {
         let me = Owner::current();
         loop {
             // ORDERING(once.state): Acquire, pairs with the Release in `Turn`: what was done, or was begun, is seen.
@@ -129,7 +178,10 @@ impl Once {
             let place = self.turns.enter(&waiter);
             // ORDERING: Relaxed, the exchange decides; the fence in `enter` orders it with the look of who notifies.
             if !matches!(self.state.load(Ordering::Relaxed), FRESH | DONE) {
-                blocked_on("a wait for what is done once", &self.state, || place.wait());
+                let wait = || place.wait_for(until);
+                if !blocked_on("a wait for what is done once", &self.state, wait) {
+                    return None;
+                }
             }
         }
     }

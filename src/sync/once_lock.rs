@@ -1,6 +1,7 @@
 //! A value that is made once, when it is first wanted.
 
 use super::Once;
+use sortie_scheduler::wait::deadline;
 use std::cell::UnsafeCell;
 use std::convert::Infallible;
 use std::fmt;
@@ -118,17 +119,65 @@ impl<T> OnceLock<T> {
     #[inline]
     #[track_caller]
     pub fn get_or_try_init<E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
+        let value = self.get_or_try_init_for(None, f)?;
+        Ok(value.unwrap_or_else(|| unreachable!("a wait without a limit ends with the value")))
+    }
+
+    /// As [`OnceLock::get_or_init`], but waits for others no longer than `timeout`. `None`: somebody was at it all that
+    /// time. What `f` takes is not limited.
+    ///
+    /// # Panics
+    /// As [`OnceLock::get_or_init`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let cell = sortie::sync::OnceLock::new();
+    /// let runtime = sortie::Runtime::new()?;
+    /// runtime.scope(|s| {
+    ///     cell.get_or_init(|| {
+    ///         let other = s.spawn(|| cell.get_or_init_timeout(Duration::from_millis(1), || 2));
+    ///         assert_eq!(other.join().unwrap(), None, "this closure is still at it");
+    ///         1
+    ///     });
+    /// });
+    /// assert_eq!(cell.get_or_init_timeout(Duration::ZERO, || 3), Some(&1));
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
+    #[track_caller]
+    pub fn get_or_init_timeout(&self, timeout: Duration, f: impl FnOnce() -> T) -> Option<&T> {
+        self.get_or_init_until(deadline(timeout), f)
+    }
+
+    /// As [`OnceLock::get_or_init_timeout`], until this time at the latest.
+    ///
+    /// # Panics
+    /// As [`OnceLock::get_or_init`].
+    #[track_caller]
+    pub fn get_or_init_until(&self, until: Instant, f: impl FnOnce() -> T) -> Option<&T> {
+        let value: Result<_, Infallible> = self.get_or_try_init_for(Some(until), || Ok(f()));
+        let Ok(value) = value;
+        value
+    }
+
+    #[inline]
+    #[track_caller]
+    fn get_or_try_init_for<E>(
+        &self,
+        until: Option<Instant>,
+        f: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Option<&T>, E> {
         if let Some(value) = self.get() {
-            return Ok(value);
+            return Ok(Some(value));
         }
-        self.once.try_call_once(|| {
+        let done = self.once.try_call_once(until, || {
             let value = f()?;
             // SAFETY: who does what is done once is alone with the cell, and nobody reads it before it is done.
             unsafe { (*self.value.get()).write(value) };
             Ok(())
         })?;
         // SAFETY: done, hence written.
-        Ok(unsafe { self.assume() })
+        Ok(done.then(|| unsafe { self.assume() }))
     }
 
     /// Waits until the value is there.

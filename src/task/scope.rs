@@ -28,10 +28,12 @@ use super::local::with_permits;
 use super::{Builder, Id};
 use crate::runtime::outside;
 use crate::{JoinError, JoinHandle};
+use sortie_scheduler::wait::deadline;
 use sortie_scheduler::{Scheduler, TaskSet};
 use std::marker::PhantomData;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Opens a scope: its tasks may borrow what lives longer than the scope, and the scope ends when they all have
 /// ended.
@@ -221,11 +223,47 @@ impl<T> ScopedJoinHandle<'_, T> {
     /// # Errors
     /// As [`JoinHandle::join`].
     pub fn join(self) -> Result<T, JoinError> {
-        let result = self.handle.join();
-        if result.as_ref().is_err_and(JoinError::is_panic) {
-            self.tasks.forgive_panic();
+        let ScopedJoinHandle { handle, tasks, .. } = self;
+        told(&tasks, handle.join())
+    }
+
+    /// As [`ScopedJoinHandle::join`], but waits no longer than `timeout`.
+    ///
+    /// # Panics
+    /// As [`JoinHandle::join`].
+    ///
+    /// # Errors
+    /// The handle, if the task has not ended in time. What [`ScopedJoinHandle::join`] would return is inside the `Ok`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// runtime.scope(|s| {
+    ///     let task = s.spawn(|| sortie::sleep(Duration::MAX));
+    ///     let task = task.join_timeout(Duration::from_millis(1)).unwrap_err();
+    ///     task.abort();
+    ///     assert!(task.join().unwrap_err().is_aborted());
+    /// });
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
+    pub fn join_timeout(self, timeout: Duration) -> Result<Result<T, JoinError>, Self> {
+        self.join_until(deadline(timeout))
+    }
+
+    /// As [`ScopedJoinHandle::join_timeout`], until this time at the latest.
+    ///
+    /// # Panics
+    /// As [`JoinHandle::join`].
+    ///
+    /// # Errors
+    /// As [`ScopedJoinHandle::join_timeout`].
+    pub fn join_until(self, until: Instant) -> Result<Result<T, JoinError>, Self> {
+        let ScopedJoinHandle { handle, tasks, scope } = self;
+        match handle.join_until(until) {
+            Ok(result) => Ok(told(&tasks, result)),
+            Err(handle) => Err(ScopedJoinHandle { handle, tasks, scope }),
         }
-        result
     }
 
     /// As [`ScopedJoinHandle::join`], and goes on with what ended the task: returns its output, or raises its panic
@@ -262,6 +300,14 @@ impl<T> ScopedJoinHandle<'_, T> {
     pub fn is_finished(&self) -> bool {
         self.handle.is_finished()
     }
+}
+
+/// What ended a task of these, for somebody who has to deal with it.
+fn told<T>(tasks: &TaskSet, result: Result<T, JoinError>) -> Result<T, JoinError> {
+    if result.as_ref().is_err_and(JoinError::is_panic) {
+        tasks.forgive_panic();
+    }
+    result
 }
 
 /// Goes on with what ended a task of ours.
