@@ -32,7 +32,8 @@ pub use enums::{
     MemoryCriticalLevel, PolicyAction, StackOverflowType, TaskType, WaitOption, WorkItemFlags,
 };
 pub use escalation::{
-    ActionOnClrEvent, ClrEventData, HostPolicyManager, RuntimeOnEventManager, RuntimePolicyManager,
+    ActionOnClrEvent, ClrEventData, FinalizerRun, HostPolicyManager, RuntimeOnEventManager,
+    RuntimePolicyManager,
 };
 pub use gc::{HostGcManager, RuntimeGcManager, Suspension};
 pub use group::InAppDomain;

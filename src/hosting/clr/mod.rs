@@ -1,21 +1,26 @@
 //! [`ClrRuntimeHost`]: the runtime's side, for a VM that brings no hosting of its own.
 
 mod abort;
+mod asked;
 mod control;
 mod debug;
+mod ends;
 mod group;
+mod helper;
 mod shared;
+mod switching;
 mod sync_manager;
 mod task;
 mod task_manager;
+mod vm_calls;
 mod yielding;
 
 pub use control::{ClrControl, ClrManager};
 pub use debug::{Connection, RuntimeDebugManager};
 pub use sync_manager::RuntimeSyncManager;
 pub use task::RuntimeTask;
-pub(super) use task::{answered, guarded};
 pub use task_manager::RuntimeTaskManager;
+pub(super) use vm_calls::{answered, guarded};
 
 use self::debug::Connections;
 pub(super) use self::shared::{ClrShared, Inner};
@@ -213,6 +218,10 @@ impl ClrRuntimeHost {
             }
             Ok(ClrControl::new(self.inner.clone()))
         })
+    }
+
+    pub(super) fn shared(&self) -> &Arc<ClrShared> {
+        &self.inner.shared
     }
 
     /// Its tasks: `ICLRTaskManager`.

@@ -1,7 +1,7 @@
 //! [`RuntimeSyncManager`]: who owns the VM's locks, as a host asks for it.
 
 use super::ClrShared;
-use super::task::answered;
+use super::vm_calls::answered;
 use crate::hosting::HResult;
 use crate::hosting::method::clr_sync_manager;
 use crate::hosting::task::HostTask;

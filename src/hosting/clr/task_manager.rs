@@ -1,6 +1,6 @@
 //! [`RuntimeTaskManager`]: the runtime's halves of tasks.
 
-use super::{ClrShared, Inner, RuntimeTask, guarded, task};
+use super::{ClrShared, Inner, RuntimeTask, guarded, helper, switching};
 use crate::hosting::enums::TaskType;
 use crate::hosting::method::{Method, clr_task_manager};
 use crate::hosting::task::{Locale, current};
@@ -88,7 +88,8 @@ impl RuntimeTaskManager {
         })
     }
 
-    /// What the task of this thread is for; [`TaskType::Unknown`] on a thread without a task.
+    /// What the task of this thread is for; on a thread without a task what it [helps with](RuntimeTaskManager::attach_helper), or
+    /// [`TaskType::Unknown`].
     ///
     /// # Errors
     /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
@@ -100,7 +101,7 @@ impl RuntimeTaskManager {
             Ok(match half {
                 Some(Some(half)) => half.task_type(),
                 Some(None) => TaskType::User,
-                None => TaskType::Unknown,
+                None => helper::spared_as().unwrap_or(TaskType::Unknown),
             })
         })
     }
@@ -145,7 +146,7 @@ impl RuntimeTaskManager {
         let tasks = self.inner.host_tasks.get().ok_or(HResult::HOST_E_INVALIDOPERATION)?;
         let host_task = tasks.get_current_task()?;
         if let Some(half) = host_task.shared().host.take_kept() {
-            half.switch_in(task::carrier_handle()).ok()?;
+            half.switch_in(switching::carrier_handle()).ok()?;
             return Ok(half);
         }
         let half = self.make()?;

@@ -1,7 +1,8 @@
 //! Requests to a task to let others run, the host's and its monitor's: one at a time, until the task has come by a scheduling
 //! point.
 
-use super::task::{RuntimeTask, guarded};
+use super::RuntimeTask;
+use super::vm_calls::guarded;
 use crate::hosting::HResult;
 use crate::hosting::method::clr_task;
 use std::sync::atomic::Ordering;

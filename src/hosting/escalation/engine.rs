@@ -60,7 +60,7 @@ pub(super) struct About {
 
 impl About {
     /// A task, and the group that it is in.
-    fn task(half: &RuntimeTask) -> About {
+    pub(super) fn task(half: &RuntimeTask) -> About {
         let group = half.host_task().and_then(|task| task.shared().in_groups.group());
         About { task: Some(half.clone()), group }
     }

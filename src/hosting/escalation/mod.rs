@@ -8,6 +8,7 @@
 mod engine;
 mod events;
 mod exit;
+mod finalizer;
 mod manager;
 mod overflow;
 mod tables;
@@ -15,6 +16,7 @@ mod unload;
 
 pub(super) use events::Subscribers;
 pub use events::{ActionOnClrEvent, ClrEventData, RuntimeOnEventManager};
+pub use finalizer::FinalizerRun;
 pub use manager::{HostPolicyManager, RuntimePolicyManager};
 pub(super) use overflow::lock_in_handler;
 

@@ -1,18 +1,20 @@
 //! [`Host`]: the host's side, over a runtime of this crate.
 
+mod builder;
 mod control;
 
+pub use builder::{Attach, HostBuilder, TaskMode};
 pub use control::{HostControl, HostManager};
 
+use self::builder::Options;
 use super::HResult;
 use super::availability::Availability;
 use super::clr::{ClrShared, RuntimeSyncManager, RuntimeTask};
-use super::defect::{Defect, Defects};
+use super::defect::Defects;
 use super::escalation::HostPolicyManager;
 use super::gc::{HostGcManager, Suspender};
 use super::iid::Iid;
-use super::method::Interface;
-use super::observe::Observer;
+use super::method::{Interface, Method};
 use super::pool::{HostThreadPoolManager, Pool};
 use super::recorder::Recorder;
 use super::sync::{HostSyncManager, Objects};
@@ -25,159 +27,6 @@ use sortie_scheduler::wait::deadline;
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
-use std::time::Duration;
-
-/// What a host does with a thread that calls and has no task.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Attach {
-    /// It gives it one, whose base is native code.
-    #[default]
-    Adopt,
-    /// It refuses the thread.
-    Deny,
-}
-
-/// How tasks and threads belong together.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum TaskMode {
-    /// A task is a fiber: when it waits, its thread runs others.
-    #[default]
-    Fibers,
-    /// A task has a thread for itself from its first turn to its end: when it waits, the thread does, and others run
-    /// on other threads. For VMs that cannot be switched away.
-    ThreadPerTask,
-}
-
-/// Options for a [`Host`]. Made by [`Host::builder`].
-#[derive(Clone, Debug)]
-#[must_use = "a builder makes nothing until `build`"]
-pub struct HostBuilder {
-    handle: Handle,
-    options: Options,
-    recorder: Recorder,
-    defects: Defects,
-    policies: Option<Arc<dyn HostPolicyManager>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Options {
-    pub(super) attach: Attach,
-    pub(super) mode: TaskMode,
-    strict: bool,
-    depth_limit: usize,
-    entry_bound: Option<Duration>,
-    pub(super) locales: bool,
-    pub(super) stack_guarantees: bool,
-    pub(super) fixed_pool: bool,
-    sync_objects: usize,
-}
-
-impl HostBuilder {
-    /// What becomes of threads that have no task. [`Attach::Adopt`] if nothing is said.
-    pub fn attach(mut self, attach: Attach) -> HostBuilder {
-        self.options.attach = attach;
-        self
-    }
-
-    /// How tasks and threads belong together. [`TaskMode::Fibers`] if nothing is said.
-    pub fn mode(mut self, mode: TaskMode) -> HostBuilder {
-        self.options.mode = mode;
-        self
-    }
-
-    /// Refuses a `ReverseEnterRuntime` that follows another without a `ReverseLeaveRuntime` between them. Without
-    /// this it renews the callback that is open, where that is the thread's outermost.
-    pub fn strict(mut self, strict: bool) -> HostBuilder {
-        self.options.strict = strict;
-        self
-    }
-
-    /// How many layers a task may have, its base included; not below
-    /// [`Layers::MIN_DEPTH_LIMIT`].
-    pub fn depth_limit(mut self, layers: usize) -> HostBuilder {
-        self.options.depth_limit = layers;
-        self
-    }
-
-    /// How long `EnterRuntime` and `ReverseEnterRuntime` wait for a worker. For ever if nothing is said.
-    pub fn entry_bound(mut self, bound: Duration) -> HostBuilder {
-        self.options.entry_bound = Some(bound);
-        self
-    }
-
-    /// May managed code change the locales of its task? It may if nothing is said; else its requests are answered by
-    /// [`E_NOTIMPL`](HResult::E_NOTIMPL).
-    pub fn locales(mut self, may_change: bool) -> HostBuilder {
-        self.options.locales = may_change;
-        self
-    }
-
-    /// Does the host guarantee stack to those who handle an overflow? It does if nothing is said; else requests are
-    /// answered by [`E_NOTIMPL`](HResult::E_NOTIMPL), and the VM sees to it by itself.
-    pub fn stack_guarantees(mut self, gives: bool) -> HostBuilder {
-        self.options.stack_guarantees = gives;
-        self
-    }
-
-    /// Does the host keep the size of its thread pool to itself? Then the VM's questions and wishes about it are answered by
-    /// [`E_NOTIMPL`](HResult::E_NOTIMPL). It does not if nothing is said.
-    pub fn fixed_pool(mut self, fixed: bool) -> HostBuilder {
-        self.options.fixed_pool = fixed;
-        self
-    }
-
-    /// How many events, semaphores and critical sections a VM may have at once: further ones are answered by
-    /// [`E_OUTOFMEMORY`](HResult::E_OUTOFMEMORY). As many as there is memory for if nothing is said.
-    pub fn sync_object_limit(mut self, objects: usize) -> HostBuilder {
-        self.options.sync_objects = objects;
-        self
-    }
-
-    /// Who is told of what the runtime's policies do. Nobody if nothing is said.
-    pub fn policies(mut self, policies: Arc<dyn HostPolicyManager>) -> HostBuilder {
-        self.policies = Some(policies);
-        self
-    }
-
-    /// Who is told of each call of the host's and to it.
-    pub fn observer(mut self, observer: Arc<dyn Observer>) -> HostBuilder {
-        self.recorder = Recorder::new(Some(observer));
-        self
-    }
-
-    /// Leaves an effect out, for tests of tests. In debug builds only.
-    #[doc(hidden)]
-    pub fn seed_defect(mut self, defect: Defect) -> HostBuilder {
-        self.defects.seed(defect);
-        self
-    }
-
-    /// The host.
-    #[must_use]
-    pub fn build(self) -> Host {
-        let workers = self.handle.snapshot().workers;
-        Host {
-            shared: Arc::new(HostShared {
-                handle: self.handle,
-                options: self.options,
-                recorder: self.recorder,
-                defects: self.defects,
-                policies: self.policies,
-                clr: OnceLock::new(),
-                tasks: AtomicU64::new(0),
-                kept: Mutex::default(),
-                pool: Pool::new(workers),
-                awaited: Awaited::default(),
-                suspender: Suspender::default(),
-                forced_yields: AtomicU64::new(0),
-                objects: Objects::new(self.options.sync_objects),
-                waits: Waits::default(),
-                clr_sync: OnceLock::new(),
-                processors: std::thread::available_parallelism().map_or(1, usize::from),
-            }),
-        }
-    }
-}
 
 /// A host: the managers that a VM is given, over a runtime of this crate.
 ///
@@ -205,25 +54,33 @@ pub struct Host {
 }
 
 impl Host {
+    fn new(builder: HostBuilder) -> Host {
+        let workers = builder.handle.snapshot().workers;
+        Host {
+            shared: Arc::new(HostShared {
+                handle: builder.handle,
+                options: builder.options,
+                recorder: builder.recorder,
+                defects: builder.defects,
+                policies: builder.policies,
+                clr: OnceLock::new(),
+                tasks: AtomicU64::new(0),
+                kept: Mutex::default(),
+                pool: Pool::new(workers),
+                awaited: Awaited::default(),
+                suspender: Suspender::default(),
+                forced_yields: AtomicU64::new(0),
+                objects: Objects::new(builder.options.sync_objects),
+                waits: Waits::default(),
+                clr_sync: OnceLock::new(),
+                processors: std::thread::available_parallelism().map_or(1, usize::from),
+            }),
+        }
+    }
+
     /// Options for a host over this runtime.
     pub fn builder(runtime: &Handle) -> HostBuilder {
-        HostBuilder {
-            handle: runtime.clone(),
-            options: Options {
-                attach: Attach::default(),
-                mode: TaskMode::default(),
-                strict: false,
-                depth_limit: Layers::DEFAULT_DEPTH_LIMIT,
-                entry_bound: None,
-                locales: true,
-                stack_guarantees: true,
-                fixed_pool: false,
-                sync_objects: usize::MAX,
-            },
-            recorder: Recorder::default(),
-            defects: Defects::default(),
-            policies: None,
-        }
+        HostBuilder::new(runtime)
     }
 
     /// Its tasks: `IHostTaskManager`.
@@ -340,6 +197,22 @@ impl HostShared {
 
     pub(super) fn availability(&self) -> Option<&Availability> {
         self.clr.get().map(|clr| &clr.availability)
+    }
+
+    /// Makes a call of the VM's that may fail for good, and tells of it: such a failure disables the runtime.
+    pub(super) fn call(
+        &self,
+        method: Method,
+        arguments: fmt::Arguments<'_>,
+        call: impl FnOnce() -> HResult,
+    ) -> HResult {
+        let result = self.recorder.call(method, arguments, call);
+        if result == HResult::E_FAIL
+            && let Some(clr) = self.clr.get()
+        {
+            clr.disable();
+        }
+        result
     }
 
     /// A half that was reset waits for its next task.

@@ -55,7 +55,8 @@ impl HostThreadPoolManager {
     ///
     /// It runs in the group that the current task is in; if that is unloaded before it begins, it does not.
     ///
-    /// Returns [`S_OK`](HResult::S_OK); [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE).
+    /// Returns [`S_OK`](HResult::S_OK); [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE);
+    /// [`E_FAIL`](HResult::E_FAIL), which disables the runtime, if the host's own is shut down meanwhile.
     pub fn queue_user_work_item(
         &self,
         flags: WorkItemFlags,
@@ -63,7 +64,7 @@ impl HostThreadPoolManager {
     ) -> HResult {
         let host = &self.host;
         let arguments = format_args!("{flags:?}");
-        host.recorder.call(host_thread_pool_manager::QUEUE_USER_WORK_ITEM, arguments, || {
+        host.call(host_thread_pool_manager::QUEUE_USER_WORK_ITEM, arguments, || {
             if let Err(error) = host.check_available() {
                 return error;
             }

@@ -4,6 +4,7 @@ use super::attributes::Attributes;
 use super::birth::{self, Suspended};
 use super::current;
 use crate::hosting::HResult;
+use crate::hosting::availability::Availability;
 use crate::hosting::clr::RuntimeTask;
 use crate::hosting::defect::Defect;
 use crate::hosting::enums::StackOverflowType;
@@ -313,12 +314,13 @@ impl HostTask {
 
     /// Makes a suspended task ready. Called again it does nothing.
     ///
-    /// [`E_FAIL`](HResult::E_FAIL), and nothing else, if it cannot be started because the runtime is disabled or the
-    /// host's own has been shut down.
+    /// [`E_FAIL`](HResult::E_FAIL), and nothing else, if it cannot be started because the runtime is disabled, or because the
+    /// host's own has been shut down: then the runtime is disabled by it, as by each call that fails so. The task stays suspended.
     pub fn start(&self) -> HResult {
         let task = &self.shared;
-        task.host.recorder.call(host_task::START, format_args!("#{}", task.id), || {
-            if task.host.availability().is_none_or(|availability| availability.is_disabled()) {
+        task.host.call(host_task::START, format_args!("#{}", task.id), || {
+            let is_disabled = |availability: &Availability| availability.is_disabled();
+            if task.host.availability().is_none_or(is_disabled) || task.host.handle.is_shut_down() {
                 return HResult::E_FAIL;
             }
             let suspended = task.suspended.lock().unwrap_or_else(PoisonError::into_inner).take();
