@@ -88,13 +88,9 @@ pub(super) unsafe fn call_unsend<R>(
     let carried = Carried((f, &mut outcome));
     let job = move || {
         let (f, outcome) = carried.arrived();
-        let mut timing =
-            ledger::page().map(|page| Timing::begin_offloaded(page, profile, decision));
         let called_back = local::with(|local| local.set_called_back(Duration::ZERO));
         let depth = local::with(|local| local.layers(|layers| layers.depth()));
-        if let Some(timing) = &mut timing {
-            timing.start();
-        }
+        let timing = ledger::page().map(|page| Timing::begin_offloaded(page, profile, decision));
         let call = || super::call::general::run(profile, decision, None, f);
         let result = catch_unwind(AssertUnwindSafe(call));
         let errno = Errno::save();

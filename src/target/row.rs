@@ -89,12 +89,6 @@ impl Row {
         next >= get(&self.due)
     }
 
-    /// A call that was counted is not made.
-    pub(super) fn uncount(&self) {
-        // ORDERING: Relaxed, as in `add`.
-        self.calls.store(get(&self.calls).saturating_sub(1), Ordering::Relaxed);
-    }
-
     /// Writes down how long a call took that was timed.
     pub(super) fn record(&self, took: Duration, back: Back, page: &Page) {
         let calls = get(&self.calls);

@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 pub(crate) struct Timing {
     profile: &'static Profile,
     clock: Clock,
-    /// When it began; `None` if it is not timed, or has not begun.
+    /// When it began; `None` if it is not timed.
     start: Option<Start>,
     /// What was said of the page's call before.
     outer: u64,
@@ -117,9 +117,12 @@ impl Usage {
 const LONG: Duration = Duration::from_micros(20);
 
 impl Timing {
-    /// Counts a call that is about to begin on this page's carrier; it is timed if its target's calls
-    /// all are, or if it is due.
+    /// Counts a call whose native function is called next, by this page's carrier; it is timed if its target's
+    /// calls all are, or if it is due. After the way out, which is no part of the call: who gives its worker away
+    /// may be put off by whoever gets it. Keeps `errno`.
     pub(crate) fn begin(page: &Page, profile: &'static Profile, decision: Decision) -> Timing {
+        // Making a row may allocate.
+        let errno = Errno::save();
         let due = page.row(profile).count();
         let clock = match (decision.is_timed(), due) {
             (true, _) => page.clock(decision),
@@ -127,7 +130,9 @@ impl Timing {
             (false, true) => Clock::Wall,
             (false, false) => Clock::None,
         };
-        Timing::with_clock(page, profile, clock)
+        let timing = Timing::start(page, profile, clock);
+        errno.restore();
+        timing
     }
 
     /// As [`Timing::begin`], for a call that another thread makes: nobody else sees how long it takes.
@@ -137,31 +142,17 @@ impl Timing {
         decision: Decision,
     ) -> Timing {
         page.row(profile).count();
-        Timing::with_clock(page, profile, page.clock(decision))
+        Timing::start(page, profile, page.clock(decision))
     }
 
-    fn with_clock(page: &Page, profile: &'static Profile, clock: Clock) -> Timing {
-        let is_timed = clock != Clock::None;
-        let since = is_timed.then(|| ledger::with(Ledger::now)).flatten().unwrap_or(0);
-        Timing { profile, clock, start: None, outer: page.set_since(since) }
-    }
-
-    /// The native function is called next: looks at the clock if the call is timed. After the way out,
-    /// which is no part of the call: who gives its worker away may be put off by whoever gets it. Keeps
-    /// `errno`.
-    pub(crate) fn start(&mut self) {
-        if self.clock != Clock::None {
-            self.start = Some(Start { usage: self.clock.usage(), wall: Instant::now() });
+    fn start(page: &Page, profile: &'static Profile, clock: Clock) -> Timing {
+        if clock == Clock::None {
+            return Timing { profile, clock, start: None, outer: page.set_since(0) };
         }
-    }
-
-    /// The call is not made.
-    #[cold]
-    pub(crate) fn abandon(&self) {
-        if let Some(page) = ledger::page() {
-            page.set_since(self.outer);
-            page.row(self.profile).uncount();
-        }
+        let since = ledger::with(Ledger::now).unwrap_or(0);
+        let outer = page.set_since(since);
+        let start = Some(Start { usage: clock.usage(), wall: Instant::now() });
+        Timing { profile, clock, start, outer }
     }
 
     /// The call has returned, and its task is still on the same carrier: what is known of it.

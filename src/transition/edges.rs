@@ -62,13 +62,8 @@ fn leave_from(target: usize, place: usize) -> Result<(), TransitionError> {
         if decision.is_denied() {
             return Err(local.layers(|layers| layers.leave_denied(target))).inspect_err(report);
         }
-        let mut timing = page.map(|page| Timing::begin(page, profile, decision));
-        out(local, target, profile, decision.exit())
-            .inspect_err(|_| timing.iter().for_each(Timing::abandon))?;
-        if let Some(timing) = &mut timing {
-            timing.start();
-        }
-        local.set_raw(timing);
+        out(local, target, profile, decision.exit())?;
+        local.set_raw(page.map(|page| Timing::begin(page, profile, decision)));
         if local.finds_jumps() {
             local.layers(|layers| layers.set_place(place));
         }

@@ -152,21 +152,17 @@ fn announced<R>(
         let outer_below = local.set_below(below);
         let called_back = local.set_called_back(Duration::ZERO);
         let depth = local.layers(|layers| layers.depth());
-        // Before the call: making a row may allocate, which may touch `errno`.
-        let mut timing = ledger::page().map(|page| Timing::begin(page, profile, decision));
         if let Err(error) = transition::out(local, profile.address(), profile, decision.exit()) {
             local.set_fp_env(outer);
             local.set_below(outer_below);
             local.set_called_back(called_back);
-            timing.inspect(Timing::abandon);
             refused(target, error);
         }
         if let Some(place) = place {
             local.hold(depth, place);
         }
-        if let Some(timing) = &mut timing {
-            timing.start();
-        }
+        // Behind the way out: who waits for the worker does not wait for this.
+        let timing = ledger::page().map(|page| Timing::begin(page, profile, decision));
         let call = || {
             let result = catch_unwind(AssertUnwindSafe(|| run(profile, decision, hook, f)));
             (result, jumped::land(local, depth + 1, below))
