@@ -15,22 +15,29 @@
 //!   goes on where it may            <------  Shared::submit
 //! ```
 //!
-//! Jobs go to a spare directly; where there is none, and no thread can be had, they wait in a queue
-//! that every carrier looks at before it becomes a spare. INVARIANT(offload.matched): no job is in
-//! the queue while a spare sleeps that may serve it: the giver looks for a spare once more after it has
-//! queued the job, and the spare looks at the queue once more after it has become one; the lobby's lock
-//! orders the two. A carrier with live pinned tasks does not serve: they would wait behind the call.
+//! Jobs go to a spare directly, or wait: for a thread that comes back from another, if one is expected at once, or
+//! for one that is started ([`Backlog`]). Every carrier looks there before it becomes a spare.
+//! INVARIANT(offload.matched): no job that is due waits while a spare sleeps that may serve it: the giver looks for a
+//! spare once more after it has queued the job, and the spare looks at the queue once more after it has become one;
+//! the lobby's lock orders the two. For a job that becomes due later looks whoever passes by
+//! ([`Shared::hurry_calls`]): at the next one, at every 16th pick, before a worker goes idle; and the monitor, which is
+//! awake while calls wait. A carrier with live pinned tasks does not serve: they would wait behind the call.
 //! Only where no thread can be had at all the monitor makes it ([`Shared::press_spares`]).
+
+mod backlog;
+
+pub(crate) use self::backlog::Backlog;
 
 use crate::carrier::{Carrier, CarrierRef};
 use crate::crossing::{Parting, end_without_worker};
 use crate::fiber::Reason;
 use crate::fork;
 use crate::shared::Shared;
-use crate::sync::atomic::Ordering;
+use crate::sync::atomic::{Ordering, fence};
 use crate::task::TaskRef;
 use crate::wait;
 use crate::worker::run::queue_last;
+use std::time::Instant;
 
 /// What the carrier runs for the task: a function and its argument, on the task's stack.
 #[derive(Clone, Copy)]
@@ -101,17 +108,55 @@ pub unsafe fn offload(target: usize, job: impl FnOnce() + Send) -> bool {
 impl Shared {
     /// A task was suspended to be offloaded: somebody makes its call.
     pub(crate) fn offload(&self, task: TaskRef) {
-        if let Some(spare) = self.lobby.take_spare(may_serve) {
+        let task = match self.leave_call(task) {
+            Ok(()) => return,
+            Err(task) => task,
+        };
+        if self.offloaded.is_empty()
+            && let Some(spare) = self.lobby.take_spare(may_serve)
+        {
             return spare.give_job(task);
         }
         self.offloaded.push(task);
         // See `offload.matched`; the push comes before the look, by the lobby's lock.
-        if self.give_queued_job() {
-            return;
-        }
-        // A thread begins as a spare. Refused: who becomes one next finds the queue.
-        self.start_spare();
+        self.hurry_calls();
         self.drain_if_terminated();
+    }
+
+    /// Leaves the call to a thread that comes back from another, if the processors are busy till then.
+    ///
+    /// # Errors
+    /// The task: its call is not to wait.
+    fn leave_call(&self, task: TaskRef) -> Result<(), TaskRef> {
+        if self.lobby.idle() > 0 {
+            return Err(task);
+        }
+        self.offloaded.leave(task, self.start.elapsed())?;
+        // ORDERING(gate.word): SeqCst, between the push and the look at the gate; pairs with the heavy fence in
+        // `Gate::close`.
+        fence(Ordering::SeqCst);
+        if self.gate.is_closed() {
+            self.gate.kick();
+        }
+        self.drain_if_terminated();
+        Ok(())
+    }
+
+    /// Sees to it that calls which are due get a thread: a spare, or one that is started. False: there is none.
+    #[cold]
+    pub(crate) fn hurry_calls(&self) -> bool {
+        // Where a worker is idle a call need not wait for its sake.
+        let is_due = || {
+            let is_late = || self.offloaded.is_due(self.start.elapsed());
+            !self.offloaded.is_empty() && (self.lobby.idle() > 0 || is_late())
+        };
+        while is_due() {
+            if !self.give_queued_job() {
+                // A thread begins as a spare. Refused: who becomes one next finds the queue.
+                return !self.offloaded.begin_start(self.processors) || self.start_counted();
+            }
+        }
+        true
     }
 
     /// Gives the oldest queued job to a spare, if there are both.
@@ -154,6 +199,10 @@ pub(crate) fn serve(carrier: &Carrier) {
     while !carrier.word.is_run()
         && let Some(task) = carrier.take_job().or_else(queued)
     {
+        if !carrier.shared().offloaded.is_empty() {
+            // This thread is not here for the others before they are due.
+            carrier.shared().hurry_calls();
+        }
         make_call(carrier, task);
     }
 }
@@ -167,9 +216,11 @@ fn make_call(carrier: &Carrier, task: TaskRef) {
     carrier.word.away();
     let span = task.span().map(tracing::Span::enter);
     carrier.begin(&task, 0);
+    let start = Instant::now();
     // SAFETY: the task is suspended on its own stack, where the argument lies, until `back` below; and
     // it owes one run.
     unsafe { (job.run)(job.argument) };
+    let end = Instant::now();
     if carrier.shared().is_forked() {
         fork::end_of_child();
     }
@@ -179,6 +230,8 @@ fn make_call(carrier: &Carrier, task: TaskRef) {
     }
     carrier.end();
     drop(span);
+    let shared = carrier.shared();
+    shared.offloaded.came_back(end.saturating_duration_since(shared.start), end - start);
     back(carrier, task);
 }
 

@@ -132,12 +132,7 @@ struct Watch {
 impl Watch {
     fn look(&mut self, shared: &Shared, now: Instant) -> Look {
         let calls_wait = !shared.offloaded.is_empty();
-        if calls_wait
-            && !shared.give_queued_job()
-            && shared.is_saturated()
-            && !shared.start_spare()
-            && shared.is_beyond_bursts()
-        {
+        if calls_wait && !shared.hurry_calls() && shared.is_beyond_bursts() {
             shared.press_spares();
         }
         if !shared.work_waits() {

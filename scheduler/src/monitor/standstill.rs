@@ -109,7 +109,7 @@ fn burst(shared: &Shared) {
     shared.thread_limit.store(limit, Ordering::Relaxed);
     if !shared.offloaded.is_empty() {
         // Those that are spare hold tasks, or would have taken it.
-        shared.start_spare();
+        shared.hurry_calls();
     } else if shared.lobby.idle() > 0 {
         shared.rouse();
     }

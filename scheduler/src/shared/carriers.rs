@@ -87,22 +87,22 @@ impl Shared {
         );
     }
 
-    /// Starts a carrier without a worker, so that the next worker that is taken back, or the next call
-    /// that is to be made elsewhere, finds a thread. False: there is none.
+    /// Starts a carrier without a worker, so that the next worker that is taken back finds a thread. False: there is
+    /// none.
     pub(crate) fn start_spare(&self) -> bool {
-        let refused = self.start_carrier(None).err();
-        if let Some((_, why)) = &refused
-            && !self.offloaded.is_empty()
-        {
-            self.say_saturated(why);
-        }
-        refused.is_none()
+        self.offloaded.begin_start(usize::MAX) && self.start_counted()
     }
 
-    /// Was the last carrier that was wanted refused?
-    pub(crate) fn is_saturated(&self) -> bool {
-        // ORDERING: Relaxed, a look.
-        self.saturated.load(Ordering::Relaxed)
+    /// [`Shared::start_spare`], counted as one on its way to the calls that wait for a thread.
+    pub(crate) fn start_counted(&self) -> bool {
+        let refused = self.start_carrier(None).err();
+        if let Some((_, why)) = &refused {
+            self.offloaded.end_start();
+            if !self.offloaded.is_empty() {
+                self.say_saturated(why);
+            }
+        }
+        refused.is_none()
     }
 
     /// Would a burst not help where no carrier can be had?
@@ -152,6 +152,9 @@ impl Shared {
             .spawn(move || {
                 let _stack = overflow::on_carrier(&shared.signal_stacks);
                 let worker = carrier.take_gift();
+                if worker.is_none() {
+                    shared.offloaded.end_start();
+                }
                 carrier_main(&shared, carrier, worker);
             });
         match started {

@@ -17,6 +17,7 @@ use crate::hold::Hold;
 use crate::idle::Lobby;
 use crate::metrics::{Counter, Counts};
 use crate::monitor::tide::Watched;
+use crate::offload::Backlog;
 use crate::park::Parker;
 use crate::penalty::Bench;
 use crate::queue::{Injector, Ranks};
@@ -52,8 +53,8 @@ pub(crate) struct Shared {
     /// Ready tasks of other priorities than the ordinary one.
     pub(crate) ranks: CachePadded<Ranks>,
     pub(crate) reentry: Injector,
-    /// Tasks whose native call is to be made by another thread, and no thread was there.
-    pub(crate) offloaded: Injector,
+    /// Tasks whose native call waits for another thread to make it.
+    pub(crate) offloaded: Backlog,
     pub(crate) gate: CachePadded<Gate>,
     /// What is to be seen of each worker, by its index; the extra ones come last.
     pub(crate) shown: Box<[Arc<CachePadded<Shown>>]>,
@@ -144,7 +145,7 @@ impl Shared {
             injector: Injector::new(),
             ranks: CachePadded::new(Ranks::new()),
             reentry: Injector::new(),
-            offloaded: Injector::new(),
+            offloaded: Backlog::default(),
             gate: CachePadded::new(Gate::new()),
             shown,
             living: Living::new(),

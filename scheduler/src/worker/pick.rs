@@ -10,7 +10,7 @@
 //!   the deque or the ring of the others: each time another of them leads, and the first that has
 //!   something serves; the ring of a worker that has many more is levelled with one's own, and a worker whose tasks
 //!   only yield takes from another's deque;
-//! - every 16th pick looks at the timers, and into the re-entry queue first;
+//! - every 16th pick looks at the timers and at native calls that wait for a thread, and into the re-entry queue first;
 //! - the first pick of a worker that comes to a carrier serves the injector, or the oldest of the
 //!   carrier's ring or of those that yielded, by turns, and at times that of the deque;
 //! - after a number of native calls that the deque's tasks have left for, those that yielded have a turn (`share.rs`);
@@ -75,6 +75,9 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
     }
     if tick.is_multiple_of(OTHERS_EVERY) {
         shared.timers.fire_due(1, carrier.index);
+        if !shared.offloaded.is_empty() {
+            shared.hurry_calls();
+        }
         if let Some(task) = shared.reentry.pop() {
             return Some(task);
         }

@@ -137,11 +137,11 @@ fn look_once_more(carrier: &Carrier) -> Option<bool> {
     // Work that was left to this carrier's search, and that it has no worker for now.
     shared.look_again();
     // A call that was queued before this was a spare (offload.matched).
-    if carrier.pinned() == 0
-        && !shared.offloaded.is_empty()
-        && shared.lobby.leave_spares(carrier.as_ref())
-    {
-        return Some(true);
+    if !shared.offloaded.is_empty() {
+        if carrier.pinned() == 0 && shared.lobby.leave_spares(carrier.as_ref()) {
+            return Some(true);
+        }
+        shared.hurry_calls();
     }
     let is_surplus = shared.is_beyond_cap()
         && carrier.pinned() == 0
