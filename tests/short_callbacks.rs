@@ -272,6 +272,39 @@ fn a_callback_goes_on_on_any_thread() {
     });
 }
 
+/// What is seen from outside is the function that goes on after a callback, whether or not others were called in that.
+#[test]
+fn the_function_under_way_is_seen() {
+    const NAMES: [&str; 3] = ["seen", "seen, suspends", "seen, migrates"];
+    static SEEN: Target = Target::named(NAMES[0]).with_policy(SHORT);
+    static SEEN_SUSPENDS: Target = Target::named(NAMES[1]).with_policy(SUSPEND);
+    static SEEN_MIGRATES: Target = Target::named(NAMES[2]).with_policy(MIGRATE);
+    static INNER: Target = Target::named("called in a callback").with_policy(SHORT);
+    each(|runtime| {
+        for (target, name) in [&SEEN, &SEEN_SUSPENDS, &SEEN_MIGRATES].into_iter().zip(NAMES) {
+            let handle = runtime.handle();
+            let under_way = move || -> Vec<String> {
+                let rows = handle.snapshot().targets.into_iter();
+                let running = rows.filter(|row| row.running > 0);
+                running.filter_map(|row| row.symbol).collect()
+            };
+            runtime.run(move || {
+                for turn in 0..2 * WARM {
+                    native::call_here(target, || {
+                        with_callback(2, |_| {
+                            native::callback(-1, || {
+                                (0..turn % 3).for_each(|_| native::call_here(&INNER, || ()));
+                                0
+                            })
+                        });
+                        assert_eq!(under_way(), [name], "{turn}");
+                    });
+                }
+            });
+        }
+    });
+}
+
 /// The native code sleeps before and after its callback, and others take the worker.
 #[test]
 fn a_worker_that_was_taken_is_waited_for() {

@@ -1,10 +1,10 @@
 //! A task stays on its thread while it has a bracket of thread affinity open, and is free afterwards.
 
-use sortie::native::{self, Target};
-use sortie::task::{ThreadAffinity, begin_thread_affinity, end_thread_affinity};
+use sortie::native::{self, Class, Policy, Target};
+use sortie::task::{ThreadAffinity, begin_thread_affinity, end_thread_affinity, keep_thread};
 use sortie_test::{Mode, each, each_of, events, until};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, mpsc};
 use std::thread::current;
 use std::time::Duration;
 
@@ -75,6 +75,30 @@ fn brackets_may_be_opened_and_closed_in_native_code() {
             assert!(stays(9));
             native::call_here(&NANOSLEEP, end_thread_affinity).unwrap();
             assert!(native::call_here(&NANOSLEEP, end_thread_affinity).is_err());
+        });
+    });
+}
+
+/// What is asked for in a callback out of a short call outlasts that.
+#[test]
+fn a_thread_may_be_kept_from_within_a_callback() {
+    static CALLS_BACK: Target =
+        Target::named("natives_call_back, keeps").with_policy(Policy::new().class(Class::Short));
+    each_of(&[1, 2], &[Mode::Pinned, Mode::Migrating], |runtime| {
+        let call_back = |f: fn()| native::call_here(&CALLS_BACK, || native::callback((), f));
+        runtime.run(move || {
+            // The first calls are timed, and go the general way.
+            (0..4).for_each(|_| call_back(|| ()));
+            call_back(|| assert!(keep_thread()));
+            let (sender, receiver) = mpsc::channel();
+            let _other = sortie::spawn(move || sender.send(current().id()));
+            let others = loop {
+                sortie::sleep(Duration::from_micros(100));
+                if let Ok(thread) = receiver.try_recv() {
+                    break thread;
+                }
+            };
+            assert_ne!(others, current().id());
         });
     });
 }

@@ -57,8 +57,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "word_return_ignores_a_callback",
         file: WORD,
-        from: "self.0 & PHASE == NATIVE_A",
-        to: "true",
+        from: "run.is_run().then_some(run)",
+        to: "Some(Snapshot(run.0 & !PHASE | RUN))",
     },
     Mutant {
         name: "word_touch_relaxed",
@@ -90,13 +90,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "word_return_looks_first",
         file: WORD,
-        from: "self.0.store(left.0 & !PHASE | RUN, Ordering::Release);
+        from: "self.0.store(run.0, Ordering::Release);
         fence::light_half();
         // ORDERING(crossing.request): Acquire, pairs with the Release of a taker.
         request.0.load(Ordering::Acquire) == NOTHING",
         to: "let asked = request.0.load(Ordering::Acquire);
         fence::light_half();
-        self.0.store(left.0 & !PHASE | RUN, Ordering::Release);
+        self.0.store(run.0, Ordering::Release);
         asked == NOTHING",
     },
     Mutant {

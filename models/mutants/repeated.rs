@@ -101,7 +101,8 @@ pub(crate) const REPEATED: &[Repeated] = &[
     Repeated {
         file: "carrier/owned.rs",
         model: "../carrier.rs",
-        text: "if self.word.is(left) {
+        text: "let now = self.word.own();
+        if now == left {
             let kept = self.word.come_back_unasked(left, &self.request) || self.settle();
             return if kept { Return::Untouched } else { Return::Late };
         }",
@@ -109,11 +110,9 @@ pub(crate) const REPEATED: &[Repeated] = &[
     Repeated {
         file: "carrier/owned.rs",
         model: "../carrier.rs",
-        text: "let now = self.word.own();
-        let kept = if now.is_asymmetric() {
-            self.word.come_back_unasked(now, &self.request) || self.settle()
-        } else {
-            self.come_back()
+        text: "let kept = match now.run_after_asymmetric() {
+            Some(run) => self.word.run_unasked(run, &self.request) || self.settle(),
+            None => self.come_back(),
         };",
     },
     Repeated {

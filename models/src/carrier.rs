@@ -79,15 +79,16 @@ impl Carrier {
     }
 
     pub(crate) fn come_back_from(&self, left: Snapshot) -> bool {
-        if self.word.is(left) {
+        let now = self.word.own();
+        if now == left {
             return self.word.come_back_unasked(left, &self.request)
                 || self.word.settle(&self.request);
         }
-        let now = self.word.own();
-        if now.is_asymmetric() {
-            self.word.come_back_unasked(now, &self.request) || self.word.settle(&self.request)
-        } else {
-            self.come_back()
+        match now.run_after_asymmetric() {
+            Some(run) => {
+                self.word.run_unasked(run, &self.request) || self.word.settle(&self.request)
+            }
+            None => self.come_back(),
         }
     }
 

@@ -97,7 +97,8 @@ impl Carrier {
         left: Snapshot,
         is_jumped: impl FnOnce() -> bool,
     ) -> Return {
-        if self.word.is(left) {
+        let now = self.word.own();
+        if now == left {
             let kept = self.word.come_back_unasked(left, &self.request) || self.settle();
             return if kept { Return::Untouched } else { Return::Late };
         }
@@ -105,11 +106,9 @@ impl Carrier {
         if is_jumped() {
             return Return::Late;
         }
-        let now = self.word.own();
-        let kept = if now.is_asymmetric() {
-            self.word.come_back_unasked(now, &self.request) || self.settle()
-        } else {
-            self.come_back()
+        let kept = match now.run_after_asymmetric() {
+            Some(run) => self.word.run_unasked(run, &self.request) || self.settle(),
+            None => self.come_back(),
         };
         if kept { Return::Touched } else { Return::Late }
     }

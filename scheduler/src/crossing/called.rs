@@ -42,9 +42,6 @@ pub struct Called<const COMPARE: bool> {
     task: &'static Header,
     /// The carrier's word, unless managed code has changed it.
     run: Snapshot,
-    /// What the task has counted before.
-    callbacks: u32,
-    blocking: u32,
     thread: PhantomData<*mut ()>,
 }
 
@@ -95,31 +92,22 @@ impl Caller {
         let word = carrier.word.own();
         // SAFETY: a carrier with a task's word has the task, and keeps it until it is switched away.
         let task = unsafe { &*carrier.current() };
-        if word.takeable() != Some(if COMPARE { Native::Compare } else { Native::Asymmetric }) {
-            return None;
-        }
-        let kept = if COMPARE {
-            carrier.word.exchange_back(word) || carrier.come_back()
+        let (run, kept) = if COMPARE {
+            let run = (word.takeable() == Some(Native::Compare)).then(|| word.run())?;
+            (run, carrier.word.exchange_back(word) || carrier.come_back())
         } else {
-            carrier.word.come_back_unasked(word, &carrier.request) || carrier.settle()
+            let run = word.run_after_asymmetric()?;
+            (run, carrier.word.run_unasked(run, &carrier.request) || carrier.settle())
         };
-        let (callbacks, blocking) = (task.callbacks.get(), task.blocking.get());
-        task.callbacks.set(callbacks + 1);
-        task.blocking.set(blocking + 1);
+        task.callbacks.set(task.callbacks.get() + 1);
+        task.blocking.set(task.blocking.get() + 1);
         if !kept {
             match wait_for_worker(carrier, task, Below::THREAD) {
                 Ok(back) => late(back),
                 Err(terminated) => return Some(Err(terminated)),
             }
         }
-        Some(Ok(Called {
-            carrier,
-            task,
-            run: word.run(),
-            callbacks,
-            blocking,
-            thread: PhantomData,
-        }))
+        Some(Ok(Called { carrier, task, run, thread: PhantomData }))
     }
 }
 
@@ -136,20 +124,21 @@ impl<const COMPARE: bool> Called<COMPARE> {
     /// As [`guard`](crate::guard).
     #[inline(always)]
     pub fn guard<R>(&self, f: impl FnOnce() -> R) -> thread::Result<R> {
-        guard(self.task, self.callbacks + 1, f)
+        guard(self.task, f)
     }
 
     /// The callback ends, and the native code of `target` goes on. False: managed code is not on top, since
     /// raw transitions crossed the callback, or the runtime has ended in it; nothing was done.
     #[inline(always)]
-    pub fn leave_again(self, target: usize) -> bool {
-        let Called { carrier, task, run, callbacks, blocking, .. } = self;
-        let Some(word) = still_in_run(carrier, run) else {
-            return leave_after_end(carrier, task, target, Below::THREAD);
+    pub fn leave_again(self, target: impl FnOnce() -> usize) -> bool {
+        let Called { carrier, task, run, .. } = self;
+        let word = match word_at_end(carrier, task, run, target, Below::THREAD) {
+            Ok(word) => word,
+            Err(is_end) => return is_end,
         };
-        task.callbacks.set(callbacks);
-        task.blocking.set(blocking);
-        leave::<COMPARE>(carrier, word, target);
+        task.callbacks.set(task.callbacks.get() - 1);
+        task.blocking.set(task.blocking.get() - 1);
+        leave::<COMPARE>(carrier, word);
         true
     }
 }
@@ -165,8 +154,6 @@ pub struct CalledOnStack {
     task: &'static Header,
     /// As in [`Called`].
     run: Snapshot,
-    /// What the task has counted before.
-    callbacks: u32,
     /// The lowest address of the task's own stack before.
     stack_low: usize,
     thread: PhantomData<*mut ()>,
@@ -191,14 +178,11 @@ impl Caller {
         let low = below.low_of_tied()?;
         let carrier = self.carrier;
         let word = carrier.word.own();
-        if !word.is_asymmetric() {
-            return None;
-        }
+        let run = word.run_after_asymmetric()?;
         // SAFETY: as in `begin`.
         let task = unsafe { &*carrier.current() };
-        let kept = carrier.word.come_back_unasked(word, &carrier.request) || carrier.settle();
-        let callbacks = task.callbacks.get();
-        task.callbacks.set(callbacks + 1);
+        let kept = carrier.word.run_unasked(run, &carrier.request) || carrier.settle();
+        task.callbacks.set(task.callbacks.get() + 1);
         affinity::tie(carrier, task);
         if !kept {
             match wait_for_worker(carrier, task, below) {
@@ -209,8 +193,7 @@ impl Caller {
         // As `below::use_stack_of`.
         carrier.stack_low.set(low);
         let stack_low = task.stack_low.replace(low);
-        let run = word.run();
-        Some(Ok(CalledOnStack { carrier, task, run, callbacks, stack_low, thread: PhantomData }))
+        Some(Ok(CalledOnStack { carrier, task, run, stack_low, thread: PhantomData }))
     }
 }
 
@@ -227,7 +210,7 @@ impl CalledOnStack {
     /// As [`guard`](crate::guard).
     #[inline(always)]
     pub fn guard<R>(&self, f: impl FnOnce() -> R) -> thread::Result<R> {
-        guard(self.task, self.callbacks + 1, f)
+        guard(self.task, f)
     }
 
     /// The stack is that of the native code again, and no task's.
@@ -239,46 +222,65 @@ impl CalledOnStack {
 
     /// As [`Called::leave_again`], after [`CalledOnStack::resume_outer`]; `below` as at the begin.
     #[inline(always)]
-    pub fn leave_again(self, target: usize, below: Below) -> bool {
-        let CalledOnStack { carrier, task, run, callbacks, .. } = self;
-        let Some(word) = still_in_run(carrier, run) else {
-            return leave_after_end(carrier, task, target, below);
+    pub fn leave_again(self, target: impl FnOnce() -> usize, below: Below) -> bool {
+        let CalledOnStack { carrier, task, run, .. } = self;
+        let word = match word_at_end(carrier, task, run, target, below) {
+            Ok(word) => word,
+            Err(is_end) => return is_end,
         };
-        task.callbacks.set(callbacks);
+        task.callbacks.set(task.callbacks.get() - 1);
         affinity::untie(carrier, task);
-        leave::<false>(carrier, word, target);
+        leave::<false>(carrier, word);
         true
     }
 }
 
-/// The word of a carrier whose callback ends: mostly what it was when that began. `None`: the task is not in
-/// managed code.
+/// The word of a carrier whose callback ends, and native code of `target` goes on: mostly what it was when that began.
+/// The task is not in managed code: what [`leave_after_end`] says.
+///
+/// Each leave says its target and counts. So where nobody has counted since, it is said what the native code is.
 #[inline(always)]
-fn still_in_run(carrier: &Carrier, run: Snapshot) -> Option<Snapshot> {
+fn word_at_end(
+    carrier: &Carrier,
+    task: &Header,
+    run: Snapshot,
+    target: impl FnOnce() -> usize,
+    below: Below,
+) -> Result<Snapshot, bool> {
     if carrier.word.is(run) {
-        return Some(run);
+        return Ok(run);
     }
     // Other native calls have counted in between.
-    Some(carrier.word.own()).filter(|word| word.is_run())
+    let (word, target) = (carrier.word.own(), target());
+    if !word.is_run() {
+        return Err(leave_after_end(carrier, task, target, below));
+    }
+    say(carrier, target);
+    Ok(word)
 }
 
-/// [`guard`](crate::guard), in a callback that makes so many.
+/// Says of which target the native code is that goes on.
+#[inline(always)]
+pub(super) fn say(carrier: &Carrier, target: usize) {
+    // ORDERING(crossing.word): Relaxed, as in `publish`.
+    carrier.target.store(target, Ordering::Relaxed);
+}
+
+/// [`guard`](crate::guard), in a callback.
 ///
 /// # Errors
 /// As [`guard`](crate::guard).
 #[inline(always)]
-pub(super) fn guard<R>(task: &Header, callbacks: u32, f: impl FnOnce() -> R) -> thread::Result<R> {
-    let before = task.guarded_layers.replace(callbacks);
+pub(super) fn guard<R>(task: &Header, f: impl FnOnce() -> R) -> thread::Result<R> {
+    let before = task.guarded_layers.replace(task.callbacks.get());
     let result = catch_unwind(AssertUnwindSafe(f));
     task.guarded_layers.set(before);
     result
 }
 
-/// As [`Here::leave`](super::Here::leave), for native code that goes on.
+/// As [`Here::leave`](super::Here::leave), for native code that goes on, and of which is [said](say) what it is.
 #[inline(always)]
-pub(super) fn leave<const COMPARE: bool>(carrier: &Carrier, word: Snapshot, target: usize) {
-    // ORDERING(crossing.word): Relaxed, as in `publish`.
-    carrier.target.store(target, Ordering::Relaxed);
+pub(super) fn leave<const COMPARE: bool>(carrier: &Carrier, word: Snapshot) {
     // Membarrier may have been lost since the call left.
     if COMPARE || !fence::is_asymmetric() {
         carrier.word.leave_from(word, Native::Compare);

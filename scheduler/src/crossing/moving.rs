@@ -6,7 +6,7 @@
 //! carrier the same epoch would be another call's.
 
 use super::back::enter_without_worker;
-use super::called::{Caller, guard, leave};
+use super::called::{Caller, guard, leave, say};
 use super::jumped::Opened;
 use super::leave::leave_after_end;
 use super::{Back, Below, Terminated, below};
@@ -22,8 +22,6 @@ use std::thread;
 #[must_use = "a callback that has begun must leave again"]
 pub struct CalledAnywhere {
     task: &'static Header,
-    /// What the task has counted before.
-    callbacks: u32,
     /// The lowest address of the task's own stack before.
     stack_low: usize,
     back: Back,
@@ -52,14 +50,11 @@ impl Caller {
         let low = below.low_of_moving()?;
         let carrier = self.carrier();
         let word = carrier.word.own();
-        if !word.is_asymmetric() {
-            return None;
-        }
+        let run = word.run_after_asymmetric()?;
         // SAFETY: as in `Caller::begin`.
         let task = unsafe { &*carrier.current() };
-        let kept = carrier.word.come_back_unasked(word, &carrier.request) || carrier.settle();
-        let callbacks = task.callbacks.get();
-        task.callbacks.set(callbacks + 1);
+        let kept = carrier.word.run_unasked(run, &carrier.request) || carrier.settle();
+        task.callbacks.set(task.callbacks.get() + 1);
         let back = if kept { Ok(Back::Kept) } else { wait_for_worker(carrier, task, below) };
         let back = match back {
             Ok(back) => back,
@@ -70,7 +65,7 @@ impl Caller {
             carrier.stack_low.set(low);
         }
         let stack_low = task.stack_low.replace(low);
-        Some(Ok(CalledAnywhere { task, callbacks, stack_low, back, thread: PhantomData }))
+        Some(Ok(CalledAnywhere { task, stack_low, back, thread: PhantomData }))
     }
 }
 
@@ -93,7 +88,7 @@ impl CalledAnywhere {
     /// As [`guard`](crate::guard).
     #[inline]
     pub fn guard<R>(&self, f: impl FnOnce() -> R) -> thread::Result<R> {
-        guard(self.task, self.callbacks + 1, f)
+        guard(self.task, f)
     }
 
     /// The stack is that of the native code again, and no task's.
@@ -109,14 +104,15 @@ impl CalledAnywhere {
     /// the begin.
     #[inline]
     pub fn leave_again(self, target: usize, below: Below) -> bool {
-        let CalledAnywhere { task, callbacks, .. } = self;
+        let task = self.task;
         let Some((carrier, _)) = wait::kept_task() else { return false };
         let word = carrier.word.own();
         if !word.is_run() {
             return leave_after_end(carrier, task, target, below);
         }
-        task.callbacks.set(callbacks);
-        leave::<false>(carrier, word, target);
+        task.callbacks.set(task.callbacks.get() - 1);
+        say(carrier, target);
+        leave::<false>(carrier, word);
         true
     }
 }

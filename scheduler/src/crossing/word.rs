@@ -108,10 +108,13 @@ impl Snapshot {
         self.0 & PHASE == KEPT
     }
 
-    /// For the carrier itself: has it left in mode A, in which only the owner changes the word?
+    /// For the carrier itself: the state after a return from a call in mode A, in which only the owner changes the
+    /// word. `None`: it has not left in that mode.
     #[inline(always)]
-    pub(crate) fn is_asymmetric(self) -> bool {
-        self.0 & PHASE == NATIVE_A
+    pub(crate) fn run_after_asymmetric(self) -> Option<Snapshot> {
+        // `RUN` is zero: one subtraction for the state and for the question.
+        let run = Snapshot(self.0.wrapping_sub(NATIVE_A));
+        run.is_run().then_some(run)
     }
 
     /// The state after a return from the call, with the worker.
@@ -270,10 +273,16 @@ impl Word {
     /// false, and [`Word::settle`] decides.
     #[inline(always)]
     pub(crate) fn come_back_unasked(&self, left: Snapshot, request: &Request) -> bool {
+        self.run_unasked(left.run(), request)
+    }
+
+    /// [`Word::come_back_unasked`], for whoever knows what the word will be.
+    #[inline(always)]
+    pub(crate) fn run_unasked(&self, run: Snapshot, request: &Request) -> bool {
         // ORDERING(crossing.word): Release, and then the compiler's half of the asymmetric fence: this
         // store comes before the load of the request. Pairs with the heavy fence between the two
         // looks of a taker; see the README.
-        self.0.store(left.0 & !PHASE | RUN, Ordering::Release);
+        self.0.store(run.0, Ordering::Release);
         fence::light_half();
         // ORDERING(crossing.request): Acquire, pairs with the Release of a taker.
         request.0.load(Ordering::Acquire) == NOTHING

@@ -81,12 +81,14 @@ impl<const COMPARE: bool> Fast<COMPARE> {
 fn come_back<const COMPARE: bool>(here: Here, left: Left<COMPARE>) {
     // SAFETY: the call is the task's, which is on its carrier until it is back.
     let local = || unsafe { local_again(here) };
-    match here.come_back(left, || local().is_jumped(left)) {
+    let mut asked = None;
+    match here.come_back(left, || asked.insert(local()).is_jumped(left)) {
         Return::Untouched => {}
         Return::Touched => {
-            if !local().end_direct::<false>() {
+            let local = asked.unwrap_or_else(local);
+            if !local.end_direct::<false>() {
                 // Also if a panic is kept.
-                pop(local());
+                pop(local);
             }
         }
         Return::Late => late(local()),

@@ -59,7 +59,7 @@ impl<const COMPARE: bool> Fast<COMPARE> {
         if !local.end_callback::<false>(row) {
             pop::<false>(local, row)?;
         }
-        called.leave_again(row.profile().word());
+        called.leave_again(|| row.profile().word());
         Ok(value_or_kept(local, result))
     }
 }

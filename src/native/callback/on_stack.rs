@@ -54,7 +54,7 @@ impl OnStack {
         if !local.end_callback::<true>(row) {
             pop::<true>(local, row)?;
         }
-        called.leave_again(row.profile().word(), below);
+        called.leave_again(|| row.profile().word(), below);
         Ok(value_or_kept(local, result))
     }
 }

@@ -103,7 +103,9 @@ impl Local {
     /// own. False: its layer has been pushed, and is to be popped.
     #[inline(always)]
     pub(crate) fn end_direct<const ON_STACK: bool>(&self) -> bool {
-        self.noted::<ON_STACK>().take().is_some()
+        let row = self.noted::<ON_STACK>();
+        // What `direct` says is left over now.
+        if ON_STACK { row.take().is_some() } else { row.get().is_some() }
     }
 
     /// May the direct call on top call back without memory for layers?
