@@ -31,8 +31,8 @@ const LOCKED: [Change; 2] = [
     },
     Change {
         file: "scheduler/src/crossing/word.rs",
-        from: "self.0.store(left.0 & !PHASE | RUN, Ordering::Release);",
-        to: "self.0.store(left.0 & !PHASE | RUN, Ordering::SeqCst);",
+        from: "self.0.store(run.0, Ordering::Release);",
+        to: "self.0.store(run.0, Ordering::SeqCst);",
     },
 ];
 
