@@ -54,6 +54,11 @@ fn each_function_is_counted_for_the_policy_that_is_in_force() {
         let in_wide = snapshot.policy(&wide).unwrap();
         assert!(in_wide.functions >= 2 && in_wide.calls >= 5, "{in_wide:?}");
         assert_eq!(counts(snapshot.policy(&narrow)), [0; 4]);
+        let place = |scope| {
+            let row = snapshot.policy(scope).unwrap();
+            snapshot.policies.iter().position(|it| it == row).unwrap()
+        };
+        assert!(place(&exact) < place(&wide) && place(&wide) < place(&narrow));
         let declared = snapshot.policies.iter().find(|row| is_declared(row)).unwrap();
         assert_eq!(counts(Some(declared)), [1, 1, 0, 1]);
         assert_eq!((declared.policy, declared.slot_losses()), (LONG, 1));

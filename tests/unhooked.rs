@@ -132,6 +132,18 @@ fn who_calls_back_is_told_of_once_and_announced_from_then_on() {
 }
 
 #[test]
+fn a_sample_that_calls_back_tells_too() {
+    each(|runtime| {
+        let target = target("calls back in a sample", sampled(1_000));
+        let first = runtime.run(move || {
+            native::call_here(target, || native::callback(0, || transition::layers().len()))
+        });
+        assert_eq!(first, 3, "a carrier's first call is a sample");
+        assert_eq!(target.policy(), Policy::new());
+    });
+}
+
+#[test]
 fn a_policy_that_is_only_to_report_stays() {
     events::record();
     each(|runtime| {

@@ -12,6 +12,15 @@ pub(crate) struct Environment {
     x87: u16,
 }
 
+impl Environment {
+    /// Writes it back, and returns what was there.
+    pub(crate) fn replace(self) -> Environment {
+        let before = save();
+        self.restore();
+        before
+    }
+}
+
 /// Reads it.
 #[cfg(target_arch = "x86_64")]
 pub(crate) fn save() -> Environment {

@@ -4,6 +4,7 @@
 //! runs; that of an adopted foreign thread lies in a box that the attachment keeps. Only code of
 //! the task touches it, on whatever thread that is.
 
+mod fp_env;
 mod noted;
 
 use super::task_local::{Binding, Inherited};
@@ -47,6 +48,11 @@ pub(crate) struct Local {
     raw: Cell<Option<Timing>>,
     /// The task's floating-point environment, while it is in native code that may change it.
     fp_env: Cell<Option<Environment>>,
+    /// Callbacks by raw transitions that have it back, the innermost.
+    raw_callbacks: Cell<Option<Box<fp_env::RawCallback>>>,
+    /// The task's own while it is switched away, and the thread's while it is not, if its switches are told of.
+    fp_env_away: Cell<Option<Environment>>,
+    fp_env_of_thread: Cell<Option<Environment>>,
     /// On what the native code on top runs, as far as its callbacks are concerned.
     below: Cell<Below>,
     /// The function of the call that is under way and was not announced, if its caller knows it: beside the marker of
@@ -120,13 +126,23 @@ pub(crate) const SWITCHES: Switches =
 fn switched_out(word: *const ()) -> bool {
     // SAFETY: as in `with`: the word is the current task's.
     let local = unsafe { word.cast::<Local>().as_ref() };
-    local.and_then(|local| local.extension.get()).is_none_or(|extension| extension.switched_out())
+    let Some((local, extension)) = local.and_then(|local| Some((local, local.extension.get()?)))
+    else {
+        return true;
+    };
+    let agrees = extension.switched_out();
+    if agrees {
+        local.take_fp_env_away();
+    }
+    agrees
 }
 
 fn switched_in(word: *const ()) {
     // SAFETY: as above.
     let local = unsafe { word.cast::<Local>().as_ref() };
-    if let Some(extension) = local.and_then(|local| local.extension.get()) {
+    if let Some((local, extension)) = local.and_then(|local| Some((local, local.extension.get()?)))
+    {
+        local.bring_fp_env_back();
         extension.switched_in();
     }
 }
@@ -157,6 +173,9 @@ impl Local {
             jumped: Cell::new(None),
             raw: Cell::new(None),
             fp_env: Cell::new(None),
+            raw_callbacks: Cell::new(None),
+            fp_env_away: Cell::new(None),
+            fp_env_of_thread: Cell::new(None),
             below: Cell::new(Below::THREAD),
             unhooked: Cell::new(None),
             called_back: Cell::new(Duration::ZERO),
@@ -226,11 +245,6 @@ impl Local {
     /// The call that a raw `leave` has begun; returns the one before.
     pub(crate) fn set_raw(&self, timing: Option<Timing>) -> Option<Timing> {
         self.raw.replace(timing)
-    }
-
-    /// The environment that a callback is to run in; returns what was said before.
-    pub(crate) fn set_fp_env(&self, environment: Option<Environment>) -> Option<Environment> {
-        self.fp_env.replace(environment)
     }
 
     /// On what the native code on top runs.

@@ -11,8 +11,9 @@ use super::jumped;
 use super::layer::{Event, Layer};
 use super::trace;
 use crate::target::Profile;
+use crate::target::policy::FpEnv;
 use crate::target::timing::{Ended, Timing};
-use crate::target::{ledger, unhooked};
+use crate::target::{fp_env, ledger, unhooked};
 use crate::task::local::{self, Local};
 use sortie_scheduler::crossing::{self, Back, Below, Bound, Exit, Opened, Refused};
 use std::any::Any;
@@ -63,6 +64,9 @@ fn leave_from(target: usize, place: usize) -> Result<(), TransitionError> {
             return Err(local.layers(|layers| layers.leave_denied(target))).inspect_err(report);
         }
         out(local, target, profile, decision.exit())?;
+        if decision.is_special() && profile.fp_env() == FpEnv::Restore {
+            local.set_fp_env(Some(fp_env::save()));
+        }
         local.set_raw(page.map(|page| Timing::begin(page, profile, decision)));
         if local.finds_jumps() {
             local.layers(|layers| layers.set_place(place));
@@ -103,7 +107,7 @@ fn enter_from(place: usize) -> Result<(), TransitionError> {
         let timing = local.set_raw(None).map(|timing| timing.end(Duration::ZERO));
         // After a callback nothing is known of the call but what becomes of the worker.
         let ended = timing.or_else(|| profile_on_top(local).map(Ended::untimed));
-        let back = back(local)?;
+        let back = local.come_back_to_fp_env(|| back(local))?;
         ended.inspect(|ended| ended.record(back));
         Ok(local.take_panic())
     });
@@ -173,7 +177,8 @@ pub(crate) fn enter_within(bound: &Bound<'_>) -> Result<(), TransitionError> {
         let timing = local.set_raw(None);
         let ended = timing.map(|timing| timing.end(Duration::ZERO));
         let ended = ended.or_else(|| profile_on_top(local).map(Ended::untimed));
-        let back = back_by(local, || crossing::come_back_within(bound));
+        let come_back = || crossing::come_back_within(bound);
+        let back = local.come_back_to_fp_env(|| back_by(local, come_back));
         match back {
             Ok(back) => ended.inspect(|ended| ended.record(back)),
             Err(error) => {
@@ -221,6 +226,7 @@ fn reverse_enter_by(
         }
         let profile = profile_on_top(local);
         let back = call_in(local)?;
+        local.begin_raw_callback();
         if let Some((page, profile)) = ledger::page().zip(profile) {
             page.row(profile).record_callback(back);
             unhooked::check_callback(profile);
@@ -239,8 +245,11 @@ fn reverse_enter_by(
 /// and nothing has changed.
 pub fn reverse_leave() -> Result<(), TransitionError> {
     check_handler(Event::ReverseLeave)?;
-    local::with(|local| back_in(local, None, Below::THREAD))
-        .unwrap_or_else(|| no_task(Event::ReverseLeave))
+    local::with(|local| {
+        local.end_raw_callback();
+        back_in(local, None, Below::THREAD)
+    })
+    .unwrap_or_else(|| no_task(Event::ReverseLeave))
 }
 
 /// The layers of the current task, from its base to the top; none on a thread that runs no task, and in a signal

@@ -107,7 +107,9 @@ fn bury(local: &Local, is_dead: impl Fn(&Local) -> bool) -> usize {
     if let Some(page) = ledger::page() {
         page.set_since(0);
     }
-    local.let_go(local.layers(|layers| layers.depth()));
+    let depth = local.layers(|layers| layers.depth());
+    local.leave_raw_callbacks(depth);
+    local.let_go(depth);
     local.layers(|layers| {
         let open = layers.notes().map(Opened::from_bits);
         crossing::return_to_native(callbacks.into_iter(), open);

@@ -45,6 +45,7 @@ pub(in crate::hosting) fn with<R>(
 pub(super) fn set(task: &Arc<TaskShared>) -> bool {
     let is_set = local::with(|local| {
         local.layers(|layers| task.host.set_up_layers(layers));
+        local.note_fp_env_of_thread();
         local.extension().set(task.clone()).is_ok()
     })
     .unwrap_or(false);

@@ -180,6 +180,8 @@ fn announced<R>(
         local.set_below(outer_below);
         let called_back = local.set_called_back(called_back);
         let ended = timing.map(|timing| timing.end(called_back));
+        // Whoever runs here while the task waits for a worker is not to have what native code has set.
+        environment.inspect(|environment| environment.restore());
         match transition::back(local) {
             Ok(back) if dead > 0 => {
                 // How long the callbacks took that a jump has left is not known.
@@ -199,9 +201,8 @@ fn announced<R>(
     })
     .expect("this is a task's code");
     drop(stack);
-    if let Some(environment) = environment {
-        environment.restore();
-    }
+    // On another thread, perhaps.
+    environment.inspect(|environment| environment.restore());
     if let Some(payload) = kept {
         sortie_scheduler::raise(payload);
     }
