@@ -6,6 +6,8 @@ pub(crate) mod due;
 pub(crate) mod line;
 #[path = "../../scheduler/src/wait/list.rs"]
 pub(crate) mod list;
+#[path = "../../scheduler/src/wait/order.rs"]
+pub(crate) mod order;
 #[path = "../../scheduler/src/wait/seat.rs"]
 pub(crate) mod seat;
 #[path = "../../scheduler/src/wait/sparse.rs"]

@@ -42,6 +42,9 @@ impl Waiting for Somebody {
     fn holds(&self) -> usize {
         self.holds
     }
+    fn level(&self) -> u8 {
+        0
+    }
 }
 
 /// One who can sit. Loom sees who looks at it when its owner has left.

@@ -78,6 +78,32 @@ impl Event {
         Event(Kind::Manual { is_set: AtomicBool::new(false), list: WaitList::new() })
     }
 
+    /// Who waits goes on by [`Priority`](crate::task::Priority), its own or a higher one that is lent to it, and only then by
+    /// when it came. Strictly: an `auto` event does not let one of a low priority through while others of higher ones wait.
+    ///
+    /// A priority that is changed while its task waits counts for its next wait.
+    ///
+    /// ```
+    /// use sortie::sync::Event;
+    /// use sortie::task::{self, Priority};
+    /// use std::sync::LazyLock;
+    ///
+    /// static TURN: LazyLock<Event> = LazyLock::new(|| Event::auto().by_priority());
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// let urgent = task::Builder::new().priority(Priority::Highest).spawn(&runtime, || TURN.wait());
+    /// TURN.set();
+    /// urgent.join().unwrap();
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn by_priority(self) -> Event {
+        Event(match self.0 {
+            Kind::Auto(event) => Kind::Auto(event.by_priority()),
+            Kind::Manual { is_set, .. } => Kind::Manual { is_set, list: WaitList::by_priority() },
+        })
+    }
+
     /// Sets the event. Who waits goes on: all, or the first of them.
     ///
     /// Does not wait.

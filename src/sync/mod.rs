@@ -10,7 +10,7 @@
 //! | many readers, or one writer | [`RwLock`] | first come, first served; readers who stand together go together |
 //! | a condition, with a mutex | [`Condvar`] | first come, first notified |
 //! | so many at a time | [`Semaphore`] | first come, first served |
-//! | something that happens | [`Event`] | all, or the first who came |
+//! | something that happens | [`Event`] | all, or the first who came; by priority, if it is made so |
 //! | each other | [`Barrier`] | all |
 //! | something that is done once | [`Once`], [`OnceLock`] | who comes first does it; if that fails, who has waited longest |
 //! | messages | [`channel`] | who waits longest is woken; who comes meanwhile may be faster |

@@ -15,7 +15,8 @@
 //!
 //! # The line
 //!
-//! An entry *waits*, was *called* (handed the right to try), or is the *owner*: it was handed the lock itself.
+//! An entry *waits*, was *called* (handed the right to try), or is the *owner*: it was handed the lock itself. The first
+//! that waits is the one whose turn it is in the line's order.
 //! The last two look the same in the line; the word says which it is.
 //!
 //! - An owner that finds `CALL` calls the first that waits, and the lock is free. The one that was called comes,
@@ -81,6 +82,9 @@ impl<W: Waiting> Waiting for Contender<W> {
     fn holds(&self) -> usize {
         self.who.holds()
     }
+    fn level(&self) -> u8 {
+        self.who.level()
+    }
 }
 
 /// What else the line has.
@@ -104,6 +108,24 @@ impl<W: Waiting> Exclusive<W> {
     /// Takes the word (0) and the line made, because the models' cannot be made in a constant.
     pub(crate) const fn new(word: AtomicUsize, line: Mutex<Line<Contender<W>>>) -> Exclusive<W> {
         Exclusive { word, line }
+    }
+
+    /// Of those who wait the one of the highest level is called first. Before anybody waits.
+    pub(crate) fn by_level(self) -> Exclusive<W> {
+        self.line.lock().order_by_level();
+        self
+    }
+
+    /// Does the highest level go first?
+    pub(crate) fn is_by_level(&self) -> bool {
+        self.line.lock().is_by_level()
+    }
+
+    /// How many wait, and the level of the one whose turn it is.
+    #[cfg(test)]
+    pub(crate) fn waits(&self) -> (usize, Option<u8>) {
+        let line = self.line.lock();
+        (line.waiting(), line.next_level())
     }
 
     /// What the word says: the owner and the bit `CALL`, or 0. A look.
@@ -179,6 +201,7 @@ impl<W: Waiting> Exclusive<W> {
     pub(crate) fn take_up(&self, ticket: Ticket, owner: usize) -> bool {
         self.change(|line, due| {
             if !line.is_handed(ticket) {
+                line.rank_anew(ticket);
                 return false;
             }
             // One of those who were called is the waiter itself.

@@ -77,6 +77,16 @@ impl Lock {
         Lock { exclusive: Exclusive::new(AtomicUsize::new(0), Mutex::new(Line::new())) }
     }
 
+    /// Lets those who wait have their turn by their [`Priority`](crate::Priority), or a higher one that is lent to them, and
+    /// only then as they came. Strictly: who waits with a low one waits as long as others come with higher ones.
+    ///
+    /// A level that changes during a wait counts from the waiter's next look on, for which a [`Nudge`](crate::wait::Nudge)
+    /// serves; it stands among those of its new level then by when it came.
+    #[must_use]
+    pub fn by_priority(self) -> Lock {
+        Lock { exclusive: self.exclusive.by_level() }
+    }
+
     /// The word that names the owner, for those who note their waits themselves
     /// ([`blocked_unreported`](crate::wait::blocked_unreported)).
     pub fn owner_word(&self) -> &AtomicUsize {
@@ -160,6 +170,12 @@ impl Lock {
         self.exclusive.word() != 0
     }
 
+    /// How many wait, and the level of the one whose turn it is.
+    #[cfg(test)]
+    pub(crate) fn waits(&self) -> (usize, Option<u8>) {
+        self.exclusive.waits()
+    }
+
     #[cold]
     #[inline(never)]
     fn unlock_listed(&self, owner: Owner, hand_over: bool) {
@@ -186,7 +202,7 @@ impl Lock {
             return true;
         }
         let errno = Errno::save();
-        let lending = lend(self.exclusive.owner_word());
+        let lending = lend(self.exclusive.owner_word(), || self.exclusive.is_by_level());
         let in_time = match how {
             Wait::Until(_) => self.wait_in_line(owner, how),
             _ => blocked_on("a wait for a lock", self.exclusive.owner_word(), || {

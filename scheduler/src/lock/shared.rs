@@ -181,7 +181,7 @@ impl SharedLock {
             return true;
         }
         let errno = Errno::save();
-        let lending = lend(&self.writer);
+        let lending = lend(&self.writer, || false);
         let taken = match until {
             Some(_) => self.pool.wait(wants, what, until),
             None => blocked_on(what, &self.writer, || self.pool.wait(wants, what, None)),

@@ -26,6 +26,16 @@ impl AutoReset {
         AutoReset { pool: if is_set { Pool::new(1) } else { Pool::exhausted(1) } }
     }
 
+    /// Lets those who wait have their turn by their [`Priority`](crate::Priority), or a higher one that is lent to them, and
+    /// only then as they came. Strictly: who waits with a low one waits as long as others come with higher ones.
+    ///
+    /// A level that changes during a wait counts from the waiter's next look on, for which a [`Nudge`](crate::wait::Nudge)
+    /// serves; it stands among those of its new level then by when it came.
+    #[must_use]
+    pub fn by_priority(self) -> AutoReset {
+        AutoReset { pool: self.pool.by_level() }
+    }
+
     /// Sets it, or lets the first who waits through. Does not wait. Keeps `errno`.
     #[inline]
     pub fn set(&self) {

@@ -18,7 +18,7 @@ use std::time::Instant;
 /// assert_eq!(jobs.count(), 2);
 /// ```
 pub struct CountingSemaphore {
-    pool: Pool,
+    pub(super) pool: Pool,
 }
 
 impl CountingSemaphore {
@@ -31,6 +31,16 @@ impl CountingSemaphore {
         let posted = pool.make_many(count.min(max));
         debug_assert!(posted.is_some(), "there is room for `max`");
         CountingSemaphore { pool }
+    }
+
+    /// Lets those who wait have their turn by their [`Priority`](crate::Priority), or a higher one that is lent to them, and
+    /// only then as they came. Strictly: who waits with a low one waits as long as others come with higher ones.
+    ///
+    /// A level that changes during a wait counts from the waiter's next look on, for which a [`Nudge`](crate::wait::Nudge)
+    /// serves; it stands among those of its new level then by when it came.
+    #[must_use]
+    pub fn by_priority(self) -> CountingSemaphore {
+        CountingSemaphore { pool: self.pool.by_level() }
     }
 
     /// Adds to the count; the first who wait are woken. What it was before; `None`: it would be above its maximum, and is

@@ -26,8 +26,8 @@
 //! - INVARIANT(semaphore.counted): held = permits that are out + what entries were handed. (Where permits are
 //!   spent: held = limit - permits that are there.)
 //! - INVARIANT(semaphore.full): outside the lock, whose turn it is wants more than is free.
-//! - INVARIANT(semaphore.order): permits are handed in the order of the tickets, but for the line's two
-//!   rules. Who comes while an entry waits, waits behind it.
+//! - INVARIANT(semaphore.order): permits are handed in the line's order, but for its two rules. Who comes while an
+//!   entry waits, waits too.
 //!
 //! # No lost wake-up
 //!
@@ -118,6 +118,12 @@ impl<W: Waiting> Permits<W> {
         Permits { word, line }
     }
 
+    /// Of those who wait the one of the highest level has its turn first. Before anybody waits.
+    pub(crate) fn by_level(self) -> Permits<W> {
+        self.line.lock().order_by_level();
+        self
+    }
+
     /// Takes permits by the word alone; if that says `Listed`, by [`Permits::take_listed`].
     #[inline]
     pub(crate) fn take(&self, wants: u32) -> Try {
@@ -183,7 +189,9 @@ impl<W: Waiting> Permits<W> {
             let handed = line.is_handed(ticket);
             if handed {
                 line.remove(ticket, due);
-                // The lost may be at the head now.
+            }
+            if handed || line.rank_anew(ticket) {
+                // The lost may be at the head now, or it is another's turn.
                 settle(line, now, due);
             }
             handed
@@ -294,6 +302,11 @@ impl<W: Waiting> Permits<W> {
     pub(crate) fn waits_in_line(&self) -> bool {
         // ORDERING: Relaxed, a look.
         self.word.load(Ordering::Relaxed) & LISTED != 0
+    }
+
+    #[cfg(test)]
+    pub(crate) fn next_level(&self) -> Option<u8> {
+        self.line.lock().next_level()
     }
 
     /// How many wait now, and how many have waited so far.

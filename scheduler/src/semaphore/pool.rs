@@ -40,6 +40,11 @@ impl Pool {
         Pool::with_word(permits::exhausted(permits))
     }
 
+    /// Who waits has its turn by its level first. Before anybody waits.
+    pub(crate) fn by_level(self) -> Pool {
+        Pool { permits: self.permits.by_level() }
+    }
+
     const fn with_word(word: u64) -> Pool {
         Pool { permits: Permits::new(AtomicU64::new(word), Mutex::new(Line::new())) }
     }

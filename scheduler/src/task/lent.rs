@@ -7,7 +7,8 @@
 //!
 //! - Only where there are tasks of several levels: [`Ranks::is_open`](crate::queue::Ranks::is_open).
 //! - A loan counts from the owner's next turn on, as a change of its priority does; in line it keeps its place.
-//! - Of one who waits itself the loan is passed on, to the owner of what it waits for, [`CHAIN`] times at most.
+//! - Of one who waits itself the loan is passed on, to the owner of what it waits for, [`CHAIN`] times at most. Where it
+//!   stands in a line that goes by levels it is woken, to ask for its turn by the higher one.
 //! - Where nobody lends, a task that becomes ready looks at a count that nobody writes.
 //!
 //! INVARIANT(lent.word): an entry points to the word of a lock that is waited for, and its last loan is taken out before
@@ -16,8 +17,8 @@
 //!
 //! Must not: run code of others under the table's lock, or wait for it where a task is queued.
 
-use super::Header;
 use super::priority::Priority;
+use super::{Header, Waker};
 use crate::sync::RwLock;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::wait::{self, Owner};
@@ -32,10 +33,11 @@ struct Lent {
     loans: Vec<Loan>,
 }
 
-#[derive(Clone, Copy)]
 struct Loan {
     waiter: Owner,
     level: Priority,
+    /// Of one who is to know when its own level rises while it waits.
+    waker: Option<Waker>,
 }
 
 // SAFETY: the word is a shared atomic that is there while the entry is, by INVARIANT(lent.word).
@@ -101,18 +103,17 @@ fn count(before: Option<Priority>, after: Option<Priority>) {
 }
 
 /// Lends the current task's level to whoever holds the lock with this word, until what this returns is dropped: before
-/// the word is gone. `None`: there is nothing to lend.
+/// the word is gone. `is_by_level`: does the line of those who wait for it go by levels? `None`: no task runs here, or
+/// there is one level only.
 // Not inlined: it is called around pauses, and looks at the thread's current task.
 #[inline(never)]
-pub(crate) fn lend(word: &AtomicUsize) -> Option<Lending> {
+pub(crate) fn lend(word: &AtomicUsize, is_by_level: impl FnOnce() -> bool) -> Option<Lending> {
     let task = wait::task().filter(|task| task.shared.ranks.is_open())?;
+    let waker = is_by_level().then(wait::waker);
     let waiter = Owner::of_task(task);
     let word = NonNull::from(word);
     let mut table = TABLE.write();
     let level = task.priority().max(lent_in(&table, waiter).unwrap_or(Priority::Idle));
-    if level == Priority::Idle {
-        return None;
-    }
     let at = match table.iter().position(|lent| lent.word == word) {
         Some(at) => at,
         None => {
@@ -120,30 +121,36 @@ pub(crate) fn lend(word: &AtomicUsize) -> Option<Lending> {
             table.len() - 1
         }
     };
-    table[at].loans.push(Loan { waiter, level });
+    table[at].loans.push(Loan { waiter, level, waker });
     // ORDERING: Relaxed, a hint.
     LOANS.fetch_add(1, Ordering::Relaxed);
     count(None, Some(level));
-    pass_on(&mut table, at, level);
-    Some(Lending { word, waiter })
+    let raised = pass_on(&mut table, at, level);
+    drop(table);
+    let lending = Lending { word, waiter };
+    raised.iter().for_each(Waker::wake);
+    Some(lending)
 }
 
-/// The owner of this lock may wait itself: then what it waits for is wanted as urgently.
-fn pass_on(table: &mut [Lent], from: usize, level: Priority) {
+/// The owner of this lock may wait itself: then what it waits for is wanted as urgently. Who is to be told.
+fn pass_on(table: &mut [Lent], from: usize, level: Priority) -> Vec<Waker> {
+    let mut raised = Vec::new();
     let mut at = from;
     for _ in 0..CHAIN {
-        let Some(owner) = table[at].owner() else { return };
+        let Some(owner) = table[at].owner() else { break };
         let by_owner = |lent: &Lent| lent.loans.iter().position(|loan| loan.waiter == owner);
         let found = table.iter().enumerate().find_map(|(at, lent)| Some((at, by_owner(lent)?)));
-        let Some((next, loan)) = found else { return };
+        let Some((next, loan)) = found else { break };
         let loan = &mut table[next].loans[loan];
         if loan.level >= level {
-            return;
+            break;
         }
         count(Some(loan.level), Some(level));
         loan.level = level;
+        raised.extend(loan.waker.clone());
         at = next;
     }
+    raised
 }
 
 /// A loan, until this is dropped.

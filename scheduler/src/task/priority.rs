@@ -108,6 +108,12 @@ impl Header {
         Priority::ALL[self.state.load().priority()]
     }
 
+    /// Its own level, or a higher one that is lent to it.
+    pub(crate) fn level(&self) -> Priority {
+        let own = self.priority();
+        lent::lent_to(self).map_or(own, |lent| lent.max(own))
+    }
+
     /// Might the task go to other queues than the ordinary ones?
     #[inline]
     pub(crate) fn is_ranked(&self) -> bool {
@@ -124,8 +130,7 @@ impl Header {
     #[cold]
     #[inline(never)]
     fn class_with_loans(&self) -> Option<Class> {
-        let own = self.priority();
-        let class = lent::lent_to(self).map_or(own, |lent| lent.max(own)).class();
+        let class = self.level().class();
         if class.is_some() {
             // Who lends may be of another runtime, and this one have had tasks of the ordinary level only.
             self.shared.ranks.open();

@@ -17,6 +17,8 @@ pub(crate) trait Waiting: Clone {
     fn home(&self) -> usize;
     /// The place where nobody else runs while it waits; 0: none.
     fn holds(&self) -> usize;
+    /// The number of its level, below [`LEVELS`](super::order::LEVELS): the higher, the sooner it has its turn. By itself.
+    fn level(&self) -> u8;
 }
 
 /// Somebody who can sit, at one address. Aligned to 8 at least.
@@ -78,7 +80,7 @@ impl<W> Few<W> {
         }
     }
 
-    fn pop(&mut self) -> Option<W> {
+    pub(crate) fn pop(&mut self) -> Option<W> {
         self.first.take().or_else(|| self.more.pop_front())
     }
 }

@@ -8,6 +8,9 @@
 //! It holds wakers and numbers and points to nobody's stack, and it grows when somebody comes to wait, so
 //! that to hand on allocates nothing for the most part.
 //!
+//! In what order they have their turns, [`Order`] says: as they came, or by their levels first. A level is asked for when one
+//! comes, and again when it has been woken for nothing.
+//!
 //! # In turn, but for two
 //!
 //! - A task whose runtime ended around it may never go on and never unwind: it is *lost*. It is handed nothing,
@@ -19,6 +22,7 @@
 //! Must not: wake, or drop a waker. Both may run code of others; they are left to [`Due`].
 
 use super::due::{Due, Waiting};
+use super::order::Order;
 use super::sparse::Sparse;
 use std::num::NonZeroU64;
 
@@ -41,6 +45,8 @@ struct Entry<W> {
     /// 0: it was handed something that is nobody else's, as by [`Line::hand_all`].
     wants: u32,
     handed: bool,
+    /// In a line that goes by levels.
+    level: u8,
     who: W,
 }
 
@@ -48,13 +54,10 @@ struct Entry<W> {
 pub(crate) struct Line<W> {
     /// By ticket.
     entries: Sparse<Entry<W>>,
-    /// All with lower tickets were handed something. Whose turn it is stands behind them: a million that were
-    /// handed what they want one by one are not looked at a million times.
-    settled: u64,
-    /// How many entries wait.
-    waiting: usize,
+    /// Of those who wait.
+    order: Order,
     /// How many entries hold a place.
-    holders: usize,
+    holders: u32,
     /// What the entries were handed, in all.
     handed: u32,
     /// The next ticket; so many have stood in line.
@@ -63,7 +66,17 @@ pub(crate) struct Line<W> {
 
 impl<W> Line<W> {
     pub(crate) const fn new() -> Line<W> {
-        Line { entries: Sparse::new(), settled: 0, waiting: 0, holders: 0, handed: 0, next: 0 }
+        Line { entries: Sparse::new(), order: Order::by_arrival(), holders: 0, handed: 0, next: 0 }
+    }
+
+    /// From here on the highest level goes first. Of a line in which nobody has stood.
+    pub(crate) fn order_by_level(&mut self) {
+        debug_assert_eq!(self.next, 0, "before anybody stands in it");
+        self.order = Order::by_level();
+    }
+
+    pub(crate) fn is_by_level(&self) -> bool {
+        self.order.is_by_level()
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -72,7 +85,13 @@ impl<W> Line<W> {
 
     /// How many wait, and were handed nothing.
     pub(crate) fn waiting(&self) -> usize {
-        self.waiting
+        self.order.waiting()
+    }
+
+    /// The level of the one whose turn it is.
+    #[cfg(test)]
+    pub(crate) fn next_level(&self) -> Option<u8> {
+        self.order.next()?.0
     }
 
     /// How many have stood in line so far.
@@ -96,17 +115,38 @@ impl<W: Waiting> Line<W> {
     pub(crate) fn push(&mut self, who: W, wants: u32) -> Ticket {
         let ticket = Ticket::of(self.next);
         self.next += 1;
-        self.waiting += 1;
-        self.holders += usize::from(who.holds() != 0);
-        self.entries.push(ticket.number(), Entry { wants, handed: false, who });
+        self.holders += u32::from(who.holds() != 0);
+        let level = if self.order.is_by_level() { who.level() } else { 0 };
+        self.order.add(ticket.number(), level);
+        self.entries.push(ticket.number(), Entry { wants, handed: false, level, who });
         ticket
+    }
+
+    /// The level of one who waits may have changed. By itself. True: it has.
+    pub(crate) fn rank_anew(&mut self, ticket: Ticket) -> bool {
+        if !self.order.is_by_level() {
+            return false;
+        }
+        let Some(entry) = self.entries.get_mut(ticket.number()).filter(|entry| !entry.handed)
+        else {
+            return false;
+        };
+        let before = std::mem::replace(&mut entry.level, entry.who.level());
+        if entry.level == before {
+            return false;
+        }
+        self.order.remove(before);
+        self.order.add(ticket.number(), entry.level);
+        true
     }
 
     /// Takes an entry out. What it had been handed, 0 if nothing.
     pub(crate) fn remove(&mut self, ticket: Ticket, due: &mut Due<W>) -> u32 {
         let Some(entry) = self.entries.remove(ticket.number()) else { return 0 };
-        self.waiting -= usize::from(!entry.handed);
-        self.holders -= usize::from(entry.who.holds() != 0);
+        if !entry.handed {
+            self.order.remove(entry.level);
+        }
+        self.holders -= u32::from(entry.who.holds() != 0);
         due.drop.push(entry.who);
         let handed = if entry.handed { entry.wants } else { 0 };
         self.handed -= handed;
@@ -156,8 +196,7 @@ impl<W: Waiting> Line<W> {
         for (number, entry) in self.entries.iter_mut() {
             if entry.handed && entry.wants > 0 && entry.who.home() == place {
                 entry.handed = false;
-                self.settled = self.settled.min(number);
-                self.waiting += 1;
+                self.order.add(number, entry.level);
                 self.handed -= entry.wants;
                 from(&entry.who, entry.wants);
             }
@@ -168,8 +207,7 @@ impl<W: Waiting> Line<W> {
     pub(crate) fn take_back_of(&mut self, ticket: Ticket) -> Option<&mut W> {
         let entry = self.entries.get_mut(ticket.number())?;
         if std::mem::take(&mut entry.handed) {
-            self.settled = self.settled.min(ticket.number());
-            self.waiting += 1;
+            self.order.add(ticket.number(), entry.level);
             self.handed -= entry.wants;
         }
         Some(&mut entry.who)
@@ -190,16 +228,19 @@ impl<W: Waiting> Line<W> {
     /// many.
     pub(crate) fn hand_all(&mut self, due: &mut Due<W>) -> usize {
         let mut count = 0;
-        for (_, entry) in self.entries.iter_mut().filter(|(_, entry)| !entry.handed) {
-            entry.handed = true;
-            entry.wants = 0;
-            if !entry.who.is_lost() {
-                due.wake.push(entry.who.clone());
-                count += 1;
+        for level in self.order.rounds() {
+            let is_in_turn =
+                |it: &Entry<W>| !it.handed && level.is_none_or(|level| it.level == level);
+            for (_, entry) in self.entries.iter_mut().filter(|(_, entry)| is_in_turn(entry)) {
+                entry.handed = true;
+                entry.wants = 0;
+                if !entry.who.is_lost() {
+                    due.wake.push(entry.who.clone());
+                    count += 1;
+                }
             }
         }
-        self.settled = self.next;
-        self.waiting = 0;
+        self.order.clear();
         count
     }
 
@@ -215,19 +256,19 @@ impl<W: Waiting> Line<W> {
             return None;
         }
         entry.handed = true;
-        self.waiting -= 1;
+        self.order.remove(entry.level);
         self.handed += entry.wants;
         due.wake.push(entry.who.clone());
         Some(entry)
     }
 
-    /// Whose turn it is: the first that waits, or who holds the only place where that one runs. Is it lost?
+    /// Whose turn it is: the first that waits of the highest level, where there are any, or who holds the only place where that one runs. Is it lost?
     fn next_in_turn(&mut self) -> Option<(Ticket, bool)> {
-        if self.waiting == 0 {
-            return None;
-        }
-        let (first, entry) = self.entries.from(self.settled).find(|(_, entry)| !entry.handed)?;
-        self.settled = first;
+        let (level, from) = self.order.next()?;
+        let is_in_turn =
+            |it: &(u64, &Entry<W>)| !it.1.handed && level.is_none_or(|level| it.1.level == level);
+        let (first, entry) = self.entries.from(from).find(is_in_turn)?;
+        self.order.found(level, first);
         let home = entry.who.home();
         let holder = |it: &(u64, &Entry<W>)| !it.1.handed && it.1.who.holds() == home;
         let is_passed_over = self.holders > 0 && home != 0;

@@ -19,7 +19,7 @@
 //! # Who sits
 //!
 //! The seat (`seat.rs`) is for tasks that can be switched away, and taken only while nobody waits in line: so who
-//! sits came first. A task that is about to wait in place sends who sits to the line, where it is decided who goes
+//! sits came first. Where the order is another than that of arrival the seat is closed. A task that is about to wait in place sends who sits to the line, where it is decided who goes
 //! before whom; there is also who was notified in the seat and is lost found out.
 //!
 //! - INVARIANT(list.counted): outside the lock, the count is the number of entries in line that wait.
@@ -186,6 +186,8 @@ impl<S: Sitter> List<S> {
             let notified = line.is_handed(ticket);
             if notified {
                 line.remove(ticket, due);
+            } else {
+                line.rank_anew(ticket);
             }
             notified
         })

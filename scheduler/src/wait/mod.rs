@@ -24,6 +24,7 @@ mod in_place;
 pub(crate) mod line;
 mod list;
 mod nudge;
+pub(crate) mod order;
 pub(crate) mod owner;
 mod pause;
 mod place;
@@ -55,7 +56,7 @@ pub(crate) use waiter::Who;
 pub use waiter::{Waiter, deadline};
 
 use crate::carrier::Carrier;
-use crate::task::{Header, TaskRef};
+use crate::task::{Header, TaskRef, Waker};
 use crate::worker::current;
 use std::mem::ManuallyDrop;
 use std::ptr::NonNull;
@@ -97,6 +98,16 @@ pub(crate) fn carrier_and_task() -> Option<(&'static Carrier, &'static Header)> 
     let (carrier, task) = kept_task()?;
     let inside = !carrier.foreign || carrier.word.is_run() || task.callbacks.get() > 0;
     inside.then_some((carrier, task))
+}
+
+/// What ends the next wait of the current task or thread.
+// Not inlined: it is called around pauses.
+#[inline(never)]
+pub(crate) fn waker() -> Waker {
+    match managed() {
+        Some((_, task)) => Waker::Task(reference(task)),
+        None => Waker::Thread(current::thread_parker()),
+    }
 }
 
 /// A counted reference to a task that the caller knows to be alive.

@@ -1,8 +1,7 @@
 //! A nudge: it wakes somebody who waits, so that they look whether their wait is over.
 
-use super::{managed, reference};
+use super::waker;
 use crate::task::Waker;
-use crate::worker::current;
 
 /// Wakes a task or thread out of its pause, for no reason that the wait itself knows: what is waited for is looked at
 /// once more, and [whether the wait is over](super::ask_whether_over). One that comes before the pause ends it at once.
@@ -20,10 +19,7 @@ impl Nudge {
     /// For the next wait of the current task or thread: for that one alone, as where it waits may be another matter then.
     #[must_use]
     pub fn current() -> Nudge {
-        Nudge(match managed() {
-            Some((_, task)) => Waker::Task(reference(task)),
-            None => Waker::Thread(current::thread_parker()),
-        })
+        Nudge(waker())
     }
 
     /// Wakes it. From any thread; does not wait; may change `errno`.

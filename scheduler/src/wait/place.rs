@@ -65,6 +65,18 @@ impl WaitList {
         WaitList { list: List::new(seat, AtomicUsize::new(0), Mutex::new(Line::new())) }
     }
 
+    /// As [`WaitList::new`], but the next to be notified is of the highest [`Priority`](crate::Priority) that waits, own or lent,
+    /// and of those the one that came first. All that are notified at once are woken in this order.
+    ///
+    /// A level that changes during a wait counts from the waiter's next look on, for which a [`Nudge`](super::Nudge)
+    /// serves.
+    #[must_use]
+    pub fn by_priority() -> WaitList {
+        let mut line = Line::new();
+        line.order_by_level();
+        WaitList { list: List::new(Seat::closed(), AtomicUsize::new(0), Mutex::new(line)) }
+    }
+
     /// Does nobody wait, but for those who were notified already?
     ///
     /// Two loads. For a decision whether to notify it needs the caller's order: a

@@ -8,6 +8,7 @@
 //! | `SITS` | it waits | itself; a notifier; who moves it to the line |
 //! | `HELD` | a notifier wakes it | that notifier |
 //! | `TOLD`, `TOLD_ALL` | it was notified, and has not taken that up | itself; who looks whether it is lost |
+//! | `TOLD_ALL`, and no waiter | nobody sits here, ever | |
 //! | `MOVING` | it is moved to the line, or looked at, under the line's lock | that one |
 //!
 //! - INVARIANT(seat.alive): a waiter's memory stays until its owner has left the seat, and the owner does not leave
@@ -68,6 +69,11 @@ impl<S: Sitter> Seat<S> {
     /// Takes the word made, and null, because the models' cannot be made in a constant.
     pub(crate) const fn new(word: AtomicPtr<S>) -> Seat<S> {
         Seat(word)
+    }
+
+    /// Nobody ever sits here: of a list whose order is not that of arrival.
+    pub(crate) fn closed() -> Seat<S> {
+        Seat::new(AtomicPtr::new(word(ptr::null(), TOLD_ALL)))
     }
 
     /// Does somebody wait here, or is just being moved? No fence: see the module `list`.

@@ -3,11 +3,13 @@
 use super::due::{Sitter, Waiting};
 use super::line::Ticket;
 use super::list::List;
-use super::{Waiter, Who, is_switchable, kept_task, reference};
+use super::order::LEVELS;
+use super::{Waiter, Who, is_switchable, kept_task, reference, task};
 use crate::carrier::Carrier;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::task::header::Marks;
+use crate::task::priority::Priority;
 use crate::task::state::Wake;
 use crate::task::{Header, TaskRef, Waker};
 use crate::worker::current;
@@ -66,7 +68,14 @@ impl Waiting for Sleeper {
     fn holds(&self) -> usize {
         if self.place & HELD != 0 { self.home() } else { 0 }
     }
+
+    fn level(&self) -> u8 {
+        // A thread without a task is an ordinary one.
+        task().map_or(Priority::default(), Header::level) as u8
+    }
 }
+
+const _: () = assert!(LEVELS as usize == Priority::ALL.len());
 
 /// Where a task was moved to from its seat.
 pub(crate) struct Seating(Cell<Option<Ticket>>);

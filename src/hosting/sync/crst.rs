@@ -96,7 +96,7 @@ impl HostCrst {
     pub(super) fn new(counted: Counted, spins: u32) -> Result<HostCrst, HResult> {
         let shared = Shared {
             counted,
-            lock: Lock::new(),
+            lock: Lock::new().by_priority(),
             owner: Arc::default(),
             levels: AtomicU32::new(0),
             spins: AtomicU32::new(spins),

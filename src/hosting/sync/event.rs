@@ -114,7 +114,7 @@ pub struct HostAutoEvent {
 
 impl HostAutoEvent {
     pub(super) fn new(counted: Counted, object: impl FnOnce(u64) -> Object) -> HostAutoEvent {
-        HostAutoEvent { shared: Shared::new(counted, Event::auto(), object) }
+        HostAutoEvent { shared: Shared::new(counted, Event::auto().by_priority(), object) }
     }
 }
 
@@ -133,7 +133,7 @@ impl HostManualEvent {
         is_set: bool,
         object: impl FnOnce(u64) -> Object,
     ) -> HostManualEvent {
-        let event = Event::manual();
+        let event = Event::manual().by_priority();
         if is_set {
             event.set();
         }

@@ -1,7 +1,8 @@
 //! [`HostSyncManager`]: what a VM synchronizes its tasks with.
 //!
 //! Each object is one of [`crate::sync`]'s or the scheduler's, and what the model adds: who owns it is a *task*, not a
-//! thread; it can be gone while tasks wait for it; and others may end a wait ([`super::wait`]).
+//! thread; it can be gone while tasks wait for it; others may end a wait ([`super::wait`]); and who waits goes on by its level,
+//! and of a level as it came.
 
 mod crst;
 mod event;

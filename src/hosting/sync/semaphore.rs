@@ -47,7 +47,7 @@ impl HostSemaphore {
         if max == 0 || initial > max || i32::try_from(max).is_err() {
             return Err(HResult::E_INVALIDARG);
         }
-        let semaphore = CountingSemaphore::new(initial, max);
+        let semaphore = CountingSemaphore::new(initial, max).by_priority();
         let shared = Shared { counted: Counted::new(host)?, semaphore };
         Ok(HostSemaphore { shared: Arc::new(shared) })
     }

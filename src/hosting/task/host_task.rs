@@ -92,7 +92,7 @@ impl TaskShared {
             abort: Mutex::new(None),
             attributes: Attributes::default(),
             as_owner: AtomicUsize::new(0),
-            done: Event::manual(),
+            done: Event::manual().by_priority(),
             is_decoupled: AtomicBool::new(false),
             waiting: Waiting::default(),
             held: Arc::default(),

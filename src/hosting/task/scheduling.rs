@@ -45,7 +45,8 @@ impl Awaited {
 
 impl HostTask {
     /// Asks for one of the seven levels by its number: -15, -2 to 2, 15. From any thread, also before the start; in force
-    /// from the task's next turn on. Levels share turns and are no order: see [`Priority`].
+    /// from the task's next turn on. Of turns levels have shares, and are no order: see [`Priority`]. Where tasks wait for an
+    /// object of the host's they are one: a task that waits now stands among those of its new level, by when it came.
     ///
     /// A thread that was adopted has no turns of its own: only it can set its level, and another's request changes nothing.
     ///
@@ -78,6 +79,8 @@ impl HostTask {
                 return HResult::E_INVALIDARG;
             };
             task.ask_for(priority);
+            // Where it waits in line, it is to stand by its new level.
+            task.host.waits.nudge(task.id);
             HResult::S_OK
         })
     }

@@ -1,5 +1,7 @@
-//! Order, limits, who waits where; how waits end early is in `ends.rs`, permits that are spent in `counting.rs`.
+//! Order, limits, who waits where; how waits end early is in `ends.rs`, permits that are spent in `counting.rs`, turns by
+//! level in `by_priority.rs`.
 
+mod by_priority;
 mod counting;
 mod ends;
 
