@@ -19,7 +19,6 @@
 
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::task::TaskRef;
 use std::collections::VecDeque;
 use std::time::Duration;
 
@@ -29,18 +28,18 @@ const SHARE: u32 = 16;
 /// How long a call is left for one that comes back, at most.
 const MOST: Duration = Duration::from_millis(1);
 
-/// See the module.
-#[derive(Debug, Default)]
-pub(crate) struct Backlog {
-    inner: Mutex<Inner>,
+/// See the module. `T` is a task by value.
+#[derive(Debug)]
+pub(crate) struct Backlog<T> {
+    inner: Mutex<Inner<T>>,
     /// How many calls wait.
     len: AtomicUsize,
 }
 
-#[derive(Debug, Default)]
-struct Inner {
+#[derive(Debug)]
+struct Inner<T> {
     /// Each with the time by which it is due, from the runtime's start.
-    calls: VecDeque<(Duration, TaskRef)>,
+    calls: VecDeque<(Duration, T)>,
     /// So many, the first, are due at once.
     owed: usize,
     /// Threads on their way here.
@@ -48,7 +47,12 @@ struct Inner {
     pace: Pace,
 }
 
-impl Backlog {
+impl<T> Backlog<T> {
+    pub(crate) fn new() -> Backlog<T> {
+        let inner = Inner { calls: VecDeque::new(), owed: 0, starting: 0, pace: Pace::default() };
+        Backlog { inner: Mutex::new(inner), len: AtomicUsize::new(0) }
+    }
+
     /// Does no call wait?
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
@@ -57,13 +61,13 @@ impl Backlog {
         self.len.load(Ordering::Relaxed) == 0
     }
 
-    fn count(&self, inner: &Inner) {
+    fn count(&self, inner: &Inner<T>) {
         // ORDERING: Relaxed, as in `is_empty`.
         self.len.store(inner.calls.len(), Ordering::Relaxed);
     }
 
     /// A call that is due at once waits.
-    pub(super) fn push(&self, task: TaskRef) {
+    pub(super) fn push(&self, task: T) {
         let mut inner = self.inner.lock();
         inner.calls.push_back((Duration::ZERO, task));
         inner.owed = inner.calls.len();
@@ -74,7 +78,7 @@ impl Backlog {
     ///
     /// # Errors
     /// The task: nobody is expected soon enough.
-    pub(super) fn leave(&self, task: TaskRef, now: Duration) -> Result<(), TaskRef> {
+    pub(super) fn leave(&self, task: T, now: Duration) -> Result<(), T> {
         let mut inner = self.inner.lock();
         let Some(due) = inner.pace.due(now, inner.calls.len()) else { return Err(task) };
         inner.calls.push_back((due, task));
@@ -83,7 +87,7 @@ impl Backlog {
     }
 
     /// The call that has waited longest.
-    pub(crate) fn pop(&self) -> Option<TaskRef> {
+    pub(crate) fn pop(&self) -> Option<T> {
         if self.is_empty() {
             return None;
         }
@@ -203,9 +207,39 @@ mod tests {
         assert!(pace.due(later + us(1_500), 7).is_some());
     }
 
+    /// One in which a call was left at one second, due after half a millisecond.
+    fn with_one_left() -> Backlog<u8> {
+        let backlog = Backlog::new();
+        backlog.inner.lock().pace = pace(us(8_000), us(50));
+        assert_eq!(backlog.leave(1, us(1_000_000)), Ok(()));
+        backlog
+    }
+
+    #[test]
+    fn a_call_that_was_left_is_due_when_its_time_has_come() {
+        let backlog = with_one_left();
+        assert!(!backlog.is_due(us(1_000_400)));
+        assert!(backlog.is_due(us(1_000_500)));
+        assert_eq!(backlog.pop(), Some(1));
+        assert!(!backlog.is_due(us(1_000_500)));
+    }
+
+    #[test]
+    fn a_call_that_is_due_at_once_brings_those_before_it_along() {
+        let backlog = with_one_left();
+        backlog.push(2);
+        assert_eq!(backlog.leave(3, us(1_000_000)), Ok(()));
+        for call in [1, 2] {
+            assert!(backlog.is_due(us(1_000_000)));
+            assert_eq!(backlog.pop(), Some(call));
+        }
+        assert!(!backlog.is_due(us(1_000_000)), "who came later may wait still");
+        assert_eq!(backlog.pop(), Some(3));
+    }
+
     #[test]
     fn so_many_threads_are_started_at_a_time() {
-        let backlog = Backlog::default();
+        let backlog = Backlog::<u8>::new();
         assert!(backlog.begin_start(2));
         assert!(backlog.begin_start(2));
         assert!(!backlog.begin_start(2));

@@ -25,6 +25,7 @@ use crate::shutdown::Report;
 use crate::stack::{SizedStacks, StackShape, Stacks};
 use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::{Arc, Mutex};
+use crate::task::TaskRef;
 use crate::task::abort::Stubborn;
 use crate::task::living::Living;
 use crate::timer::{Slack, Timers};
@@ -54,7 +55,7 @@ pub(crate) struct Shared {
     pub(crate) ranks: CachePadded<Ranks>,
     pub(crate) reentry: Injector,
     /// Tasks whose native call waits for another thread to make it.
-    pub(crate) offloaded: Backlog,
+    pub(crate) offloaded: Backlog<TaskRef>,
     pub(crate) gate: CachePadded<Gate>,
     /// What is to be seen of each worker, by its index; the extra ones come last.
     pub(crate) shown: Box<[Arc<CachePadded<Shown>>]>,
@@ -145,7 +146,7 @@ impl Shared {
             injector: Injector::new(),
             ranks: CachePadded::new(Ranks::new()),
             reentry: Injector::new(),
-            offloaded: Backlog::default(),
+            offloaded: Backlog::new(),
             gate: CachePadded::new(Gate::new()),
             shown,
             living: Living::new(),
