@@ -3,7 +3,7 @@
 
 use sortie::TargetRow;
 use sortie::native::{self, Misclassified, Policy, Target, policy};
-use sortie::transition;
+use sortie::transition::{self, Event, Layer, NativeScope, TransitionError, UnhookedScope};
 use sortie_test::{Case, Mode, Running, each, each_of, events, exclusively, until};
 use std::time::{Duration, Instant};
 
@@ -238,4 +238,45 @@ fn short_samples_tell_nothing() {
             .run(move || (0..1_000).for_each(|n| assert_eq!(native::call_here(target, || n), n)));
         assert_eq!(target.policy(), sampled(2));
     });
+}
+
+/// The VM's own stub marks a call that its host need not be told of.
+#[test]
+fn a_vm_may_mark_its_own_calls_that_it_does_not_tell_of() {
+    let address = function(0);
+    let scope = policy::for_address(address);
+    let refused = Err(TransitionError::NotOwner {
+        event: Event::ReverseEnter,
+        found: Some(Layer::ManagedBase),
+    });
+    each(|runtime| {
+        scope.set(never()).unwrap();
+        runtime.run(move || {
+            assert!(!native::needs_hook(address));
+            let unhooked = UnhookedScope::new(address).unwrap();
+            assert_eq!(transition::layers(), [Layer::ManagedBase], "nothing is announced");
+            for _ in 0..2 {
+                transition::reverse_enter().unwrap();
+                let layers =
+                    [Layer::ManagedBase, Layer::Unhooked { target: address }, Layer::Managed];
+                assert_eq!(transition::layers(), layers);
+                // The callback is no part of the call; one that it makes itself is.
+                assert!(transition::reverse_enter().is_err());
+                {
+                    let _inner = UnhookedScope::new(1).unwrap();
+                    transition::reverse_enter().unwrap();
+                    transition::reverse_leave().unwrap();
+                }
+                transition::reverse_leave().unwrap();
+            }
+            drop(unhooked);
+            assert_eq!(transition::reverse_enter(), refused);
+            let native = NativeScope::new(address).unwrap();
+            assert!(UnhookedScope::new(address).is_err(), "no managed code is on top");
+            drop(native);
+        });
+        assert_eq!(policy::of(address), Policy::new());
+    });
+    assert!(scope.clear());
+    assert!(UnhookedScope::new(address).is_err(), "no task runs here");
 }

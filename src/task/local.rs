@@ -4,14 +4,16 @@
 //! runs; that of an adopted foreign thread lies in a box that the attachment keeps. Only code of
 //! the task touches it, on whatever thread that is.
 
+mod extension;
 mod fp_env;
 mod noted;
+
+pub(crate) use extension::{Extension, SWITCHES};
 
 use super::task_local::{Binding, Inherited};
 use crate::target::Profile;
 use crate::target::bulkhead::Place;
 use crate::target::fp_env::Environment;
-use crate::target::ledger::Switches;
 use crate::target::row::Row;
 use crate::target::timing::Timing;
 use crate::transition::Layers;
@@ -55,8 +57,7 @@ pub(crate) struct Local {
     fp_env_of_thread: Cell<Option<Environment>>,
     /// On what the native code on top runs, as far as its callbacks are concerned.
     below: Cell<Below>,
-    /// The function of the call that is under way and was not announced, if its caller knows it: beside the marker of
-    /// the layers.
+    /// What is known of the call that is under way and was not announced: beside the marker of the layers.
     unhooked: Cell<Option<&'static Profile>>,
     /// How long callbacks of the native call on top took so far, if it is timed.
     called_back: Cell<Duration>,
@@ -80,31 +81,22 @@ struct Held {
     outer: Option<Box<Held>>,
 }
 
-/// What a room on a higher floor keeps with a task.
-pub(crate) trait Extension: Any + Send + Sync {
-    /// The task is about to be switched away, which is told of if `wait::tell_of_switches` was called: on its own stack, in
-    /// the last moment. False: it cannot be, now and later, and waits in place. Does not wait, and does not unwind.
-    fn switched_out(&self) -> bool {
-        true
+/// A call that is not announced, or none.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Unhooked {
+    /// The function's address.
+    marker: Option<usize>,
+    profile: Option<&'static Profile>,
+}
+
+impl Unhooked {
+    /// Of a function of which not more is known.
+    pub(crate) fn at(address: usize) -> Unhooked {
+        Unhooked { marker: Some(address), profile: None }
     }
 
-    /// It goes on, perhaps on another thread.
-    fn switched_in(&self) {}
-
-    /// Is its wait over, though neither what it waits for nor its time has come? Asked if `wait::ask_whether_over` was
-    /// called. Does not wait, and does not unwind.
-    fn is_wait_over(&self) -> bool {
-        false
-    }
-
-    /// It has overflowed its stack. Called by the signal handler: see `Embedder::overflowed`.
-    fn overflowed(&self, in_native_code: bool) {
-        let _ = in_native_code;
-    }
-
-    /// It has ended, or the thread that was adopted, with so many layers open.
-    fn ended(&self, leaked_layers: u64) {
-        let _ = leaked_layers;
+    pub(crate) fn of(profile: &'static Profile) -> Unhooked {
+        Unhooked { marker: Some(profile.address()), profile: Some(profile) }
     }
 }
 
@@ -116,48 +108,6 @@ impl Drop for Local {
             let _ = layers.end();
             extension.ended(layers.leaked_layers());
         }
-    }
-}
-
-/// How the scheduler tells of switches.
-pub(crate) const SWITCHES: Switches =
-    Switches { out: switched_out, back: switched_in, is_over: is_wait_over, overflowed };
-
-fn switched_out(word: *const ()) -> bool {
-    // SAFETY: as in `with`: the word is the current task's.
-    let local = unsafe { word.cast::<Local>().as_ref() };
-    let Some((local, extension)) = local.and_then(|local| Some((local, local.extension.get()?)))
-    else {
-        return true;
-    };
-    let agrees = extension.switched_out();
-    if agrees {
-        local.take_fp_env_away();
-    }
-    agrees
-}
-
-fn switched_in(word: *const ()) {
-    // SAFETY: as above.
-    let local = unsafe { word.cast::<Local>().as_ref() };
-    if let Some((local, extension)) = local.and_then(|local| Some((local, local.extension.get()?)))
-    {
-        local.bring_fp_env_back();
-        extension.switched_in();
-    }
-}
-
-fn is_wait_over(word: *const ()) -> bool {
-    // SAFETY: as above.
-    let local = unsafe { word.cast::<Local>().as_ref() };
-    local.and_then(|local| local.extension.get()).is_some_and(|extension| extension.is_wait_over())
-}
-
-fn overflowed(word: *const (), in_native_code: bool) {
-    // SAFETY: as above.
-    let local = unsafe { word.cast::<Local>().as_ref() };
-    if let Some(extension) = local.and_then(|local| local.extension.get()) {
-        extension.overflowed(in_native_code);
     }
 }
 
@@ -259,28 +209,18 @@ impl Local {
         self.below.replace(below)
     }
 
-    /// A call that is not announced begins; returns what was said before, for
-    /// [`restore_unhooked`](Local::restore_unhooked) when it is over.
-    pub(crate) fn set_unhooked(
-        &self,
-        target: usize,
-        profile: Option<&'static Profile>,
-    ) -> (Option<usize>, Option<&'static Profile>) {
-        let outer = self.unhooked.replace(profile);
-        (self.layers(|layers| layers.set_unhooked(target)), outer)
+    /// Says which call is under way that was not announced; returns what was said before.
+    #[inline]
+    pub(crate) fn set_unhooked(&self, unhooked: Unhooked) -> Unhooked {
+        let marker = self.layers(|layers| {
+            let marker = layers.unhooked();
+            layers.restore_unhooked(unhooked.marker);
+            marker
+        });
+        Unhooked { marker, profile: self.unhooked.replace(unhooked.profile) }
     }
 
-    /// See [`set_unhooked`](Local::set_unhooked).
-    pub(crate) fn restore_unhooked(
-        &self,
-        target: Option<usize>,
-        profile: Option<&'static Profile>,
-    ) {
-        self.layers(|layers| layers.restore_unhooked(target));
-        self.unhooked.set(profile);
-    }
-
-    /// What is known of the function of that call.
+    /// What is known of the function of that call, if its caller has said so.
     pub(crate) fn unhooked(&self) -> Option<&'static Profile> {
         self.unhooked.get()
     }

@@ -5,7 +5,8 @@
 //! call back in. Each checks that it may happen ([`Layers`] is the automaton, with its table),
 //! tells the scheduler, and is traced (target `sortie::crossing`, level `trace`).
 //!
-//! [`NativeScope`] and [`ManagedScope`] make them in pairs that cannot be forgotten.
+//! [`NativeScope`] and [`ManagedScope`] make them in pairs that cannot be forgotten; [`UnhookedScope`] marks a call that is
+//! not announced.
 //! [`native::call`](crate::native::call) and [`native::callback`](crate::native::callback) make them
 //! around closures, and are what most code should use. The raw calls here are for hosts and for generated
 //! stubs: code that cannot nest.
@@ -26,4 +27,4 @@ pub use edges::{enter, find_jumps, layers, leave, reverse_enter, reverse_leave};
 pub(crate) use edges::{enter_within, reverse_enter_within};
 pub use error::TransitionError;
 pub use layer::{Event, Layer};
-pub use scope::{ManagedScope, NativeScope};
+pub use scope::{ManagedScope, NativeScope, UnhookedScope};

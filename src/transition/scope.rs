@@ -7,7 +7,8 @@
 use super::edges::{enter, leave, reverse_enter, reverse_leave};
 use super::error::TransitionError;
 use super::jumped;
-use crate::task::local;
+use super::layer::Event;
+use crate::task::local::{self, Local, Unhooked};
 use sortie_scheduler::crossing::Below;
 use std::marker::PhantomData;
 
@@ -119,6 +120,80 @@ impl Drop for ManagedScope {
             Ok(()) | Err(TransitionError::ShutDown) => {}
             Err(error) => misused("ManagedScope", error),
         }
+    }
+}
+
+/// A stretch of native code that is not announced, because its function needs no hook
+/// ([`native::needs_hook`](crate::native::needs_hook)): for stubs of a VM that makes such calls itself, as
+/// [`native::call`](crate::native::call()) does. Stays on its thread.
+///
+/// No layer is pushed, and the worker stays. It only marks what is called, so that a callback, which such a function
+/// should not make, finds that it is there: [`reverse_enter`] is accepted, pushes a layer for the call and one for the
+/// callback, and [tells](crate::native::Misclassified) that the function was misclassified. Without the mark it is
+/// refused. Neither blocks nor suspends.
+///
+/// ```
+/// use sortie::transition::{self, ManagedScope, UnhookedScope};
+///
+/// let runtime = sortie::Runtime::new()?;
+/// let layers = runtime.run(|| {
+///     let _unhooked = UnhookedScope::new(0xABC)?;
+///     // ... and native code calls back all the same:
+///     let _managed = ManagedScope::new()?;
+///     Ok::<_, transition::TransitionError>(transition::layers())
+/// })?;
+/// assert_eq!(layers.len(), 3);
+/// assert_eq!(layers[1].to_string(), "Ux(0xabc)");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+#[must_use = "the native stretch ends when the scope is dropped"]
+pub struct UnhookedScope {
+    /// What was marked before.
+    outer: Unhooked,
+    /// How many layers there are.
+    depth: usize,
+    thread: PhantomData<*mut ()>,
+}
+
+impl UnhookedScope {
+    /// Begins a stretch of native code, a call of `target`; 0: it is not known which.
+    ///
+    /// # Errors
+    /// As [`leave`]: [`TransitionError::NotOwner`] if native code is on top, or no task runs here.
+    pub fn new(target: usize) -> Result<UnhookedScope, TransitionError> {
+        let begun = |local: &Local| {
+            if local.layers(|layers| layers.top_is_native()) {
+                // Wrong, and counted as such.
+                return local.layers(|layers| layers.leave(target)).map(|()| None);
+            }
+            Ok(Some(UnhookedScope::begin(local, Unhooked::at(target))))
+        };
+        let begun = local::with(begun).transpose()?.flatten();
+        begun.ok_or(TransitionError::NotOwner { event: Event::Leave, found: None })
+    }
+
+    /// In managed code.
+    #[inline]
+    pub(crate) fn begin(local: &Local, unhooked: Unhooked) -> UnhookedScope {
+        let outer = local.set_unhooked(unhooked);
+        let depth = local.layers(|layers| layers.depth());
+        UnhookedScope { outer, depth, thread: PhantomData }
+    }
+}
+
+impl Drop for UnhookedScope {
+    /// Ends the stretch. If a jump (`longjmp`) has left layers open inside, they are closed before, an event (`warn`)
+    /// says so, and a worker that was taken meanwhile is waited for.
+    #[inline]
+    fn drop(&mut self) {
+        local::with(|local| {
+            let is_jumped = local.layers(|layers| layers.depth()) > self.depth;
+            if is_jumped && !std::thread::panicking() {
+                jumped::land_managed(local, self.depth);
+            }
+            local.set_unhooked(self.outer);
+        });
     }
 }
 

@@ -10,8 +10,8 @@ use crate::target::ledger;
 use crate::target::policy::{Callbacks, FpEnv};
 use crate::target::timing::{Ended, Timing};
 use crate::target::{Profile, fp_env, unhooked};
-use crate::task::local;
-use crate::transition::{self, TransitionError, jumped};
+use crate::task::local::{self, Unhooked};
+use crate::transition::{self, TransitionError, UnhookedScope, jumped};
 use sortie_scheduler::crossing::{self, Below};
 use sortie_scheduler::{Hook, NativeStack};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -260,25 +260,8 @@ fn is_on_task_stack(profile: &Profile) -> bool {
 
 /// A call that is not announced: only a callback, which must not be, would find that it is there.
 fn unannounced<R>(profile: &'static Profile, f: impl FnOnce() -> R) -> R {
-    struct Marker(Option<usize>, Option<&'static Profile>);
-    impl Drop for Marker {
-        fn drop(&mut self) {
-            local::with(|local| local.restore_unhooked(self.0, self.1));
-        }
-    }
-    let (before, depth) = local::with(|local| {
-        let (marker, outer) = local.set_unhooked(profile.address(), Some(profile));
-        (Marker(marker, outer), local.layers(|layers| layers.depth()))
-    })
-    .expect("this is a task's code");
-    let _marker = before;
-    let value = f();
-    local::with(|local| {
-        if local.layers(|layers| layers.depth()) > depth {
-            jumped::land_managed(local, depth);
-        }
-    });
-    value
+    let _unhooked = local::with(|local| UnhookedScope::begin(local, Unhooked::of(profile)));
+    f()
 }
 
 #[cold]
