@@ -2,6 +2,7 @@
 //! refused, and says why.
 
 use sortie::native::{self, Class, FpEnv, Library, NativeFn, Policy, PolicyError, Target, policy};
+use sortie::transition;
 use sortie_test::{Case, Mode, each, exclusively};
 use std::ffi::c_int;
 
@@ -184,6 +185,76 @@ fn a_configuration_is_text() {
         assert!(policy::for_address(here).clear());
         let error = "hook=never".parse::<Policy>().unwrap_err();
         assert!(error.to_string().contains("`unsafe`"), "{error}");
+    });
+}
+
+/// A call that was announced comes back as one, and one that was not does not, whatever was said meanwhile.
+#[test]
+fn a_call_that_is_out_goes_on_as_it_began() {
+    // SAFETY: nothing but closures is called in this name.
+    let unhooked = unsafe { Policy::new().unhooked() };
+    let here = address(libc::getppid as *const ());
+    let scope = policy::for_address(here);
+    each(|runtime| {
+        let scope = scope.clone();
+        runtime.run(move || {
+            let target = Target::new(here);
+            let depth = || transition::layers().len();
+            for (before, meanwhile, layers) in [
+                (SHORT, unhooked, 2),
+                (LONG, Policy::new().deny(), 2),
+                (KEEP, LONG, 2),
+                (unhooked, SHORT, 1),
+                (unhooked, Policy::new().deny(), 1),
+            ] {
+                scope.set(before).unwrap();
+                let inside = native::call_here(&target, || {
+                    scope.set(meanwhile).unwrap();
+                    depth()
+                });
+                assert_eq!((inside, depth()), (layers, 1), "{before}, then {meanwhile}");
+                // The same by raw transitions, which are told of in any case.
+                scope.set(before).unwrap();
+                transition::leave(here).unwrap();
+                scope.set(meanwhile).unwrap();
+                transition::reverse_enter().unwrap();
+                transition::reverse_leave().unwrap();
+                transition::enter().unwrap();
+                assert_eq!(depth(), 1);
+            }
+        });
+        assert!(policy::for_address(here).clear());
+    });
+}
+
+/// The next call asks again, wherever it is made: a call site keeps nothing that is stale.
+#[test]
+fn the_next_call_has_the_policy_that_is_set_now() {
+    // SAFETY: nothing but closures is called in this name.
+    let unhooked = unsafe { Policy::new().unhooked() };
+    let here = address(libc::getppid as *const ());
+    let scopes =
+        [policy::by_default(), policy::for_range(here..here + 1), policy::for_address(here)];
+    each(|runtime| {
+        let scopes = scopes.clone();
+        runtime.run(move || {
+            let target = Target::new(here);
+            let is_announced = || native::call_here(&target, || transition::layers().len()) == 2;
+            for scope in &scopes {
+                for _ in 0..3 {
+                    scope.set(unhooked).unwrap();
+                    assert!(!is_announced());
+                    scope.set(SHORT).unwrap();
+                    assert!(is_announced());
+                }
+            }
+            for scope in scopes.iter().rev() {
+                scope.set(unhooked).unwrap();
+                assert!(!is_announced());
+                assert!(scope.clear());
+            }
+            assert!(is_announced());
+        });
     });
 }
 
