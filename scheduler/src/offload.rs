@@ -128,7 +128,7 @@ impl Shared {
     /// # Errors
     /// The task: its call is not to wait.
     fn leave_call(&self, task: TaskRef) -> Result<(), TaskRef> {
-        if self.lobby.idle() > 0 {
+        if !self.offloaded.is_paced() || self.lobby.idle() > 0 {
             return Err(task);
         }
         self.offloaded.leave(task, self.start.elapsed())?;

@@ -18,12 +18,15 @@
 //! Must not: know of spares or wake anybody; drop a task under its lock.
 
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::collections::VecDeque;
 use std::time::Duration;
 
 /// The part of a call's own time that it may be late by.
 const SHARE: u32 = 16;
+
+/// Calls that are shorter are over before it pays to look at their pace.
+const WORTH_IT: Duration = Duration::from_micros(64);
 
 /// How long a call is left for one that comes back, at most.
 const MOST: Duration = Duration::from_millis(1);
@@ -34,6 +37,8 @@ pub(crate) struct Backlog<T> {
     inner: Mutex<Inner<T>>,
     /// How many calls wait.
     len: AtomicUsize,
+    /// The call that was over last was worth a look at the pace. A hint.
+    is_paced: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -50,7 +55,11 @@ struct Inner<T> {
 impl<T> Backlog<T> {
     pub(crate) fn new() -> Backlog<T> {
         let inner = Inner { calls: VecDeque::new(), owed: 0, starting: 0, pace: Pace::default() };
-        Backlog { inner: Mutex::new(inner), len: AtomicUsize::new(0) }
+        Backlog {
+            inner: Mutex::new(inner),
+            len: AtomicUsize::new(0),
+            is_paced: AtomicBool::new(false),
+        }
     }
 
     /// Does no call wait?
@@ -72,6 +81,13 @@ impl<T> Backlog<T> {
         inner.calls.push_back((Duration::ZERO, task));
         inner.owed = inner.calls.len();
         self.count(&inner);
+    }
+
+    /// Do calls take so long that one may be left for a thread that comes back?
+    #[inline]
+    pub(super) fn is_paced(&self) -> bool {
+        // ORDERING: Relaxed, a hint.
+        self.is_paced.load(Ordering::Relaxed)
     }
 
     /// Leaves a call for a thread that comes back.
@@ -121,8 +137,16 @@ impl<T> Backlog<T> {
     }
 
     /// A thread has come back from a call, and makes the next if one waits.
+    #[inline]
     pub(super) fn came_back(&self, now: Duration, took: Duration) {
-        self.inner.lock().pace.came_back(now, took);
+        let is_paced = took >= WORTH_IT;
+        if is_paced != self.is_paced() {
+            // ORDERING: Relaxed, a hint.
+            self.is_paced.store(is_paced, Ordering::Relaxed);
+        }
+        if is_paced {
+            self.inner.lock().pace.came_back(now, took);
+        }
     }
 }
 
