@@ -295,7 +295,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
                 lobby.stop_searching();",
     },
     Repeated {
-        file: "worker/pick.rs",
+        file: "worker/search.rs",
         model: "idle/mod.rs",
         text: "if stop_searching(carrier) {
         carrier.shared().look_again();",

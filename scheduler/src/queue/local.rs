@@ -7,7 +7,7 @@
 
 use super::settle;
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicPtr, Ordering};
+use crate::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use crate::task::{Header, TaskRef};
 use crossbeam_deque::{Stealer, Worker as Deque};
 use std::ptr::{self, NonNull};
@@ -35,8 +35,26 @@ pub(crate) struct Local {
 #[derive(Debug)]
 pub(crate) struct Remote {
     slot: AtomicPtr<Header>,
+    /// How many were put there, to tell them apart: a task may lie where another lay. Written by the owner.
+    pushed: AtomicU32,
     deque: Stealer<TaskRef>,
     ring: Stealer<TaskRef>,
+}
+
+/// The newest task of a worker, as it was seen.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub(crate) struct Newest {
+    task: *mut Header,
+    /// Of those that were the newest.
+    number: u32,
+}
+
+impl Newest {
+    pub(crate) const NONE: Newest = Newest { task: ptr::null_mut(), number: 0 };
+
+    pub(crate) fn is_none(self) -> bool {
+        self.task.is_null()
+    }
 }
 
 impl Local {
@@ -45,6 +63,7 @@ impl Local {
         let ring = Deque::new_fifo();
         let remote = Arc::new(Remote {
             slot: AtomicPtr::new(ptr::null_mut()),
+            pushed: AtomicU32::new(0),
             deque: deque.stealer(),
             ring: ring.stealer(),
         });
@@ -59,6 +78,10 @@ impl Local {
     #[inline]
     pub(crate) fn push(&self, task: TaskRef) -> bool {
         let task = task.into_raw().as_ptr();
+        // ORDERING: Relaxed, a hint for those who look for the newest; nobody else writes.
+        let number = self.remote.pushed.load(Ordering::Relaxed).wrapping_add(1);
+        // ORDERING: Relaxed, as above.
+        self.remote.pushed.store(number, Ordering::Relaxed);
         // ORDERING(queue.slot): Release for whoever takes the task, Acquire for the one that is displaced; pairs with
         // the swaps in `Remote::take_slot`. SeqCst for `Shared::after_exchange`.
         let displaced = self.remote.slot.swap(task, Ordering::SeqCst);
@@ -105,16 +128,7 @@ impl Local {
     #[inline]
     pub(crate) fn claim(&self, task: &TaskRef) -> Option<TaskRef> {
         let wanted = task.as_raw().as_ptr();
-        let slot = &self.remote.slot;
-        // ORDERING: Relaxed, a look; the exchange decides.
-        if slot.load(Ordering::Relaxed) != wanted {
-            return None;
-        }
-        // ORDERING(queue.slot): AcqRel, as in `take_slot`; a failure means that a thief has it.
-        let taken =
-            slot.compare_exchange(wanted, ptr::null_mut(), Ordering::AcqRel, Ordering::Relaxed);
-        // SAFETY: the slot held one reference, which the exchange took out.
-        taken.ok().map(|_| unsafe { TaskRef::from_raw(task.as_raw()) })
+        if self.remote.in_slot() == wanted { self.remote.take_from_slot(wanted) } else { None }
     }
 
     #[inline]
@@ -162,12 +176,10 @@ impl Local {
         self.remote.slot_is_empty() && self.deque.is_empty() && self.ring.is_empty()
     }
 
-    /// Takes half of another worker's oldest tasks, one of them to run; its newest only if it has
-    /// nothing else.
+    /// Takes half of another worker's oldest tasks, one of them to run. Not its newest: see [`Remote::take_newest`].
     pub(crate) fn steal_from(&self, other: &Remote) -> Option<TaskRef> {
         settle(|| other.deque.steal_batch_and_pop(&self.deque))
             .or_else(|| settle(|| other.ring.steal_batch_and_pop(&self.ring)))
-            .or_else(|| other.take_slot())
     }
 }
 
@@ -190,8 +202,35 @@ impl Remote {
 
     #[inline]
     fn slot_is_empty(&self) -> bool {
-        // ORDERING: Relaxed, a look; the swap in `take_slot` decides.
-        self.slot.load(Ordering::Relaxed).is_null()
+        self.in_slot().is_null()
+    }
+
+    /// The task in the slot; null: none is.
+    #[inline]
+    fn in_slot(&self) -> *mut Header {
+        // ORDERING: Relaxed, a look; the exchange in `take_slot` or `take_from_slot` decides.
+        self.slot.load(Ordering::Relaxed)
+    }
+
+    /// Which task is the newest. A look.
+    pub(crate) fn newest(&self) -> Newest {
+        // ORDERING: Relaxed, a hint.
+        Newest { number: self.pushed.load(Ordering::Relaxed), task: self.in_slot() }
+    }
+
+    /// Takes the newest task, if it is this one still.
+    pub(crate) fn take_newest(&self, newest: Newest) -> Option<TaskRef> {
+        self.take_from_slot(newest.task)
+    }
+
+    #[inline]
+    fn take_from_slot(&self, wanted: *mut Header) -> Option<TaskRef> {
+        let task = NonNull::new(wanted)?;
+        let (slot, none) = (&self.slot, ptr::null_mut());
+        // ORDERING(queue.slot): AcqRel, as in `take_slot`; a failure means that another has it.
+        slot.compare_exchange(wanted, none, Ordering::AcqRel, Ordering::Relaxed).ok()?;
+        // SAFETY: the slot held one reference, which the exchange took out.
+        Some(unsafe { TaskRef::from_raw(task) })
     }
 
     #[inline]

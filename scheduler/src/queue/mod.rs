@@ -18,7 +18,7 @@ mod mailbox;
 pub(crate) mod ranks;
 mod ring;
 
-pub(crate) use local::{Local, Remote};
+pub(crate) use local::{Local, Newest, Remote};
 pub(crate) use mailbox::Mailbox;
 pub(crate) use ranks::Ranks;
 pub(crate) use ring::Ring;

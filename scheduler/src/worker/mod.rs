@@ -3,7 +3,7 @@
 //! - [`Worker`]: the queues, the warm fibers, the ticks. Owned by value by one carrier at a time,
 //!   in that carrier's cell, or by the lobby while idle.
 //! - `current.rs`: which carrier is this thread? The crate's one door to thread-local storage.
-//! - `run.rs`: the loop of a carrier: pick, resume, settle. `pick.rs`: which task is next,
+//! - `run.rs`: the loop of a carrier: pick, resume, settle. `pick.rs`: which task is next, `search.rs`: from others,
 //!   `ranked.rs`: if their priorities differ. `without.rs`: how a carrier gives its worker away, and gets one again.
 //! - `lend.rs`: a join that needs no queue and no wake-up. `pass.rs`: a yield that needs no loop.
 //! - `extra.rs`: workers that stand in for one whose task does not switch.
@@ -19,6 +19,7 @@ pub(crate) mod pass;
 mod pick;
 mod ranked;
 pub(crate) mod run;
+mod search;
 mod share;
 pub(crate) mod without;
 

@@ -16,11 +16,10 @@
 //! - after a number of native calls that the deque's tasks have left for, those that yielded have a turn (`share.rs`);
 //! - a worker that was with its carrier for 16 picks goes to the first carrier in line.
 
+use super::search::search;
 use super::{Worker, ranked};
 use crate::carrier::Carrier;
-use crate::metrics::Counter;
 use crate::queue::Ring;
-use crate::shared::Shared;
 use crate::sync::atomic::Ordering;
 use crate::task::TaskRef;
 use crate::timer::BATCHES;
@@ -35,9 +34,6 @@ const OLDEST_EVERY: u32 = 16;
 
 /// How many times in a row a task that was woken goes before the others.
 const WOKEN_BUDGET: u8 = 3;
-
-/// How often an empty worker looks at the others before it goes idle.
-const SEARCH_ROUNDS: u32 = 4;
 
 /// The next task for the worker that this carrier owns.
 pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
@@ -138,7 +134,7 @@ fn oldest(carrier: &Carrier) -> Option<TaskRef> {
 }
 
 /// The pinned task whose turn it is.
-fn pinned(carrier: &Carrier) -> Option<TaskRef> {
+pub(super) fn pinned(carrier: &Carrier) -> Option<TaskRef> {
     // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the ring.
     unsafe { carrier.with_ring(Ring::pop) }
 }
@@ -255,83 +251,6 @@ fn fair(carrier: &Carrier, turn: u32) -> Option<TaskRef> {
         _ if turn % LEVEL_EVERY == 3 => levelled(carrier),
         _ => relieved(carrier).or_else(|| yielded(carrier)),
     })
-}
-
-/// From other workers' queues; the worker is counted as searching while it looks.
-fn search(carrier: &Carrier) -> Option<TaskRef> {
-    let shared = carrier.shared();
-    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the queues.
-    unsafe {
-        carrier.with_worker(|worker| {
-            if !worker.searching {
-                // Half of the workers searching are enough to find what there is.
-                if 2 * shared.lobby.searching() >= shared.config.workers {
-                    return None;
-                }
-                worker.searching = true;
-                shared.lobby.start_searching();
-            }
-            // Who came for timers was asleep just now, and will be until the next: nobody sent for it. On the only
-            // processor nobody queues anything meanwhile.
-            let looks_once = worker.serves_timers || shared.processors == 1;
-            let rounds = if looks_once { 1 } else { SEARCH_ROUNDS };
-            let found = (0..rounds).find_map(|round| {
-                // What comes meanwhile is not to wait for the end of the pause.
-                for _ in 0..(5 << round) - 5 {
-                    if has_come(carrier) {
-                        break;
-                    }
-                    (0..10).for_each(|_| std::hint::spin_loop());
-                }
-                let reentering = shared.reentry.pop();
-                reentering
-                    .or_else(|| steal(shared, worker))
-                    .or_else(|| shared.injector.pop())
-                    .or_else(|| shared.ranks.pop_any())
-            });
-            if found.is_some() {
-                worker.count(Counter::Steals);
-            }
-            found
-        })
-    }?
-    .or_else(|| pinned(carrier))
-}
-
-/// Is there something for this carrier, or for any?
-fn has_come(carrier: &Carrier) -> bool {
-    let shared = carrier.shared();
-    !carrier.mailbox.is_empty()
-        || !shared.reentry.is_empty()
-        || !shared.injector.is_empty()
-        || !shared.ranks.is_empty()
-}
-
-/// From each other worker once, beginning anywhere.
-fn steal(shared: &Shared, worker: &mut Worker) -> Option<TaskRef> {
-    let queues = shared.queues();
-    let start = worker.random_below(queues.len());
-    (0..queues.len())
-        .map(|offset| (start + offset) % queues.len())
-        .filter(|index| *index != worker.index)
-        .find_map(|index| worker.queues.steal_from(&queues[index].queues))
-}
-
-/// The carrier's worker has work. If it was the last to search, the search passes on: what was
-/// queued meanwhile counted on it.
-#[inline]
-pub(super) fn found_work(carrier: &Carrier) {
-    if stop_searching(carrier) {
-        carrier.shared().look_again();
-    }
-}
-
-/// The carrier's worker does not search any more. True: it was the last that did.
-#[inline]
-pub(super) fn stop_searching(carrier: &Carrier) -> bool {
-    // SAFETY: this is the carrier's thread, in its loop.
-    let searched = unsafe { carrier.with_worker(|worker| std::mem::take(&mut worker.searching)) };
-    searched == Some(true) && carrier.shared().lobby.stop_searching()
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@
 //! code and lost it, and the carrier may own another now, or none.
 
 use super::lend::{lender, unpile};
-use super::pick::{found_work, next};
+use super::pick::next;
+use super::search::found_work;
 use super::without::{become_spare, cede, is_due_to_cede, retire};
 use super::{Worker, current};
 use crate::carrier::{Carrier, CarrierRef};

@@ -5,7 +5,7 @@
 //! what it may have missed.
 
 use super::Worker;
-use super::pick::stop_searching;
+use super::search::stop_searching;
 use crate::carrier::Carrier;
 use crate::crossing::{Bound, Refused};
 use crate::idle::Placed;
