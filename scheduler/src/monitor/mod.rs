@@ -9,7 +9,8 @@
 //!
 //! Looking costs processor time that belongs to others, so looks are paid for. The monitor has a
 //! purse of credits ([`Purse`]); a look after 20 us costs one, and a pause of 2.5 ms, whatever it is
-//! for, earns one. However often work comes and goes, the monitor takes less than 0.5 % of a core.
+//! for, earns one. However often work comes and goes, looks alone take less than 0.5 % of a core. To take a worker back
+//! costs more, and is not paid for: what blocks once is mostly handed over the next time.
 //!
 //! | situation | next look |
 //! |---|---|
