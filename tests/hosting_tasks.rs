@@ -39,16 +39,29 @@ impl Stage {
 fn a_reset_closes_what_its_thread_has_open() {
     let stage = Stage::new();
     let (clr, tasks) = (stage.clr.task_manager(), stage.host.task_manager());
+    let sync = stage.host.sync_manager();
     stage.on_thread(move || {
         let half = clr.attach().unwrap();
         for _ in 0..2 {
             assert_eq!(tasks.begin_thread_affinity(), HResult::S_OK);
             assert_eq!(half.begin_prevent_async_abort(), HResult::S_OK);
+            assert_eq!(half.begin_clause(), HResult::S_OK);
+            assert_eq!(half.begin_must_complete(), HResult::S_OK);
         }
+        assert_eq!(tasks.begin_delay_abort(), HResult::S_OK);
+        // The host's lock is not the half's.
+        let crst = sync.create_crst().unwrap();
+        assert_eq!(crst.enter(WaitOption::NONE), HResult::S_OK);
         assert_eq!(half.reset(false), HResult::S_OK);
         assert_eq!(tasks.end_thread_affinity(), HResult::E_UNEXPECTED);
+        assert_eq!(tasks.end_delay_abort(), HResult::E_UNEXPECTED);
         let half = clr.attach().unwrap();
         assert_eq!(half.end_prevent_async_abort(), HResult::E_UNEXPECTED);
+        assert_eq!(half.end_must_complete(), HResult::E_UNEXPECTED);
+        assert_eq!(half.end_clause(), HResult::S_OK, "that of the critical section");
+        assert_eq!(half.end_clause(), HResult::E_UNEXPECTED);
+        assert_eq!(half.begin_clause(), HResult::S_OK);
+        assert_eq!(crst.leave(), HResult::S_OK);
     });
 }
 

@@ -39,27 +39,31 @@ impl ClrControl {
     /// The manager with this id. Before the start, too.
     ///
     /// # Errors
-    /// [`E_NOINTERFACE`](HResult::E_NOINTERFACE): there is none.
+    /// [`E_NOINTERFACE`](HResult::E_NOINTERFACE): there is none. [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE): the
+    /// runtime is stopped or disabled.
     pub fn get_clr_manager(&self, iid: Iid) -> Result<ClrManager, HResult> {
-        self.inner.shared.call(clr_control::GET_CLR_MANAGER, format_args!("{iid:?}"), || match iid
-            .interface()
-        {
-            Some(Interface::ClrTaskManager) => {
-                Ok(ClrManager::Task(RuntimeTaskManager::new(self.inner.clone())))
+        let Inner { shared, .. } = &*self.inner;
+        shared.call(clr_control::GET_CLR_MANAGER, format_args!("{iid:?}"), || {
+            shared.check_settable()?;
+            self.manager(iid).ok_or(HResult::E_NOINTERFACE)
+        })
+    }
+
+    fn manager(&self, iid: Iid) -> Option<ClrManager> {
+        let shared = || self.inner.shared.clone();
+        Some(match iid.interface()? {
+            Interface::ClrTaskManager => {
+                ClrManager::Task(RuntimeTaskManager::new(self.inner.clone()))
             }
-            Some(Interface::ClrGcManager) => {
-                Ok(ClrManager::Gc(RuntimeGcManager::new(self.inner.clone())))
+            Interface::ClrGcManager => ClrManager::Gc(RuntimeGcManager::new(self.inner.clone())),
+            Interface::ClrDebugManager => {
+                ClrManager::Debug(RuntimeDebugManager::new(self.inner.clone()))
             }
-            Some(Interface::ClrDebugManager) => {
-                Ok(ClrManager::Debug(RuntimeDebugManager::new(self.inner.clone())))
+            Interface::ClrPolicyManager => ClrManager::Policy(RuntimePolicyManager::new(shared())),
+            Interface::ClrOnEventManager => {
+                ClrManager::OnEvent(RuntimeOnEventManager::new(shared()))
             }
-            Some(Interface::ClrPolicyManager) => {
-                Ok(ClrManager::Policy(RuntimePolicyManager::new(self.inner.shared.clone())))
-            }
-            Some(Interface::ClrOnEventManager) => {
-                Ok(ClrManager::OnEvent(RuntimeOnEventManager::new(self.inner.shared.clone())))
-            }
-            _ => Err(HResult::E_NOINTERFACE),
+            _ => return None,
         })
     }
 
@@ -67,11 +71,15 @@ impl ClrControl {
     /// [`ClrRuntimeHost::app_domain_manager_type`](super::ClrRuntimeHost::app_domain_manager_type). Before the start, too; the
     /// last call counts.
     ///
-    /// Returns [`S_OK`](HResult::S_OK); [`E_INVALIDARG`](HResult::E_INVALIDARG) if either has no name.
+    /// Returns [`S_OK`](HResult::S_OK); [`E_INVALIDARG`](HResult::E_INVALIDARG) if either has no name;
+    /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE) once the runtime is stopped or disabled.
     pub fn set_app_domain_manager_type(&self, assembly: &str, name: &str) -> HResult {
         let shared = &self.inner.shared;
         let arguments = format_args!("{assembly} {name}");
         shared.call(clr_control::SET_APP_DOMAIN_MANAGER_TYPE, arguments, || {
+            if let Err(error) = shared.check_settable() {
+                return error;
+            }
             if assembly.is_empty() || name.is_empty() {
                 return HResult::E_INVALIDARG;
             }

@@ -38,8 +38,8 @@ impl RuntimeTask {
     }
 
     /// Frees the half for another task: it is unbound, and switched out. `full`: the VM forgets its statics and
-    /// counters, too. The runtime uses it for the next thread that is adopted. Brackets of thread affinity, and regions that
-    /// prevent aborts, which it has left open on this thread are closed.
+    /// counters, too. The runtime uses it for the next thread that is adopted. Brackets of thread affinity, and regions
+    /// that hold aborts back, which it has left open on this thread are closed.
     ///
     /// Returns [`E_UNEXPECTED`](HResult::E_UNEXPECTED) if it is not current, its task is one that the runtime has made
     /// itself, or there is managed code on its stack; what the VM returns;
@@ -69,17 +69,25 @@ impl RuntimeTask {
             // ORDERING: Relaxed, as above.
             self.shared.types.store(0, Ordering::Relaxed);
             task.shared().attributes.reset();
-            close_regions();
             let _ = task.shared().bind(None);
             task.shared().host.keep(self.clone());
+            // The last: an abort that waited is raised by it.
+            close_regions(task.shared().held.count());
             HResult::S_OK
         })
     }
 }
 
-/// What a half that is reset has left open on its thread is closed, and the brackets of thread affinity are reported.
-fn close_regions() {
+/// What a half that is reset has left open on its thread is closed, and the brackets of thread affinity are reported. `held`:
+/// so many critical sections the host's task holds still, and each of them is a region.
+fn close_regions(held: usize) {
     while abort::end_prevent() {}
+    while abort::end_complete() {}
+    let _ = task::end_delay_abort();
+    while abort::end_critical() {}
+    for _ in 0..held {
+        abort::begin_critical();
+    }
     let open = std::iter::repeat_with(task::end_thread_affinity).take_while(Result::is_ok).count();
     if open > 0 {
         tracing::warn!(

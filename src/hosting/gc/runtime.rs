@@ -78,11 +78,15 @@ impl RuntimeGcManager {
     /// time changes nothing.
     ///
     /// Returns [`S_OK`](HResult::S_OK); [`E_INVALIDARG`](HResult::E_INVALIDARG) for segments of less than 4 MiB or not of whole
-    /// MiB, and for less than 64 KiB; what the VM returns.
+    /// MiB, and for less than 64 KiB; what the VM returns; [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE) once the
+    /// runtime is stopped or disabled.
     pub fn set_gc_startup_limits(&self, segment: u32, generation_0: u32) -> HResult {
         let shared = &self.inner.shared;
         let arguments = format_args!("{segment} {generation_0}");
         shared.call(clr_gc_manager::SET_GC_STARTUP_LIMITS, arguments, || {
+            if let Err(error) = shared.check_settable() {
+                return error;
+            }
             let is_segment = segment >= LEAST_SEGMENT && segment.is_multiple_of(SEGMENT_STEP);
             if !is_segment || generation_0 < LEAST_GENERATION_0 {
                 return HResult::E_INVALIDARG;

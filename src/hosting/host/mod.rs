@@ -118,6 +118,7 @@ impl Host {
 
 impl HostControl for Host {
     fn get_host_manager(&self, iid: Iid) -> Result<HostManager, HResult> {
+        self.shared.check_settable()?;
         if iid == Iid::NIL {
             return Err(HResult::E_INVALIDARG);
         }
@@ -193,6 +194,14 @@ impl HostShared {
     #[inline]
     pub(super) fn check_available(&self) -> Result<(), HResult> {
         self.availability().ok_or(HResult::HOST_E_CLRNOTAVAILABLE)?.check()
+    }
+
+    /// May something be set that is set before the start, too?
+    ///
+    /// # Errors
+    /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE): the runtime is stopped, or disabled.
+    pub(super) fn check_settable(&self) -> Result<(), HResult> {
+        self.clr.get().map_or(Ok(()), |clr| clr.check_settable())
     }
 
     pub(super) fn availability(&self) -> Option<&Availability> {

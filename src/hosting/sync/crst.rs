@@ -219,6 +219,11 @@ impl Held {
         drop(removed);
     }
 
+    /// How many there are.
+    pub(in crate::hosting) fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     /// How many levels of how many there are.
     pub(in crate::hosting) fn levels(&self) -> usize {
         let held = self.0.lock().unwrap_or_else(PoisonError::into_inner);

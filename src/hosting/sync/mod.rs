@@ -98,11 +98,12 @@ impl HostSyncManager {
 
     /// Takes the counterpart, which is asked for the owners of the VM's locks when tasks wait for them.
     ///
-    /// Returns [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION) if the host has one.
+    /// Returns [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION) if the host has one;
+    /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE) once the runtime is stopped or disabled.
     pub fn set_clr_sync_manager(&self, manager: &RuntimeSyncManager) -> HResult {
         let host = &self.host;
         host.recorder.call(host_sync_manager::SET_CLR_SYNC_MANAGER, format_args!(""), || {
-            host.set_clr_sync(manager.clone()).into()
+            host.check_settable().and_then(|()| host.set_clr_sync(manager.clone())).into()
         })
     }
 

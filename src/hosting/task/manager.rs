@@ -78,11 +78,12 @@ impl HostTaskManager {
 
     /// Takes the counterpart. Once, before the start.
     ///
-    /// Returns [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION) if the host has one.
+    /// Returns [`HOST_E_INVALIDOPERATION`](HResult::HOST_E_INVALIDOPERATION) if the host has one;
+    /// [`HOST_E_CLRNOTAVAILABLE`](HResult::HOST_E_CLRNOTAVAILABLE) once that is stopped or disabled.
     pub fn set_clr_task_manager(&self, manager: &RuntimeTaskManager) -> HResult {
         let host = &self.host;
         host.recorder.call(host_task_manager::SET_CLR_TASK_MANAGER, format_args!(""), || {
-            host.set_clr(manager.shared().clone()).into()
+            host.check_settable().and_then(|()| host.set_clr(manager.shared().clone())).into()
         })
     }
 }
