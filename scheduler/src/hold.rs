@@ -25,6 +25,7 @@ use crate::carrier::{Carrier, CarrierRef};
 use crate::crossing::fence::light;
 use crate::crossing::word::Phase;
 use crate::crossing::{self, Bound, Errno, Refused, Regained};
+use crate::fiber::Reason;
 use crate::foreign;
 use crate::metrics::Counter;
 use crate::shared::Shared;
@@ -94,7 +95,8 @@ fn caller() -> u64 {
 impl Shared {
     /// The caller begins a hold. False: there is one.
     ///
-    /// From here to its end the caller's task is not switched away: it waits in place, and yields to nobody.
+    /// From here to its end the caller's task is not switched away: it waits in place, and yields to nobody, but by
+    /// [`let_pinned_run`].
     pub(crate) fn begin_hold(&self) -> bool {
         // ORDERING: Relaxed, the heavy fence of the look orders it, see the module.
         let begun =
@@ -198,6 +200,27 @@ pub fn wait_while_held() {
         }
         place.forgo();
     }
+}
+
+/// The keeper, which is not switched away else, lets those have a turn that are ready and may go on on its thread only: one that
+/// it waits for, before the hold stands, may be among them, and no other thread can run that. False: there are none, the
+/// caller keeps no hold, or it cannot be switched away. Raises no abort.
+#[inline(never)]
+pub fn let_pinned_run() -> bool {
+    let Some((carrier, task)) = wait::managed() else { return false };
+    // SAFETY: this is the carrier's thread, in its task, and the closure stays in the ring.
+    let has_pinned = unsafe { carrier.with_ring(|ring| !ring.is_empty()) };
+    if !has_pinned || !carrier.shared().hold.is_kept_by(task) {
+        return false;
+    }
+    // What `begin_hold` has added.
+    task.blocking.set(task.blocking.get() - 1);
+    let switches = wait::is_to_switch(task);
+    if switches {
+        wait::switch_away(task, Reason::Yielded);
+    }
+    task.blocking.set(task.blocking.get() + 1);
+    switches
 }
 
 /// A carrier without a worker, whose task would go on in managed code, gets one by `regain`, but waits by `wait` while there is

@@ -39,7 +39,7 @@ mod tests;
 mod turn;
 mod waiter;
 
-pub use crate::hold::{is_to_wait_for_hold, wait_while_held};
+pub use crate::hold::{is_to_wait_for_hold, let_pinned_run, wait_while_held};
 pub use blocked::{blocked_on, blocked_unreported};
 pub(crate) use in_place::{block_in_place, would_deadlock};
 pub use nudge::Nudge;

@@ -62,8 +62,14 @@ fn before_yield() -> Yield {
             return Yield::Pass(task, next);
         }
         // SAFETY: this is the carrier's thread, and the word says `RUN`.
-        if unsafe { carrier.is_alone() } && !unsafe { carrier.is_to_look_around() } {
-            return stay(task);
+        if unsafe { carrier.is_alone() }
+            // SAFETY: as above.
+            && !unsafe { carrier.is_to_look_around() }
+            // For a hold the task is switched as if others were ready: its embedder has its say, and it waits, if it is to,
+            // when it goes on.
+            && !(is_told(task) && is_to_wait_for_hold())
+        {
+            return Yield::Over(false);
         }
         if !is_told(task) {
             return Yield::Switch(task);
@@ -87,7 +93,7 @@ fn before_yield() -> Yield {
     Yield::Over(true)
 }
 
-/// A yield that lets nobody run, unless there is a hold: whoever yields again and again must not keep it from standing.
+/// A yield in place that lets nobody run, unless there is a hold: whoever yields again and again must not keep it from standing.
 #[inline]
 fn stay(task: &Header) -> Yield {
     let is_held = is_told(task) && is_to_wait_for_hold();

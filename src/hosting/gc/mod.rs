@@ -92,6 +92,11 @@ impl HostGcManager {
         self.host.awaited.is_nobody_while(|| self.host.handle.is_held())
     }
 
+    /// Is there a task that the VM waits for, and that is not running?
+    fn waits_for_tasks(&self) -> bool {
+        !self.host.awaited.is_nobody_while(|| true)
+    }
+
     /// The world goes on, after a collection of this generation; [`INFINITE`](super::INFINITE) if it was stopped for
     /// another reason.
     ///

@@ -6,6 +6,7 @@ use crate::hosting::enums::GcStatTypes;
 use crate::hosting::method::clr_gc_manager;
 use crate::hosting::vm::GcStats;
 use crate::hosting::{HResult, INFINITE};
+use sortie_scheduler::wait;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -104,7 +105,8 @@ impl RuntimeGcManager {
     ///
     /// Tasks in native code are not waited for. Those in managed code are, so theirs must come by
     /// [`safepoint`](RuntimeGcManager::safepoint), by a wait, or by a native call. If another stops the world already, this
-    /// is a safepoint first. Holds the worker while it waits.
+    /// is a safepoint first. Holds the worker while it waits, but for the turns of tasks that may go on on this thread only, while the
+    /// VM waits for one that is not running ([`needs_priority_scheduling`](crate::hosting::ClrTask::needs_priority_scheduling)).
     ///
     /// # Errors
     /// [`E_NOINTERFACE`](HResult::E_NOINTERFACE): the host has no such manager.
@@ -151,6 +153,10 @@ impl RuntimeGcManager {
         let world = Suspension { host: host.clone(), generation: INFINITE, stays: PhantomData };
         let mut sleep = FIRST_SLEEP;
         while !host.is_suspended() {
+            // Whom the VM waits for may go on on this thread only.
+            if host.waits_for_tasks() && wait::let_pinned_run() {
+                continue;
+            }
             std::thread::sleep(sleep);
             sleep = LONGEST_SLEEP.min(sleep * 2);
         }
@@ -163,10 +169,10 @@ impl RuntimeGcManager {
     pub fn safepoint(&self) {
         crate::task::checkpoint();
         if let Some(host) = self.inner.host_gc.get()
-            && sortie_scheduler::wait::is_to_wait_for_hold()
+            && wait::is_to_wait_for_hold()
         {
             let _ = host.thread_is_blocking_for_suspension();
-            sortie_scheduler::wait::wait_while_held();
+            wait::wait_while_held();
         }
     }
 }
