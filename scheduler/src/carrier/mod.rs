@@ -94,6 +94,8 @@ pub(crate) struct Carrier {
     hand: UnsafeCell<Hand>,
     /// Live tasks that are pinned here.
     pinned: AtomicUsize,
+    /// How many workers came here to pick a task. The thread's own.
+    pub(crate) arrivals: Cell<u32>,
     pub(crate) index: usize,
     /// A thread that is not the runtime's.
     pub(crate) foreign: bool,
@@ -176,6 +178,7 @@ impl Carrier {
             ring: UnsafeCell::new(Ring::default()),
             hand: UnsafeCell::new(Hand::default()),
             pinned: AtomicUsize::new(0),
+            arrivals: Cell::new(0),
             index: index,
             foreign: foreign,
             visited: AtomicBool::new(false),

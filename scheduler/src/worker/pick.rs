@@ -11,8 +11,9 @@
 //!   something serves; the ring of a worker that has many more is levelled with one's own, and a worker whose tasks
 //!   only yield takes from another's deque;
 //! - every 16th pick looks at the timers and at native calls that wait for a thread, and into the re-entry queue first;
-//! - the first pick of a worker that comes to a carrier serves the injector, or the oldest of the
-//!   carrier's ring or of those that yielded, by turns, and at times that of the deque;
+//! - the first pick of a worker that comes to a carrier serves the injector, or the oldest of the carrier's pinned tasks
+//!   that take turns, of those that were woken, or of those that yielded, by turns of the carrier's own, and at times that of
+//!   the deque: a task that hands its worker over in each call makes every pick such a one;
 //! - after a number of native calls that the deque's tasks have left for, those that yielded have a turn (`share.rs`);
 //! - a worker that was with its carrier for 16 picks goes to the first carrier in line.
 
@@ -57,7 +58,7 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
         return Some(task);
     }
     if tenure == 1
-        && let Some(task) = first(carrier, tick)
+        && let Some(task) = first(carrier)
     {
         return Some(task);
     }
@@ -116,15 +117,19 @@ impl Worker {
 /// The first pick of a worker on this carrier: the carrier stood in line for its pinned tasks, and
 /// the worker may have been handed about, one pick at a time, while its own queues waited.
 #[cold]
-fn first(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
+fn first(carrier: &Carrier) -> Option<TaskRef> {
+    let arrival = carrier.arrivals.get();
+    carrier.arrivals.set(arrival.wrapping_add(1));
     let injected = || carrier.shared().injector.pop();
     let others = || {
         // A thread's first theft, which this is, begins with a walk through all threads that have ever stolen.
-        let oldest = tick.is_multiple_of(OLDEST_EVERY).then(|| oldest(carrier)).flatten();
-        oldest.or_else(|| by_turns(carrier, tick / 4))
+        let oldest = arrival.is_multiple_of(OLDEST_EVERY).then(|| oldest(carrier)).flatten();
+        let turn = arrival / 4;
+        oldest
+            .or_else(|| by_turns(carrier, turn, if turn & 2 == 0 { pinned } else { oldest_woken }))
     };
     // What comes from outside, timers among it, mostly goes first.
-    if tick.is_multiple_of(4) { others().or_else(injected) } else { injected().or_else(others) }
+    if arrival.is_multiple_of(4) { others().or_else(injected) } else { injected().or_else(others) }
 }
 
 /// The oldest of the worker's deque.
@@ -194,7 +199,7 @@ fn relieved(carrier: &Carrier) -> Option<TaskRef> {
 /// From the carrier's and the worker's own queues.
 #[inline]
 fn local(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
-    newest_here(carrier).or_else(|| by_turns(carrier, tick))
+    newest_here(carrier).or_else(|| by_turns(carrier, tick, pinned))
 }
 
 /// The newest of the pinned tasks that were woken here, or of the worker's own.
@@ -231,9 +236,13 @@ pub(super) fn others_wait(carrier: &Carrier) -> bool {
         || unsafe { carrier.with_worker(|worker| worker.queues.has_yielded()) } == Some(true)
 }
 
-/// The pinned task whose turn it is, or the oldest of those that yielded and may move: the one or the other goes first.
+/// A `pinned` task, or the oldest of those that yielded and may move: the one or the other goes first.
 #[inline]
-fn by_turns(carrier: &Carrier, turn: u32) -> Option<TaskRef> {
+fn by_turns(
+    carrier: &Carrier,
+    turn: u32,
+    pinned: fn(&Carrier) -> Option<TaskRef>,
+) -> Option<TaskRef> {
     if turn.is_multiple_of(2) {
         pinned(carrier).or_else(|| yielded(carrier))
     } else {
