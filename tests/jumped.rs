@@ -286,6 +286,27 @@ fn who_was_jumped_to_may_call_back_again() {
     });
 }
 
+/// Whoever jumps straight out of managed code is in managed code for all that is known, until the call returns.
+#[test]
+fn after_a_jump_out_of_managed_code_callbacks_are_refused() {
+    each(|runtime| {
+        for lands in LANDS {
+            runtime.run(move || {
+                for _ in turns(lands) {
+                    let refused = native::call_here(lands, || {
+                        assert_eq!(with_landing(|_| native::callback(-2, || leap(None, 0))), -1);
+                        native::try_callback(|| unreachable!("where was this called?"))
+                    });
+                    let (event, found) = (Event::ReverseEnter, Some(Layer::Managed));
+                    assert_eq!(refused, Err(TransitionError::NotOwner { event, found }), "{lands}");
+                    check_base();
+                    assert_eq!(landing(lands, || 8), 8, "{lands}");
+                }
+            });
+        }
+    });
+}
+
 /// Nothing keeps the task on its thread that was counted by what is left.
 #[test]
 fn a_task_that_may_migrate_still_does() {
