@@ -32,6 +32,7 @@ use crate::target::row::Row;
 use crate::transition::Layers;
 use sortie_scheduler::crossing::{self, Left, Moment, Opened};
 use std::cell::Cell;
+use std::ptr;
 
 impl Local {
     /// Pushes the layers that are only noted.
@@ -140,7 +141,8 @@ impl Local {
     #[inline(always)]
     pub(crate) fn end_callback<const ON_STACK: bool>(&self, row: &'static Row) -> bool {
         let is_noted = self.called.take().is_some();
-        if is_noted {
+        // Mostly nobody has noted another call in between, and to look costs less than to store.
+        if is_noted && (ON_STACK || !self.direct.get().is_some_and(|noted| ptr::eq(noted, row))) {
             self.begin_direct::<ON_STACK>(row);
         }
         is_noted
