@@ -67,7 +67,7 @@ fn before_yield() -> Yield {
             && !unsafe { carrier.is_to_look_around() }
             // For a hold the task is switched as if others were ready: its embedder has its say, and it waits, if it is to,
             // when it goes on.
-            && !(is_told(task) && is_to_wait_for_hold())
+            && !is_to_be_held(task)
         {
             return Yield::Over(false);
         }
@@ -93,10 +93,21 @@ fn before_yield() -> Yield {
     Yield::Over(true)
 }
 
+/// Is there a hold that concerns the task?
+#[inline]
+fn is_to_be_held(task: &Header) -> bool {
+    #[cold]
+    #[inline(never)]
+    fn look() -> bool {
+        is_to_wait_for_hold()
+    }
+    is_told(task) && look()
+}
+
 /// A yield in place that lets nobody run, unless there is a hold: whoever yields again and again must not keep it from standing.
 #[inline]
 fn stay(task: &Header) -> Yield {
-    let is_held = is_told(task) && is_to_wait_for_hold();
+    let is_held = is_to_be_held(task);
     if is_held {
         wait_while_held();
     }

@@ -31,17 +31,23 @@ impl Local {
         &self,
         back: impl FnOnce() -> Result<R, E>,
     ) -> Result<R, E> {
-        let Some(task) = self.fp_env.get() else { return back() };
-        let native = task.replace();
+        let kept = self.fp_env.get().map(|task| (task, task.replace()));
         let back = back();
-        if back.is_ok() {
+        if let Some((task, native)) = kept {
+            self.settle_fp_env(task, native, back.is_ok());
+        }
+        back
+    }
+
+    #[cold]
+    fn settle_fp_env(&self, task: Environment, native: Environment, is_back: bool) {
+        if is_back {
             self.fp_env.set(None);
             // On another thread, perhaps.
             task.restore();
         } else {
             native.restore();
         }
-        back
     }
 
     /// A raw callback has begun: it has the task's environment, if that is kept.
