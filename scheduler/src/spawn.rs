@@ -332,12 +332,20 @@ fn admit_here(task: TaskRef) {
         return admit_elsewhere(task);
     };
     // SAFETY: as in `on_worker`; the closure stays in the queues. The worker is of the task's runtime.
-    let is_last_step = unsafe { carrier.with_worker(|worker| worker.queues.push(task)) };
-    if is_last_step == Some(true) {
-        spawner.shared.after_exchange();
-    } else {
-        spawner.shared.after_queueing();
+    match unsafe { carrier.with_worker(|worker| worker.queues.exchange(task)) }.flatten() {
+        // The exchange that put the task there was the last step.
+        None => spawner.shared.after_exchange(),
+        Some(displaced) => admit_displaced(displaced),
     }
+}
+
+/// A task was displaced by one that was let in. Never inlined, as [`conceive_here`].
+#[inline(never)]
+fn admit_displaced(task: TaskRef) {
+    let Some((carrier, spawner)) = wait::managed() else { return admit_elsewhere(task) };
+    // SAFETY: as in `on_worker`; the closure stays in the queues.
+    unsafe { carrier.with_worker(|worker| worker.queues.push_displaced(task)) };
+    spawner.shared.after_queueing();
 }
 
 #[cold]

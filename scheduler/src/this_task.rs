@@ -54,6 +54,7 @@ pub fn task_word() -> *const () {
 }
 
 /// Sets the word that the embedder keeps with the current task. The scheduler never follows it.
+#[inline]
 pub fn set_task_word(word: *const ()) {
     if let Some((carrier, task)) = wait::carrier_and_task() {
         task.embedder.set(word);

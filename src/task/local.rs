@@ -7,6 +7,8 @@
 mod extension;
 mod fp_env;
 mod noted;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use extension::{Extension, SWITCHES};
 
@@ -80,6 +82,16 @@ struct Held {
     _place: Place,
     outer: Option<Box<Held>>,
 }
+
+// What `owns_something` does not ask for has nothing to drop.
+const _: () = assert!(!std::mem::needs_drop::<(
+    Option<&Row>,
+    Opened,
+    Option<Moment>,
+    Option<Timing>,
+    Option<Environment>,
+    Below,
+)>());
 
 /// A call that is not announced, or none.
 #[derive(Clone, Copy, Debug)]
@@ -165,6 +177,38 @@ impl Local {
         // SAFETY: as in `layers`.
         let is_done = !is_noted && unsafe { &*self.layers.get() }.is_base_alone();
         if is_done { 0 } else { self.layers(Layers::end).count }
+    }
+
+    /// Is there anything that has to be dropped?
+    #[inline]
+    fn owns_something(&mut self) -> bool {
+        let Local {
+            layers,
+            raw_callbacks,
+            pending,
+            held,
+            extension,
+            // These own nothing.
+            direct: _,
+            on_stack: _,
+            called: _,
+            called_at: _,
+            finds_jumps: _,
+            jumped: _,
+            raw: _,
+            fp_env: _,
+            fp_env_away: _,
+            fp_env_of_thread: _,
+            below: _,
+            unhooked: _,
+            called_back: _,
+            bindings: _,
+        } = self;
+        layers.get_mut().has_memory()
+            || raw_callbacks.get_mut().is_some()
+            || pending.get_mut().is_some()
+            || held.get_mut().is_some()
+            || extension.get_mut().is_some()
     }
 
     /// Do raw transitions look for layers that a jump has left?
@@ -327,6 +371,19 @@ unsafe fn end(local: &mut ManuallyDrop<Local>) {
     if leaked > 0 || open {
         say_left_open(leaked);
     }
+    if local.owns_something() {
+        // SAFETY: by contract.
+        unsafe { drop_parts(local) };
+    }
+}
+
+/// Drops what most tasks have nothing of.
+///
+/// # Safety
+/// As for [`end`].
+#[cold]
+#[inline(never)]
+unsafe fn drop_parts(local: &mut ManuallyDrop<Local>) {
     // SAFETY: by contract.
     unsafe { ManuallyDrop::drop(local) };
 }

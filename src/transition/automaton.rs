@@ -142,6 +142,12 @@ impl Layers {
         self.slots.len() == 0
     }
 
+    /// Have they memory of their own?
+    #[inline]
+    pub(crate) const fn has_memory(&self) -> bool {
+        self.slots.has_memory()
+    }
+
     /// Is there room for so many more layers without memory of their own?
     #[inline(always)]
     pub(crate) const fn has_room(&self, layers: usize) -> bool {

@@ -74,9 +74,19 @@ impl Local {
         &self.remote
     }
 
-    /// Queues a task to run next. True: it has displaced none, so the exchange that put it there is the last step.
+    /// Queues a task to run next.
     #[inline]
-    pub(crate) fn push(&self, task: TaskRef) -> bool {
+    pub(crate) fn push(&self, task: TaskRef) {
+        if let Some(displaced) = self.exchange(task) {
+            self.push_displaced(displaced);
+        }
+    }
+
+    /// Puts a task where it runs next, as the last step, and returns the one that was there, for
+    /// [`Local::push_displaced`].
+    #[inline]
+    #[must_use = "a task that is not queued is lost"]
+    pub(crate) fn exchange(&self, task: TaskRef) -> Option<TaskRef> {
         let task = task.into_raw().as_ptr();
         // ORDERING: Relaxed, a hint for those who look for the newest; nobody else writes.
         let number = self.remote.pushed.load(Ordering::Relaxed).wrapping_add(1);
@@ -85,10 +95,14 @@ impl Local {
         // ORDERING(queue.slot): Release for whoever takes the task, Acquire for the one that is displaced; pairs with
         // the swaps in `Remote::take_slot`. SeqCst for `Shared::after_exchange`.
         let displaced = self.remote.slot.swap(task, Ordering::SeqCst);
-        let Some(displaced) = NonNull::new(displaced) else { return true };
         // SAFETY: the slot held one reference, which the swap took out.
-        self.deque.push(unsafe { TaskRef::from_raw(displaced) });
-        false
+        NonNull::new(displaced).map(|displaced| unsafe { TaskRef::from_raw(displaced) })
+    }
+
+    /// Queues a task that another has displaced, before all but that one.
+    #[inline]
+    pub(crate) fn push_displaced(&self, task: TaskRef) {
+        self.deque.push(task);
     }
 
     /// Queues a task behind all others.

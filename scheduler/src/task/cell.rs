@@ -273,6 +273,22 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
     unsafe fn free(header: NonNull<Header>) {
         // The last reference is gone, so nobody else touches the stage.
         // SAFETY: the header is freed below.
+        if unsafe { header.as_ref() }.stage.get() != Stage::Empty {
+            // SAFETY: as above.
+            unsafe { Self::drop_content(header) };
+        }
+        // SAFETY: the cell's other field, and the room that it was allocated for.
+        unsafe { Header::end(header, &Self::ROOM) };
+    }
+
+    /// Drops what the cell still holds.
+    ///
+    /// # Safety
+    /// As [`Self::take_closure`].
+    #[cold]
+    #[inline(never)]
+    unsafe fn drop_content(header: NonNull<Header>) {
+        // SAFETY: the header outlives what is done with its cell.
         match unsafe { header.as_ref() }.stage.get() {
             // SAFETY: the stage is the caller's.
             Stage::Closure => drop(unsafe { Self::take_closure(header) }),
@@ -280,7 +296,5 @@ impl<F: FnOnce() -> T, T> Typed<F, T> {
             Stage::Output => drop(unsafe { Self::take(header) }),
             Stage::Empty => {}
         }
-        // SAFETY: the cell's other field, and the room that it was allocated for.
-        unsafe { Header::end(header, &Self::ROOM) };
     }
 }

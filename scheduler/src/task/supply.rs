@@ -44,6 +44,13 @@ impl Supply {
         Share(self.kept.get_mut(room.class).and_then(Vec::pop))
     }
 
+    /// Makes room for as many blocks as are kept of a class. False: there was, or there is no such class.
+    #[cold]
+    fn makes_room(&mut self, class: usize) -> bool {
+        let kept = self.kept.get_mut(class).filter(|kept| kept.capacity() < MOST_BLOCKS);
+        kept.map(|kept| kept.reserve_exact(MOST_BLOCKS - kept.len())).is_some()
+    }
+
     /// Gives the blocks back, whose watcher the caller is.
     #[cold]
     pub(crate) fn give_blocks_back(&mut self, to: &Blocks) {
@@ -198,7 +205,8 @@ pub(super) unsafe fn keep(memory: NonNull<u8>, room: &Room) {
     let runtime = Arc::as_ptr(unsafe { &*reference });
     let kept = with_supply(runtime, |supply| {
         let Some(kept) = supply.kept.get_mut(room.class) else { return false };
-        let has_room = kept.len() < MOST_BLOCKS;
+        // Without growing, for which this would need a frame.
+        let has_room = kept.len() < kept.capacity();
         if has_room {
             // SAFETY: such memory is a block, by contract.
             kept.push(unsafe { Block::from_memory(memory) });
@@ -218,6 +226,14 @@ pub(super) unsafe fn keep(memory: NonNull<u8>, room: &Room) {
 #[cold]
 #[inline(never)]
 unsafe fn give_up(memory: NonNull<u8>, room: &Room) {
+    // SAFETY: by contract.
+    let reference = unsafe { reference_in(memory) };
+    // SAFETY: by contract, it is there; a copy of the pointer, which is only compared.
+    let runtime = Arc::as_ptr(unsafe { &*reference });
+    if with_supply(runtime, |supply| supply.makes_room(room.class)) == Some(true) {
+        // SAFETY: by contract; it was not kept yet.
+        return unsafe { keep(memory, room) };
+    }
     // SAFETY: by contract.
     let shared = unsafe { take_reference(memory) };
     if room.class == CLASSES {

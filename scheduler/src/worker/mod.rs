@@ -217,10 +217,12 @@ impl Worker {
     /// Keeps a finished fiber; gives it back if there is no room.
     #[inline]
     pub(crate) fn keep_fiber(&mut self, fiber: FiberBox) -> Result<(), FiberBox> {
-        if self.fibers.len() >= WARM_FIBERS {
+        // Within its capacity, which an ended worker has none of.
+        let has_room =
+            self.fibers.len() < WARM_FIBERS && self.fibers.len() < self.fibers.capacity();
+        if !has_room {
             return Err(fiber);
         }
-        // Within its capacity.
         self.fibers.push(fiber);
         Ok(())
     }
@@ -229,7 +231,8 @@ impl Worker {
     #[cold]
     pub(crate) fn surplus_fibers(&mut self) -> Vec<FiberBox> {
         self.cold_fibers = self.cold_fibers.saturating_sub(WARM_FIBERS / 2);
-        self.fibers.drain(..WARM_FIBERS / 2).collect()
+        let surplus = self.fibers.len().min(WARM_FIBERS / 2);
+        self.fibers.drain(..surplus).collect()
     }
 
     /// All fibers, at the end.

@@ -72,6 +72,12 @@ pub(super) struct Slots {
 }
 
 impl Slots {
+    /// Is there any memory to give back?
+    #[inline]
+    pub(super) const fn has_memory(&self) -> bool {
+        self.spill.capacity() > 0
+    }
+
     pub(super) const fn new(limit: usize) -> Self {
         Self { len: 0, inline: [Slot::EMPTY; INLINE], spill: Vec::new(), limit }
     }
