@@ -1,7 +1,10 @@
-//! `Runtime::deadlocks` sees the waits of hosted tasks, also where they and the crate's make one circle.
+//! `Runtime::deadlocks` sees the waits of hosted tasks, also where they and the crate's make one circle; and a hosted wait
+//! of such a circle that may be ended is.
 
 use sortie::Runtime;
-use sortie::hosting::{ClrRuntimeHost, HResult, Host, HostTask, INFINITE, WaitOption};
+use sortie::hosting::{
+    ClrRuntimeHost, ClrSyncManager, HResult, Host, HostTask, INFINITE, WaitOption,
+};
 use sortie::sync::{Event, Mutex};
 use sortie_test::{each, until};
 use std::sync::Arc;
@@ -124,4 +127,172 @@ fn but_not_of_waits_that_end() {
         ended.set();
         until("both have ended", || joined.is_done() && joiner.is_done());
     });
+}
+
+/// One worker and more: whichever of two waits begins first, the other closes the circle.
+struct Two {
+    ended: Arc<AtomicU32>,
+    begins: [Arc<Event>; 2],
+}
+
+impl Two {
+    fn new() -> Two {
+        Two { ended: Arc::default(), begins: [(); 2].map(|()| Arc::new(Event::manual())) }
+    }
+
+    /// Lets one begin its wait, and when it most likely waits the other.
+    fn begin(&self, runtime: &Runtime, first: usize) {
+        self.begins[first].set();
+        (0..4).for_each(|_| runtime.spawn(|| ()).join().unwrap());
+        self.begins[1 - first].set();
+    }
+
+    /// Both have come to their ends, as they should.
+    fn end(&self, runtime: &Runtime, tasks: &[&HostTask]) {
+        until("all have ended", || tasks.iter().all(|task| task.is_done()));
+        assert_eq!(self.ended.load(SeqCst), tasks.len() as u32);
+        assert!(runtime.deadlocks().is_empty());
+    }
+}
+
+/// The wait that may be ended is, whichever of both closes the circle.
+#[test]
+fn with_a_lock_of_the_crates_the_hosted_wait_is_ended() {
+    for first in [0, 1] {
+        each(|runtime| {
+            let (host, _clr) = host(runtime);
+            let crst = host.sync_manager().create_crst().unwrap();
+            let lock = Arc::new(Mutex::new(()));
+            let two = Two::new();
+            let (has_crst, has_lock) = (Arc::new(Event::manual()), Arc::new(Event::manual()));
+            let victim = {
+                let (crst, lock) = (crst.clone(), lock.clone());
+                let (has_crst, has_lock) = (has_crst.clone(), has_lock.clone());
+                let (begins, ended) = (two.begins[0].clone(), two.ended.clone());
+                task(&host, move || {
+                    let guard = lock.lock();
+                    has_lock.set();
+                    has_crst.wait();
+                    begins.wait();
+                    assert_eq!(crst.enter(WaitOption::NONE), HResult::HOST_E_DEADLOCK);
+                    drop(guard);
+                    ended.fetch_add(1, SeqCst);
+                })
+            };
+            let (begins, ended) = (two.begins[1].clone(), two.ended.clone());
+            let other = task(&host, move || {
+                assert_eq!(crst.enter(kept()), HResult::S_OK);
+                has_crst.set();
+                has_lock.wait();
+                begins.wait();
+                drop(lock.lock());
+                assert_eq!(crst.leave(), HResult::S_OK);
+                ended.fetch_add(1, SeqCst);
+            });
+            two.begin(runtime, first);
+            two.end(runtime, &[&victim, &other]);
+        });
+    }
+}
+
+/// Through a task that is not hosted, which is joined and wants the lock.
+#[test]
+fn through_a_task_of_the_crates_the_hosted_wait_is_ended() {
+    for first in [0, 1] {
+        each(|runtime| {
+            let (host, _clr) = host(runtime);
+            let crst = host.sync_manager().create_crst().unwrap();
+            let lock = Arc::new(Mutex::new(()));
+            let two = Two::new();
+            let (has_crst, has_lock) = (Arc::new(Event::manual()), Arc::new(Event::manual()));
+            let victim = {
+                let (crst, lock) = (crst.clone(), lock.clone());
+                let (has_crst, has_lock) = (has_crst.clone(), has_lock.clone());
+                let (begins, ended) = (two.begins[0].clone(), two.ended.clone());
+                task(&host, move || {
+                    let guard = lock.lock();
+                    has_lock.set();
+                    has_crst.wait();
+                    begins.wait();
+                    assert_eq!(crst.enter(WaitOption::NONE), HResult::HOST_E_DEADLOCK);
+                    drop(guard);
+                    ended.fetch_add(1, SeqCst);
+                })
+            };
+            let plain = {
+                let (begins, has_lock) = (two.begins[1].clone(), has_lock.clone());
+                runtime.spawn(move || {
+                    has_lock.wait();
+                    begins.wait();
+                    drop(lock.lock());
+                })
+            };
+            let ended = two.ended.clone();
+            let joiner = task(&host, move || {
+                assert_eq!(crst.enter(kept()), HResult::S_OK);
+                has_crst.set();
+                plain.join().unwrap();
+                assert_eq!(crst.leave(), HResult::S_OK);
+                ended.fetch_add(1, SeqCst);
+            });
+            two.begin(runtime, first);
+            two.end(runtime, &[&victim, &joiner]);
+        });
+    }
+}
+
+/// A VM with one monitor, and its owner.
+#[derive(Default)]
+struct Monitor(std::sync::Mutex<Option<HostTask>>);
+
+impl ClrSyncManager for Monitor {
+    fn get_monitor_owner(&self, _cookie: usize) -> Result<Option<HostTask>, HResult> {
+        Ok(self.0.lock().unwrap().clone())
+    }
+}
+
+/// Of the VM's locks it is asked, also by who waits for a lock of the crate's.
+#[test]
+fn with_a_monitor_of_the_vms_and_a_lock_of_the_crates() {
+    for first in [0, 1] {
+        each(|runtime| {
+            let monitor = Arc::new(Monitor::default());
+            let host = Host::builder(&runtime.handle()).build();
+            let clr = ClrRuntimeHost::builder().locks(monitor.clone()).build();
+            assert_eq!(clr.set_host_control(Some(Arc::new(host.clone()))), HResult::S_OK);
+            assert_eq!(clr.start(), HResult::S_OK);
+            let event = host.sync_manager().create_monitor_event(1).unwrap();
+            let lock = Arc::new(Mutex::new(()));
+            let two = Two::new();
+            let (owned, has_lock) = (Arc::new(Event::manual()), Arc::new(Event::manual()));
+            let victim = {
+                let (event, lock) = (event.clone(), lock.clone());
+                let (owned, has_lock) = (owned.clone(), has_lock.clone());
+                let (begins, ended) = (two.begins[0].clone(), two.ended.clone());
+                task(&host, move || {
+                    let guard = lock.lock();
+                    has_lock.set();
+                    owned.wait();
+                    begins.wait();
+                    let result = event.wait(INFINITE, WaitOption::NONE);
+                    assert_eq!(result, HResult::HOST_E_DEADLOCK);
+                    drop(guard);
+                    ended.fetch_add(1, SeqCst);
+                })
+            };
+            let (begins, ended, owner) =
+                (two.begins[1].clone(), two.ended.clone(), monitor.clone());
+            let other = task(&host, move || {
+                *owner.0.lock().unwrap() = HostTask::current();
+                owned.set();
+                has_lock.wait();
+                begins.wait();
+                drop(lock.lock());
+                *owner.0.lock().unwrap() = None;
+                ended.fetch_add(1, SeqCst);
+            });
+            two.begin(runtime, first);
+            two.end(runtime, &[&victim, &other]);
+        });
+    }
 }

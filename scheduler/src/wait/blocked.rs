@@ -21,7 +21,7 @@ use crate::task::{Header, Id};
 use std::collections::BTreeMap;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 /// A wait, as it is told.
 #[derive(Clone, Debug)]
@@ -120,7 +120,7 @@ impl Noted {
         what: &'static str,
         owned: Owned,
         place: &'static Location<'static>,
-        reports: bool,
+        is_looked_at: bool,
     ) -> Noted {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let waiter = Owner::current();
@@ -129,7 +129,7 @@ impl Noted {
             Some(task) => task.name().cloned(),
             None => std::thread::current().name().map(Arc::from),
         };
-        let reports = reports && task.is_some_and(|task| task.shared.config.report_deadlocks);
+        let reports = is_looked_at && task.is_some_and(|task| task.shared.config.report_deadlocks);
         let mut records = shard(waiter).lock();
         let wait = Wait {
             waiter,
@@ -150,6 +150,9 @@ impl Noted {
         let noted = Noted { waiter, outer };
         if reports {
             deadlock::report(waiter);
+        }
+        if let Some(look) = LOOK.get().filter(|_| is_looked_at) {
+            look(waiter);
         }
         noted
     }
@@ -204,7 +207,7 @@ pub(crate) fn blocked_in_join<R>(
     }
     let owner = Owner::of_task(joined);
     match task() {
-        Some(joiner) if !joiner.shared.config.report_deadlocks => {
+        Some(joiner) if !joiner.shared.config.report_deadlocks && LOOK.get().is_none() => {
             joiner.joining.set(owner.get(), place);
             // The task's own frames keep its header.
             let _joins = Joins(&joiner.joining);
@@ -236,6 +239,24 @@ pub(crate) fn join_of(task: &Header) -> Option<Wait> {
         place: unsafe { place.as_ref() },
         owner: Some(joined),
     })
+}
+
+/// Who looks at each wait that is noted, from there on for good.
+static LOOK: OnceLock<fn(Owner)> = OnceLock::new();
+
+/// From now on `look` is called by whoever begins a wait that [`blocked_on`] notes, or a join, once that can be seen by
+/// [`blocked_by`]: for an embedder that ends waits of a kind of its own which are on a circle with it. The first that says
+/// so is kept. It may do all that code before a wait may.
+pub fn look_when_blocked(look: fn(Owner)) {
+    let _ = LOOK.set(look);
+}
+
+/// The number of the wait without a limit in which this one is, another for each, and in whose hands its end is. A look.
+///
+/// Not of joins that began before [`look_when_blocked`].
+pub fn blocked_by(waiter: Owner) -> Option<(u64, Owner)> {
+    let wait = wait_of(waiter)?;
+    Some((wait.number, wait.owner?))
 }
 
 /// The wait of this one in the table.

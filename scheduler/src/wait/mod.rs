@@ -40,7 +40,7 @@ mod turn;
 mod waiter;
 
 pub use crate::hold::{is_to_wait_for_hold, let_pinned_run, wait_while_held};
-pub use blocked::{blocked_on, blocked_unreported};
+pub use blocked::{blocked_by, blocked_on, blocked_unreported, look_when_blocked};
 pub(crate) use in_place::{block_in_place, would_deadlock};
 pub use nudge::Nudge;
 pub use owner::Owner;

@@ -38,7 +38,7 @@ impl Owner {
 
     /// The owner in a lock's word; `None` if that says there is none.
     #[inline]
-    pub(crate) fn of(word: usize) -> Option<Owner> {
+    pub fn of(word: usize) -> Option<Owner> {
         let owner = word & !Owner::FREE_BITS;
         (owner != 0).then_some(Owner(owner))
     }

@@ -19,7 +19,7 @@ use super::pool::{HostThreadPoolManager, Pool};
 use super::recorder::Recorder;
 use super::sync::{HostSyncManager, Objects};
 use super::task::{Awaited, HostTaskManager};
-use super::wait::Waits;
+use super::wait::{Waits, look_when_blocked};
 use crate::Handle;
 use crate::transition::Layers;
 use sortie_scheduler::crossing::Bound;
@@ -56,6 +56,7 @@ pub struct Host {
 impl Host {
     fn new(builder: HostBuilder) -> Host {
         let workers = builder.handle.snapshot().workers;
+        sortie_scheduler::wait::look_when_blocked(look_when_blocked);
         Host {
             shared: Arc::new(HostShared {
                 handle: builder.handle,

@@ -27,7 +27,7 @@ struct Shared {
     counted: Counted,
     lock: Lock,
     /// The number of the task that holds it; 0: none. Changed by the holder only.
-    owner: Arc<AtomicU64>,
+    owner: AtomicU64,
     /// How often it has taken it. The holder's.
     levels: AtomicU32,
     spins: AtomicU32,
@@ -61,7 +61,7 @@ impl Shared {
 
 impl Waitable for Shared {
     fn object(&self) -> Object {
-        Object::Crst { id: self.counted.id, owner: self.owner.clone() }
+        Object::Crst { id: self.counted.id }
     }
 
     fn take(&self) -> bool {
@@ -97,7 +97,7 @@ impl HostCrst {
         let shared = Shared {
             counted,
             lock: Lock::new().by_priority(),
-            owner: Arc::default(),
+            owner: AtomicU64::new(0),
             levels: AtomicU32::new(0),
             spins: AtomicU32::new(spins),
             is_orphaned: AtomicBool::new(false),

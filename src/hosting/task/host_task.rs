@@ -18,6 +18,7 @@ use crate::sync::Event;
 use crate::task::AbortHandle;
 use crate::task::local::Extension;
 use sortie_scheduler::abort;
+use sortie_scheduler::wait::Owner;
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -190,6 +191,12 @@ impl TaskShared {
     /// What reaches the crate's task from other threads.
     pub(super) fn aborter(&self) -> Option<&AbortHandle> {
         self.aborter.get()
+    }
+
+    /// The task as the crate's locks and waits know it; `None`: it has not begun, or has ended.
+    pub(in crate::hosting) fn owner(&self) -> Option<Owner> {
+        // ORDERING: Relaxed, a look; who concludes something from it looks again.
+        Owner::of(self.as_owner.load(Ordering::Relaxed))
     }
 
     /// Did the runtime make it?

@@ -2,13 +2,14 @@
 //!
 //! Must not: call anybody with the lock held.
 
+use super::endless::Endless;
 use super::{End, Waiting};
 use crate::hosting::enums::WaitOption;
 use crate::hosting::host::HostShared;
 use crate::hosting::task::HostTask;
 use sortie_scheduler::wait::Nudge;
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// What a wait is for, as far as others must know it.
@@ -22,8 +23,6 @@ pub(in crate::hosting) enum Object {
     Crst {
         /// Its own number.
         id: u64,
-        /// The number of the task that holds it; 0: none.
-        owner: Arc<AtomicU64>,
     },
     /// An event or a semaphore, which nobody owns.
     Unowned {
@@ -51,7 +50,7 @@ impl Object {
     pub(in crate::hosting) fn id(&self) -> Option<u64> {
         match *self {
             Object::Nothing | Object::Task(_) => None,
-            Object::Crst { id, .. }
+            Object::Crst { id }
             | Object::Unowned { id }
             | Object::Monitor { id, .. }
             | Object::RwLock { id, .. } => Some(id),
@@ -64,8 +63,6 @@ impl Object {
 pub(super) struct Entry {
     pub(super) task: HostTask,
     pub(super) object: Object,
-    /// It has no limit.
-    pub(super) is_endless: bool,
     /// The host may end it to resolve a deadlock.
     pub(super) is_breakable: bool,
     /// Another for each wait.
@@ -151,11 +148,13 @@ impl Waits {
 pub(super) struct Listed<'a> {
     host: &'a HostShared,
     task: &'a HostTask,
+    /// Of a wait without a limit.
+    _endless: Option<Endless>,
 }
 
 impl<'a> Listed<'a> {
     pub(super) fn new(
-        host: &'a HostShared,
+        host: &'a Arc<HostShared>,
         task: &'a HostTask,
         object: Object,
         is_endless: bool,
@@ -179,14 +178,14 @@ impl<'a> Listed<'a> {
         let entry = Entry {
             task: task.clone(),
             object,
-            is_endless,
             is_breakable: !option.contains(WaitOption::NOTINDEADLOCK),
             number,
             nudge,
         };
         state.entries.insert(task.id(), entry);
         drop(state);
-        Listed { host, task }
+        let endless = is_endless.then(|| Endless::new(host, task.id()));
+        Listed { host, task, _endless: endless }
     }
 }
 

@@ -19,9 +19,11 @@
 //! Must not: wait, or call the VM, with the list locked.
 
 mod deadlock;
+mod endless;
 mod list;
 mod pump;
 
+pub(super) use deadlock::look_when_blocked;
 pub(super) use list::{Object, Waits};
 pub use pump::MessageQueue;
 
@@ -31,7 +33,7 @@ use super::enums::{INFINITE, WaitOption};
 use super::host::HostShared;
 use super::task::{HostTask, adopt, current};
 use list::Listed;
-use sortie_scheduler::wait::{ask_whether_over, blocked_unreported, deadline};
+use sortie_scheduler::wait::{Owner, ask_whether_over, blocked_unreported, deadline};
 use std::sync::atomic::{AtomicBool, AtomicU8, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -145,12 +147,20 @@ pub(super) trait Waitable {
     }
 }
 
-/// Waits until it is taken. A wait without a limit is to be seen by [`Runtime::deadlocks`](crate::Runtime::deadlocks);
-/// the host's own look for circles has been before, and reports them.
-fn wait_seen(awaited: &dyn Waitable, until: Instant, is_endless: bool) -> bool {
-    match awaited.owner().filter(|_| is_endless) {
-        Some((what, owner)) => blocked_unreported(what, owner, || awaited.wait(until)),
-        None => awaited.wait(until),
+/// Runs `wait`, for a time or for ever. A wait without a limit is to be seen by
+/// [`Runtime::deadlocks`](crate::Runtime::deadlocks), and by whoever looks for circles after it.
+fn seen(awaited: &dyn Waitable, is_endless: bool, wait: impl FnOnce() -> bool) -> bool {
+    if !is_endless {
+        return wait();
+    }
+    let wait = || {
+        // By itself it reports a circle of which it ends no wait.
+        deadlock::look(Owner::current());
+        wait()
+    };
+    match awaited.owner() {
+        Some((what, owner)) => blocked_unreported(what, owner, wait),
+        None => wait(),
     }
 }
 
@@ -212,16 +222,15 @@ fn wait_as(
             return HResult::HOST_E_TIMEOUT;
         }
         let listed = Listed::new(host, task, awaited.object(), milliseconds == INFINITE, option);
-        if milliseconds == INFINITE {
-            deadlock::look(host, task.id());
-        }
-        let asked = Asked::new();
-        let is_taken = if waiting.is_over() || awaited.is_gone() {
-            awaited.take()
-        } else {
-            wait_seen(awaited, until, milliseconds == INFINITE)
-        };
-        drop((asked, listed));
+        let is_taken = seen(awaited, milliseconds == INFINITE, || {
+            let _asked = Asked::new();
+            if waiting.is_over() || awaited.is_gone() {
+                awaited.take()
+            } else {
+                awaited.wait(until)
+            }
+        });
+        drop(listed);
         if is_taken {
             return HResult::S_OK;
         }
