@@ -1,7 +1,7 @@
 //! Requests to a task to let others run: who makes them, and who is told.
 //!
 //! The monitor makes one where a task runs for long while others wait (`monitor/runaway.rs`), or somebody else by the task's
-//! [`AbortHandle`](crate::AbortHandle). It is a flag of the carrier's, which the task sees at its next checkpoint. The request is settled
+//! [`AbortHandle`](crate::task::abort::AbortHandle). It is a flag of the carrier's, which the task sees at its next checkpoint. The request is settled
 //! there, and by whatever ends the turn before; the next task on the carrier finds none.
 //!
 //! Code that comes by no checkpoint of ours, because it has safepoints of its own, is reached by its embedder, which is told.

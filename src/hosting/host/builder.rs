@@ -109,28 +109,28 @@ impl HostBuilder {
     }
 
     /// May managed code change the locales of its task? It may if nothing is said; else its requests are answered by
-    /// [`E_NOTIMPL`](HResult::E_NOTIMPL).
+    /// [`E_NOTIMPL`](crate::hosting::HResult::E_NOTIMPL).
     pub fn locales(mut self, may_change: bool) -> HostBuilder {
         self.options.locales = may_change;
         self
     }
 
     /// Does the host guarantee stack to those who handle an overflow? It does if nothing is said; else requests are
-    /// answered by [`E_NOTIMPL`](HResult::E_NOTIMPL), and the VM sees to it by itself.
+    /// answered by [`E_NOTIMPL`](crate::hosting::HResult::E_NOTIMPL), and the VM sees to it by itself.
     pub fn stack_guarantees(mut self, gives: bool) -> HostBuilder {
         self.options.stack_guarantees = gives;
         self
     }
 
     /// Does the host keep the size of its thread pool to itself? Then the VM's questions and wishes about it are answered by
-    /// [`E_NOTIMPL`](HResult::E_NOTIMPL). It does not if nothing is said.
+    /// [`E_NOTIMPL`](crate::hosting::HResult::E_NOTIMPL). It does not if nothing is said.
     pub fn fixed_pool(mut self, fixed: bool) -> HostBuilder {
         self.options.fixed_pool = fixed;
         self
     }
 
     /// How many events, semaphores and critical sections a VM may have at once: further ones are answered by
-    /// [`E_OUTOFMEMORY`](HResult::E_OUTOFMEMORY). As many as there is memory for if nothing is said.
+    /// [`E_OUTOFMEMORY`](crate::hosting::HResult::E_OUTOFMEMORY). As many as there is memory for if nothing is said.
     pub fn sync_object_limit(mut self, objects: usize) -> HostBuilder {
         self.options.sync_objects = objects;
         self

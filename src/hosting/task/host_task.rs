@@ -44,7 +44,7 @@ pub(in crate::hosting) struct TaskShared {
     /// What was asked for.
     abort: Mutex<Option<Abort>>,
     pub(in crate::hosting) attributes: Attributes,
-    /// The crate's task that it is, as the owner of what others wait for ([`Owner`](sortie_scheduler::wait::Owner)); 0: it does not run yet, or any more.
+    /// The crate's task that it is, as the owner of what others wait for ([`Owner`]); 0: it does not run yet, or any more.
     pub(super) as_owner: AtomicUsize,
     /// Set by its end.
     pub(in crate::hosting) done: Event,
