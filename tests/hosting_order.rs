@@ -170,7 +170,10 @@ fn of_an_event_that_lets_all_through_and_of_a_task_that_ends() {
         assert_eq!(event.set(), HResult::S_OK);
         done(&joiners);
         done(&[joined]);
-        assert_eq!(stage.order(), [3, 1, 2, 0]);
+        let order = stage.order();
+        let at = |number| order.iter().position(|it| *it == number).expect("all went on");
+        // Between the classes turns are shared.
+        assert!(at(3) < at(1) && at(2) < at(0), "{order:?}");
     });
 }
 

@@ -11,6 +11,7 @@ use super::decision::Decision;
 use super::row::{Row, get};
 use super::timing::Clock;
 use parking_lot::Mutex;
+use sortie_scheduler::crossing::Errno;
 use std::cell::{Cell, UnsafeCell};
 use std::collections::HashMap;
 use std::num::NonZeroU32;
@@ -109,7 +110,7 @@ impl Page {
         ptr::eq(known, profile).then(|| unsafe { &*row })
     }
 
-    /// The row of this profile. On the carrier's own thread. Keeps `errno` if the row is near.
+    /// The row of this profile. On the carrier's own thread. Keeps `errno`.
     #[inline]
     pub(crate) fn row(&self, profile: &'static Profile) -> &Row {
         self.near(profile).unwrap_or_else(|| self.find(profile))
@@ -117,6 +118,8 @@ impl Page {
 
     #[cold]
     fn find(&self, profile: &'static Profile) -> &Row {
+        // A new row is allocated.
+        let errno = Errno::save();
         // SAFETY: the carrier's own thread, and nothing below comes back here (ledger.writer).
         let index = unsafe { &mut *self.index.get() };
         let row = index.entry(profile).or_insert_with(|| {
@@ -126,6 +129,7 @@ impl Page {
         });
         let row = Arc::as_ptr(row);
         self.near[Self::place(profile)].set((profile, row));
+        errno.restore();
         // SAFETY: the row stays as long as the page.
         unsafe { &*row }
     }

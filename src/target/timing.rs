@@ -120,9 +120,8 @@ impl Timing {
     /// Counts a call whose native function is called next, by this page's carrier; it is timed if its target's
     /// calls all are, or if it is due. After the way out, which is no part of the call: who gives its worker away
     /// may be put off by whoever gets it. Keeps `errno`.
+    #[inline]
     pub(crate) fn begin(page: &Page, profile: &'static Profile, decision: Decision) -> Timing {
-        // Making a row may allocate.
-        let errno = Errno::save();
         let due = page.row(profile).count();
         let clock = match (decision.is_timed(), due) {
             (true, _) => page.clock(decision),
@@ -130,9 +129,7 @@ impl Timing {
             (false, true) => Clock::Wall,
             (false, false) => Clock::None,
         };
-        let timing = Timing::start(page, profile, clock);
-        errno.restore();
-        timing
+        Timing::start(page, profile, clock)
     }
 
     /// As [`Timing::begin`], for a call that another thread makes: nobody else sees how long it takes.
@@ -145,10 +142,16 @@ impl Timing {
         Timing::start(page, profile, page.clock(decision))
     }
 
+    #[inline]
     fn start(page: &Page, profile: &'static Profile, clock: Clock) -> Timing {
         if clock == Clock::None {
             return Timing { profile, clock, start: None, outer: page.set_since(0) };
         }
+        Timing::start_clock(page, profile, clock)
+    }
+
+    #[inline(never)]
+    fn start_clock(page: &Page, profile: &'static Profile, clock: Clock) -> Timing {
         let since = ledger::with(Ledger::now).unwrap_or(0);
         let outer = page.set_since(since);
         let start = Some(Start { usage: clock.usage(), wall: Instant::now() });

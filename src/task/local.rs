@@ -83,16 +83,6 @@ struct Held {
     outer: Option<Box<Held>>,
 }
 
-// What `owns_something` does not ask for has nothing to drop.
-const _: () = assert!(!std::mem::needs_drop::<(
-    Option<&Row>,
-    Opened,
-    Option<Moment>,
-    Option<Timing>,
-    Option<Environment>,
-    Below,
-)>());
-
 /// A call that is not announced, or none.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Unhooked {
@@ -179,31 +169,25 @@ impl Local {
         if is_done { 0 } else { self.layers(Layers::end).count }
     }
 
-    /// Is there anything that has to be dropped?
+    /// Is there anything that has to be dropped? A new field does not compile here unless it is named: asked, or
+    /// among those that own nothing.
     #[inline]
     fn owns_something(&mut self) -> bool {
-        let Local {
-            layers,
-            raw_callbacks,
-            pending,
-            held,
-            extension,
-            // These own nothing.
-            direct: _,
-            on_stack: _,
-            called: _,
-            called_at: _,
-            finds_jumps: _,
-            jumped: _,
-            raw: _,
-            fp_env: _,
-            fp_env_away: _,
-            fp_env_of_thread: _,
-            below: _,
-            unhooked: _,
-            called_back: _,
-            bindings: _,
-        } = self;
+        fn owns_nothing<T>(_: &mut T) {
+            const { assert!(!std::mem::needs_drop::<T>()) }
+        }
+        macro_rules! asked {
+            ($($field:ident),*; nothing: $($plain:ident),*) => {{
+                let Local { $($field,)* $($plain,)* } = self;
+                $(owns_nothing($plain);)*
+                ($($field),*)
+            }};
+        }
+        let (layers, raw_callbacks, pending, held, extension) = asked!(
+            layers, raw_callbacks, pending, held, extension;
+            nothing: direct, on_stack, called, called_at, finds_jumps, jumped, raw, fp_env, fp_env_away,
+            fp_env_of_thread, below, unhooked, called_back, bindings
+        );
         layers.get_mut().has_memory()
             || raw_callbacks.get_mut().is_some()
             || pending.get_mut().is_some()

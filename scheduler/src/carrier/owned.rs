@@ -124,7 +124,7 @@ impl Carrier {
     ///
     /// # Safety
     /// As for [`Carrier::with_worker`].
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn is_alone(&self) -> bool {
         let shared = self.shared();
         // SAFETY: by contract, and the closure stays here.

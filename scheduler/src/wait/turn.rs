@@ -54,11 +54,10 @@ fn before_yield() -> Yield {
     raise_if_aborted(task);
     task.no_suspend.check("a yield");
     if is_switchable(task) {
+        let told = is_told(task);
         // SAFETY: this is the carrier's thread, the word says `RUN`, and the task has just been asked.
         let pass = || unsafe { pass_turn(carrier, task) };
-        if !is_told(task)
-            && let Some(next) = pass()
-        {
+        if !told && let Some(next) = pass() {
             return Yield::Pass(task, next);
         }
         // SAFETY: this is the carrier's thread, and the word says `RUN`.
@@ -67,11 +66,11 @@ fn before_yield() -> Yield {
             && !unsafe { carrier.is_to_look_around() }
             // For a hold the task is switched as if others were ready: its embedder has its say, and it waits, if it is to,
             // when it goes on.
-            && !is_to_be_held(task)
+            && !(told && is_to_be_held())
         {
             return Yield::Over(false);
         }
-        if !is_told(task) {
+        if !told {
             return Yield::Switch(task);
         }
         if tell(task) {
@@ -93,21 +92,17 @@ fn before_yield() -> Yield {
     Yield::Over(true)
 }
 
-/// Is there a hold that concerns the task?
-#[inline]
-fn is_to_be_held(task: &Header) -> bool {
-    #[cold]
-    #[inline(never)]
-    fn look() -> bool {
-        is_to_wait_for_hold()
-    }
-    is_told(task) && look()
+/// Is there a hold that concerns the task, whose switches are told of?
+#[cold]
+#[inline(never)]
+fn is_to_be_held() -> bool {
+    is_to_wait_for_hold()
 }
 
 /// A yield in place that lets nobody run, unless there is a hold: whoever yields again and again must not keep it from standing.
 #[inline]
 fn stay(task: &Header) -> Yield {
-    let is_held = is_to_be_held(task);
+    let is_held = is_told(task) && is_to_be_held();
     if is_held {
         wait_while_held();
     }
