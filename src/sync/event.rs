@@ -91,7 +91,7 @@ impl Event {
     /// static TURN: LazyLock<Event> = LazyLock::new(|| Event::auto().by_priority());
     ///
     /// let runtime = sortie::Runtime::new()?;
-    /// let urgent = task::Builder::new().priority(Priority::Highest).spawn(&runtime, || TURN.wait());
+    /// let urgent = task::Builder::new().priority(Priority::Highest).spawn_on(&runtime.handle(), || TURN.wait());
     /// TURN.set();
     /// urgent.join().unwrap();
     /// # Ok::<(), sortie::BuildError>(())
