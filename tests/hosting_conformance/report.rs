@@ -41,20 +41,36 @@ impl Report {
         }
     }
 
-    /// Was each result returned for its own reason? What is to be returned where is data (`expected/returned`).
+    /// Was each result returned for its own reason? What is to be returned where is data (`expected/returned`), which
+    /// has a line for every result that there is.
     pub(crate) fn check_returned(&mut self) {
+        let mut said = HashSet::new();
         let lines = include_str!("expected/returned").lines().filter(|line| !line.starts_with('#'));
         for line in lines {
             let words: Vec<&str> = line.split_whitespace().collect();
-            let [name, number, method] = words[..] else { panic!("no result: {line}") };
-            let number = number.parse().expect("a scenario");
-            let is_returned = self.returned.iter().any(|(result, scenario, of)| {
-                result.name() == Some(name) && *scenario == number && of == method
-            });
-            if !is_returned {
-                self.failures.push(format!("S-{number:02} has {method} return no {name}"));
+            match words[..] {
+                ["elsewhere" | "never", name, _, ..] => {
+                    said.insert(name);
+                    if self.results.iter().any(|result| result.name() == Some(name)) {
+                        self.failures.push(format!("a scenario has returned {name}: {line}"));
+                    }
+                }
+                [name, number, method] => {
+                    said.insert(name);
+                    let number = number.parse().expect("a scenario");
+                    let is_returned = self.returned.iter().any(|(result, scenario, of)| {
+                        result.name() == Some(name) && *scenario == number && of == method
+                    });
+                    if !is_returned {
+                        self.failures.push(format!("S-{number:02} has {method} return no {name}"));
+                    }
+                }
+                _ => panic!("no result: {line}"),
             }
         }
+        let unsaid = HResult::ALL.iter().filter_map(|result| result.name());
+        let unsaid = unsaid.filter(|name| !said.contains(name));
+        self.failures.extend(unsaid.map(|name| format!("nothing is said of {name}")));
     }
 
     /// Is each of the reference's scenarios written?
