@@ -23,6 +23,9 @@ fn each_mode(test: impl Fn(&Runtime, &Stage)) {
     in_modes(&[TaskMode::Fibers, TaskMode::ThreadPerTask], test);
 }
 
+/// How often something is tried that the kernel has a part in.
+const ATTEMPTS: usize = 20;
+
 /// On one worker, where those who come do so one after the other.
 fn in_modes(modes: &[TaskMode], test: impl Fn(&Runtime, &Stage)) {
     for &mode in modes {
@@ -181,23 +184,28 @@ fn of_an_event_that_lets_all_through_and_of_a_task_that_ends() {
 fn a_level_that_is_asked_for_during_the_wait_counts() {
     each_mode(|runtime, stage| {
         let event = stage.host.sync_manager().create_auto_event().unwrap();
-        let tasks: Vec<_> = [0, 0, 0]
-            .into_iter()
-            .enumerate()
-            .map(|it| {
-                let event = event.clone();
-                stage.waits(runtime, it, move || event.wait(INFINITE, NONE), || ())
-            })
-            .collect();
-        assert_eq!(tasks[0].set_priority(-1), HResult::S_OK);
-        assert_eq!(tasks[2].set_priority(1), HResult::S_OK);
-        for _ in 0..40 {
-            // They look, and wait on: levels below the ordinary one have few turns.
-            runtime.spawn(|| ()).join().unwrap();
-        }
-        let order = stage.serve(tasks.len(), || assert_eq!(event.set(), HResult::S_OK));
-        assert_eq!(order, [2, 1, 0]);
-        done(&tasks);
+        let order = || {
+            stage.order.lock().unwrap().clear();
+            let tasks: Vec<_> = [0, 0, 0]
+                .into_iter()
+                .enumerate()
+                .map(|it| {
+                    let event = event.clone();
+                    stage.waits(runtime, it, move || event.wait(INFINITE, NONE), || ())
+                })
+                .collect();
+            assert_eq!(tasks[0].set_priority(-1), HResult::S_OK);
+            assert_eq!(tasks[2].set_priority(1), HResult::S_OK);
+            for _ in 0..40 {
+                // They look, and wait on: levels below the ordinary one have few turns.
+                runtime.spawn(|| ()).join().unwrap();
+            }
+            let order = stage.serve(tasks.len(), || assert_eq!(event.set(), HResult::S_OK));
+            done(&tasks);
+            order
+        };
+        // A task that has a thread of its own looks when the kernel lets it, which may be too late once.
+        assert!((0..ATTEMPTS).any(|_| order() == [2, 1, 0]), "they go on as they came");
     });
 }
 
