@@ -203,8 +203,8 @@ fn a_callback_out_of_raw_transitions_tells_too() {
             assert_eq!(policy::of(address), Policy::new());
         }
         assert_eq!(row(runtime, |row| row.address == address).misclassified, 2);
+        assert!(scope.clear());
     });
-    assert!(scope.clear());
 }
 
 #[test]
@@ -233,10 +233,13 @@ fn a_sample_that_waits_or_computes_for_long_tells() {
 #[test]
 fn short_samples_tell_nothing() {
     each_of(&[1], &[Mode::Pinned], |runtime| {
-        let target = target("is short", sampled(2));
-        runtime
-            .run(move || (0..1_000).for_each(|n| assert_eq!(native::call_here(target, || n), n)));
-        assert_eq!(target.policy(), sampled(2));
+        // What a hypervisor takes away looks like computing.
+        until("a time in which nothing was taken away", || {
+            let target = target("is short", sampled(2));
+            let call = move |n| assert_eq!(native::call_here(target, || n), n);
+            runtime.run(move || (0..1_000).for_each(call));
+            target.policy() == sampled(2)
+        });
     });
 }
 
@@ -276,7 +279,7 @@ fn a_vm_may_mark_its_own_calls_that_it_does_not_tell_of() {
             drop(native);
         });
         assert_eq!(policy::of(address), Policy::new());
+        assert!(scope.clear());
     });
-    assert!(scope.clear());
     assert!(UnhookedScope::new(address).is_err(), "no task runs here");
 }
