@@ -133,11 +133,39 @@ fn but_not_of_waits_that_end() {
 struct Two {
     ended: Arc<AtomicU32>,
     begins: [Arc<Event>; 2],
+    /// A lock of the crate's, which the victim holds.
+    lock: Arc<Mutex<()>>,
+    has_lock: Arc<Event>,
+    /// The other owns what the victim is to wait for.
+    owned: Arc<Event>,
 }
 
 impl Two {
     fn new() -> Two {
-        Two { ended: Arc::default(), begins: [(); 2].map(|()| Arc::new(Event::manual())) }
+        let event = || Arc::new(Event::manual());
+        Two {
+            ended: Arc::default(),
+            begins: [event(), event()],
+            lock: Arc::default(),
+            has_lock: event(),
+            owned: event(),
+        }
+    }
+
+    /// The first of both: holds the lock, and has its wait ended.
+    fn victim(&self, host: &Host, wait: impl FnOnce() -> HResult + Send + 'static) -> HostTask {
+        let (lock, has_lock, owned) =
+            (self.lock.clone(), self.has_lock.clone(), self.owned.clone());
+        let (begins, ended) = (self.begins[0].clone(), self.ended.clone());
+        task(host, move || {
+            let guard = lock.lock();
+            has_lock.set();
+            owned.wait();
+            begins.wait();
+            assert_eq!(wait(), HResult::HOST_E_DEADLOCK);
+            drop(guard);
+            ended.fetch_add(1, SeqCst);
+        })
     }
 
     /// Lets one begin its wait, and when it most likely waits the other.
@@ -162,27 +190,15 @@ fn with_a_lock_of_the_crates_the_hosted_wait_is_ended() {
         each(|runtime| {
             let (host, _clr) = host(runtime);
             let crst = host.sync_manager().create_crst().unwrap();
-            let lock = Arc::new(Mutex::new(()));
             let two = Two::new();
-            let (has_crst, has_lock) = (Arc::new(Event::manual()), Arc::new(Event::manual()));
-            let victim = {
-                let (crst, lock) = (crst.clone(), lock.clone());
-                let (has_crst, has_lock) = (has_crst.clone(), has_lock.clone());
-                let (begins, ended) = (two.begins[0].clone(), two.ended.clone());
-                task(&host, move || {
-                    let guard = lock.lock();
-                    has_lock.set();
-                    has_crst.wait();
-                    begins.wait();
-                    assert_eq!(crst.enter(WaitOption::NONE), HResult::HOST_E_DEADLOCK);
-                    drop(guard);
-                    ended.fetch_add(1, SeqCst);
-                })
-            };
+            let enters = crst.clone();
+            let victim = two.victim(&host, move || enters.enter(WaitOption::NONE));
+            let (lock, has_lock, owned) =
+                (two.lock.clone(), two.has_lock.clone(), two.owned.clone());
             let (begins, ended) = (two.begins[1].clone(), two.ended.clone());
             let other = task(&host, move || {
                 assert_eq!(crst.enter(kept()), HResult::S_OK);
-                has_crst.set();
+                owned.set();
                 has_lock.wait();
                 begins.wait();
                 drop(lock.lock());
@@ -202,25 +218,13 @@ fn through_a_task_of_the_crates_the_hosted_wait_is_ended() {
         each(|runtime| {
             let (host, _clr) = host(runtime);
             let crst = host.sync_manager().create_crst().unwrap();
-            let lock = Arc::new(Mutex::new(()));
             let two = Two::new();
-            let (has_crst, has_lock) = (Arc::new(Event::manual()), Arc::new(Event::manual()));
-            let victim = {
-                let (crst, lock) = (crst.clone(), lock.clone());
-                let (has_crst, has_lock) = (has_crst.clone(), has_lock.clone());
-                let (begins, ended) = (two.begins[0].clone(), two.ended.clone());
-                task(&host, move || {
-                    let guard = lock.lock();
-                    has_lock.set();
-                    has_crst.wait();
-                    begins.wait();
-                    assert_eq!(crst.enter(WaitOption::NONE), HResult::HOST_E_DEADLOCK);
-                    drop(guard);
-                    ended.fetch_add(1, SeqCst);
-                })
-            };
+            let enters = crst.clone();
+            let victim = two.victim(&host, move || enters.enter(WaitOption::NONE));
+            let (lock, has_lock, owned) =
+                (two.lock.clone(), two.has_lock.clone(), two.owned.clone());
             let plain = {
-                let (begins, has_lock) = (two.begins[1].clone(), has_lock.clone());
+                let begins = two.begins[1].clone();
                 runtime.spawn(move || {
                     has_lock.wait();
                     begins.wait();
@@ -230,7 +234,7 @@ fn through_a_task_of_the_crates_the_hosted_wait_is_ended() {
             let ended = two.ended.clone();
             let joiner = task(&host, move || {
                 assert_eq!(crst.enter(kept()), HResult::S_OK);
-                has_crst.set();
+                owned.set();
                 plain.join().unwrap();
                 assert_eq!(crst.leave(), HResult::S_OK);
                 ended.fetch_add(1, SeqCst);
@@ -262,24 +266,11 @@ fn with_a_monitor_of_the_vms_and_a_lock_of_the_crates() {
             assert_eq!(clr.set_host_control(Some(Arc::new(host.clone()))), HResult::S_OK);
             assert_eq!(clr.start(), HResult::S_OK);
             let event = host.sync_manager().create_monitor_event(1).unwrap();
-            let lock = Arc::new(Mutex::new(()));
             let two = Two::new();
-            let (owned, has_lock) = (Arc::new(Event::manual()), Arc::new(Event::manual()));
-            let victim = {
-                let (event, lock) = (event.clone(), lock.clone());
-                let (owned, has_lock) = (owned.clone(), has_lock.clone());
-                let (begins, ended) = (two.begins[0].clone(), two.ended.clone());
-                task(&host, move || {
-                    let guard = lock.lock();
-                    has_lock.set();
-                    owned.wait();
-                    begins.wait();
-                    let result = event.wait(INFINITE, WaitOption::NONE);
-                    assert_eq!(result, HResult::HOST_E_DEADLOCK);
-                    drop(guard);
-                    ended.fetch_add(1, SeqCst);
-                })
-            };
+            let awaited = event.clone();
+            let victim = two.victim(&host, move || awaited.wait(INFINITE, WaitOption::NONE));
+            let (lock, has_lock, owned) =
+                (two.lock.clone(), two.has_lock.clone(), two.owned.clone());
             let (begins, ended, owner) =
                 (two.begins[1].clone(), two.ended.clone(), monitor.clone());
             let other = task(&host, move || {

@@ -1,12 +1,9 @@
 //! What a host refuses, and what becomes of a VM whose host's runtime is shut down.
 
 use sortie::Runtime;
-use sortie::hosting::{
-    ActionOnClrEvent, Attach, ClrEvent, ClrEventData, ClrRuntimeHost, HResult, Host, TaskType,
-    WorkItemFlags,
-};
+use sortie::hosting::{Attach, ClrEvent, ClrRuntimeHost, HResult, Host, TaskType, WorkItemFlags};
+use sortie_test::told::Told;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU32, Ordering::SeqCst};
 use std::thread;
 use std::time::Duration;
 
@@ -66,36 +63,22 @@ fn a_helper_that_is_not_refused_has_a_task() {
     });
 }
 
-/// Counts how often it is told.
-#[derive(Default)]
-struct Counts(AtomicU32);
-
-impl ActionOnClrEvent for Counts {
-    fn on_event(&self, _: ClrEvent, _: ClrEventData) -> HResult {
-        self.0.fetch_add(1, SeqCst);
-        HResult::S_OK
-    }
-}
-
 /// A start that fails for good disables the runtime, as each call does; its task stays suspended.
 #[test]
 fn a_start_after_the_end_of_the_host_s_runtime_disables_the_vm_s() {
     let (runtime, host, clr) = hosted(Attach::Adopt);
-    let told = Arc::new(Counts::default());
-    let events = clr.on_event_manager();
-    let registered = events.register_action_on_event(ClrEvent::ClrDisabled, told.clone());
-    assert_eq!(registered, HResult::S_OK);
+    let told = Told::of(&clr, ClrEvent::ClrDisabled);
     let task = host.task_manager().create_task(0, || 0).unwrap();
     assert!(runtime.shutdown(Duration::from_secs(5)).is_clean());
     // What finds no runtime underneath is refused, and disables nothing.
     let queued = host.thread_pool_manager().queue_user_work_item(WorkItemFlags::NONE, || ());
     assert_eq!(queued, HResult::HOST_E_CLRNOTAVAILABLE);
     let answers = || clr.task_manager().get_current_task_type();
-    assert_eq!((answers(), told.0.load(SeqCst)), (Ok(TaskType::Unknown), 0));
+    assert_eq!((answers(), told.times()), (Ok(TaskType::Unknown), 0));
     for _ in 0..2 {
         assert_eq!(task.start(), HResult::E_FAIL);
         assert!(!task.is_done(), "it is suspended");
-        assert_eq!(told.0.load(SeqCst), 1);
+        assert_eq!(told.times(), 1);
     }
     assert_eq!(answers(), Err(HResult::HOST_E_CLRNOTAVAILABLE));
     assert_eq!(clr.start(), HResult::HOST_E_CLRNOTAVAILABLE);

@@ -2,12 +2,12 @@
 
 use sortie::Runtime;
 use sortie::hosting::{
-    ActionOnClrEvent, ClrEvent, ClrEventData, ClrRuntimeHost, ClrTask, ClrTaskManager,
-    GcThreadStats, HResult, Host, WaitOption,
+    ClrEvent, ClrRuntimeHost, ClrTask, ClrTaskManager, GcThreadStats, HResult, Host, WaitOption,
 };
+use sortie_test::told::Told;
 use sortie_test::until;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 
 /// A host over a runtime of one worker, and a runtime that is hosted and started.
 struct Stage {
@@ -131,24 +131,10 @@ impl ClrTaskManager for Broken {
     }
 }
 
-/// Counts how often it is told.
-#[derive(Default)]
-struct Counts(AtomicU32);
-
-impl ActionOnClrEvent for Counts {
-    fn on_event(&self, _: ClrEvent, _: ClrEventData) -> HResult {
-        self.0.fetch_add(1, SeqCst);
-        HResult::S_OK
-    }
-}
-
 #[test]
 fn a_method_that_fails_for_good_disables_the_runtime() {
     let stage = Stage::with(ClrRuntimeHost::builder().tasks(Arc::new(Broken)).build());
-    let told = Arc::new(Counts::default());
-    let events = stage.clr.on_event_manager();
-    let registered = events.register_action_on_event(ClrEvent::ClrDisabled, told.clone());
-    assert_eq!(registered, HResult::S_OK);
+    let told = Told::of(&stage.clr, ClrEvent::ClrDisabled);
     let clr = stage.clr.task_manager();
     stage.on_thread(move || {
         let half = clr.attach().unwrap();
@@ -157,5 +143,5 @@ fn a_method_that_fails_for_good_disables_the_runtime() {
     });
     assert_eq!(stage.clr.get_current_app_domain_id(), Err(HResult::HOST_E_CLRNOTAVAILABLE));
     assert_eq!(stage.clr.start(), HResult::HOST_E_CLRNOTAVAILABLE);
-    assert_eq!(told.0.load(SeqCst), 1);
+    assert_eq!(told.times(), 1);
 }

@@ -10,7 +10,7 @@
 //! sleep is only ever what is tested.
 //!
 //! Faults are real: [`seccomp`] makes system calls fail or last, [`stop`] lets one thread stand
-//! still, [`limits`] takes threads away. [`threads`] and [`figures`] measure.
+//! still, [`limits`] takes threads away. [`threads`] and [`figures`] measure. [`told`] counts what a hosted VM is told.
 
 pub mod busy;
 mod case;
@@ -28,6 +28,7 @@ pub mod mixture;
 pub mod seccomp;
 pub mod stop;
 pub mod threads;
+pub mod told;
 mod watchdog;
 
 pub use case::{Case, MODES, Mode, Running, WORKERS, each, each_of, each_setting, exclusively};
