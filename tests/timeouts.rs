@@ -69,6 +69,12 @@ fn a_value_in_time_counts() {
             // Nothing waits in it, so nothing ends it.
             assert_eq!(timeout(Duration::ZERO, || 42), Ok(42));
             assert_eq!(timeout_at(Instant::now(), || sortie::sleep(LONG)), Err(Elapsed));
+            // It is past at the first point where the code can be ended, whoever serves timers then.
+            for point in [sortie::yield_now, sortie::task::checkpoint] {
+                assert_eq!(timeout(Duration::ZERO, point), Err(Elapsed));
+                let nested = timeout(LONG, || timeout(Duration::ZERO, point));
+                assert_eq!(nested, Ok(Err(Elapsed)));
+            }
         });
     });
 }

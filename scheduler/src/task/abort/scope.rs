@@ -106,7 +106,7 @@ pub fn scope<R>(f: impl FnOnce(&Raiser) -> R) -> Result<R, Raised> {
     }
 }
 
-/// [`scope`] that a timer ends at `until`.
+/// [`scope`] that a timer ends at `until`; at its first suspension point, if that is past.
 ///
 /// # Errors
 /// [`Raised`]: the time came first.
@@ -120,6 +120,11 @@ pub fn until<R>(until: Instant, f: impl FnOnce() -> R) -> Result<R, Raised> {
     }
     scope(|raiser| {
         let _timer = raiser.signal.as_deref().and_then(|signal| {
+            if Instant::now() >= until {
+                // A timer fires when it is served, and a task that only yields may come before that.
+                raiser.raise();
+                return None;
+            }
             let key = signal.task.shared.set_timer(until, Waker::Raiser(raiser.clone()))?;
             Some(Timer(signal, key))
         });
