@@ -19,6 +19,8 @@
 mod bar;
 mod compute;
 mod database;
+#[path = "../shared/ending.rs"]
+mod ending;
 #[path = "../shared/heartbeat.rs"]
 mod heartbeat;
 #[path = "../shared/ledger.rs"]
@@ -40,7 +42,6 @@ use query::Lasted;
 use report::Report;
 use sortie::{BuildError, Runtime};
 use std::error::Error;
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 use tracing_subscriber::layer::SubscriberExt;
@@ -88,7 +89,11 @@ fn seconds(text: &str) -> Result<Duration, String> {
     if duration > Duration::from_secs(60) { Err("more than 60".into()) } else { Ok(duration) }
 }
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
+fn main() -> ExitCode {
+    ending::of(run)
+}
+
+fn run() -> Result<bool, Box<dyn Error>> {
     let options = Options::parse();
     if let Some(logs) = logging::layer()? {
         tracing_subscriber::registry().with(logs).try_init()?;
@@ -119,18 +124,17 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let shutdown = runtime.shutdown(Duration::from_secs(5));
 
     let report = Report { options: &options, plan, lasted, trials, snapshot };
-    let mut out = std::io::stdout().lock();
     if options.json {
-        writeln!(out, "{:#}", report.json())?;
+        ending::print(format_args!("{:#}", report.json()))?;
     } else {
-        writeln!(out, "{report}")?;
+        ending::print(&report)?;
     }
     let wrong = report.wrong().inspect(|wrong| eprintln!("wrong: {wrong}")).count();
     if !shutdown.is_clean() {
         eprintln!("{shutdown}");
     }
     let good = wrong == 0 && shutdown.is_clean();
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(good)
 }
 
 /// The long queries, before all else: by the first, no thread is there yet that could be spared.

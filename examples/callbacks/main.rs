@@ -12,6 +12,8 @@
 //! Ends with 1 if a value was wrong, if not all tasks were suspended at once, or if they took more than four
 //! threads.
 
+#[path = "../shared/ending.rs"]
+mod ending;
 mod report;
 mod scene;
 #[path = "../shared/table.rs"]
@@ -24,7 +26,6 @@ use report::Report;
 use scene::{Function, Scene};
 use sortie::native::Callbacks;
 use std::error::Error;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -52,7 +53,11 @@ struct Options {
     json: Option<PathBuf>,
 }
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
+fn main() -> ExitCode {
+    ending::of(run)
+}
+
+fn run() -> Result<bool, Box<dyn Error>> {
     let options = Options::parse();
     let suspend = if options.migrating { Callbacks::Migrate } else { Callbacks::Suspend };
     let plan = [
@@ -74,7 +79,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         outcomes.push(scene.play()?);
     }
     let report = Report { outcomes, workers: options.workers.into() };
-    writeln!(std::io::stdout().lock(), "{report}")?;
+    ending::print(&report)?;
     if let Some(path) = &options.json {
         std::fs::write(path, format!("{:#}\n", report.json()))
             .map_err(|error| format!("{}: {error}", path.display()))?;
@@ -83,5 +88,5 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     for wrong in &wrong {
         eprintln!("wrong: {wrong}");
     }
-    Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(wrong.is_empty())
 }

@@ -13,6 +13,8 @@
 //!
 //! Ends with 1 if the trace is not what was told here.
 
+#[path = "../shared/ending.rs"]
+mod ending;
 mod record;
 #[path = "../shared/table.rs"]
 mod table;
@@ -40,7 +42,11 @@ struct Options {
 /// How many objects each of the two allocates.
 const OBJECTS: usize = 100;
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
+fn main() -> ExitCode {
+    ending::of(run)
+}
+
+fn run() -> Result<bool, Box<dyn Error>> {
     let options = Options::parse();
     let record = Arc::new(Record::default());
     let runtime = sortie::Runtime::builder().workers(2).build()?;
@@ -59,18 +65,17 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let left = runtime.shutdown(Duration::from_secs(10));
 
     if options.json {
-        record.write_json(&mut std::io::stdout())?;
+        ending::print(format_args!("{:#}", record.json()))?;
     } else {
-        let mut out = std::io::stdout();
-        writeln!(out, "{}", record.table())?;
+        ending::print(record.table())?;
         for swept in &collections {
-            writeln!(out, "collection {swept}")?;
+            ending::print(format_args!("collection {swept}"))?;
         }
-        writeln!(out, "{unloaded}")?;
+        ending::print(unloaded)?;
     }
     let is_told = record.is_held_while_native() && record.has_escalated();
     let is_told = is_told && collections.len() == 2 && left.is_clean();
-    Ok(if is_told { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(is_told)
 }
 
 /// The run. What each collection has done.

@@ -4,7 +4,6 @@ use crate::table;
 use comfy_table::Table;
 use serde_json::{Value, json};
 use sortie::hosting::{Call, HResult, Method, Observer, method};
-use std::io::{self, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread::{self, ThreadId};
 
@@ -52,10 +51,8 @@ impl Record {
     }
 
     /// All calls, in order, as one array.
-    pub(crate) fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
-        let rows: Vec<Value> = self.state().rows.iter().map(Row::json).collect();
-        serde_json::to_writer_pretty(&mut *out, &rows)?;
-        writeln!(out)
+    pub(crate) fn json(&self) -> Value {
+        self.state().rows.iter().map(Row::json).collect()
     }
 
     /// Did a collection begin and end between a task's way out to native code and its way back?

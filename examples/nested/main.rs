@@ -11,6 +11,8 @@
 //!
 //! Ends with 1 if the events are not those of the page, or do not fit the calls that were made.
 
+#[path = "../shared/ending.rs"]
+mod ending;
 #[path = "../shared/logging.rs"]
 mod logging;
 mod record;
@@ -23,7 +25,6 @@ use clap::Parser;
 use record::Recorder;
 use sortie::{BuildError, Runtime};
 use std::error::Error;
-use std::io::Write;
 use std::process::ExitCode;
 use story::Story;
 use tracing_subscriber::layer::SubscriberExt;
@@ -50,7 +51,11 @@ struct Options {
     safe: bool,
 }
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
+fn main() -> ExitCode {
+    ending::of(run)
+}
+
+fn run() -> Result<bool, Box<dyn Error>> {
     let options = Options::parse();
     let recorder = Recorder::default();
     tracing_subscriber::registry().with(recorder.layer()).with(logging::layer()?).try_init()?;
@@ -62,13 +67,12 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let sorted = runtime.run(move || sort::sort(elements));
     let story = Story::new(recorder.of(sorted.task), &sorted, &runtime.snapshot());
 
-    let mut out = std::io::stdout().lock();
-    writeln!(out, "{}", story.show(options.all))?;
+    ending::print(story.show(options.all))?;
     let wrong = story.wrong();
     for wrong in &wrong {
         eprintln!("wrong: {wrong}");
     }
-    Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(wrong.is_empty())
 }
 
 fn runtime(options: &Options) -> Result<Runtime, BuildError> {

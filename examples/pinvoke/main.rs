@@ -16,6 +16,8 @@
 
 #[path = "../shared/bar.rs"]
 mod bar;
+#[path = "../shared/ending.rs"]
+mod ending;
 mod foreign;
 #[path = "../shared/heartbeat.rs"]
 mod heartbeat;
@@ -36,7 +38,6 @@ use clap::Parser;
 use report::Report;
 use sortie::{BuildError, Runtime};
 use std::error::Error;
-use std::io::Write;
 use std::process::ExitCode;
 use std::time::Duration;
 use tracing_subscriber::layer::SubscriberExt;
@@ -73,7 +74,11 @@ struct Options {
     json: bool,
 }
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
+fn main() -> ExitCode {
+    ending::of(run)
+}
+
+fn run() -> Result<bool, Box<dyn Error>> {
     let options = Options::parse();
     if let Some(logs) = logging::layer()? {
         tracing_subscriber::registry().with(logs).try_init()?;
@@ -97,11 +102,10 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     let shutdown = runtime.shutdown(Duration::from_secs(5));
 
     let report = Report { options: &options, plan, zlib_missing, outcome, snapshot };
-    let mut out = std::io::stdout().lock();
     if options.json {
-        writeln!(out, "{:#}", report.json())?;
+        ending::print(format_args!("{:#}", report.json()))?;
     } else {
-        writeln!(out, "{report}")?;
+        ending::print(&report)?;
     }
     for wrong in report.outcome.wrong.iter().take(10) {
         eprintln!("wrong: {wrong}");
@@ -110,7 +114,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         eprintln!("{shutdown}");
     }
     let good = report.outcome.wrong.is_empty() && shutdown.is_clean();
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(good)
 }
 
 fn runtime(options: &Options) -> Result<Runtime, BuildError> {

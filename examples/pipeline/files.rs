@@ -9,14 +9,15 @@ pub(crate) struct Found {
     pub(crate) bytes: u64,
 }
 
-/// The file, or all files below the folder, in the order of their paths. Links are not followed.
-pub(crate) fn below(path: &Path) -> Result<Vec<Found>, String> {
+/// The file, or all files below the folder, in the order of their paths. Links are not followed, and what is neither is
+/// left out, unless it is all that was asked for.
+pub(crate) fn below(root: &Path) -> Result<Vec<Found>, String> {
     let told = |path: &Path| {
         let path = path.display().to_string();
         move |error: std::io::Error| format!("{path}: {error}")
     };
     let mut found = Vec::new();
-    let mut left = vec![path.to_owned()];
+    let mut left = vec![root.to_owned()];
     while let Some(path) = left.pop() {
         let data = path.symlink_metadata().map_err(told(&path))?;
         if data.is_file() {
@@ -29,6 +30,8 @@ pub(crate) fn below(path: &Path) -> Result<Vec<Found>, String> {
                     left.push(entry.path());
                 }
             }
+        } else if path == root {
+            return Err(format!("{}: neither a file nor a folder", path.display()));
         }
     }
     found.sort_by(|left, right| left.path.cmp(&right.path));

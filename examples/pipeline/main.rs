@@ -16,9 +16,13 @@
 
 #[path = "../shared/bar.rs"]
 mod bar;
+#[path = "../shared/ending.rs"]
+mod ending;
 mod files;
 #[path = "../shared/logging.rs"]
 mod logging;
+#[path = "../shared/plural.rs"]
+mod plural;
 mod report;
 mod stage;
 #[path = "../shared/table.rs"]
@@ -32,7 +36,6 @@ use clap::Parser;
 use report::Report;
 use sortie::Runtime;
 use std::error::Error;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tracing_subscriber::layer::SubscriberExt;
@@ -70,7 +73,11 @@ struct Options {
     output: Option<PathBuf>,
 }
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
+fn main() -> ExitCode {
+    ending::of(run)
+}
+
+fn run() -> Result<bool, Box<dyn Error>> {
     let options = Options::parse();
     tracing_subscriber::registry().with(logging::layer()?).try_init()?;
     zlib::load()?;
@@ -83,12 +90,9 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         Runtime::builder().workers(options.workers.into()).thread_name("pipeline").build()?;
     let outcome = work::run(&runtime, &options, files);
     let report = Report { outcome: &outcome, snapshot: runtime.snapshot() };
-    writeln!(std::io::stdout().lock(), "{report}")?;
-    Ok(match &outcome.failure {
-        None => ExitCode::SUCCESS,
-        Some(failure) => {
-            eprintln!("{failure}");
-            ExitCode::FAILURE
-        }
-    })
+    ending::print(&report)?;
+    if let Some(failure) = &outcome.failure {
+        eprintln!("{failure}");
+    }
+    Ok(outcome.failure.is_none())
 }

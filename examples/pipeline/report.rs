@@ -1,5 +1,6 @@
 //! What a run prints: what each stage did with its time, and what came out.
 
+use crate::plural::several;
 use crate::table::{count, table};
 use crate::time::time;
 use crate::work::Outcome;
@@ -30,16 +31,17 @@ impl fmt::Display for Report<'_> {
         writeln!(f, "{stages}")?;
         writeln!(
             f,
-            "{} files, {} bytes, {} compressed, in {}, on {} workers and {} threads",
-            count(outcome.files),
-            count(outcome.bytes),
+            "{}, {}, {} compressed, in {}, on {} and {}",
+            several(outcome.files, "file"),
+            several(outcome.bytes, "byte"),
             count(outcome.packed),
             time(outcome.took),
-            snapshot.workers,
-            snapshot.carriers_started,
+            several(snapshot.workers as u64, "worker"),
+            several(snapshot.carriers_started, "thread"),
         )?;
         match outcome.aborted {
             0 => write!(f, "no task was aborted"),
+            1 => write!(f, "1 task was aborted"),
             aborted => write!(f, "{aborted} tasks were aborted"),
         }
     }

@@ -13,6 +13,10 @@
 //! Ends with 1 if the searches do not find the same.
 
 mod corpus;
+#[path = "../shared/ending.rs"]
+mod ending;
+#[path = "../shared/plural.rs"]
+mod plural;
 mod report;
 mod search;
 #[path = "../shared/table.rs"]
@@ -25,7 +29,6 @@ use corpus::Corpus;
 use report::Report;
 use sortie::Runtime;
 use std::error::Error;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -36,7 +39,7 @@ struct Options {
     /// Files to search, or directories whose files are searched; without any, a corpus is made up
     paths: Vec<PathBuf>,
     /// What a line must contain
-    #[arg(long, default_value = "sortie of the last")]
+    #[arg(long, default_value = "sortie of the last", value_parser = part_of_a_line)]
     pattern: String,
     /// How many workers the second search has; 0: one for each processor
     #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1024))]
@@ -52,11 +55,12 @@ struct Options {
     json: bool,
 }
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
+fn main() -> ExitCode {
+    ending::of(run)
+}
+
+fn run() -> Result<bool, Box<dyn Error>> {
     let options = Options::parse();
-    if options.pattern.is_empty() || options.pattern.contains('\n') {
-        return Err("the pattern must be a part of one line: give at least one letter".into());
-    }
     let several = match options.workers {
         0 => std::thread::available_parallelism()?.get(),
         workers => workers.into(),
@@ -71,13 +75,19 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         trials.push(search::run(&runtime(workers)?, &corpus, &options.pattern));
     }
     let report = Report { corpus: &corpus, pattern: &options.pattern, show: options.show, trials };
-    let mut out = std::io::stdout().lock();
     if options.json {
-        writeln!(out, "{:#}", report.json())?;
+        ending::print(format_args!("{:#}", report.json()))?;
     } else {
-        writeln!(out, "{report}")?;
+        ending::print(&report)?;
     }
-    Ok(if report.agrees() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(report.agrees())
+}
+
+fn part_of_a_line(pattern: &str) -> Result<String, &'static str> {
+    if pattern.is_empty() || pattern.contains('\n') {
+        return Err("it must be a part of one line: give at least one letter");
+    }
+    Ok(pattern.to_owned())
 }
 
 fn runtime(workers: usize) -> Result<Runtime, sortie::BuildError> {

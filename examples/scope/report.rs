@@ -1,6 +1,7 @@
 //! What the example prints.
 
 use crate::corpus::Corpus;
+use crate::plural::several;
 use crate::search::Trial;
 use crate::table::{count, table};
 use crate::time::time;
@@ -47,16 +48,23 @@ impl fmt::Display for Report<'_> {
         let kib = self.corpus.bytes() / 1024;
         write!(
             f,
-            "{:?} in {} texts, {} KiB",
+            "{:?} in {}, {} KiB",
             self.pattern,
-            count(texts.len() as u64),
+            several(texts.len() as u64, "text"),
             count(kib as u64)
         )?;
         if *skipped > 0 {
-            write!(f, "; {skipped} files are no text, or cannot be read")?;
+            write!(
+                f,
+                "; without {} that cannot be read as text",
+                several(*skipped as u64, "file")
+            )?;
         }
         f.write_str("\n\n")?;
         let Some(first) = self.trials.first() else { return Ok(()) };
+        if first.matches.is_empty() {
+            writeln!(f, "no line has it")?;
+        }
         for found in first.matches.iter().take(self.show) {
             writeln!(f, "{}:{}: {}", found.text, found.line, found.content.trim())?;
         }

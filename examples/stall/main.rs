@@ -30,6 +30,8 @@
 mod bar;
 mod calls;
 mod contender;
+#[path = "../shared/ending.rs"]
+mod ending;
 mod figures;
 #[path = "../shared/ledger.rs"]
 mod ledger;
@@ -50,7 +52,6 @@ use figures::Plan;
 use report::Report;
 use round::Setup;
 use std::error::Error;
-use std::io::Write;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -93,7 +94,11 @@ struct Options {
     json: Option<PathBuf>,
 }
 
-fn main() -> Result<ExitCode, Box<dyn Error>> {
+fn main() -> ExitCode {
+    ending::of(run)
+}
+
+fn run() -> Result<bool, Box<dyn Error>> {
     let options = Options::parse();
     if let Some(logs) = logging::layer()? {
         tracing_subscriber::registry().with(logs).try_init()?;
@@ -119,7 +124,7 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
     bar.finish_and_clear();
 
     let report = Report { rows, snapshot };
-    writeln!(std::io::stdout().lock(), "{report}")?;
+    ending::print(&report)?;
     if let Some(path) = &options.json {
         std::fs::write(path, format!("{:#}\n", report.json()))
             .map_err(|error| format!("{}: {error}", path.display()))?;
@@ -128,5 +133,5 @@ fn main() -> Result<ExitCode, Box<dyn Error>> {
         eprintln!("{shutdown}");
     }
     let good = shutdown.is_clean() && !(options.strict && report.missed() > 0);
-    Ok(if good { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+    Ok(good)
 }
