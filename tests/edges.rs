@@ -3,8 +3,8 @@
 
 use sortie::native::{self, Target};
 use sortie::sync::{
-    Barrier, Condvar, Event, Mutex, Once, OnceLock, RwLock, Select, Semaphore, channel, oneshot,
-    watch,
+    Barrier, Condvar, Event, LazyLock, Mutex, Once, OnceLock, RwLock, Select, Semaphore, WaitGroup,
+    broadcast, channel, oneshot, watch,
 };
 use sortie::task::{self, AbortError, DelayError, Group, JoinSet, par};
 use sortie::{Handle, JoinHandle, select, time};
@@ -62,6 +62,12 @@ fn locks_work() {
     once.call_once(|| ());
     assert!(once.call_once_timeout(SHORT, || unreachable!("it is done")));
     assert_eq!(*OnceLock::new().get_or_init(|| 5), 5);
+    assert_eq!(*LazyLock::new(|| 6), 6);
+    let group = WaitGroup::new();
+    let other = group.clone();
+    let group = group.wait_timeout(SHORT).unwrap_err();
+    drop(other);
+    group.wait();
 }
 
 /// Likewise.
@@ -93,6 +99,10 @@ fn messages_work() {
     assert!(seen.changed_timeout(SHORT).is_err());
     state.send(2).unwrap();
     assert_eq!(seen.changed(), Ok(()));
+    let (sender, received) = broadcast::channel(1);
+    assert!(received.recv_timeout(SHORT).is_err());
+    sender.send(3).unwrap();
+    assert_eq!(received.recv(), Ok(3));
 }
 
 /// Of one that has ended, one that waits, and one that is refused.

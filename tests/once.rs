@@ -1,6 +1,6 @@
 //! What is done once is done by one, while others wait; if that one fails, another does it.
 
-use sortie::sync::{Event, Once, OnceLock};
+use sortie::sync::{Event, LazyLock, Once, OnceLock};
 use sortie_test::drops::Drops;
 use sortie_test::{MODES, each, each_of, until};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -34,6 +34,55 @@ fn one_makes_the_value_and_may_suspend_tasks_and_threads() {
             assert_eq!(thread.join().unwrap(), 1);
         }
         assert_eq!(waits.join().unwrap(), 1);
+    });
+}
+
+#[test]
+fn a_value_that_makes_itself_is_made_once_by_one_who_stays() {
+    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
+        let drops = Drops::new();
+        let (at_it, goes_on) = (Arc::new(Event::manual()), Arc::new(Event::manual()));
+        let begun = Arc::new(AtomicUsize::new(0));
+        let lazy = {
+            let (drops, at_it, goes_on) = (drops.clone(), at_it.clone(), goes_on.clone());
+            let begun = begun.clone();
+            Arc::new(LazyLock::new(move || {
+                let value = drops.value();
+                match begun.fetch_add(1, Ordering::SeqCst) {
+                    0 => {
+                        at_it.set();
+                        sortie::sleep(Duration::MAX);
+                    }
+                    1 => std::panic::panic_any("the second"),
+                    _ => goes_on.wait(),
+                }
+                value
+            }))
+        };
+        let look = || {
+            let lazy = lazy.clone();
+            move || {
+                LazyLock::force(&lazy);
+            }
+        };
+        let first = runtime.spawn(look());
+        at_it.wait();
+        assert!(LazyLock::force_timeout(&lazy, Duration::from_millis(1)).is_none());
+        assert!(LazyLock::get(&lazy).is_none());
+        first.abort();
+        assert!(first.join().unwrap_err().is_aborted());
+        let second = runtime.spawn(look());
+        assert!(second.join().unwrap_err().is_panic());
+        let tasks: Vec<_> = (0..10).map(|_| runtime.spawn(look())).collect();
+        let thread = std::thread::spawn(look());
+        until("somebody is at it", || begun.load(Ordering::SeqCst) == 3);
+        goes_on.set();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        thread.join().unwrap();
+        assert_eq!(begun.load(Ordering::SeqCst), 3);
+        assert!(LazyLock::get(&lazy).is_some());
+        drop(lazy);
+        drops.check();
     });
 }
 

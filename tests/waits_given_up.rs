@@ -4,7 +4,7 @@
 
 use fastrand::Rng;
 use sortie::sync::channel::RecvTimeoutError;
-use sortie::sync::{Barrier, OnceLock, oneshot, watch};
+use sortie::sync::{Barrier, OnceLock, WaitGroup, broadcast, oneshot, watch};
 use sortie::task::{Builder, Group, JoinSet};
 use sortie::{Handle, JoinHandle};
 use sortie_test::drops::Drops;
@@ -114,6 +114,89 @@ fn the_latest_value_reaches_all_who_stay() {
         assert!(abort_some(tasks, &mut random) >= 16);
         assert_eq!(thread.join().unwrap(), LAST);
         sends.join().unwrap();
+    });
+}
+
+#[test]
+fn messages_for_all_reach_all_who_stay_or_are_missed_by_number() {
+    const MESSAGES: u64 = 40;
+    each_case(|_, handle, mut random| {
+        let drops = Drops::new();
+        // Shared, so that each message is dropped once, however many have received it.
+        let (sender, receiver) = broadcast::channel::<Arc<_>>(8);
+        let receive = |random: &mut Rng| {
+            let (receiver, limit, pause) = (receiver.clone(), soon(random), soon(random));
+            move || {
+                let (mut received, mut missed) = (0, 0);
+                loop {
+                    match receiver.recv_timeout(limit) {
+                        Ok(message) => {
+                            drop(message);
+                            received += 1;
+                            if received % 16 == 0 {
+                                sortie::sleep(pause);
+                            }
+                        }
+                        Err(broadcast::RecvTimeoutError::Missed(messages)) => missed += messages,
+                        Err(broadcast::RecvTimeoutError::Timeout) => {}
+                        Err(broadcast::RecvTimeoutError::Disconnected) => break,
+                    }
+                }
+                assert_eq!(received + missed, MESSAGES);
+            }
+        };
+        let tasks: Vec<_> = (0..12).map(|_| handle.spawn(receive(&mut random))).collect();
+        let thread = thread::spawn(receive(&mut random));
+        drop(receiver);
+        let (pause, made) = (soon(&mut random) / 10, drops.clone());
+        let sends = handle.spawn(move || {
+            for _ in 0..MESSAGES {
+                assert!(sender.send(Arc::new(made.value())).unwrap() >= 9, "who stays is counted");
+                sortie::sleep(pause);
+            }
+        });
+        assert!(abort_some(tasks, &mut random) >= 8);
+        thread.join().unwrap();
+        sends.join().unwrap();
+        drops.check();
+    });
+}
+
+#[test]
+fn a_wait_group_counts_those_who_are_there() {
+    each_case(|_, handle, mut random| {
+        let group = WaitGroup::new();
+        let gone = Arc::new(AtomicUsize::new(0));
+        let member = |random: &mut Rng| {
+            let (group, gone, pause) = (group.clone(), gone.clone(), soon(random));
+            move || {
+                sortie::sleep(pause);
+                gone.fetch_add(1, SeqCst);
+                drop(group);
+            }
+        };
+        // Who is aborted has gone, too.
+        let members: Vec<_> = (0..24).map(|_| handle.spawn(member(&mut random))).collect();
+        let thread = thread::spawn(member(&mut random));
+        let waiters = (0..12).map(|n| {
+            let (group, limit) = (group.clone(), soon(&mut random));
+            handle.spawn(move || {
+                let mut group = group;
+                for _ in 0..n % 4 {
+                    match group.wait_timeout(limit) {
+                        Ok(()) => return,
+                        Err(again) => group = again,
+                    }
+                }
+                group.wait();
+            })
+        });
+        let waiters: Vec<_> = waiters.collect();
+        let ended = abort_some(members, &mut random);
+        group.wait_timeout(LONG).unwrap();
+        assert!(gone.load(SeqCst) > ended, "the thread is waited for, too");
+        abort_some(waiters, &mut random);
+        thread.join().unwrap();
     });
 }
 

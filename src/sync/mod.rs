@@ -12,10 +12,12 @@
 //! | so many at a time | [`Semaphore`] | first come, first served |
 //! | something that happens | [`Event`] | all, or the first who came; by priority, if it is made so |
 //! | each other | [`Barrier`] | all |
-//! | something that is done once | [`Once`], [`OnceLock`] | who comes first does it; if that fails, who has waited longest |
+//! | until others have done their part | [`WaitGroup`] | all |
+//! | something that is done once | [`Once`], [`OnceLock`], [`LazyLock`] | who comes first does it; if that fails, who has waited longest |
 //! | messages | [`channel`] | who waits longest is woken; who comes meanwhile may be faster |
 //! | an answer | [`oneshot`] | there is one |
 //! | the latest value of something | [`watch`] | all |
+//! | messages that all receive | [`broadcast`] | all |
 //! | the first of several | [`select!`](crate::select), or [`Select`] | as in the lines that it stands in |
 //!
 //! The types are `std`'s in shape, without poisoning: a lock that a panic or an abort unwinds through is
@@ -44,9 +46,11 @@
 //! as `std`'s are not: who took a lock lets it go.
 
 mod barrier;
+pub mod broadcast;
 pub mod channel;
 mod condvar;
 mod event;
+mod lazy_lock;
 mod mutex;
 mod once;
 mod once_lock;
@@ -55,11 +59,13 @@ mod party;
 mod rwlock;
 #[doc(hidden)]
 pub mod select;
+mod wait_group;
 pub mod watch;
 
 pub use barrier::{Barrier, BarrierWaitResult};
 pub use condvar::{Condvar, RawCondvar, WaitTimeoutResult};
 pub use event::Event;
+pub use lazy_lock::LazyLock;
 pub use mutex::{ArcMutexGuard, MappedMutexGuard, Mutex, MutexGuard, RawMutex};
 pub use once::Once;
 pub use once_lock::OnceLock;
@@ -69,3 +75,4 @@ pub use rwlock::{
 };
 pub use select::Select;
 pub use sortie_scheduler::{Permit, Semaphore};
+pub use wait_group::WaitGroup;

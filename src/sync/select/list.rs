@@ -70,7 +70,7 @@ impl<'a, R: 'a> Select<'a, R> {
     }
 
     /// Taken when a message is there, or none can come: of a [channel](crate::sync::channel), a
-    /// [`oneshot`](crate::sync::oneshot), a [`watch`](crate::sync::watch).
+    /// [`oneshot`](crate::sync::oneshot), a [`watch`](crate::sync::watch), a [`broadcast`](crate::sync::broadcast).
     ///
     /// ```
     /// use sortie::sync::{Select, channel, oneshot};

@@ -144,6 +144,7 @@ fn look(arms: &[&dyn Arm], first: usize, party: Option<&Arc<Party>>) -> Look {
 /// |---|---|---|
 /// | `recv(receiver) -> message` | when a message is there, or none can come | `Result<T, RecvError>` |
 /// | the same, of a [`watch`](crate::sync::watch) | when its value has changed, or never will again | `Result<(), RecvError>` |
+/// | the same, of a [`broadcast`](crate::sync::broadcast) | the same | `Result<T, broadcast::RecvError>` |
 /// | `send(sender, next) -> sent` | when there is room for what `next: Option<T>` holds, or there are no receivers | `Result<(), Disconnected>` |
 /// | `join(task) -> ended` | when the task in `task: Option<JoinHandle<T>>` has ended | `Result<T, JoinError>` |
 /// | `after(duration)`, `at(instant)` | when that time has come, counted from here | |

@@ -1,10 +1,10 @@
-//! The arm `recv` of what has one line and no messages in a row: an answer, the latest value.
+//! The arm `recv` of what has one line: an answer, the latest value, messages that all receive.
 
 use super::Standing;
 use super::arms::{Arm, Outcome, Receives};
 use crate::sync::channel::{RecvError, TryRecvError};
 use crate::sync::party::Party;
-use crate::sync::{oneshot, watch};
+use crate::sync::{broadcast, oneshot, watch};
 use sortie_scheduler::wait::{Place, Waiter};
 use std::cell::Cell;
 use std::sync::Arc;
@@ -48,6 +48,22 @@ impl<T> Source for watch::Receiver<T> {
 
     fn is_ready(&self) -> bool {
         self.has_changed() != Ok(false)
+    }
+
+    fn enter<'a>(&'a self, waiter: &'a Waiter) -> Place<'a> {
+        self.enter(waiter)
+    }
+}
+
+impl<T: Clone> Source for broadcast::Receiver<T> {
+    type Got = Result<T, broadcast::RecvError>;
+
+    fn look(&self) -> Option<Result<T, broadcast::RecvError>> {
+        self.look()
+    }
+
+    fn is_ready(&self) -> bool {
+        self.is_ready()
     }
 
     fn enter<'a>(&'a self, waiter: &'a Waiter) -> Place<'a> {
@@ -113,6 +129,17 @@ impl<T> Receives for watch::Receiver<T> {
     where
         T: 'a;
     fn arm(&self) -> Single<'_, watch::Receiver<T>> {
+        Single::new(self)
+    }
+}
+
+impl<T: Clone> Receives for broadcast::Receiver<T> {
+    type Got = Result<T, broadcast::RecvError>;
+    type Arm<'a>
+        = Single<'a, broadcast::Receiver<T>>
+    where
+        T: 'a;
+    fn arm(&self) -> Single<'_, broadcast::Receiver<T>> {
         Single::new(self)
     }
 }
