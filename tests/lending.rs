@@ -70,8 +70,10 @@ fn who_joins_follows_though_the_worker_is_taken() {
         let joiner = {
             let gate = gate.clone();
             handle.spawn(move || {
+                // A fiber is kept that is warm: only on such a one the next runs at once.
+                sortie::spawn(|| ()).join().unwrap();
                 let blocked = sortie::spawn(move || {
-                    native::call(&NATIVE, || gate.wait());
+                    native::call_here(&NATIVE, || gate.wait());
                     1
                 });
                 blocked.join().unwrap() + 1

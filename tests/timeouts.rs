@@ -3,7 +3,8 @@
 use sortie::native::{self, Target};
 use sortie::sync::{Mutex, Semaphore};
 use sortie::time::{Elapsed, sleep_until, timeout, timeout_at};
-use sortie_test::{MODES, each, each_of, until};
+use sortie_natives::Gate;
+use sortie_test::{MODES, Mode, WORKERS, each, each_of, until};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
@@ -172,6 +173,24 @@ fn a_native_call_with_a_hook_is_cut_short() {
             assert_eq!(result, Err(Elapsed));
             assert!(start.elapsed() < LONG);
         });
+    });
+}
+
+/// Who may move is not kept by the task that it joins, which its turn would have been lent to.
+#[test]
+fn a_join_by_who_may_move_is_ended_though_the_other_is_in_native_code() {
+    static NATIVE: Target = Target::named("native code");
+    each_of(&WORKERS, &[Mode::Migrating], |runtime| {
+        let gate = Arc::new(Gate::new());
+        let its = gate.clone();
+        let joined = runtime.run(move || {
+            // A fiber is kept that is warm, on which the next could run at once.
+            assert!(sortie::spawn(|| ()).join().is_ok());
+            let other = sortie::spawn(move || native::call_here(&NATIVE, || its.wait()));
+            timeout(SHORT, || other.join())
+        });
+        assert_eq!(joined.err(), Some(Elapsed));
+        gate.open();
     });
 }
 

@@ -13,8 +13,10 @@
 //!
 //! - A borrower may lend in its turn, so there may be a pile of them. The loop has resumed the lowest; by its fiber,
 //!   [`Carrier::lowest`], all code on the pile reaches the carrier's own stack.
-//! - Only pinned tasks lend: in the hand they could not run elsewhere, and pinned they could not anyhow while
-//!   their carrier is busy with the other. So the borrower comes back to the very thread that it was resumed on.
+//! - INVARIANT(lend.still): who is below, or in the hand, goes on on this very thread, which the borrower comes back to.
+//!   A pinned task could not run elsewhere anyhow while its carrier is busy with the other. One that may move lends to the
+//!   task that it joins, and to nobody else: until that one is back it has nothing to do, unless it is aborted, which is
+//!   raised then; and not in a scope that others end, for a limit of time is to be kept.
 //! - INVARIANT(lend.short): a lender stays below, or in the hand, only until a task that it lent to is back for another
 //!   reason than its end. It goes on then, and if it still has to wait, waits as every joiner does.
 //! - INVARIANT(lend.bound): between two picks there are [`MOST_LENDS`] at most, and no more than [`LENDS`] while
@@ -65,7 +67,10 @@ impl Hand {
 #[inline(never)]
 pub(crate) fn lend_to(task: &TaskRef) -> Option<&'static Header> {
     let (carrier, lender) = wait::managed()?;
-    if !lender.is_pinned() || !wait::is_switchable(lender) || wait::is_told(lender) {
+    if !lender.is_pinned() && abort::has_scopes(lender)
+        || !wait::is_switchable(lender)
+        || wait::is_told(lender)
+    {
         return None;
     }
     if task.has_span || LevelFilter::current() >= LevelFilter::TRACE {
@@ -74,7 +79,7 @@ pub(crate) fn lend_to(task: &TaskRef) -> Option<&'static Header> {
     }
     wait::raise_if_aborted(lender);
     lender.no_suspend.check("a join");
-    while let Some(borrower) = take(carrier, task) {
+    while let Some(borrower) = take(carrier, lender, task) {
         // Who neither runs nor is queued is found there.
         carrier.shared().living.add(lender);
         let fiber = borrower.fiber.get().expect("who is to run has a fiber");
@@ -102,9 +107,10 @@ pub(crate) fn lend_to(task: &TaskRef) -> Option<&'static Header> {
     None
 }
 
-/// Who has the turn next, with a fiber: `task`, if it was the last to be made ready, or whom the loop would pick.
+/// Who has the turn next, with a fiber: `task`, if it was the last to be made ready, or whom the loop would pick, if the
+/// lender is pinned.
 #[inline]
-fn take(carrier: &Carrier, task: &TaskRef) -> Option<TaskRef> {
+fn take(carrier: &Carrier, lender: &Header, task: &TaskRef) -> Option<TaskRef> {
     // SAFETY: this is the carrier's thread, and the word says `RUN`.
     let lends = unsafe { carrier.with_worker(|worker| worker.lends) }?;
     if lends % LENDS == LENDS - 1 && (lends == MOST_LENDS - 1 || others_wait(carrier)) {
@@ -117,7 +123,8 @@ fn take(carrier: &Carrier, task: &TaskRef) -> Option<TaskRef> {
             worker.queues.claim(task)
         })
     }?;
-    let borrower = claimed.or_else(|| newest(carrier))?;
+    let others = || if lender.is_pinned() { newest(carrier) } else { None };
+    let borrower = claimed.or_else(others)?;
     if borrower.has_span {
         put_back(carrier, borrower);
         return None;
@@ -217,15 +224,17 @@ pub(super) fn lender(carrier: &Carrier) -> Option<TaskRef> {
     None
 }
 
-/// The carrier has lost its worker meanwhile: all lenders are ready tasks of its ring.
+/// The carrier has lost its worker meanwhile: all lenders are ready tasks, of its ring those that are pinned.
 #[cold]
 fn put_down(carrier: &Carrier, last: TaskRef) {
     // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the hand.
     let others = unsafe { carrier.with_hand(|hand| std::mem::take(&mut hand.lenders)) };
-    // SAFETY: as above, and the closure stays in the ring.
-    unsafe {
-        carrier.with_ring(|ring| {
-            others.into_iter().chain([last]).for_each(|lender| ring.push_woken(lender));
-        });
+    for lender in others.into_iter().chain([last]) {
+        if lender.is_pinned() {
+            // SAFETY: as above, and the closure stays in the ring.
+            unsafe { carrier.with_ring(|ring| ring.push_woken(lender)) };
+        } else {
+            carrier.shared().submit(lender);
+        }
     }
 }

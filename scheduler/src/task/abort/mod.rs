@@ -95,6 +95,11 @@ fn holds(task: &Header) -> Holds {
     task.rare().map_or_else(Holds::default, |rare| rare.aborting.holds.get())
 }
 
+/// Has the task a scope open that others may end? By the task.
+pub(crate) fn has_scopes(task: &Header) -> bool {
+    task.rare().is_some_and(|rare| rare.aborting.with_scopes(|scopes| !scopes.is_empty()))
+}
+
 /// Has the task a region open? By the task.
 pub(crate) fn is_held(task: &Header) -> bool {
     holds(task) != Holds::default()
