@@ -160,24 +160,24 @@ pub(crate) const REPEATED: &[Repeated] = &[
                     shared.gate.open();
                     continue;
                 }
-                if closed { None } else { Some(NAP) }",
+                if closed { None } else { Some(nap) }",
     },
     Repeated {
         file: "monitor/mod.rs",
         model: "monitor.rs",
-        text: "if purse.spend() {
+        text: "if purse.is_solvent() {
                     shared.gate.set_ajar();
                 }
-                Some(NAP)",
+                Some(nap)",
     },
     Repeated {
         file: "monitor/mod.rs",
         model: "monitor.rs",
         text: "naps += 1;
-                if purse.spend() {
+                if purse.is_solvent() {
                     shared.gate.close_briefly();
                 }
-                Some(NAP)",
+                Some(nap)",
     },
     Repeated {
         file: "monitor/mod.rs",

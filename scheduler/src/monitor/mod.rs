@@ -7,34 +7,35 @@
 //!
 //! # Cadence
 //!
-//! Looking costs processor time that belongs to others, so looks are paid for. The monitor has a
-//! purse of credits ([`Purse`]); a look after 20 us costs one, and a pause of 2.5 ms, whatever it is
-//! for, earns one. However often work comes and goes, looks alone take less than 0.5 % of a core. To take a worker back
-//! costs more, and is not paid for: what blocks once is mostly handed over the next time.
+//! Looking costs processor time that belongs to others, and to wake costs more than to look: so the monitor pays for
+//! its turns out of a purse (`purse.rs`), to which 0.4 % of a core comes in. Whether it looks soon again, and how long a
+//! *nap* is, that says: 2.5 ms, or up to 10 ms if more was spent than earned.
 //!
 //! | situation | next look |
 //! |---|---|
-//! | a carrier is in native code, and work waits | 20 us later for a credit, else 2.5 ms |
-//! | work waits, or a call for a thread to make it, but nobody is in native code | 2.5 ms later: a leaver kicks earlier |
-//! | a task keeps others that are pinned to its carrier | 2.5 ms later |
-//! | no work waits | 2.5 ms later, twice: who queues work behind a native call kicks earlier |
+//! | a carrier is in native code, and work waits | 20 us later if it is paid, else a nap later |
+//! | work waits, or a call for a thread to make it, but nobody is in native code | a nap later: a leaver kicks earlier |
+//! | a task keeps others that are pinned to its carrier | a nap later |
+//! | no work waits | a nap later, twice: who queues work behind a native call kicks earlier |
 //! | still none | none: the gate is closed |
 //!
 //! It also wakes a little after a timer is due, but by then it was mostly served ([`crate::timer`]), and while stores
 //! are full after a peak (`tide.rs`); each second where deadlocks are reported.
 //!
-//! Without a credit nobody is asked to kick, either. An idle runtime wakes nobody.
+//! While it owes, nobody is asked to kick, either. An idle runtime wakes nobody.
 //!
 //! Must not: run tasks, hold a lock while it calls others, take what nobody needs.
 
 mod calls;
 mod circles;
+mod purse;
 mod runaway;
 pub(crate) mod standstill;
 pub(crate) mod tide;
 
 use self::calls::Calls;
 use self::circles::Circles;
+use self::purse::Purse;
 use self::runaway::Runaways;
 use self::standstill::Standstill;
 use self::tide::Tide;
@@ -45,7 +46,9 @@ use crate::sync::Arc;
 use crate::timer::Slack;
 use std::time::{Duration, Instant};
 
+/// How soon it looks at a native call again.
 const FAST: Duration = Duration::from_micros(20);
+/// The shortest sleep where there is no hurry.
 const NAP: Duration = Duration::from_micros(2500);
 const QUIET_NAPS: u32 = 2;
 
@@ -58,7 +61,7 @@ pub(crate) fn main(shared: &Arc<Shared>) {
         standstill: Standstill::new(Instant::now()),
         looked: Instant::now(),
     };
-    let mut purse = Purse::new();
+    let mut purse = Purse::new(Instant::now());
     let mut tide = Tide::default();
     let mut circles = Circles::new(Instant::now());
     let mut naps = 0;
@@ -69,25 +72,28 @@ pub(crate) fn main(shared: &Arc<Shared>) {
         let round = circles.look(shared, now);
         let look = watch.look(shared, now);
         fence::tell_loss();
+        purse.settle(now);
         if !matches!(look, Look::Quiet) {
             naps = 0;
         }
+        let nap = purse.nap();
         let limit = match look {
-            Look::Native => Some(purse.pause()),
+            Look::Native if purse.is_solvent() => Some(FAST),
+            Look::Native => Some(nap),
             Look::Waiting => {
-                // A sleep that a leaver may end, if there is a credit for the look that follows.
-                if purse.spend() {
+                // A sleep that a leaver may end, if the look that follows can be paid.
+                if purse.is_solvent() {
                     shared.gate.set_ajar();
                 }
-                Some(NAP)
+                Some(nap)
             }
             Look::Quiet if naps < QUIET_NAPS => {
                 // Work that comes and goes would else open and close the gate all the time.
                 naps += 1;
-                if purse.spend() {
+                if purse.is_solvent() {
                     shared.gate.close_briefly();
                 }
-                Some(NAP)
+                Some(nap)
             }
             Look::Quiet => {
                 let closed = shared.gate.close();
@@ -96,7 +102,7 @@ pub(crate) fn main(shared: &Arc<Shared>) {
                     shared.gate.open();
                     continue;
                 }
-                if closed { None } else { Some(NAP) }
+                if closed { None } else { Some(nap) }
             }
         };
         let limit = [limit, turn, round].into_iter().flatten().min();
@@ -106,7 +112,6 @@ pub(crate) fn main(shared: &Arc<Shared>) {
             naps = 0;
         }
         shared.gate.open();
-        purse.earn(now.elapsed());
         shared.metrics.add(Counter::MonitorTicks);
     }
 }
@@ -169,41 +174,5 @@ impl Watch {
             self.standstill.look(shared, now);
         }
         look
-    }
-}
-
-/// What the monitor may spend: see the module.
-struct Purse {
-    credits: u32,
-    /// Time that was not yet changed into credits.
-    change: Duration,
-}
-
-impl Purse {
-    const FULL: u32 = 40;
-
-    fn new() -> Purse {
-        Purse { credits: Self::FULL, change: Duration::ZERO }
-    }
-
-    fn spend(&mut self) -> bool {
-        let can = self.credits > 0;
-        self.credits -= u32::from(can);
-        can
-    }
-
-    /// Until the next look at native calls.
-    fn pause(&mut self) -> Duration {
-        if self.spend() { FAST } else { NAP }
-    }
-
-    fn earn(&mut self, passed: Duration) {
-        self.change += passed;
-        // A wait of days is worth no more than a full purse.
-        self.change = self.change.min(NAP * Self::FULL);
-        while self.change >= NAP {
-            self.change -= NAP;
-            self.credits = (self.credits + 1).min(Self::FULL);
-        }
     }
 }
