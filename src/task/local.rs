@@ -1,30 +1,30 @@
 //! What Sortie knows of a task beside the scheduler: its layers, its task-locals, and a panic on its way.
 //!
-//! It lies in the task's own first frame, and the scheduler's header points to it while the task
+//! It lies in the task's own first frame (`local/frame.rs`), and the scheduler's header points to it while the task
 //! runs; that of an adopted foreign thread lies in a box that the attachment keeps. Only code of
 //! the task touches it, on whatever thread that is.
 
 mod extension;
 mod fp_env;
+mod frame;
 mod noted;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use extension::{Extension, SWITCHES};
+pub(super) use frame::run_bare;
+pub(crate) use frame::{with_local, with_permits};
 
-use super::task_local::{Binding, Inherited};
+use super::task_local::Binding;
 use crate::target::Profile;
 use crate::target::bulkhead::Place;
 use crate::target::fp_env::Environment;
 use crate::target::row::Row;
 use crate::target::timing::Timing;
 use crate::transition::Layers;
-use sortie_scheduler::Semaphore;
 use sortie_scheduler::crossing::{Below, Moment, Opened};
 use std::any::Any;
 use std::cell::{Cell, OnceCell, UnsafeCell};
-use std::mem::ManuallyDrop;
-use std::ptr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -160,41 +160,6 @@ impl Local {
         f(layers)
     }
 
-    /// Ends the layers. How many were left open?
-    #[inline]
-    fn end(&self) -> usize {
-        let is_noted = self.called.get().or(self.on_stack.get()).is_some();
-        // SAFETY: as in `layers`.
-        let is_done = !is_noted && unsafe { &*self.layers.get() }.is_base_alone();
-        if is_done { 0 } else { self.layers(Layers::end).count }
-    }
-
-    /// Is there anything that has to be dropped? A new field does not compile here unless it is named: asked, or
-    /// among those that own nothing.
-    #[inline]
-    fn owns_something(&mut self) -> bool {
-        fn owns_nothing<T>(_: &mut T) {
-            const { assert!(!std::mem::needs_drop::<T>()) }
-        }
-        macro_rules! asked {
-            ($($field:ident),*; nothing: $($plain:ident),*) => {{
-                let Local { $($field,)* $($plain,)* } = self;
-                $(owns_nothing($plain);)*
-                ($($field),*)
-            }};
-        }
-        let (layers, raw_callbacks, pending, held, extension) = asked!(
-            layers, raw_callbacks, pending, held, extension;
-            nothing: direct, on_stack, called, called_at, finds_jumps, jumped, raw, fp_env, fp_env_away,
-            fp_env_of_thread, below, unhooked, called_back, bindings
-        );
-        layers.get_mut().has_memory()
-            || raw_callbacks.get_mut().is_some()
-            || pending.get_mut().is_some()
-            || held.get_mut().is_some()
-            || extension.get_mut().is_some()
-    }
-
     /// Do raw transitions look for layers that a jump has left?
     pub(crate) fn finds_jumps(&self) -> bool {
         self.finds_jumps.get()
@@ -294,110 +259,4 @@ pub(crate) fn with<R>(f: impl FnOnce(&Local) -> R) -> Option<R> {
     // lives until the task's body, or the attachment, ends, when the word is cleared. The reference
     // does not outlive `f`, which is code of that task.
     unsafe { word.as_ref() }.map(f)
-}
-
-/// Gives a task's closure its `Local`, and what it inherits of the task-locals here.
-#[inline]
-pub(crate) fn with_local<F, T>(f: F) -> impl FnOnce() -> T + Send
-where
-    F: FnOnce() -> T + Send,
-    T: Send,
-{
-    let inherited = Inherited::from_here();
-    move || run(None, inherited, f)
-}
-
-/// As [`with_local`], and lets it wait for a permit before it begins, if there is something to wait for.
-pub(crate) fn with_permits<F, T>(permits: Option<Arc<Semaphore>>, f: F) -> impl FnOnce() -> T + Send
-where
-    F: FnOnce() -> T + Send,
-    T: Send,
-{
-    let inherited = Inherited::from_here();
-    move || run(permits, inherited, f)
-}
-
-/// As in a task's first frame, for code of a task that has no `Local`: before or after its body.
-pub(super) fn run_bare<T>(f: impl FnOnce() -> T) -> T {
-    run(None, None, f)
-}
-
-/// A permit that is given back when this is dropped.
-struct Permit<'a>(&'a Semaphore);
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        self.0.release();
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn say_left_open(leaked: usize) {
-    if leaked > 0 {
-        sortie_scheduler::crossing::count_left_open(leaked as u64);
-    }
-    tracing::warn!(
-        target: "sortie::crossing",
-        leaked,
-        "a task ended with layers open: some `leave` or `reverse_enter` has no end"
-    );
-}
-
-/// A task's body has ended. Never inlined, for it would be so into each task's first frame.
-///
-/// # Safety
-/// What is dropped is not used again.
-#[inline(never)]
-unsafe fn end(local: &mut ManuallyDrop<Local>) {
-    let leaked = local.end();
-    let open = sortie_scheduler::crossing::end_of_body();
-    if leaked > 0 || open {
-        say_left_open(leaked);
-    }
-    if local.owns_something() {
-        // SAFETY: by contract.
-        unsafe { drop_parts(local) };
-    }
-}
-
-/// Drops what most tasks have nothing of.
-///
-/// # Safety
-/// As for [`end`].
-#[cold]
-#[inline(never)]
-unsafe fn drop_parts(local: &mut ManuallyDrop<Local>) {
-    // SAFETY: by contract.
-    unsafe { ManuallyDrop::drop(local) };
-}
-
-/// A task's first frame.
-#[inline]
-fn run<T>(
-    permits: Option<Arc<Semaphore>>,
-    inherited: Option<Box<Inherited>>,
-    f: impl FnOnce() -> T,
-) -> T {
-    /// Ends what the task has however its body ends, and takes the pointer back.
-    struct Frame(ManuallyDrop<Local>);
-    impl Drop for Frame {
-        #[inline]
-        fn drop(&mut self) {
-            // SAFETY: it is not touched after this.
-            unsafe { end(&mut self.0) };
-        }
-    }
-    let frame = Frame(ManuallyDrop::new(Local::new(Layers::managed())));
-    let local: &Local = &frame.0;
-    sortie_scheduler::set_task_word(ptr::from_ref(local).cast());
-    // Dropped after the frame, when nobody finds the values any more.
-    if let Some(inherited) = &inherited {
-        inherited.bind(local);
-    }
-    let _permit = permits.as_deref().map(|permits| {
-        permits.acquire();
-        Permit(permits)
-    });
-    f()
 }

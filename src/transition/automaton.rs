@@ -35,10 +35,10 @@
 //! - **I2** A `Ux` is never on top: it is pushed and popped together with the `R` above it.
 //! - **I3** Depth is limited by memory and by a soft limit; beyond either nothing is pushed.
 //!
-//! Storage is in `automaton/slots.rs`; what becomes of layers that nobody closes, in `automaton/abandoned.rs`.
+//! Storage is in `automaton/slots.rs`, what may be asked of the layers in `automaton/view.rs`, and what becomes of those
+//! that nobody closes in `automaton/abandoned.rs`.
 
-use std::fmt;
-
+pub use self::abandoned::Leaked;
 use self::slots::{Full, INLINE, Slot, Slots};
 use super::error::TransitionError;
 use super::layer::{Event, Layer};
@@ -47,6 +47,7 @@ mod abandoned;
 mod slots;
 #[cfg(test)]
 mod tests;
+mod view;
 
 /// What `reverse_enter` did.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
@@ -61,17 +62,6 @@ pub enum ReverseEntered {
     },
     /// The `R` that an earlier callback left open stands for this one too.
     Renewed,
-}
-
-/// What [`Layers::end`] found.
-#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
-#[must_use]
-pub struct Leaked {
-    /// How many layers were still open, the base not counted. 0 after a clean end.
-    pub count: usize,
-    /// The innermost layer at the end: a native one may have given the worker up, and no
-    /// `enter` will ask for it back.
-    pub top: Layer,
 }
 
 /// The layers of one task: a stack with a base that never goes.
@@ -134,24 +124,6 @@ impl Layers {
             return Err(self.misuse(Event::Leave));
         }
         self.push(Slot::native(target))
-    }
-
-    /// Is there no layer above the base?
-    #[inline]
-    pub(crate) const fn is_base_alone(&self) -> bool {
-        self.slots.len() == 0
-    }
-
-    /// Have they memory of their own?
-    #[inline]
-    pub(crate) const fn has_memory(&self) -> bool {
-        self.slots.has_memory()
-    }
-
-    /// Is there room for so many more layers without memory of their own?
-    #[inline(always)]
-    pub(crate) const fn has_room(&self, layers: usize) -> bool {
-        self.slots.len() <= INLINE - layers
     }
 
     /// The native call has returned: pops its `U(t)`, and returns it.
@@ -277,13 +249,6 @@ impl Layers {
         self.unhooked = None;
     }
 
-    /// The target of the unannounced call that is under way.
-    #[inline]
-    #[must_use]
-    pub const fn unhooked(&self) -> Option<usize> {
-        self.unhooked
-    }
-
     /// Whether a renewal is refused as misuse.
     pub const fn set_strict(&mut self, strict: bool) {
         self.strict = strict;
@@ -293,77 +258,6 @@ impl Layers {
     /// that. Layers that are already above it stay.
     pub const fn set_depth_limit(&mut self, limit: usize) {
         self.slots.set_limit(limit.saturating_sub(1));
-    }
-
-    /// The task ends: pops everything above the base and frees the memory.
-    ///
-    /// `R0`, `U0` and `U0 R` are clean ends. Of any other stack all layers above the base are
-    /// leaks. Counters and settings stay.
-    pub fn end(&mut self) -> Leaked {
-        let top = self.top();
-        let clean = self.slots.len() == 0 || self.is_root_callback();
-        let count = if clean { 0 } else { self.slots.len() };
-        self.slots.clear();
-        self.unhooked = None;
-        self.leaked_layers += count as u64;
-        Leaked { count, top }
-    }
-
-    /// The innermost layer.
-    #[must_use]
-    pub fn top(&self) -> Layer {
-        self.layer_at(self.slots.len())
-    }
-
-    /// Whether native code is on top.
-    #[inline]
-    #[must_use]
-    pub const fn top_is_native(&self) -> bool {
-        self.is_native_at(self.slots.len())
-    }
-
-    /// How many layers there are, the base included.
-    #[inline]
-    #[must_use]
-    pub const fn depth(&self) -> usize {
-        self.slots.len() + 1
-    }
-
-    /// How many of them are native: `U0`, `U(t)` and `Ux`.
-    #[inline]
-    #[must_use]
-    pub const fn native_depth(&self) -> usize {
-        // By I1 every second layer; a native base comes on top of the pairs.
-        if self.base_is_native { self.slots.len() / 2 + 1 } else { self.slots.len().div_ceil(2) }
-    }
-
-    /// The layers from the base to the innermost.
-    pub fn iter(&self) -> impl DoubleEndedIterator<Item = Layer> + ExactSizeIterator + '_ {
-        (0..self.depth()).map(|height| self.layer_at(height))
-    }
-
-    /// The layers from the base to the innermost, copied.
-    #[must_use]
-    pub fn to_vec(&self) -> Vec<Layer> {
-        self.iter().collect()
-    }
-
-    /// How many callbacks were renewals.
-    #[must_use]
-    pub const fn renewals(&self) -> u64 {
-        self.renewals
-    }
-
-    /// How many times `event` was refused because the innermost layer did not fit.
-    #[must_use]
-    pub const fn unbalanced(&self, event: Event) -> u64 {
-        self.unbalanced[event as usize]
-    }
-
-    /// How many layers were still open at an end.
-    #[must_use]
-    pub const fn leaked_layers(&self) -> u64 {
-        self.leaked_layers
     }
 
     /// `reverse_enter` with managed code on top: an unannounced call, a renewal, or misuse.
@@ -403,26 +297,6 @@ impl Layers {
         self.base_is_native && self.slots.len() == 1
     }
 
-    /// Whether the layer at this height over the base is native (I1).
-    #[inline]
-    const fn is_native_at(&self, height: usize) -> bool {
-        (height % 2 == 1) != self.base_is_native
-    }
-
-    #[inline]
-    fn layer_at(&self, height: usize) -> Layer {
-        let native = self.is_native_at(height);
-        let Some(index) = height.checked_sub(1) else {
-            return if native { Layer::NativeBase } else { Layer::ManagedBase };
-        };
-        if !native {
-            return Layer::Managed;
-        }
-        let slot = self.slots.at(index);
-        let target = slot.word;
-        if slot.is_marked() { Layer::Unhooked { target } } else { Layer::Native { target } }
-    }
-
     #[inline]
     fn push(&mut self, slot: Slot) -> Result<(), TransitionError> {
         self.slots.push(slot).map_err(|Full| self.out_of_memory())
@@ -449,30 +323,5 @@ impl Layers {
     #[inline]
     const fn out_of_memory(&self) -> TransitionError {
         TransitionError::OutOfMemory { depth: self.depth() }
-    }
-}
-
-/// The layers from the base to the innermost, as in `R0 U(0x7f10) R`.
-impl fmt::Display for Layers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for (height, layer) in self.iter().enumerate() {
-            let gap = if height == 0 { "" } else { " " };
-            write!(f, "{gap}{layer}")?;
-        }
-        Ok(())
-    }
-}
-
-impl fmt::Debug for Layers {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Layers")
-            .field("layers", &format_args!("{self}"))
-            .field("unhooked", &self.unhooked)
-            .field("strict", &self.strict)
-            .field("depth_limit", &(self.slots.limit() + 1))
-            .field("renewals", &self.renewals)
-            .field("unbalanced", &self.unbalanced)
-            .field("leaked_layers", &self.leaked_layers)
-            .finish_non_exhaustive()
     }
 }

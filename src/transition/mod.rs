@@ -16,6 +16,7 @@ mod edges;
 mod error;
 pub(crate) mod jumped;
 mod layer;
+mod raw;
 mod scope;
 pub(crate) mod trace;
 
@@ -23,8 +24,8 @@ pub use automaton::{Layers, Leaked, ReverseEntered};
 pub(crate) use edges::{
     back, back_in, back_late, call_in, out, pop_offloaded, profile_on_top, push_offloaded,
 };
-pub use edges::{enter, find_jumps, layers, leave, reverse_enter, reverse_leave};
-pub(crate) use edges::{enter_within, reverse_enter_within};
 pub use error::TransitionError;
 pub use layer::{Event, Layer};
+pub use raw::{enter, find_jumps, layers, leave, reverse_enter, reverse_leave};
+pub(crate) use raw::{enter_within, reverse_enter_within};
 pub use scope::{ManagedScope, NativeScope, UnhookedScope};

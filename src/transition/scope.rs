@@ -4,10 +4,10 @@
 //! does, [`native::call`](crate::native::call) and [`native::callback`](crate::native::callback) do
 //! more: they change to the carrier's stack, write the call down, and stop panics at the native frames.
 
-use super::edges::{enter, leave, reverse_enter, reverse_leave};
 use super::error::TransitionError;
 use super::jumped;
 use super::layer::Event;
+use super::raw::{enter, leave, reverse_enter, reverse_leave};
 use crate::task::local::{self, Local, Unhooked};
 use sortie_scheduler::crossing::Below;
 use std::marker::PhantomData;

@@ -1,6 +1,7 @@
 //! What most tasks have nothing of is dropped where there is some.
 
-use super::{Extension, Local, end};
+use super::frame::end;
+use super::{Extension, Local};
 use crate::transition::Layers;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;

@@ -1,4 +1,5 @@
-//! Layers that nobody closes, because a jump (`longjmp`) has left them: how they are told, and popped.
+//! Layers that nobody closes: those that are open when the task ends, and those that a jump (`longjmp`) has left,
+//! how they are told, and popped.
 //!
 //! Who pushes an `R` may leave a *note* with it, 63 bits that mean nothing here. By the notes the edge that finds
 //! layers too many tells which callbacks are dead, and what they have counted elsewhere. With a `U(t)` it may leave
@@ -7,7 +8,32 @@
 use super::super::layer::Layer;
 use super::Layers;
 
+/// What [`Layers::end`] found.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
+#[must_use]
+pub struct Leaked {
+    /// How many layers were still open, the base not counted. 0 after a clean end.
+    pub count: usize,
+    /// The innermost layer at the end: a native one may have given the worker up, and no
+    /// `enter` will ask for it back.
+    pub top: Layer,
+}
+
 impl Layers {
+    /// The task ends: pops everything above the base and frees the memory.
+    ///
+    /// `R0`, `U0` and `U0 R` are clean ends. Of any other stack all layers above the base are
+    /// leaks. Counters and settings stay.
+    pub fn end(&mut self) -> Leaked {
+        let top = self.top();
+        let clean = self.slots.len() == 0 || self.is_root_callback();
+        let count = if clean { 0 } else { self.slots.len() };
+        self.slots.clear();
+        self.unhooked = None;
+        self.leaked_layers += count as u64;
+        Leaked { count, top }
+    }
+
     /// The notes of all callbacks, the outermost first.
     pub(crate) fn notes(&self) -> impl DoubleEndedIterator<Item = u64> + '_ {
         let first = usize::from(!self.base_is_native);
