@@ -90,7 +90,13 @@ fn messages_work() {
         recv(receiver) -> message => unreachable!("{message:?}"),
         after(SHORT) => {}
     }
+    let event = Event::auto();
+    select! {
+        event(event) => unreachable!("nobody sets it"),
+        after(SHORT) => event.set(),
+    }
     assert!(Select::new().recv(&receiver, |_| ()).wait_timeout(SHORT).is_none());
+    assert!(Select::new().event(&event, || true).wait());
     let (answer, mut answered) = oneshot::channel();
     assert!(answered.recv_timeout(SHORT).is_err());
     answer.send(1).unwrap();

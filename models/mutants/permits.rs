@@ -70,4 +70,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
             settle(line, now, due);",
         to: "now.held = now.held.checked_sub(permits)?;",
     },
+    Mutant {
+        name: "permits_stand_hands_nothing",
+        file: PERMITS,
+        from: "line.push(who, wants);
+    now.take_back(line.take_back(place));
+    settle(line, now, due);",
+        to: "line.push(who, wants);
+    now.take_back(line.take_back(place));",
+    },
 ];

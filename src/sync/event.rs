@@ -1,7 +1,7 @@
 //! Events: something happens, and who waits for it goes on.
 
-use sortie_scheduler::AutoReset;
-use sortie_scheduler::wait::{WaitList, Waiter, deadline};
+use sortie_scheduler::wait::{Place, WaitList, Waiter, deadline};
+use sortie_scheduler::{AutoReset, InLine};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -12,6 +12,9 @@ use std::time::{Duration, Instant};
 /// - [`Event::manual`] stays set until it is [reset](Event::reset), and lets all through meanwhile: a gate.
 /// - [`Event::auto`] lets one through each time it is set, the first who waits, or else who comes next, and is
 ///   unset again by that. Set twice before anybody comes, it is set once.
+///
+/// So an `auto` event is what `std::thread::park` and `unpark` are, or tokio's `Notify`: a token that somebody leaves and one takes.
+/// A `manual` one, which stays set, tells many that it is time to stop; set and reset at once, it lets those through who wait.
 ///
 /// What was done before a `set` is seen by whom it lets through. A wait is a suspension point. If a task is
 /// aborted that an `auto` event has just let through, the next is let through, or the event is set again.
@@ -196,4 +199,18 @@ impl Event {
         let place = list.enter(&waiter);
         self.is_set() || place.wait_for(until)
     }
+
+    /// A place in its line, for a wait for one of several things.
+    pub(super) fn enter<'a: 'w, 'w>(&'a self, waiter: &'w Waiter) -> Standing<'a, 'w> {
+        match &self.0 {
+            Kind::Auto(event) => Standing::One(event.enter(waiter)),
+            Kind::Manual { list, .. } => Standing::All(list.enter(waiter)),
+        }
+    }
+}
+
+/// A place in an event's line, of those who are let through one by one, or all together.
+pub(super) enum Standing<'a, 'w> {
+    One(InLine<'a>),
+    All(Place<'w>),
 }

@@ -1,6 +1,7 @@
 //! The semaphore: no more hold permits than there are, each sees what was done under them before, and who
 //! waits gets its turn; also behind somebody who gives up, and for all permits at once. Permits that are spent are
-//! made by others: each goes to one, who sees what was done before.
+//! made by others: each goes to one, who sees what was done before; also to one who stands in line from the beginning,
+//! because it waits for other things, too, or passes it on.
 
 use crate::explore::{explore, join, spawn};
 use crate::sync::Mutex;
@@ -17,6 +18,8 @@ trait Permits: 'static {
     fn new(limit: u32) -> Self;
     /// As `Semaphore::acquire`: by the word, else in line.
     fn enter(&self, who: &Somebody, wants: u32) -> Option<Self::Ticket>;
+    /// As `Pool::stand`: in line, by all means.
+    fn stand(&self, who: &Somebody) -> Self::Ticket;
     fn take_up(&self, ticket: Self::Ticket) -> bool;
     fn leave(&self, ticket: Self::Ticket);
     fn give(&self, permits: u32);
@@ -44,6 +47,9 @@ macro_rules! versions {
                         version::Try::Done => None,
                         _ => version::Permits::enter(self, who.clone(), wants),
                     }
+                }
+                fn stand(&self, who: &Somebody) -> Self::Ticket {
+                    self.stand(who.clone(), 1)
                 }
                 fn take_up(&self, ticket: Self::Ticket) -> bool {
                     self.take_up(ticket)
@@ -88,6 +94,7 @@ versions! {
     permits_give_hands_nothing: crate::mutants::permits_give_hands_nothing,
     permits_make_relaxed: crate::mutants::permits_make_relaxed,
     permits_make_hands_nothing: crate::mutants::permits_make_hands_nothing,
+    permits_stand_hands_nothing: crate::mutants::permits_stand_hands_nothing,
 }
 
 struct Place<P> {
@@ -257,4 +264,49 @@ fn permits_make_relaxed() {
 #[should_panic(expected = "somebody waits for a permit")]
 fn permits_make_hands_nothing() {
     spent::<permits_make_hands_nothing::Of>(true);
+}
+
+/// One permit is made. Of two who wait for one of several things the first has come to another, and leaves the line.
+fn one_of_several<P: Permits>() {
+    explore(PROMISE, 2, move || {
+        let place = Arc::new(Place { permits: P::exhausted(1), guarded: UnsafeCell::new(0) });
+        let leaves = {
+            let place = place.clone();
+            spawn(move || {
+                let ticket = place.permits.stand(&Somebody::new());
+                place.permits.leave(ticket);
+            })
+        };
+        let makes = {
+            let place = place.clone();
+            spawn(move || {
+                place.guarded.with_mut(|guarded| {
+                    // SAFETY: read behind the permit only.
+                    unsafe { *guarded = 1 };
+                });
+                place.permits.make_many(1);
+            })
+        };
+        let who = Somebody::new();
+        let ticket = place.permits.stand(&who);
+        while !place.permits.take_up(ticket) {
+            who.park();
+        }
+        place.guarded.with(|guarded| {
+            // SAFETY: as above.
+            assert_eq!(unsafe { *guarded }, 1);
+        });
+        join(vec![leaves, makes]);
+    });
+}
+
+#[test]
+fn who_waits_for_one_of_several_things_has_it_or_leaves_it() {
+    one_of_several::<unbroken::Of>();
+}
+
+#[test]
+#[should_panic(expected = "somebody waits for a permit")]
+fn permits_stand_hands_nothing() {
+    one_of_several::<permits_stand_hands_nothing::Of>();
 }

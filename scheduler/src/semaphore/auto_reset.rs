@@ -1,6 +1,7 @@
 //! An event that lets one through: a semaphore whose only permit is made by one and spent by another.
 
-use super::pool::Pool;
+use super::pool::{InLine, Pool};
+use crate::wait::Waiter;
 use std::time::Instant;
 
 /// An event that is set by one and spent by one other: see the event that `sortie` makes of it.
@@ -82,6 +83,27 @@ impl AutoReset {
     #[must_use = "false says that it was not set"]
     pub fn wait_until(&self, until: Instant) -> bool {
         self.pool.take(1) || self.pool.wait(1, "a wait for an event", Some(until))
+    }
+
+    /// A place in its line, for a wait of the current task or thread for one of several things. Once it is let through,
+    /// [`InLine::try_take`] says so, and the waiter's pause has ended. May change `errno`.
+    ///
+    /// ```
+    /// use sortie_scheduler::{AutoReset, wait::Waiter};
+    ///
+    /// let event = AutoReset::new(false);
+    /// let waiter = Waiter::new("one of several");
+    /// let place = event.enter(&waiter);
+    /// event.set();
+    /// assert!(place.try_take().is_ok() && !event.is_set());
+    /// // Who leaves with nothing to show lets the next through.
+    /// let place = event.enter(&waiter);
+    /// event.set();
+    /// drop(place);
+    /// assert!(event.is_set());
+    /// ```
+    pub fn enter(&self, waiter: &Waiter) -> InLine<'_> {
+        self.pool.stand(waiter)
     }
 }
 

@@ -26,6 +26,7 @@ mod tests;
 pub use auto_reset::AutoReset;
 pub use counting::CountingSemaphore;
 pub use permit::Permit;
+pub use pool::InLine;
 
 use crate::wait::deadline;
 use pool::Pool;

@@ -174,12 +174,20 @@ impl<W: Waiting> Permits<W> {
                 due.drop.push(who);
                 return None;
             }
-            let place = who.holds();
-            let ticket = line.push(who, wants);
-            now.take_back(line.take_back(place));
-            settle(line, now, due);
-            Some(ticket)
+            Some(stand(line, now, due, who, wants))
         })
+    }
+
+    /// A place in the line, for one who waits for other things, too. What is free is handed to it there.
+    #[inline(never)]
+    pub(crate) fn stand(&self, who: W, wants: u32) -> Ticket {
+        self.change(|line, now, due| stand(line, now, due, who, wants))
+    }
+
+    /// Was the waiter handed its permits? A look.
+    #[inline(never)]
+    pub(crate) fn is_handed(&self, ticket: Ticket) -> bool {
+        self.line.lock().is_handed(ticket)
     }
 
     /// Was the waiter handed its permits? Then its entry is gone, and they are its own.
@@ -322,6 +330,21 @@ fn take<W: Waiting>(line: &mut Line<W>, now: &mut Counts, due: &mut Due<W>, want
     let free = line.waiting() == 0 && now.has(wants);
     now.held += if free { wants } else { 0 };
     free
+}
+
+/// A place behind all who are in the line.
+fn stand<W: Waiting>(
+    line: &mut Line<W>,
+    now: &mut Counts,
+    due: &mut Due<W>,
+    who: W,
+    wants: u32,
+) -> Ticket {
+    let place = who.holds();
+    let ticket = line.push(who, wants);
+    now.take_back(line.take_back(place));
+    settle(line, now, due);
+    ticket
 }
 
 /// Takes back what the lost were handed, and hands out what is free.

@@ -17,15 +17,42 @@ pub(crate) struct Pool {
     pub(crate) permits: Permits<Sleeper>,
 }
 
-/// A place in the line, left when the wait ends without permits.
-struct InLine<'a> {
+/// A place in a line in which turns are handed over. Dropping it leaves the line: what was handed to it goes to the next,
+/// or back.
+#[must_use = "dropping a place leaves the line"]
+pub struct InLine<'a> {
     permits: &'a Permits<Sleeper>,
     ticket: Ticket,
+}
+
+impl InLine<'_> {
+    /// Takes what was handed to it, and leaves the line with that. May change `errno`.
+    ///
+    /// # Errors
+    /// The place, if nothing was.
+    pub fn try_take(self) -> Result<(), Self> {
+        if !self.permits.take_up(self.ticket) {
+            return Err(self);
+        }
+        std::mem::forget(self);
+        Ok(())
+    }
+
+    /// Was something handed to it? A look.
+    pub fn is_handed(&self) -> bool {
+        self.permits.is_handed(self.ticket)
+    }
 }
 
 impl Drop for InLine<'_> {
     fn drop(&mut self) {
         self.permits.leave(self.ticket);
+    }
+}
+
+impl std::fmt::Debug for InLine<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("InLine").field("is_handed", &self.is_handed()).finish_non_exhaustive()
     }
 }
 
@@ -88,16 +115,21 @@ impl Pool {
 
     fn wait_in_line(&self, wants: u32, waiter: &Waiter, until: Option<Instant>) -> bool {
         let Some(ticket) = self.permits.enter(Sleeper::new(waiter), wants) else { return true };
-        let in_line = InLine { permits: &self.permits, ticket };
+        let mut in_line = InLine { permits: &self.permits, ticket };
         let mut in_time = true;
-        while !self.permits.take_up(ticket) {
+        while let Err(still) = in_line.try_take() {
             if !in_time {
                 return false;
             }
+            in_line = still;
             in_time = waiter.pause_for(until);
         }
-        std::mem::forget(in_line);
         true
+    }
+
+    /// A place in the line for one permit, for a waiter that waits for other things, too. May change `errno`.
+    pub(crate) fn stand(&self, waiter: &Waiter) -> InLine<'_> {
+        InLine { permits: &self.permits, ticket: self.permits.stand(Sleeper::new(waiter), 1) }
     }
 
     /// One permit more, up to as many as there are. Keeps `errno`.

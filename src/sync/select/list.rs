@@ -2,6 +2,7 @@
 
 use super::arms::{self, Arm, Outcome, Receives};
 use super::choose;
+use crate::sync::Event;
 use crate::sync::channel::{Disconnected, Sender};
 use crate::{JoinError, JoinHandle};
 use std::fmt;
@@ -132,6 +133,21 @@ impl<'a, R: 'a> Select<'a, R> {
         then: impl FnOnce(Result<T, JoinError>) -> R + 'a,
     ) -> Self {
         self.arm(arms::join(task), then)
+    }
+
+    /// Taken while the event is set, which an `auto` one is no more by that.
+    ///
+    /// ```
+    /// use sortie::sync::{Event, Select, channel};
+    ///
+    /// let (_sender, work) = channel::bounded::<u32>(1);
+    /// let stop = Event::manual();
+    /// stop.set();
+    /// let goes_on = Select::new().recv(&work, |work| work.is_ok()).event(&stop, || false).wait();
+    /// assert!(!goes_on);
+    /// ```
+    pub fn event(self, event: &'a Event, then: impl FnOnce() -> R + 'a) -> Self {
+        self.arm(super::event(event), |()| then())
     }
 
     /// Waits until one is taken, and gives what its closure does.

@@ -1,4 +1,4 @@
-//! Waiting for the first of several: messages, room for one, the ends of tasks, a time.
+//! Waiting for the first of several: messages, room for one, the ends of tasks, events, a time.
 //!
 //! The macro makes an [`Arm`] of each line, and [`Select`] of each call, and both call [`choose`], which is the
 //! whole of it:
@@ -15,11 +15,13 @@
 #![allow(missing_debug_implementations, reason = "nobody holds these but the macro")]
 
 mod arms;
+mod event;
 mod list;
 mod single;
 
 use crate::sync::party::Party;
 pub use arms::{Arm, Outcome, after, at, join, recv, send};
+pub use event::event;
 pub use list::Select;
 use sortie_scheduler::EndWatch;
 use sortie_scheduler::wait::{Place, Waiter};
@@ -147,6 +149,7 @@ fn look(arms: &[&dyn Arm], first: usize, party: Option<&Arc<Party>>) -> Look {
 /// | the same, of a [`broadcast`](crate::sync::broadcast) | the same | `Result<T, broadcast::RecvError>` |
 /// | `send(sender, next) -> sent` | when there is room for what `next: Option<T>` holds, or there are no receivers | `Result<(), Disconnected>` |
 /// | `join(task) -> ended` | when the task in `task: Option<JoinHandle<T>>` has ended | `Result<T, JoinError>` |
+/// | `event(event)` | while the [`Event`](crate::sync::Event) is set; an `auto` one is unset by that | |
 /// | `after(duration)`, `at(instant)` | when that time has come, counted from here | |
 /// | `default` | at once, if no other can be | |
 ///
@@ -219,6 +222,9 @@ macro_rules! select {
     (@arms $done:tt $n:tt join($task:expr) -> $got:pat => $($rest:tt)+) => {
         $crate::select!(@body $done $n [join(&mut $task)] [$got] $($rest)+)
     };
+    (@arms $done:tt $n:tt event($event:expr) => $($rest:tt)+) => {
+        $crate::select!(@body $done $n [event(&$event)] [()] $($rest)+)
+    };
     (@arms $done:tt $n:tt after($duration:expr) => $($rest:tt)+) => {
         $crate::select!(@body $done $n [after($duration)] [()] $($rest)+)
     };
@@ -257,8 +263,8 @@ macro_rules! select {
     (@ $($wrong:tt)*) => {
         ::std::compile_error!(
             "expected arms such as `recv(receiver) -> message => ..`, `send(sender, next) -> sent => ..`, \
-             `join(task) -> ended => ..`, `after(duration) => ..`, `at(instant) => ..`, and at the end, if any, \
-             `default => ..`"
+             `join(task) -> ended => ..`, `event(event) => ..`, `after(duration) => ..`, `at(instant) => ..`, and at \
+             the end, if any, `default => ..`"
         )
     };
     ($($arms:tt)+) => {
