@@ -157,8 +157,9 @@ impl Runtime {
     /// Known are waits without a limit for what one other has: a [`Mutex`](crate::sync::Mutex), the writer of a
     /// [`RwLock`](crate::sync::RwLock), who does what is done [once](crate::sync::Once), the task that is joined; and of a
     /// task that is ready, the one that keeps its thread by a wait in a callback. Tasks of other runtimes, and threads, are
-    /// found in a circle where they wait for locks. Waits with a limit end by themselves, and a wait for any of several
-    /// tasks ends by each of them: neither is part of a circle. What is told is certain: it was seen
+    /// found in a circle where they wait for locks. Waits with a limit, their own or one around their code
+    /// ([`timeout`](crate::time::timeout)), end by themselves, and a wait for any of several
+    /// tasks ends by each of them: none is part of a circle. What is told is certain: it was seen
     /// three times alike. Stops nobody; takes time in proportion to the waits. [`Builder::report_deadlocks`] tells of each
     /// by itself.
     ///

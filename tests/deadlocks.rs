@@ -2,6 +2,7 @@
 
 use sortie::native::{self, Target};
 use sortie::sync::{Event, Mutex, Once, RwLock};
+use sortie::time::timeout;
 use sortie::{Deadlock, Handle, JoinHandle, Runtime, task};
 use sortie_natives::with_callback;
 use sortie_test::{Case, MODES, Mode, each, each_of, each_setting, events, exclusively, until};
@@ -262,16 +263,33 @@ fn a_callback_that_closes_such_a_circle_says_so() {
 #[test]
 fn waits_that_end_are_no_deadlock() {
     each(|runtime| {
-        // With a limit.
+        // With a limit, of the wait or around it.
+        let own = |crossing: &Crossing, n| crossing.take(n, Some(Duration::from_millis(3)));
+        let around = |crossing: &Crossing, n| {
+            let _ = timeout(Duration::from_millis(3), || crossing.take(n, None));
+        };
+        for take in [own, around] {
+            let crossing = Crossing::new();
+            let tasks = [0, 1].map(|n| {
+                let crossing = crossing.clone();
+                runtime.spawn(move || take(&crossing, n))
+            });
+            while !tasks.iter().all(JoinHandle::is_finished) {
+                assert!(runtime.deadlocks().is_empty());
+            }
+            tasks.into_iter().for_each(|task| task.join().unwrap());
+        }
+        // A limit that never comes is none.
         let crossing = Crossing::new();
         let tasks = [0, 1].map(|n| {
             let crossing = crossing.clone();
-            runtime.spawn(move || crossing.take(n, Some(Duration::from_millis(3))))
+            runtime.spawn(move || timeout(Duration::MAX, || crossing.take(n, None)).unwrap())
         });
-        while !tasks.iter().all(JoinHandle::is_finished) {
-            assert!(runtime.deadlocks().is_empty());
-        }
-        tasks.into_iter().for_each(|task| task.join().unwrap());
+        assert_eq!(the_deadlock(runtime).waits().len(), 2);
+        tasks[0].abort();
+        let [given_up, done] = tasks;
+        is_aborted(given_up);
+        done.join().unwrap();
         // And where locks are taken in order, handed over, and joined around.
         let stop = Arc::new(AtomicBool::new(false));
         let locks = Arc::new([(); 3].map(|()| Mutex::new(0)));

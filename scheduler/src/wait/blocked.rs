@@ -4,7 +4,8 @@
 //! for locks, and those of threads, in a table of the whole process, under locks of its own: only who
 //! really waits comes here. A task's join in two words of its own header, because joins are many.
 //!
-//! Waits with a limit are not noted: they end. An embedder's may have one in form only, and it notes them.
+//! Waits with a limit are not noted, nor those in code that has one: they end. An embedder's may have one in form only, and
+//! it notes them.
 //!
 //! INVARIANT(blocked.word): a record points to the word of the lock that is waited for, and is taken out
 //! before the wait ends: who reads the word under the table's lock finds it there. A task that never ends its
@@ -17,7 +18,7 @@ use super::task;
 use crate::deadlock;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
-use crate::task::{Header, Id};
+use crate::task::{Header, Id, abort};
 use std::collections::BTreeMap;
 use std::panic::Location;
 use std::ptr::{self, NonNull};
@@ -91,7 +92,9 @@ fn shard(waiter: Owner) -> &'static Mutex<BTreeMap<usize, Record>> {
 /// If the runtime of the waiting task reports deadlocks and this closes one, that is said before.
 #[track_caller]
 pub fn blocked_on<R>(what: &'static str, word: &AtomicUsize, wait: impl FnOnce() -> R) -> R {
-    let _noted = Noted::new(what, Owned::Word(NonNull::from(word)), Location::caller(), true);
+    let place = Location::caller();
+    let note = || Noted::new(what, Owned::Word(NonNull::from(word)), place, true);
+    let _noted = (!has_limit()).then(note);
     wait()
 }
 
@@ -102,8 +105,17 @@ pub fn blocked_unreported<R>(
     word: &AtomicUsize,
     wait: impl FnOnce() -> R,
 ) -> R {
-    let _noted = Noted::new(what, Owned::Word(NonNull::from(word)), Location::caller(), false);
+    let place = Location::caller();
+    let note = || Noted::new(what, Owned::Word(NonNull::from(word)), place, false);
+    let _noted = (!has_limit()).then(note);
     wait()
+}
+
+/// Does a time limit end the wait that begins here?
+// Not inlined: it is called around pauses.
+#[inline(never)]
+fn has_limit() -> bool {
+    task().is_some_and(abort::has_limit)
 }
 
 /// A record in the table, while this lives.
@@ -207,6 +219,7 @@ pub(crate) fn blocked_in_join<R>(
     }
     let owner = Owner::of_task(joined);
     match task() {
+        Some(joiner) if abort::has_limit(joiner) => wait(),
         Some(joiner) if !joiner.shared.config.report_deadlocks && LOOK.get().is_none() => {
             joiner.joining.set(owner.get(), place);
             // The task's own frames keep its header.

@@ -69,6 +69,8 @@ struct Open {
     signal: Arc<Signal>,
     /// The regions that were open when it began.
     holds: Holds,
+    /// A timer ends it.
+    has_limit: bool,
 }
 
 impl Aborting {
@@ -216,6 +218,14 @@ fn due(task: &Header) -> Option<Payload> {
 /// Is something due that may be raised here? By the task.
 pub(crate) fn is_due(task: &Header) -> bool {
     wait::may_unwind(task) && due(task).is_some()
+}
+
+/// Does a time limit around this code end what waits here, sooner or later? By the task.
+pub(crate) fn has_limit(task: &Header) -> bool {
+    let Some(rare) = task.rare().filter(|_| wait::may_unwind(task)) else { return false };
+    let holds = rare.aborting.holds.get();
+    let ends = |open: &Open| open.has_limit && open.holds == holds;
+    rare.aborting.with_scopes(|scopes| scopes.iter().any(ends))
 }
 
 /// Unwinds the task, if something is due that may be raised here. By the task, in managed code.

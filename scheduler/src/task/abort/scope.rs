@@ -18,7 +18,7 @@ use crate::task::{Header, TaskRef, Waker};
 use crate::timer::TimerKey;
 use crate::wait;
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 /// What a scope and its raisers share.
 pub(super) struct Signal {
@@ -34,6 +34,9 @@ impl Signal {
         self.due.load(Ordering::Relaxed)
     }
 }
+
+/// What takes longer than this is as good as without a limit.
+const ENDLESS: Duration = Duration::from_secs(1 << 32);
 
 /// The means to end a [`scope`] from elsewhere.
 #[derive(Clone)]
@@ -96,7 +99,12 @@ impl std::fmt::Debug for Raiser {
 /// # Errors
 /// [`Raised`]: `f` was unwound.
 pub fn scope<R>(f: impl FnOnce(&Raiser) -> R) -> Result<R, Raised> {
-    let raiser = open();
+    run(false, f)
+}
+
+/// A scope; `has_limit`: a timer ends it.
+fn run<R>(has_limit: bool, f: impl FnOnce(&Raiser) -> R) -> Result<R, Raised> {
+    let raiser = open(has_limit);
     let result = catch_unwind(AssertUnwindSafe(|| f(&raiser)));
     close(&raiser);
     match (result, &raiser.signal) {
@@ -118,9 +126,10 @@ pub fn until<R>(until: Instant, f: impl FnOnce() -> R) -> Result<R, Raised> {
             self.0.task.shared.timers.remove(self.1);
         }
     }
-    scope(|raiser| {
+    let left = until.saturating_duration_since(Instant::now());
+    run(left < ENDLESS, |raiser| {
         let _timer = raiser.signal.as_deref().and_then(|signal| {
-            if Instant::now() >= until {
+            if left.is_zero() {
                 // A timer fires when it is served, and a task that only yields may come before that.
                 raiser.raise();
                 return None;
@@ -134,7 +143,7 @@ pub fn until<R>(until: Instant, f: impl FnOnce() -> R) -> Result<R, Raised> {
 
 /// A scope begins. Never inlined into user code, which may be switched.
 #[inline(never)]
-fn open() -> Raiser {
+fn open(has_limit: bool) -> Raiser {
     let task = wait::managed().map(|(_, task)| task);
     let task = task.filter(|task| super::check().is_ok() && task.inside().is_some());
     let signal = task.map(|task| {
@@ -144,7 +153,7 @@ fn open() -> Raiser {
             due: AtomicBool::new(false),
         });
         let aborting = &task.own_rare().aborting;
-        let open = Open { signal: signal.clone(), holds: aborting.holds.get() };
+        let open = Open { signal: signal.clone(), holds: aborting.holds.get(), has_limit };
         aborting.with_scopes(|scopes| scopes.push(open));
         // There is no record: the word stands for the scope.
         signal.word.open(std::ptr::null_mut());
