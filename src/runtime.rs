@@ -111,6 +111,7 @@ impl Runtime {
     /// assert_eq!((least, most), (Some(&1), Some(&3)));
     /// # Ok::<(), sortie::BuildError>(())
     /// ```
+    #[track_caller]
     pub fn scope<'env, F, T>(&self, f: F) -> T
     where
         F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
@@ -155,11 +156,13 @@ impl Runtime {
     /// unless one of them is aborted.
     ///
     /// Known are waits without a limit for what one other has: a [`Mutex`](crate::sync::Mutex), the writer of a
-    /// [`RwLock`](crate::sync::RwLock), who does what is done [once](crate::sync::Once), the task that is joined; and of a
-    /// task that is ready, the one that keeps its thread by a wait in a callback. Tasks of other runtimes, and threads, are
-    /// found in a circle where they wait for locks. Waits with a limit, their own or one around their code
-    /// ([`timeout`](crate::time::timeout)), end by themselves, and a wait for any of several
-    /// tasks ends by each of them: none is part of a circle. What is told is certain: it was seen
+    /// [`RwLock`](crate::sync::RwLock), who does what is done [once](crate::sync::Once), the task that is joined; for the
+    /// end of a [scope](crate::task::scope()) or a [group](crate::task::Group), each of whose tasks has to end; and of a
+    /// task that is ready, for the one that keeps its thread by a wait in a callback. Tasks of other runtimes, and threads,
+    /// are found in a circle where they wait for locks, or at the end of a scope. Waits with a limit, their own or one
+    /// around their code ([`timeout`](crate::time::timeout)), end by themselves, and a wait for any of several tasks ends
+    /// by each of them: none is part of a circle. Nor are waits for readers, permits and messages, which anybody may end.
+    /// Of circles that share a wait one is told. What is told is certain: it was seen
     /// three times alike. Stops nobody; takes time in proportion to the waits. [`Builder::report_deadlocks`] tells of each
     /// by itself.
     ///

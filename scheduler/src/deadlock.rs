@@ -1,26 +1,30 @@
 //! Deadlocks: circles of waits, each of which only the next could end.
 //!
-//! Each wait has one owner, so from a waiter leads one way: to who owns what it waits for, from there to
-//! whom that one waits for. The way ends where somebody does not wait, or comes back to itself: a deadlock.
+//! From a waiter a way leads to who owns what it waits for, from there to whom that one waits for. At the end of a scope, or
+//! of a group, each task that is left has to end, so there are as many ways. A way ends where somebody does not
+//! wait, or comes back to where it began: a deadlock.
 //!
 //! A task that is ready waits, too, if it may run on one carrier only, and another task keeps that by a wait in
 //! place, in a callback above native frames: then for that task. It cannot run before that wait has ended, so its own
 //! has the number of that one.
 //!
 //! The waits are looked at one by one while others come and go, so a circle that was seen need not have been
-//! there at any one time. What is told was seen three times alike. All its waits then lasted from the first look to
+//! there at any one time. What is told was seen three times. All its waits then lasted from the first look to
 //! the last; in the second look each owner owned what the one before it waits for, at a time when it was waiting
-//! itself; and who waits lets nothing go. So there was a moment at which all of it was true, and it stays so.
+//! itself; and who waits lets nothing go, nor ends. So there was a moment at which all of it was true, and it stays so.
 
 use crate::carrier::CarrierRef;
 use crate::shared::Shared;
 use crate::sync::Arc;
+use crate::task::membership::{SetMark, Sets};
 use crate::task::{Id, TaskRef};
-use crate::wait::blocked::{self, Wait};
+use crate::wait::blocked::{self, Ender, Wait};
 use crate::wait::owner::Owner;
-use crate::wait::{is_switchable, managed};
+use crate::wait::{is_switchable, managed, reference, task};
+use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
+use std::ops::Deref;
 use std::panic::Location;
 
 /// Tasks, or threads, that wait for each other in a circle. None of them goes on unless one is aborted.
@@ -99,12 +103,16 @@ impl fmt::Display for Deadlock {
     }
 }
 
-/// How the waits are looked at: tasks whose joins are in their headers are kept for so long.
+/// How the waits are looked at: tasks whose joins are in their headers, and members of sets, are kept for so long.
 struct Look<'a> {
-    tasks: &'a HashMap<Owner, TaskRef>,
+    tasks: &'a Tasks,
+    members: &'a dyn Deref<Target = Members>,
     /// The carrier that a task is about to keep by a wait in place.
     about: Option<(CarrierRef, Owner)>,
 }
+
+type Tasks = HashMap<Owner, TaskRef>;
+type Members = HashMap<SetMark, Vec<TaskRef>>;
 
 impl Look<'_> {
     fn wait_of(&self, waiter: Owner) -> Option<Wait> {
@@ -133,7 +141,7 @@ impl Look<'_> {
             name: task.name().cloned(),
             what: "a wait for the thread that the next one keeps",
             place: keeps.place,
-            owner: Some(keeper),
+            ender: Ender::One(keeper),
         })
     }
 
@@ -149,33 +157,54 @@ impl Look<'_> {
         })
     }
 
-    /// The circle that this one is on.
-    fn circle(&self, first: Owner) -> Option<Vec<Wait>> {
-        let mut seen = HashSet::new();
-        let mut waits = Vec::new();
-        let mut at = first;
-        loop {
-            let wait = self.wait_of(at)?;
-            at = wait.owner?;
-            waits.push(wait);
-            if at == first {
-                return Some(waits);
-            }
-            if !seen.insert(at) {
-                // A circle, and this one only leads to it.
-                return None;
+    /// Who has to go on before this wait ends.
+    fn awaited(&self, wait: &Wait) -> Vec<Owner> {
+        match wait.ender {
+            Ender::Nobody => Vec::new(),
+            Ender::One(owner) => vec![owner],
+            Ender::Each(set) => {
+                let members = self.members.get(&set).into_iter().flatten();
+                members.map(|task| Owner::of_task(task)).collect()
             }
         }
     }
 
-    /// The circle that this one is on, seen three times alike.
+    /// A circle that this one is on.
+    fn circle(&self, first: Owner) -> Option<Vec<Wait>> {
+        let step = |waiter| {
+            let wait = self.wait_of(waiter)?;
+            let awaited = self.awaited(&wait);
+            Some((wait, awaited))
+        };
+        let mut seen = HashSet::new();
+        // Each with those that it waits for and that were not looked at.
+        let mut way = vec![step(first)?];
+        while let Some((_, left)) = way.last_mut() {
+            match left.pop() {
+                None => _ = way.pop(),
+                Some(next) if next == first => {
+                    return Some(way.into_iter().map(|(wait, _)| wait).collect());
+                }
+                // Where it was before, it led nowhere, or to a circle that this one only leads to.
+                Some(next) if seen.insert(next) => way.extend(step(next)),
+                Some(_) => {}
+            }
+        }
+        None
+    }
+
+    /// A circle that this one is on, seen three times.
     fn certain_circle(&self, first: Owner) -> Option<Deadlock> {
         let waits = self.circle(first)?;
         for _ in 0..2 {
-            let again = self.circle(first)?;
-            let alike =
-                |(one, two): (&Wait, &Wait)| one.waiter == two.waiter && one.number == two.number;
-            if again.len() != waits.len() || !again.iter().zip(&waits).all(alike) {
+            let lasts = |(wait, next): (&Wait, &Wait)| {
+                let now = self.wait_of(wait.waiter);
+                now.is_some_and(|now| {
+                    now.number == wait.number && self.awaited(&now).contains(&next.waiter)
+                })
+            };
+            let nexts = waits.iter().cycle().skip(1);
+            if !waits.iter().zip(nexts).all(lasts) {
                 return None;
             }
         }
@@ -184,14 +213,26 @@ impl Look<'_> {
 }
 
 /// The tasks of a runtime that ever waited.
-fn living(shared: &Shared) -> HashMap<Owner, TaskRef> {
+fn living(shared: &Shared) -> Tasks {
     shared.living.all().into_iter().map(|task| (Owner::of_task(&task), task)).collect()
+}
+
+/// Those of them that are in sets, by set.
+fn members<'a>(tasks: impl Iterator<Item = &'a TaskRef>) -> Members {
+    let mut members = Members::new();
+    for task in tasks {
+        for set in task.sets().into_iter().flat_map(Sets::marks) {
+            members.entry(set).or_default().push(task.clone());
+        }
+    }
+    members
 }
 
 /// The deadlocks in which tasks of this runtime are.
 pub(crate) fn find(shared: &Shared) -> Vec<Deadlock> {
     let tasks = living(shared);
-    let look = Look { tasks: &tasks, about: None };
+    let members = LazyCell::new(|| members(tasks.values()));
+    let look = Look { tasks: &tasks, members: &members, about: None };
     let here = std::ptr::from_ref(shared).addr();
     let mut told = HashSet::new();
     let mut deadlocks = Vec::new();
@@ -201,8 +242,11 @@ pub(crate) fn find(shared: &Shared) -> Vec<Deadlock> {
         if told.contains(&waiter) {
             continue;
         }
-        if let Some(deadlock) = look.certain_circle(waiter) {
-            told.extend(deadlock.waits.iter().map(|wait| wait.0.waiter));
+        let Some(deadlock) = look.certain_circle(waiter) else { continue };
+        // Of those that share a wait the others are found once that has ended.
+        let waiters: Vec<_> = deadlock.waits.iter().map(|wait| wait.0.waiter).collect();
+        if !waiters.iter().any(|waiter| told.contains(waiter)) {
+            told.extend(waiters);
             deadlocks.push(deadlock);
         }
     }
@@ -213,11 +257,17 @@ pub(crate) fn find(shared: &Shared) -> Vec<Deadlock> {
 /// by INVARIANT(blocked.number).
 #[cold]
 pub(crate) fn report(waiter: Owner) {
-    // Only a wait in place keeps others from running: only for that all tasks are looked at.
+    // Only a wait in place keeps others from running, and only the end of a scope or a group is in the hands of several:
+    // only for those all tasks are looked at.
     let in_place = managed().filter(|(_, task)| !is_switchable(task));
     let about = in_place.map(|(carrier, _)| (carrier.as_ref(), waiter));
     let tasks = in_place.map_or_else(HashMap::new, |(carrier, _)| living(carrier.shared()));
-    let circle = (Look { tasks: &tasks, about }).certain_circle(waiter);
+    let members = LazyCell::new(|| match task() {
+        // Its first wait makes it one of the living, and has not begun.
+        Some(task) => members(task.shared.living.all().iter().chain([&reference(task)])),
+        None => Members::new(),
+    });
+    let circle = (Look { tasks: &tasks, members: &members, about }).certain_circle(waiter);
     if let Some(deadlock) = circle {
         deadlock.tell();
     }

@@ -62,6 +62,7 @@ impl Handle {
     ///
     /// # Panics
     /// As [`Runtime::scope`](crate::Runtime::scope).
+    #[track_caller]
     pub fn scope<'env, F, T>(&self, f: F) -> T
     where
         F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,

@@ -147,6 +147,7 @@ impl Group {
     ///
     /// # Panics
     /// In debug builds, if it would wait while a [`NoSuspend`](super::NoSuspend) of the waiting task is alive.
+    #[track_caller]
     pub fn wait(&self) -> Result<(), GroupStuck> {
         self.inner.tasks.wait_until_empty(None).map(drop).map_err(|task| GroupStuck { task })
     }

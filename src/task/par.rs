@@ -40,6 +40,7 @@ const LARGEST: usize = 4096;
 /// assert_eq!(lengths, [5, 5, 5]);
 /// # Ok::<(), sortie::BuildError>(())
 /// ```
+#[track_caller]
 pub fn map<I, R>(items: I, f: impl Fn(I::Item) -> R + Sync) -> Vec<R>
 where
     I: IntoIterator<IntoIter: Send, Item: Send>,
@@ -66,6 +67,7 @@ where
 /// assert_eq!(numbers, [1, 4, 9, 16]);
 /// # Ok::<(), sortie::BuildError>(())
 /// ```
+#[track_caller]
 pub fn for_each<I>(items: I, f: impl Fn(I::Item) + Sync)
 where
     I: IntoIterator<IntoIter: Send, Item: Send>,
@@ -120,6 +122,7 @@ impl Par {
     /// assert_eq!(squares, [1, 4, 9, 16]);
     /// # Ok::<(), sortie::BuildError>(())
     /// ```
+    #[track_caller]
     pub fn map<I, R>(self, items: I, f: impl Fn(I::Item) -> R + Sync) -> Vec<R>
     where
         I: IntoIterator<IntoIter: Send, Item: Send>,
@@ -152,6 +155,7 @@ impl Par {
     /// assert_eq!(sum, 55);
     /// # Ok::<(), sortie::BuildError>(())
     /// ```
+    #[track_caller]
     pub fn for_each<I>(self, items: I, f: impl Fn(I::Item) + Sync)
     where
         I: IntoIterator<IntoIter: Send, Item: Send>,

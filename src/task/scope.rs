@@ -94,6 +94,7 @@ where
 }
 
 /// As [`scope`], on a runtime.
+#[track_caller]
 pub(crate) fn scope_on<'env, F, T>(scheduler: Scheduler, f: F) -> T
 where
     F: for<'scope> FnOnce(&'scope Scope<'scope, 'env>) -> T,
@@ -222,6 +223,7 @@ impl<T> ScopedJoinHandle<'_, T> {
     ///
     /// # Errors
     /// As [`JoinHandle::join`].
+    #[track_caller]
     pub fn join(self) -> Result<T, JoinError> {
         let ScopedJoinHandle { handle, tasks, .. } = self;
         told(&tasks, handle.join())

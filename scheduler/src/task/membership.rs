@@ -8,6 +8,28 @@ use crate::sync::Arc;
 use std::cell::Cell;
 use std::ptr;
 
+/// Which set it is: compared, and never followed. Odd, and so the number of no [`Owner`](crate::wait::Owner).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct SetMark(usize);
+
+impl SetMark {
+    pub(crate) fn get(self) -> usize {
+        self.0
+    }
+
+    /// The mark that this number is, if it is one.
+    pub(crate) fn of(number: usize) -> Option<SetMark> {
+        (number % 2 == 1).then_some(SetMark(number))
+    }
+}
+
+impl TaskSet {
+    /// No other set has it while this one is there.
+    pub(crate) fn mark(&self) -> SetMark {
+        SetMark(ptr::from_ref(self).addr() | 1)
+    }
+}
+
 /// A task's part of one set.
 #[derive(Debug)]
 pub(super) struct Membership {
@@ -60,6 +82,11 @@ impl Sets {
 
     pub(crate) fn set_group(&mut self, group: Arc<TaskSet>) {
         self.group = Membership::new(Some(group), 0);
+    }
+
+    /// The sets that the task is a member of, or was until its end.
+    pub(crate) fn marks(&self) -> impl Iterator<Item = SetMark> {
+        [&self.owner, &self.group].into_iter().filter_map(|one| Some(one.set.as_ref()?.mark()))
     }
 
     /// Is the task a member of no set?

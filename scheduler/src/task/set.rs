@@ -18,6 +18,7 @@ use super::reference::TaskRef;
 use super::waker::Waker;
 use super::{Id, abort, state::Wake};
 use crate::sync::{Arc, Mutex};
+use crate::wait::blocked::blocked_on_each;
 use crate::wait::circle::{self, Awaited, Closed, ListedSet};
 use crate::wait::{self, Waiter};
 use std::collections::VecDeque;
@@ -180,6 +181,7 @@ impl TaskSet {
     ///
     /// # Panics
     /// In debug builds, if it would wait while a `NoSuspend` of the waiting task is alive.
+    #[track_caller]
     pub fn wait_until_empty(&self, until: Option<Instant>) -> Result<bool, Id> {
         // SAFETY: the set is there until this returns, or its frames are kept for good.
         let all = || Awaited::AllOf(unsafe { ListedSet::new(self) });
@@ -187,13 +189,20 @@ impl TaskSet {
             None => circle::enter(all).map_err(|Closed(task)| task)?,
             Some(_) => None,
         };
-        let empty = self.wait("a wait for a group of tasks", until, |members| {
+        let what = "a wait for a group of tasks";
+        let look = |members: &mut Members| {
             if members.live.is_empty() {
                 return Some(Ok(true));
             }
             let mut live = members.live.iter().map(Member::header);
             live.find(|task| wait::would_deadlock(task)).map(|task| Err(task.id))
-        });
+        };
+        let empty = match until {
+            None if !self.is_empty() => {
+                blocked_on_each(what, self.mark(), || self.wait(what, None, look))
+            }
+            _ => self.wait(what, until, look),
+        };
         empty.unwrap_or(Ok(false))
     }
 

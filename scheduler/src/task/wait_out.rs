@@ -24,8 +24,9 @@ use crate::sync::atomic::Ordering;
 use crate::task::abort;
 use crate::task::state::Suspend;
 use crate::wait;
+use crate::wait::blocked::note_end_of_scope;
 use crate::worker::current;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::ptr;
 
 impl TaskSet {
@@ -35,6 +36,7 @@ impl TaskSet {
     /// Unwinds after its end only, if the task is a straggler of a runtime that is gone. May never return: if
     /// a member never ends.
     #[inline(never)]
+    #[track_caller]
     pub fn wait_out(&self) {
         if let Some((_, task)) = wait::managed() {
             // Also if nobody is left: what depends on the moment would be found on somebody else's machine. The
@@ -45,6 +47,9 @@ impl TaskSet {
             return;
         }
         let bomb = Bomb(self);
+        let place = Location::caller();
+        // What a subscriber does, who is told that this closes a circle, must not end the wait.
+        let noted = catch_unwind(AssertUnwindSafe(|| note_end_of_scope(self.mark(), place)));
         let watch = Watch::new(self);
         match wait::managed() {
             Some((_, task)) => {
@@ -63,6 +68,7 @@ impl TaskSet {
                 }
             }
         }
+        drop(noted);
         std::mem::forget(bomb);
     }
 

@@ -1,8 +1,9 @@
 //! Who waits for what somebody else has: the records behind the report of deadlocks.
 //!
-//! A wait whose end is in one other's hands (a lock's owner, a task that is joined) is noted while it lasts. Waits
-//! for locks, and those of threads, in a table of the whole process, under locks of its own: only who
-//! really waits comes here. A task's join in two words of its own header, because joins are many.
+//! A wait whose end is in one other's hands (a lock's owner, a task that is joined), or in those of each task of a set, is
+//! noted while it lasts. Waits for locks and groups, and those of threads, in a table of the whole process, under locks of
+//! its own: only who really waits comes here. A task's join, and its wait at the end of a scope, in two words of its own
+//! header, because those are many.
 //!
 //! Waits with a limit are not noted, nor those in code that has one: they end. An embedder's may have one in form only, and
 //! it notes them.
@@ -18,6 +19,7 @@ use super::task;
 use crate::deadlock;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use crate::task::membership::SetMark;
 use crate::task::{Header, Id, abort};
 use std::collections::BTreeMap;
 use std::panic::Location;
@@ -38,8 +40,17 @@ pub(crate) struct Wait {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) what: &'static str,
     pub(crate) place: &'static Location<'static>,
-    /// In whose hands its end is now.
-    pub(crate) owner: Option<Owner>,
+    pub(crate) ender: Ender,
+}
+
+/// In whose hands the end of a wait is now.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Ender {
+    /// It is about to end, or nobody known has it.
+    Nobody,
+    One(Owner),
+    /// Each task of this set has to end.
+    Each(SetMark),
 }
 
 /// How the owner is found.
@@ -48,10 +59,12 @@ enum Owned {
     /// The word of a lock.
     Word(NonNull<AtomicUsize>),
     By(Owner),
+    /// By each task of this set.
+    Each(SetMark),
 }
 
 struct Record {
-    /// Without the owner of now.
+    /// Without those of now in whose hands its end is.
     wait: Wait,
     owned: Owned,
     /// A circle that it is on was told.
@@ -63,16 +76,21 @@ unsafe impl Send for Record {}
 
 impl Record {
     fn wait(&self) -> Wait {
-        let owner = match self.owned {
-            // SAFETY: by INVARIANT(blocked.word); the caller holds the lock of the record's shard.
-            // ORDERING: Relaxed, a look; who concludes something from it looks again.
-            Owned::Word(word) => Owner::of(unsafe { word.as_ref() }.load(Ordering::Relaxed)),
-            Owned::By(owner) => Some(owner),
+        let ender = match self.owned {
+            Owned::Word(word) => {
+                // SAFETY: by INVARIANT(blocked.word); the caller holds the lock of the record's shard.
+                let word = unsafe { word.as_ref() };
+                // ORDERING: Relaxed, a look; who concludes something from it looks again.
+                match Owner::of(word.load(Ordering::Relaxed)) {
+                    // Who owns what it waits for was handed it, and is about to find out.
+                    Some(owner) if owner != self.wait.waiter => Ender::One(owner),
+                    _ => Ender::Nobody,
+                }
+            }
+            Owned::By(owner) => Ender::One(owner),
+            Owned::Each(set) => Ender::Each(set),
         };
-        // Who owns what it waits for was handed it, and is about to find out.
-        let owner =
-            owner.filter(|&owner| matches!(self.owned, Owned::By(_)) || owner != self.wait.waiter);
-        Wait { owner, ..self.wait.clone() }
+        Wait { ender, ..self.wait.clone() }
     }
 }
 
@@ -108,6 +126,14 @@ pub fn blocked_unreported<R>(
     let place = Location::caller();
     let note = || Noted::new(what, Owned::Word(NonNull::from(word)), place, false);
     let _noted = (!has_limit()).then(note);
+    wait()
+}
+
+/// As [`blocked_on`], while `wait` waits until each task of a set has ended.
+#[track_caller]
+pub(crate) fn blocked_on_each<R>(what: &'static str, set: SetMark, wait: impl FnOnce() -> R) -> R {
+    let place = Location::caller();
+    let _noted = (!has_limit()).then(|| Noted::new(what, Owned::Each(set), place, true));
     wait()
 }
 
@@ -155,7 +181,7 @@ impl Noted {
             name,
             what,
             place,
-            owner: None,
+            ender: Ender::Nobody,
         };
         let outer = records.insert(waiter.get(), Record { wait, owned, told: false });
         drop(records);
@@ -183,9 +209,9 @@ impl Drop for Noted {
     }
 }
 
-/// What a task notes in its header while it joins another.
+/// What a task notes in its header while it joins another, or waits at the end of a scope.
 pub(crate) struct Joining {
-    /// The task that is joined, as an owner's number; 0: none.
+    /// The task that is joined, as an owner's number, or the mark of the scope's set; 0: none.
     joined: AtomicUsize,
     place: AtomicPtr<Location<'static>>,
 }
@@ -210,20 +236,11 @@ pub(crate) fn blocked_in_join<R>(
     place: &'static Location<'static>,
     wait: impl FnOnce() -> R,
 ) -> R {
-    /// Takes the note back.
-    struct Joins<'a>(&'a Joining);
-    impl Drop for Joins<'_> {
-        fn drop(&mut self) {
-            self.0.set(0, ptr::null());
-        }
-    }
     let owner = Owner::of_task(joined);
     match task() {
         Some(joiner) if abort::has_limit(joiner) => wait(),
-        Some(joiner) if !joiner.shared.config.report_deadlocks && LOOK.get().is_none() => {
-            joiner.joining.set(owner.get(), place);
-            // The task's own frames keep its header.
-            let _joins = Joins(&joiner.joining);
+        Some(joiner) if notes_in_header(joiner) => {
+            let _joins = Joins::new(joiner, owner.get(), place);
             wait()
         }
         _ => {
@@ -233,24 +250,74 @@ pub(crate) fn blocked_in_join<R>(
     }
 }
 
-/// The join that a task notes in its header. The caller has a reference to it.
+/// Does the task note joins, and ends of scopes, in its header? Nobody looks whether they close a circle.
+#[inline]
+fn notes_in_header(task: &Header) -> bool {
+    !task.shared.config.report_deadlocks && LOOK.get().is_none()
+}
+
+/// A note in the current task's header, while this lives.
+struct Joins(&'static Joining);
+
+impl Joins {
+    #[inline]
+    fn new(task: &'static Header, joined: usize, place: &'static Location<'static>) -> Joins {
+        task.joining.set(joined, place);
+        // The task's own frames keep its header.
+        Joins(&task.joining)
+    }
+}
+
+impl Drop for Joins {
+    #[inline]
+    fn drop(&mut self) {
+        self.0.set(0, ptr::null());
+    }
+}
+
+/// A wait for the end of a scope, noted while this lives.
+#[must_use]
+pub(crate) struct NotedEnd {
+    _in_header: Option<Joins>,
+    _in_table: Option<Noted>,
+}
+
+/// Notes that the current task or thread waits at the end of a scope until each task of this set has ended.
+// Not inlined: it is called around pauses.
+#[inline(never)]
+pub(crate) fn note_end_of_scope(set: SetMark, place: &'static Location<'static>) -> NotedEnd {
+    let (in_header, in_table) = match task() {
+        Some(task) if abort::has_limit(task) => (None, None),
+        Some(task) if notes_in_header(task) => (Some(Joins::new(task, set.get(), place)), None),
+        _ => (None, Some(Noted::new(END_OF_SCOPE, Owned::Each(set), place, true))),
+    };
+    NotedEnd { _in_header: in_header, _in_table: in_table }
+}
+
+const END_OF_SCOPE: &str = "a wait for the end of a scope";
+
+/// The wait that a task notes in its header. The caller has a reference to it.
 pub(crate) fn join_of(task: &Header) -> Option<Wait> {
     // ORDERING: Relaxed, a look; who needs more looks again, with the references in hand.
-    let joined = Owner::of(task.joining.joined.load(Ordering::Relaxed))?;
+    let joined = task.joining.joined.load(Ordering::Relaxed);
+    let (what, ender) = match SetMark::of(joined) {
+        Some(set) => (END_OF_SCOPE, Ender::Each(set)),
+        None => ("a join", Ender::One(Owner::of(joined)?)),
+    };
     // ORDERING: Relaxed, as above.
     let place = NonNull::new(task.joining.place.load(Ordering::Relaxed))?;
     Some(Wait {
         waiter: Owner::of_task(task),
-        // A handle is joined once.
-        number: joined.get() as u64,
+        // A handle is joined once, and a scope has one end.
+        number: joined as u64,
         reports: false,
         runtime: Arc::as_ptr(&task.shared).addr(),
         id: Some(task.id),
         name: task.name().cloned(),
-        what: "a join",
+        what,
         // SAFETY: only ever set from a `&'static Location`.
         place: unsafe { place.as_ref() },
-        owner: Some(joined),
+        ender,
     })
 }
 
@@ -264,12 +331,16 @@ pub fn look_when_blocked(look: fn(Owner)) {
     let _ = LOOK.set(look);
 }
 
-/// The number of the wait without a limit in which this one is, another for each, and in whose hands its end is. A look.
+/// The number of the wait without a limit in which this one is, another for each, and in whose hands its end is, if it is one's.
+/// A look.
 ///
 /// Not of joins that began before [`look_when_blocked`].
 pub fn blocked_by(waiter: Owner) -> Option<(u64, Owner)> {
     let wait = wait_of(waiter)?;
-    Some((wait.number, wait.owner?))
+    match wait.ender {
+        Ender::One(owner) => Some((wait.number, owner)),
+        Ender::Nobody | Ender::Each(_) => None,
+    }
 }
 
 /// The wait of this one in the table.
