@@ -23,7 +23,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
         model: "mailbox.rs",
         text: "home.mailbox.push(task);
             // ORDERING(carrier.summons): SeqCst, between the push and the look at the word; pairs
-            // with the fence in `sleep_as_spare`.
+            // with the fence in `look_once_more`.
             fence(Ordering::SeqCst);
             if home.word.load().is_spare() {
                 self.summon(&home);

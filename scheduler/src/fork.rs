@@ -53,7 +53,7 @@ pub(crate) fn register(shared: &Shared) {
     let runtime = ptr::from_ref(shared).cast_mut();
     let took = |node: &Node| {
         let free = ptr::null_mut();
-        // ORDERING(fork.table): Release, pairs with the Acquire load in `nodes_of`: who finds the runtime
+        // ORDERING(fork.table): Release, pairs with the Acquire load in `in_child`: who finds the runtime
         // finds it made.
         node.runtime.compare_exchange(free, runtime, Ordering::Release, Ordering::Relaxed).is_ok()
     };

@@ -108,8 +108,9 @@ impl Gate {
     /// Wakes the monitor, once per closing. May change `errno`.
     #[cold]
     pub(crate) fn kick(&self) {
-        // ORDERING: AcqRel by habit of read-modify-writes; the parker's token orders what follows.
-        if self.word.swap(OPEN, Ordering::AcqRel) != OPEN {
+        // ORDERING: Relaxed, the parker's token orders what follows. Who finds the gate open need not wake anybody: before
+        // the monitor sleeps again it closes the gate, and looks once more behind its heavy fence.
+        if self.word.swap(OPEN, Ordering::Relaxed) != OPEN {
             self.parker.unpark();
         }
     }

@@ -68,12 +68,12 @@ impl Counts {
 
     /// Counts so many, by anybody.
     pub(crate) fn add_many(&self, counter: Counter, many: u64) {
-        // ORDERING(metrics.count): Release, as above.
+        // ORDERING(metrics.count): Release, as in `add_owned`.
         self.0[counter as usize].fetch_add(many, Ordering::Release);
     }
 
     pub(crate) fn get(&self, counter: Counter) -> u64 {
-        // ORDERING(metrics.count): Acquire, pairs with the Release in `add` and `add_owned`.
+        // ORDERING(metrics.count): Acquire, pairs with the Release in `add_many` and `add_owned`.
         self.0[counter as usize].load(Ordering::Acquire)
     }
 }

@@ -17,7 +17,8 @@ impl Unproven {
     /// Takes the place for a carrier that is about to leave; false if it is taken. On its thread.
     pub(crate) fn begin(&self, carrier: &Carrier) -> bool {
         let carrier = ptr::from_ref(carrier).cast_mut();
-        // ORDERING: Relaxed, a look; then Release, pairs with the Acquire in `carrier`.
+        // ORDERING(proof.place): Relaxed, a look; then Release, pairs with the Acquire in `carrier`: who finds the
+        // carrier finds it made.
         self.0.load(Ordering::Relaxed).is_null()
             && self
                 .0
@@ -38,7 +39,7 @@ impl Unproven {
 
     /// Who has the place.
     pub(crate) fn carrier(&self) -> Option<CarrierRef> {
-        // ORDERING: Acquire, pairs with the Release in `begin`.
+        // ORDERING(proof.place): Acquire, pairs with the Release in `begin`.
         let carrier = NonNull::new(self.0.load(Ordering::Acquire))?;
         // SAFETY: carriers stay in the arena as long as the runtime, which holds this as well.
         Some(unsafe { carrier.as_ref() }.as_ref())

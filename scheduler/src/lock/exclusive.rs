@@ -157,7 +157,7 @@ impl<W: Waiting> Exclusive<W> {
     /// Lets go by the word alone. False: the owner must come to the line, by [`Exclusive::give_listed`].
     #[inline]
     pub(crate) fn give(&self, owner: usize) -> bool {
-        // ORDERING(lock.word): Release, pairs with the Acquire in `take` and `try_listed`.
+        // ORDERING(lock.word): Release, pairs with the Acquire in `take` and `take_or_call`.
         self.word.compare_exchange(owner, 0, Ordering::Release, Ordering::Relaxed).is_ok()
     }
 
@@ -235,7 +235,7 @@ impl<W: Waiting> Exclusive<W> {
     fn let_go(&self, line: &mut Line<Contender<W>>, due: &mut Due<Contender<W>>, hand_over: bool) {
         let next = line.hand_one(due);
         let next = next.filter(|next| hand_over || next.in_vain >= PATIENCE);
-        // ORDERING(lock.word): Release, pairs with the Acquire in `take`. A store: the word is the owner's, and
+        // ORDERING(lock.word): Release, as in `give`. A store: the word is the owner's, and
         // others change it under the line's lock only. Who is made owner looks for others when it comes.
         self.word.store(next.map_or(0, |next| next.owner), Ordering::Release);
     }

@@ -221,7 +221,7 @@ fn may_take(shared: &Shared, sight: &Sight, now: Instant) -> bool {
 fn target_of(carrier: CarrierRef) -> usize {
     // ORDERING: Relaxed, the call may be over by now: the word tells.
     let target = carrier.target.load(Ordering::Relaxed);
-    // ORDERING: Acquire, the target is read before the word; pairs with the store of the target before
+    // ORDERING(crossing.word): Acquire, the target is read before the word; pairs with the store of the target before
     // the Release store of the next call's word.
     fence(Ordering::Acquire);
     target

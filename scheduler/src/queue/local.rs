@@ -253,7 +253,7 @@ impl Remote {
             return None;
         }
         // ORDERING(queue.slot): AcqRel, Acquire for the task that is taken; pairs with the swap in
-        // `Local::push`.
+        // `Local::exchange`.
         let task = NonNull::new(self.slot.swap(ptr::null_mut(), Ordering::AcqRel))?;
         // SAFETY: the slot held one reference, which the swap took out.
         Some(unsafe { TaskRef::from_raw(task) })

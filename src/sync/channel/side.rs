@@ -22,7 +22,7 @@ impl Side {
 
     /// One handle is gone. True: it was the last.
     pub(super) fn drop_handle(&self) -> bool {
-        // ORDERING(channel.handles): AcqRel, the last one comes after what was done through the others.
+        // ORDERING(channel.handles): AcqRel, pairs with itself: the last one comes after what was done through the others.
         self.handles.fetch_sub(1, Ordering::AcqRel) == 1
     }
 }
