@@ -3,7 +3,7 @@
 use sortie::JoinHandle;
 use sortie::select;
 use sortie::sync::channel::{self, Disconnected, Receiver, RecvError, Sender};
-use sortie::sync::{Event, Select, oneshot, watch};
+use sortie::sync::{Select, oneshot, watch};
 use sortie_test::drops::{Counted, Drops};
 use sortie_test::{MODES, each, each_of, until};
 use std::sync::Arc;
@@ -351,96 +351,6 @@ fn an_aborted_list_leaves_its_messages_to_others() {
             drop(sender);
             assert_eq!(task.join().unwrap_or(0) + rest.join().unwrap(), 3);
             drop((other, others));
-        }
-    });
-}
-
-#[test]
-fn an_event_ends_a_select_and_an_auto_one_is_spent_by_one() {
-    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
-        const TURNS: usize = 20;
-        let (turn, stop) = (Arc::new(Event::auto()), Arc::new(Event::manual()));
-        let taken = Arc::new(AtomicUsize::new(0));
-        let (never, nothing) = channel::bounded::<()>(0);
-        let serve = || {
-            let (turn, stop, taken) = (turn.clone(), stop.clone(), taken.clone());
-            let nothing = nothing.clone();
-            move |n: usize| {
-                loop {
-                    // The second has an offer to make, too, which others may claim.
-                    let goes_on = match n % 3 {
-                        0 => select! {
-                            event(turn) => true,
-                            event(stop) => false,
-                        },
-                        1 => select! {
-                            recv(nothing) -> _ => unreachable!("nobody sends"),
-                            event(stop) => false,
-                            event(turn) => true,
-                        },
-                        _ => Select::new().event(&stop, || false).event(&turn, || true).wait(),
-                    };
-                    if !goes_on {
-                        return;
-                    }
-                    taken.fetch_add(1, SeqCst);
-                }
-            }
-        };
-        let tasks: Vec<_> = (0..6).map(|n| (n, serve())).collect();
-        let tasks: Vec<_> =
-            tasks.into_iter().map(|(n, serve)| runtime.spawn(move || serve(n))).collect();
-        let thread = {
-            let serve = serve();
-            thread::spawn(move || serve(0))
-        };
-        for n in 0..TURNS {
-            turn.set();
-            until("one takes the turn", || taken.load(SeqCst) == n + 1);
-            assert!(!turn.is_set());
-        }
-        stop.set();
-        tasks.into_iter().for_each(|task| task.join().unwrap());
-        thread.join().unwrap();
-        assert_eq!(taken.load(SeqCst), TURNS);
-        drop(never);
-    });
-}
-
-#[test]
-fn an_event_whose_arm_is_not_taken_is_set_for_the_next() {
-    each(|runtime| {
-        let turn = Arc::new(Event::auto());
-        for round in 0..30 {
-            let (sender, receiver) = channel::bounded(1);
-            let selects = {
-                let turn = turn.clone();
-                runtime.spawn(move || {
-                    select! {
-                        recv(receiver) -> message => message.is_err(),
-                        event(turn) => true,
-                    }
-                })
-            };
-            let waits = {
-                let turn = turn.clone();
-                runtime.spawn(move || turn.wait())
-            };
-            if round % 3 == 0 {
-                sortie::sleep(Duration::from_micros(50));
-            }
-            match round % 2 {
-                // The message and the event come at once, or the event while the select is aborted.
-                0 => sender.send(()).unwrap(),
-                _ => selects.abort(),
-            }
-            turn.set();
-            let spent = selects.join().unwrap_or(false);
-            if spent {
-                turn.set();
-            }
-            waits.join().unwrap();
-            assert!(!turn.is_set(), "round {round}");
         }
     });
 }

@@ -89,8 +89,8 @@ pub use stack::{GuardKind, OVERFLOW_STACK_BYTES, StackError, StackStats, probe_g
 pub use stats::Stats;
 pub use task::abort;
 pub use task::{
-    Cancelled, EndWatch, Hook, Id, JoinError, JoinHandle, Next, NoSuspend, Priority, TaskSet,
-    cancellable, check_suspension, priority, raise_postponed, set_priority,
+    Cancelled, EndWatch, Hook, Id, JoinError, JoinHandle, Next, NextWatch, NoSuspend, Priority,
+    TaskSet, cancellable, check_suspension, priority, raise_postponed, set_priority,
 };
 pub use this_task::{
     carrier_word, checkpoint, current_task, guard, is_managed, on_carrier_stack, raise,

@@ -194,19 +194,44 @@ impl<T> JoinSet<T> {
 
     fn next(&mut self, until: Option<Instant>) -> Option<(Id, Result<T, JoinError>)> {
         while self.len > 0 {
-            let handle = match self.tasks.wait_for_next(until) {
-                Next::Ended(key) => self.take(key),
-                // It will end, and its key come then.
-                Next::Stuck(_) => self.handles.iter_mut().find_map(Option::take),
-                Next::Empty => None,
+            match self.tasks.wait_for_next(until) {
                 Next::Late => return None,
-            };
-            if let Some(handle) = handle {
-                self.len -= 1;
-                return Some((handle.id(), handle.join()));
+                next => {
+                    if let Some(joined) = self.join(next) {
+                        return Some(joined);
+                    }
+                }
             }
         }
         None
+    }
+
+    /// As [`JoinSet::join_next`], if that needs no wait.
+    pub(crate) fn join_next_at_once(&mut self) -> Option<Result<T, JoinError>> {
+        while self.len > 0 {
+            let next = self.tasks.look_for_next()?;
+            if let Some((_, joined)) = self.join(next) {
+                return Some(joined);
+            }
+        }
+        None
+    }
+
+    /// `None`: it is none of its tasks, or none any more.
+    fn join(&mut self, next: Next) -> Option<(Id, Result<T, JoinError>)> {
+        let handle = match next {
+            Next::Ended(key) => self.take(key),
+            // It will end, and its key come then.
+            Next::Stuck(_) => self.handles.iter_mut().find_map(Option::take),
+            Next::Empty | Next::Late => None,
+        }?;
+        self.len -= 1;
+        Some((handle.id(), handle.join()))
+    }
+
+    /// Who knows of its tasks' ends.
+    pub(crate) fn tasks(&self) -> &Arc<TaskSet> {
+        &self.tasks
     }
 
     /// Joins a task that has ended, if there is one; `None` also if the others have not ended yet. Does not wait.
@@ -269,6 +294,27 @@ impl<T> JoinSet<T> {
             outputs.push(result.unwrap_or_else(|error| raise(error)));
         }
         outputs
+    }
+
+    /// Aborts the task of this number, which stays in the set, to be joined. False: the set has none, or it was joined. Does
+    /// not wait. Looks through the set.
+    ///
+    /// ```
+    /// use sortie::task::JoinSet;
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// runtime.run(|| {
+    ///     let mut tasks = JoinSet::new();
+    ///     let endless = tasks.spawn(|| sortie::sleep(std::time::Duration::MAX));
+    ///     assert!(tasks.abort(endless));
+    ///     assert!(tasks.join_next().unwrap().unwrap_err().is_aborted());
+    ///     assert!(!tasks.abort(endless));
+    /// });
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
+    pub fn abort(&self, task: Id) -> bool {
+        let handle = self.handles.iter().flatten().find(|handle| handle.id() == task);
+        handle.inspect(|handle| handle.abort()).is_some()
     }
 
     /// Aborts all tasks that have not ended. They stay in the set, to be joined. Does not wait.

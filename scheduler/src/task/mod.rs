@@ -61,7 +61,7 @@ pub use join_error::JoinError;
 pub use no_suspend::{NoSuspend, check_suspension, raise_postponed};
 pub use priority::{Priority, priority, set_priority};
 pub(crate) use reference::TaskRef;
-pub use set::{Next, TaskSet};
+pub use set::{Next, NextWatch, TaskSet};
 pub(crate) use waker::Waker;
 pub use watch_end::EndWatch;
 

@@ -6,10 +6,16 @@
 //!
 //! - INVARIANT(set.live): `live` has exactly the tasks that have entered and not left, each at its `place`. A
 //!   member has not ended, so the scheduler's reference is out, and its header is there.
-//! - INVARIANT(set.waiting): a waiter looks and registers under one hold of the lock, and who changes what it looks
-//!   for takes all registered wakers in the same hold: no wake is lost. Wakes may come for nothing.
+//! - INVARIANT(set.waiting): a waiter looks and registers under one hold of the lock, or looks again after it has registered;
+//!   and who changes what it looks for takes all registered wakers in the same hold: no wake is lost. Wakes may come for
+//!   nothing.
 //!
 //! Must not: wake, abort or drop a reference under the lock. All three may run code of others.
+
+mod watch;
+
+pub use watch::NextWatch;
+pub(super) use watch::Watch;
 
 use super::header::Header;
 use super::join_error::Refusal;
@@ -222,16 +228,20 @@ impl TaskSet {
                 return Next::Stuck(stuck.membership(self).key);
             }
         }
-        let next = self.wait("a wait for one of several tasks", until, |members| {
-            if let Some(key) = members.ended.pop_front() {
-                return Some(Next::Ended(key));
-            }
-            let mut live = members.live.iter().map(Member::header);
-            let Some(any) = live.next() else { return Some(Next::Empty) };
-            let stuck = wait::would_deadlock(any) && live.all(wait::would_deadlock);
-            stuck.then(|| Next::Stuck(any.membership(self).key))
-        });
+        let next =
+            self.wait("a wait for one of several tasks", until, |members| members.take_next(self));
         next.unwrap_or(Next::Late)
+    }
+
+    /// What comes next of an ordered set, if that needs no wait.
+    pub fn look_for_next(&self) -> Option<Next> {
+        self.members.lock().take_next(self)
+    }
+
+    /// Would [`TaskSet::look_for_next`] find something, but that the set is empty?
+    pub fn has_next(&self) -> bool {
+        let members = self.members.lock();
+        !members.ended.is_empty() || members.stuck(self).is_some()
     }
 
     /// The next end of a task in an ordered set, if there is one by now.
@@ -312,59 +322,31 @@ impl std::fmt::Debug for TaskSet {
     }
 }
 
+impl Members {
+    /// See [`TaskSet::wait_for_next`].
+    fn take_next(&mut self, set: &TaskSet) -> Option<Next> {
+        if let Some(key) = self.ended.pop_front() {
+            return Some(Next::Ended(key));
+        }
+        if self.live.is_empty() {
+            return Some(Next::Empty);
+        }
+        self.stuck(set)
+    }
+
+    /// `None`: there is one that may end while the caller waits, or none at all.
+    fn stuck(&self, set: &TaskSet) -> Option<Next> {
+        let mut live = self.live.iter().map(Member::header);
+        let any = live.next()?;
+        let stuck = wait::would_deadlock(any) && live.all(wait::would_deadlock);
+        stuck.then(|| Next::Stuck(any.membership(set).key))
+    }
+}
+
 impl Member {
     /// For the owner of the set's lock.
     fn header(&self) -> &Header {
         // SAFETY: INVARIANT(set.live).
         unsafe { &*self.0 }
-    }
-}
-
-/// Somebody who waits for something of a set: forgotten when it is dropped.
-pub(super) struct Watch<'a> {
-    set: &'a TaskSet,
-    ticket: Ticket,
-}
-
-impl<'a> Watch<'a> {
-    pub(super) fn new(set: &'a TaskSet) -> Watch<'a> {
-        let mut members = set.members.lock();
-        members.next += 1;
-        Watch { set, ticket: members.next }
-    }
-
-    /// Looks for what is waited for. `None`: not yet, and the waker will be called.
-    fn look<R>(
-        &self,
-        look: impl FnOnce(&mut Members) -> Option<R>,
-        waker: impl FnOnce() -> Waker,
-    ) -> Option<R> {
-        let mut members = self.set.members.lock();
-        let found = look(&mut members);
-        if found.is_none() && members.waiting.iter().all(|(ticket, _)| *ticket != self.ticket) {
-            members.waiting.push((self.ticket, waker()));
-        }
-        found
-    }
-
-    /// Is nobody left? If somebody is, the waker will be called.
-    pub(super) fn is_empty(&self, waker: impl FnOnce() -> Waker) -> bool {
-        self.look(|members| members.live.is_empty().then_some(()), waker).is_some()
-    }
-
-    /// The first member for which this holds.
-    pub(super) fn find(&self, holds: impl Fn(&Header) -> bool) -> Option<Id> {
-        let members = self.set.members.lock();
-        members.live.iter().map(Member::header).find(|task| holds(task)).map(|task| task.id)
-    }
-}
-
-impl Drop for Watch<'_> {
-    fn drop(&mut self) {
-        let mut members = self.set.members.lock();
-        let mine = members.waiting.iter().position(|(ticket, _)| *ticket == self.ticket);
-        let waker = mine.map(|at| members.waiting.swap_remove(at));
-        drop(members);
-        drop(waker);
     }
 }

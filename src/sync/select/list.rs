@@ -4,6 +4,7 @@ use super::arms::{self, Arm, Outcome, Receives};
 use super::choose;
 use crate::sync::Event;
 use crate::sync::channel::{Disconnected, Sender};
+use crate::task::JoinSet;
 use crate::{JoinError, JoinHandle};
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -133,6 +134,29 @@ impl<'a, R: 'a> Select<'a, R> {
         then: impl FnOnce(Result<T, JoinError>) -> R + 'a,
     ) -> Self {
         self.arm(arms::join(task), then)
+    }
+
+    /// Taken when the next task of the set has ended, which is joined by that. Never taken while the set is empty.
+    ///
+    /// ```
+    /// use sortie::sync::{Event, Select};
+    /// use sortie::task::JoinSet;
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// runtime.run(|| {
+    ///     let (mut tasks, stop) = (JoinSet::new(), Event::manual());
+    ///     tasks.spawn(|| 5);
+    ///     let ended = Select::new().join_next(&mut tasks, |ended| ended.ok()).event(&stop, || None);
+    ///     assert_eq!(ended.wait(), Some(5));
+    /// });
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
+    pub fn join_next<T>(
+        self,
+        set: &'a mut JoinSet<T>,
+        then: impl FnOnce(Result<T, JoinError>) -> R + 'a,
+    ) -> Self {
+        self.arm(super::join_next(set), then)
     }
 
     /// Taken while the event is set, which an `auto` one is no more by that.

@@ -16,15 +16,17 @@
 
 mod arms;
 mod event;
+mod join_next;
 mod list;
 mod single;
 
 use crate::sync::party::Party;
 pub use arms::{Arm, Outcome, after, at, join, recv, send};
 pub use event::event;
+pub use join_next::join_next;
 pub use list::Select;
-use sortie_scheduler::EndWatch;
 use sortie_scheduler::wait::{Place, Waiter};
+use sortie_scheduler::{EndWatch, NextWatch};
 use std::sync::Arc;
 
 /// Where an arm stands while all wait. Dropped when the wait is left by unwinding.
@@ -33,6 +35,7 @@ pub enum Standing<'a> {
     Nowhere,
     InLine(Place<'a>),
     Joining(EndWatch),
+    JoiningNext(NextWatch<'a>),
     Offering(Box<dyn Offer + 'a>),
 }
 
@@ -114,7 +117,10 @@ fn wait(arms: &[&dyn Arm], first: usize) -> usize {
             match standing {
                 Standing::InLine(place) if done == Some(number) => place.forgo(),
                 Standing::Offering(offer) => offer.end(),
-                Standing::Nowhere | Standing::InLine(_) | Standing::Joining(_) => {}
+                Standing::Nowhere
+                | Standing::InLine(_)
+                | Standing::Joining(_)
+                | Standing::JoiningNext(_) => {}
             }
         }
         drop(own);
@@ -149,6 +155,7 @@ fn look(arms: &[&dyn Arm], first: usize, party: Option<&Arc<Party>>) -> Look {
 /// | the same, of a [`broadcast`](crate::sync::broadcast) | the same | `Result<T, broadcast::RecvError>` |
 /// | `send(sender, next) -> sent` | when there is room for what `next: Option<T>` holds, or there are no receivers | `Result<(), Disconnected>` |
 /// | `join(task) -> ended` | when the task in `task: Option<JoinHandle<T>>` has ended | `Result<T, JoinError>` |
+/// | `join_next(set) -> ended` | when the next task of a [`JoinSet`](crate::task::JoinSet) has ended; never while the set is empty | the same |
 /// | `event(event)` | while the [`Event`](crate::sync::Event) is set; an `auto` one is unset by that | |
 /// | `after(duration)`, `at(instant)` | when that time has come, counted from here | |
 /// | `default` | at once, if no other can be | |
@@ -222,6 +229,9 @@ macro_rules! select {
     (@arms $done:tt $n:tt join($task:expr) -> $got:pat => $($rest:tt)+) => {
         $crate::select!(@body $done $n [join(&mut $task)] [$got] $($rest)+)
     };
+    (@arms $done:tt $n:tt join_next($set:expr) -> $got:pat => $($rest:tt)+) => {
+        $crate::select!(@body $done $n [join_next(&mut $set)] [$got] $($rest)+)
+    };
     (@arms $done:tt $n:tt event($event:expr) => $($rest:tt)+) => {
         $crate::select!(@body $done $n [event(&$event)] [()] $($rest)+)
     };
@@ -263,8 +273,8 @@ macro_rules! select {
     (@ $($wrong:tt)*) => {
         ::std::compile_error!(
             "expected arms such as `recv(receiver) -> message => ..`, `send(sender, next) -> sent => ..`, \
-             `join(task) -> ended => ..`, `event(event) => ..`, `after(duration) => ..`, `at(instant) => ..`, and at \
-             the end, if any, `default => ..`"
+             `join(task) -> ended => ..`, `join_next(set) -> ended => ..`, `event(event) => ..`, \
+             `after(duration) => ..`, `at(instant) => ..`, and at the end, if any, `default => ..`"
         )
     };
     ($($arms:tt)+) => {
