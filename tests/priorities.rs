@@ -138,6 +138,34 @@ fn nobody_starves() {
     });
 }
 
+/// A task that spawns and joins without end lends its turns, and not for ever while somebody of another level waits who has
+/// not begun.
+#[test]
+fn nobody_starves_behind_joins() {
+    each_of(&[1], &MODES, |runtime| {
+        let most = Arc::new(AtomicUsize::new(0));
+        let seen = most.clone();
+        let joins = runtime.spawn(move || {
+            let turns = Arc::new(AtomicUsize::new(0));
+            for _ in 0..20 {
+                let (most, now) = (seen.clone(), turns.clone());
+                let at = turns.load(SeqCst);
+                let idle = Builder::new().priority(Priority::Idle).spawn(move || {
+                    most.fetch_max(now.load(SeqCst) - at, SeqCst);
+                });
+                while !idle.is_finished() {
+                    turns.fetch_add(1, SeqCst);
+                    sortie::spawn(|| ()).join().unwrap();
+                }
+            }
+        });
+        joins.join().unwrap();
+        let most = most.load(SeqCst);
+        println!("{most} turns at most");
+        assert!(most <= 55 * 33, "{most} turns");
+    });
+}
+
 /// While higher ones are ready without end, a low one holds a lock that a high one waits for.
 #[test]
 fn a_lock_that_a_low_task_holds_is_let_go() {

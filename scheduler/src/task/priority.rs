@@ -15,7 +15,7 @@ use crate::wait;
 /// [`AboveNormal`](Priority::AboveNormal), 5 to [`Normal`](Priority::Normal), 2 to
 /// [`BelowNormal`](Priority::BelowNormal) and [`Lowest`](Priority::Lowest), and 1 to [`Idle`](Priority::Idle). What a
 /// level does not use goes to the highest that is ready. So whoever is first in line of a level has its turn after 55
-/// others at most.
+/// others at most. Who joins tasks that are ready on the same thread may lend its turn to 32 of them, one after the other.
 ///
 /// While a task waits for a [`Lock`](crate::Lock), or to read or write under a [`SharedLock`](crate::SharedLock), its level
 /// is lent to the task that owns the lock, or writes: that one has its turns by the higher of both until it lets go,

@@ -229,6 +229,7 @@ pub(super) fn others_wait(carrier: &Carrier) -> bool {
     let shared = carrier.shared();
     !shared.injector.is_empty()
         || !shared.reentry.is_empty()
+        || !shared.ranks.is_empty()
         || shared.timers.one_is_due(carrier.index)
         // SAFETY: this is the carrier's thread, and the closure stays in the ring.
         || unsafe { carrier.with_ring(|ring| ring.has_turns()) }
