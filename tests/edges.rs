@@ -161,6 +161,11 @@ fn refuses(task: JoinHandle<()>) {
 #[test]
 fn outside_of_a_runtime() {
     assert!(panic_text(|| drop(sortie::spawn(|| ()))).contains("Runtime::spawn"));
+    assert!(panic_text(|| JoinSet::new().spawn(|| ())).contains("JoinSet::spawn_on"));
+    assert!(panic_text(|| drop(Group::new("edges").spawn(|| ()))).contains("Builder::spawn_on"));
+    assert!(panic_text(|| task::scope(|_| ())).contains("Handle::scope"));
+    assert!(panic_text(|| sortie::join!(|| 1, || 2)).contains("Handle::scope"));
+    assert!(panic_text(|| par::map(0..3, |n| n)).contains("Handle::scope"));
     assert_eq!(task::abort_current(), Err(AbortError::Outside));
     assert_eq!(task::begin_delay_abort(), Err(DelayError::Outside));
     waits_work();
@@ -206,6 +211,10 @@ fn on_an_attached_thread() {
             assert_eq!(sortie::spawn(|| 6).join().unwrap(), 6);
             // Its frames are not a task's, to be unwound.
             assert_eq!(task::abort_current(), Err(AbortError::Outside));
+            // Regions are kept, though nothing is raised behind them.
+            assert_eq!(task::begin_delay_abort(), Ok(()));
+            assert_eq!(task::begin_delay_abort(), Err(DelayError::Open));
+            assert_eq!(task::end_delay_abort(), Ok(()));
             waits_work();
             sortie::transition::reverse_leave().unwrap();
             waits_work();
