@@ -7,6 +7,7 @@
 
 mod bench;
 mod doctor;
+mod output;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;

@@ -28,6 +28,7 @@ mod workloads;
 
 pub(crate) use options::Options;
 
+use crate::output;
 use case::Peer;
 use indicatif::{ProgressBar, ProgressStyle};
 use plan::Group;
@@ -39,8 +40,7 @@ use std::time::Duration;
 /// Runs the command. Fails if a row failed, or the file could not be written.
 pub(crate) fn main(options: &Options) -> ExitCode {
     if options.list {
-        print!("{}", report::catalogue(workload::ALL));
-        return ExitCode::SUCCESS;
+        return output::code(output::print(report::catalogue(workload::ALL).trim_end()));
     }
     if cfg!(debug_assertions) {
         eprintln!("note: this is a debug build, its figures mean nothing: build with `--release`");
@@ -57,7 +57,7 @@ pub(crate) fn main(options: &Options) -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    println!("{}", report::table(&rows));
+    let mut is_printed = output::print(report::table(&rows));
     if let Some(path) = &options.json
         && let Err(error) = report::write(path, &rows)
     {
@@ -66,7 +66,9 @@ pub(crate) fn main(options: &Options) -> ExitCode {
     }
     if let Some(directory) = &options.report {
         match document::write(directory, &rows, &asked()) {
-            Ok(page) => println!("the report is {}", page.display()),
+            Ok(page) => {
+                is_printed &= output::print(format_args!("the report is {}", page.display()));
+            }
             Err(error) => {
                 eprintln!("error: the report is not complete: {error}");
                 return ExitCode::FAILURE;
@@ -79,7 +81,7 @@ pub(crate) fn main(options: &Options) -> ExitCode {
         eprintln!("error: {failed} of {} cases failed", rows.len());
         return ExitCode::FAILURE;
     }
-    ExitCode::SUCCESS
+    output::code(is_printed)
 }
 
 /// Measured, or read.

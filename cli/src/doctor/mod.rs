@@ -16,6 +16,7 @@ mod read;
 mod report;
 mod runtime;
 
+use crate::output;
 use std::process::ExitCode;
 
 /// Says what the machine offers, and what follows for a runtime on it.
@@ -40,10 +41,10 @@ pub(crate) fn main(options: &Options) -> ExitCode {
     findings.extend(cgroup::findings(&limits));
     let started = runtime::start();
     findings.extend(started.findings);
-    if options.json {
-        println!("{}", report::json(&findings, started.starts));
+    let is_printed = if options.json {
+        output::print(report::json(&findings, started.starts))
     } else {
-        print!("{}", report::text(&findings));
-    }
-    if started.starts { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        output::print(report::text(&findings).trim_end())
+    };
+    output::code(is_printed && started.starts)
 }
