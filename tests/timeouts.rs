@@ -155,6 +155,18 @@ fn code_that_catches_it_is_asked_again() {
 }
 
 #[test]
+fn what_is_raised_again_behind_its_limit_is_a_panic_that_says_so() {
+    each(|runtime| {
+        let task = runtime.spawn(|| {
+            let caught = timeout(SHORT, || catch_unwind(|| sortie::sleep(LONG)).unwrap_err());
+            resume_unwind(caught.unwrap());
+        });
+        let error = task.join().unwrap_err();
+        assert!(error.is_panic() && error.to_string().contains("a time limit"), "{error}");
+    });
+}
+
+#[test]
 fn a_native_call_with_a_hook_is_cut_short() {
     static NATIVE: Target = Target::named("native code");
     each(|runtime| {

@@ -131,9 +131,15 @@ impl std::fmt::Display for JoinError {
             None => write!(f, "task {} ", self.0.id)?,
         }
         match &self.0.kind {
-            Kind::Panicked(payload) => match message(&**payload.lock()) {
-                Some(message) => write!(f, "panicked: {message}"),
-                None => f.write_str("panicked with a payload that is no text"),
+            Kind::Panicked(payload) => match &**payload.lock() {
+                payload if abort::is_abort(payload) => f.write_str(
+                    "panicked with what a time limit ends code with: it was caught inside of the limit, and raised \
+                     again when that was over",
+                ),
+                payload => match message(payload) {
+                    Some(message) => write!(f, "panicked: {message}"),
+                    None => f.write_str("panicked with a payload that is no text"),
+                },
             },
             Kind::Aborted { by_shutdown: true } => {
                 f.write_str("was aborted by the shutdown of its runtime")
