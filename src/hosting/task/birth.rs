@@ -8,7 +8,7 @@
 //! runtime's half has been told to exit before that, while it was still current.
 
 use super::current;
-use super::host_task::{Origin, TaskShared};
+use super::shared::{Origin, TaskShared};
 use crate::hosting::HResult;
 use crate::hosting::defect::Defect;
 use crate::hosting::group::InGroups;

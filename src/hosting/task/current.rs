@@ -3,7 +3,8 @@
 //! It is kept with what the crate knows of the task, beside its layers: there is no second current task that could
 //! differ.
 
-use super::host_task::{HostTask, TaskShared};
+use super::host_task::HostTask;
+use super::shared::TaskShared;
 use crate::hosting::HResult;
 use crate::hosting::host::HostShared;
 use crate::task::local::{self, Local};

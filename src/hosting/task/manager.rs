@@ -2,7 +2,8 @@
 
 use super::birth::{self, Suspended};
 use super::current;
-use super::host_task::{HostTask, Origin, TaskShared};
+use super::host_task::HostTask;
+use super::shared::{Origin, TaskShared};
 use crate::hosting::HResult;
 use crate::hosting::clr::RuntimeTaskManager;
 use crate::hosting::group::InGroups;

@@ -9,15 +9,16 @@ mod manager;
 mod regions;
 mod scheduling;
 mod scopes;
+mod shared;
 mod transitions;
 mod waits;
 
 pub(in crate::hosting) use attributes::Locale;
 pub(in crate::hosting) use birth::{adopt, start_task};
 pub use host_task::HostTask;
-pub(in crate::hosting) use host_task::{Origin, TaskShared};
 pub use manager::HostTaskManager;
 pub(in crate::hosting) use scheduling::Awaited;
 pub use scopes::{Called, Left};
+pub(in crate::hosting) use shared::{Origin, TaskShared};
 pub use transitions::TransitionCounts;
 pub(in crate::hosting) use waits::Limit;

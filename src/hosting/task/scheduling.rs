@@ -2,7 +2,7 @@
 
 use super::HostTask;
 use super::current;
-use super::host_task::TaskShared;
+use super::shared::TaskShared;
 use crate::hosting::HResult;
 use crate::hosting::defect::Defect;
 use crate::hosting::method::host_task;

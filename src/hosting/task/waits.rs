@@ -1,7 +1,8 @@
 //! Waits that are for no object: a time, another's turn, a task's end; and the alert that ends waits.
 
-use super::host_task::{HostTask, TaskShared};
+use super::host_task::HostTask;
 use super::manager::HostTaskManager;
+use super::shared::TaskShared;
 use crate::hosting::HResult;
 use crate::hosting::defect::Defect;
 use crate::hosting::enums::{INFINITE, WaitOption};
