@@ -160,3 +160,29 @@ fn a_loop_while_unwinding_is_whole() {
         assert_eq!(sum.load(SeqCst), 4950);
     });
 }
+
+#[test]
+fn the_first_error_ends_the_loop() {
+    each(|runtime| {
+        let drops = Drops::new();
+        let made = drops.clone();
+        let body = move || {
+            let begun = AtomicUsize::new(0);
+            let failed = par::tasks(4).try_map(0..1_000_000usize, |n| {
+                begun.fetch_add(1, SeqCst);
+                sortie::yield_now();
+                if n < 300 { Ok(made.value()) } else { Err(n) }
+            });
+            let first = failed.map(drop).expect_err("one has failed");
+            // A batch each of the others was under way.
+            assert!((300..20_000).contains(&first), "{first}");
+            assert!(begun.into_inner() < 100_000);
+            let tried = par::try_for_each(0..1000, |n| if n == 700 { Err(n) } else { Ok(()) });
+            assert_eq!(tried, Err(700));
+            let all = par::try_map(0..1000, |n| Ok::<_, ()>(n * 2)).unwrap();
+            assert!(all.iter().enumerate().all(|(at, n)| at * 2 == *n));
+        };
+        runtime.run(body);
+        drops.check();
+    });
+}

@@ -2,6 +2,7 @@
 
 use sortie::sync::Semaphore;
 use sortie_test::{MODES, each, each_of};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -114,4 +115,36 @@ fn none_is_never_waited_for() {
     semaphore.acquire_many(0);
     assert!(semaphore.try_acquire_many(0));
     semaphore.release_many(0);
+}
+
+#[test]
+fn a_permit_that_keeps_its_semaphore_is_released_where_its_task_ends() {
+    each(|runtime| {
+        let slots = Arc::new(Semaphore::new(3));
+        let tasks: Vec<_> = (0..12)
+            .map(|n| {
+                let slot = slots.permit().into_arc(&slots);
+                assert!(Arc::ptr_eq(slot.semaphore(), &slots) && slot.permits() == 1);
+                let task = runtime.spawn(move || {
+                    let _slot = slot;
+                    match n % 3 {
+                        0 => sortie::sleep(Duration::MAX),
+                        1 => std::panic::panic_any("it fails"),
+                        _ => sortie::yield_now(),
+                    }
+                });
+                if n % 3 == 0 {
+                    task.abort();
+                }
+                task
+            })
+            .collect();
+        let ended = tasks.into_iter().filter_map(|task| task.join().ok()).count();
+        assert_eq!(ended, 4);
+        assert!(slots.acquire_many_timeout(3, Duration::from_secs(60)));
+        slots.release_many(3);
+        let other = Arc::new(Semaphore::new(1));
+        let refused = catch_unwind(AssertUnwindSafe(|| slots.permit().into_arc(&other)));
+        assert!(refused.is_err() && (slots.in_use(), other.in_use()) == (0, 0));
+    });
 }

@@ -82,7 +82,7 @@ pub use offload::{blocks_others, is_switchable, offload, others_wait};
 pub use own_stack::OwnStack;
 pub use request::{YieldWatcher, forget_yield_request, watch_yield_requests};
 pub use scheduler::{NativeCall, Scheduler};
-pub use semaphore::{AutoReset, CountingSemaphore, InLine, Permit, Semaphore};
+pub use semaphore::{ArcPermit, AutoReset, CountingSemaphore, InLine, Permit, Semaphore};
 pub use shutdown::{Place, Report, Straggler};
 pub use spawn::{Spawn, spawn_current, spawn_here};
 pub use stack::{GuardKind, OVERFLOW_STACK_BYTES, StackError, StackStats, probe_guard};

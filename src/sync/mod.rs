@@ -74,5 +74,5 @@ pub use rwlock::{
     RawRwLock, RwLock, RwLockReadGuard, RwLockWriteGuard,
 };
 pub use select::Select;
-pub use sortie_scheduler::{Permit, Semaphore};
+pub use sortie_scheduler::{ArcPermit, Permit, Semaphore};
 pub use wait_group::WaitGroup;

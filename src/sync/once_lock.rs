@@ -71,7 +71,7 @@ impl<T> OnceLock<T> {
         self.once.is_completed().then(|| unsafe { self.value.get_mut().assume_init_mut() })
     }
 
-    /// Writes the value. Waits, if somebody is at it.
+    /// Writes the value. Waits, if somebody is at it; [`OnceLock::get_or_init_timeout`] for so long at most.
     ///
     /// # Errors
     /// The value, if one is there already.
@@ -121,6 +121,31 @@ impl<T> OnceLock<T> {
     pub fn get_or_try_init<E>(&self, f: impl FnOnce() -> Result<T, E>) -> Result<&T, E> {
         let value = self.get_or_try_init_for(None, f)?;
         Ok(value.unwrap_or_else(|| unreachable!("a wait without a limit ends with the value")))
+    }
+
+    /// As [`OnceLock::get_or_try_init`], but waits for others no longer than until this time. `Ok(None)`: somebody was at it
+    /// all that time. What `f` takes is not limited.
+    ///
+    /// # Panics
+    /// As [`OnceLock::get_or_init`].
+    ///
+    /// # Errors
+    /// Those of `f`.
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// let cell = sortie::sync::OnceLock::new();
+    /// let parsed = cell.get_or_try_init_until(Instant::now(), || "7".parse::<i32>());
+    /// assert_eq!(parsed, Ok(Some(&7)));
+    /// ```
+    #[track_caller]
+    pub fn get_or_try_init_until<E>(
+        &self,
+        until: Instant,
+        f: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Option<&T>, E> {
+        self.get_or_try_init_for(Some(until), f)
     }
 
     /// As [`OnceLock::get_or_init`], but waits for others no longer than `timeout`. `None`: somebody was at it all that

@@ -1,4 +1,5 @@
-//! Loops whose turns run side by side: [`map`] and [`for_each`] over whatever can be iterated over.
+//! Loops whose turns run side by side: [`map`] and [`for_each`] over whatever can be iterated over, [`try_map`] and
+//! [`try_for_each`] if turns may fail.
 //!
 //! A few tasks of a [`scope`](super::scope()), the current one among them, take items from the iterator in batches, one task at a
 //! time, and work on them. How large a batch is, each task learns from how long its last one took: cheap items come
@@ -6,9 +7,14 @@
 //!
 //! The iterator is asked by one task at a time, and may wait in its `next`, as the closure may in its turns.
 
+mod fallible;
+
+pub use fallible::{try_for_each, try_map};
+
 use super::scope;
 use parking_lot::Mutex;
 use sortie_scheduler::{Scheduler, Semaphore};
+use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
@@ -130,10 +136,9 @@ impl Par {
     {
         let work = |batch: Batch<I::Item>, parts: &mut Vec<(usize, Vec<R>)>| {
             parts.push((batch.first, batch.items.into_iter().map(&f).collect()));
+            ControlFlow::Continue(())
         };
-        let mut parts: Vec<_> = self.run(items.into_iter(), work).into_iter().flatten().collect();
-        parts.sort_unstable_by_key(|(first, _)| *first);
-        parts.into_iter().flat_map(|(_, results)| results).collect()
+        in_order(self.run(items.into_iter(), work).into_iter().flatten().collect())
     }
 
     /// As [`for_each`], with this limit.
@@ -160,12 +165,19 @@ impl Par {
     where
         I: IntoIterator<IntoIter: Send, Item: Send>,
     {
-        self.run(items.into_iter(), |batch, (): &mut ()| batch.items.into_iter().for_each(&f));
+        self.run(items.into_iter(), |batch, (): &mut ()| {
+            batch.items.into_iter().for_each(&f);
+            ControlFlow::Continue(())
+        });
     }
 
-    /// What each task has made of its batches.
+    /// What each task has made of its batches. None is begun after one that breaks off.
     #[track_caller]
-    fn run<I, S>(self, items: I, work: impl Fn(Batch<I::Item>, &mut S) + Sync) -> Vec<S>
+    fn run<I, S>(
+        self,
+        items: I,
+        work: impl Fn(Batch<I::Item>, &mut S) -> ControlFlow<()> + Sync,
+    ) -> Vec<S>
     where
         I: Iterator<Item: Send> + Send,
         S: Default + Send,
@@ -179,7 +191,10 @@ impl Par {
             let (mut made, mut size) = (S::default(), 1);
             while let Some(batch) = source.take(size) {
                 let begun = Instant::now();
-                work(batch, &mut made);
+                if work(batch, &mut made).is_break() {
+                    drop(stop);
+                    return made;
+                }
                 size = next_size(size, begun.elapsed());
             }
             std::mem::forget(stop);
@@ -192,6 +207,12 @@ impl Par {
             made
         })
     }
+}
+
+/// The results of batches that come in any order, each with the number of its first item.
+fn in_order<R>(mut parts: Vec<(usize, Vec<R>)>) -> Vec<R> {
+    parts.sort_unstable_by_key(|(first, _)| *first);
+    parts.into_iter().flat_map(|(_, results)| results).collect()
 }
 
 /// The size of a batch, after one of this size took so long.
@@ -262,7 +283,7 @@ impl<I: Iterator> Source<I> {
     }
 }
 
-/// Dropped if a turn panics, or is aborted: no others are begun.
+/// Dropped if a turn panics, fails or is aborted: no others are begun.
 struct Stop<'a>(&'a AtomicBool);
 
 impl Drop for Stop<'_> {

@@ -25,7 +25,7 @@ mod tests;
 
 pub use auto_reset::AutoReset;
 pub use counting::CountingSemaphore;
-pub use permit::Permit;
+pub use permit::{ArcPermit, Permit};
 pub use pool::InLine;
 
 use crate::wait::deadline;

@@ -2,6 +2,8 @@
 
 use super::Semaphore;
 use crate::wait::deadline;
+use std::mem::ManuallyDrop;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 /// A permit of a [`Semaphore`], released when it is dropped. It may be sent to another task.
@@ -30,9 +32,61 @@ impl Permit<'_> {
     pub fn forget(self) {
         std::mem::forget(self);
     }
+
+    /// The same permit, which keeps its semaphore: for a task that outlives the borrow.
+    ///
+    /// # Panics
+    /// If it is a permit of another semaphore.
+    ///
+    /// ```
+    /// use sortie_scheduler::Semaphore;
+    /// use std::sync::Arc;
+    ///
+    /// let runtime = sortie_scheduler::Config::new().start()?;
+    /// let slots = Arc::new(Semaphore::new(2));
+    /// for _ in 0..10 {
+    ///     // Waits here for a slot, which comes back when the task ends.
+    ///     let slot = slots.permit().into_arc(&slots);
+    ///     drop(runtime.spawn(move || drop(slot)));
+    /// }
+    /// # Ok::<(), sortie_scheduler::StartError>(())
+    /// ```
+    #[track_caller]
+    pub fn into_arc(self, semaphore: &Arc<Semaphore>) -> ArcPermit {
+        let is_its_own = std::ptr::eq(self.semaphore, &**semaphore);
+        assert!(is_its_own, "a permit of another semaphore: give the one that it was taken of");
+        let permit = ManuallyDrop::new(self);
+        ArcPermit { semaphore: semaphore.clone(), permits: permit.permits }
+    }
 }
 
 impl Drop for Permit<'_> {
+    fn drop(&mut self) {
+        self.semaphore.release_many(self.permits);
+    }
+}
+
+/// A [`Permit`] that keeps its semaphore by an `Arc`: see [`Permit::into_arc`].
+#[must_use = "a permit that is dropped is released"]
+#[derive(Debug)]
+pub struct ArcPermit {
+    semaphore: Arc<Semaphore>,
+    permits: u32,
+}
+
+impl ArcPermit {
+    /// How many permits it stands for.
+    pub fn permits(&self) -> u32 {
+        self.permits
+    }
+
+    /// The semaphore.
+    pub fn semaphore(&self) -> &Arc<Semaphore> {
+        &self.semaphore
+    }
+}
+
+impl Drop for ArcPermit {
     fn drop(&mut self) {
         self.semaphore.release_many(self.permits);
     }
@@ -81,6 +135,18 @@ impl Semaphore {
     #[inline]
     pub fn try_permit(&self) -> Option<Permit<'_>> {
         self.try_acquire().then(|| Permit { semaphore: self, permits: 1 })
+    }
+
+    /// As [`Semaphore::try_acquire_many`], released by a drop.
+    ///
+    /// ```
+    /// let bytes = sortie_scheduler::Semaphore::new(3);
+    /// let two = bytes.try_permit_many(2);
+    /// assert!(two.is_some() && bytes.try_permit_many(2).is_none());
+    /// ```
+    #[inline]
+    pub fn try_permit_many(&self, permits: u32) -> Option<Permit<'_>> {
+        self.try_acquire_many(permits).then(|| Permit { semaphore: self, permits })
     }
 
     /// As [`Semaphore::acquire_until`], released by a drop.
