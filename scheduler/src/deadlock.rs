@@ -20,7 +20,7 @@ use crate::task::membership::{SetMark, Sets};
 use crate::task::{Id, TaskRef};
 use crate::wait::blocked::{self, Ender, Wait};
 use crate::wait::owner::Owner;
-use crate::wait::{is_switchable, managed, reference, task};
+use crate::wait::{is_switchable, joining, managed, reference, task};
 use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
@@ -118,7 +118,7 @@ impl Look<'_> {
     fn wait_of(&self, waiter: Owner) -> Option<Wait> {
         blocked::wait_of(waiter).or_else(|| {
             let task = self.tasks.get(&waiter)?;
-            blocked::join_of(task).or_else(|| self.turn_of(task))
+            joining::join_of(task).or_else(|| self.turn_of(task))
         })
     }
 
@@ -130,7 +130,7 @@ impl Look<'_> {
         let home = task.home()?.as_ref();
         let keeper = self.keeper_of(home)?;
         let keeps = blocked::wait_of(keeper)
-            .or_else(|| self.tasks.get(&keeper).and_then(|task| blocked::join_of(task)))?;
+            .or_else(|| self.tasks.get(&keeper).and_then(|task| joining::join_of(task)))?;
         // Its native call may be under way on another carrier.
         task.shared.is_on_no_carrier(task).then(|| Wait {
             waiter: Owner::of_task(task),

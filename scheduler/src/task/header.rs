@@ -14,7 +14,7 @@ use crate::fiber::{Fiber, Inside};
 use crate::shared::Shared;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicPtr, AtomicU32, AtomicU64, Ordering};
-use crate::wait::blocked::Joining;
+use crate::wait::joining::Joining;
 use crate::wait::sleeper::Seating;
 use std::cell::{Cell, UnsafeCell};
 use std::mem::ManuallyDrop;

@@ -24,7 +24,7 @@ use crate::sync::atomic::Ordering;
 use crate::task::abort;
 use crate::task::state::Suspend;
 use crate::wait;
-use crate::wait::blocked::note_end_of_scope;
+use crate::wait::joining::note_end_of_scope;
 use crate::worker::current;
 use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::ptr;

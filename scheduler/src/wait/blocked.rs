@@ -2,8 +2,8 @@
 //!
 //! A wait whose end is in one other's hands (a lock's owner, a task that is joined), or in those of each task of a set, is
 //! noted while it lasts. Waits for locks and groups, and those of threads, in a table of the whole process, under locks of
-//! its own: only who really waits comes here. A task's join, and its wait at the end of a scope, in two words of its own
-//! header, because those are many.
+//! its own: only who really waits comes here. A task's join, and its wait at the end of a scope, in its own header, because
+//! those are many (`joining.rs`).
 //!
 //! Waits with a limit are not noted, nor those in code that has one: they end. An embedder's may have one in form only, and
 //! it notes them.
@@ -18,12 +18,12 @@ use super::owner::Owner;
 use super::task;
 use crate::deadlock;
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicPtr, AtomicU64, AtomicUsize, Ordering};
+use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::task::membership::SetMark;
-use crate::task::{Header, Id, abort};
+use crate::task::{Id, abort};
 use std::collections::BTreeMap;
 use std::panic::Location;
-use std::ptr::{self, NonNull};
+use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
 
 /// A wait, as it is told.
@@ -55,7 +55,7 @@ pub(crate) enum Ender {
 
 /// How the owner is found.
 #[derive(Clone, Copy)]
-enum Owned {
+pub(super) enum Owned {
     /// The word of a lock.
     Word(NonNull<AtomicUsize>),
     By(Owner),
@@ -145,7 +145,7 @@ fn has_limit() -> bool {
 }
 
 /// A record in the table, while this lives.
-struct Noted {
+pub(super) struct Noted {
     waiter: Owner,
     /// The wait around this one: a destructor waits, or a subscriber of tracing's.
     outer: Option<Record>,
@@ -154,7 +154,7 @@ struct Noted {
 impl Noted {
     // Not inlined: it is called around pauses, and a name of a thread is a thread-local's.
     #[inline(never)]
-    fn new(
+    pub(super) fn new(
         what: &'static str,
         owned: Owned,
         place: &'static Location<'static>,
@@ -209,120 +209,14 @@ impl Drop for Noted {
     }
 }
 
-/// What a task notes in its header while it joins another, or waits at the end of a scope.
-pub(crate) struct Joining {
-    /// The task that is joined, as an owner's number, or the mark of the scope's set; 0: none.
-    joined: AtomicUsize,
-    place: AtomicPtr<Location<'static>>,
-}
-
-impl Joining {
-    pub(crate) const fn new() -> Joining {
-        Joining { joined: AtomicUsize::new(0), place: AtomicPtr::new(ptr::null_mut()) }
-    }
-
-    fn set(&self, joined: usize, place: *const Location<'static>) {
-        // ORDERING: Relaxed, both are addresses of what is there all the time, or only compared.
-        self.place.store(place.cast_mut(), Ordering::Relaxed);
-        // ORDERING: Relaxed, as above.
-        self.joined.store(joined, Ordering::Relaxed);
-    }
-}
-
-/// Runs `wait`, which joins `joined`, and notes that meanwhile.
-#[inline]
-pub(crate) fn blocked_in_join<R>(
-    joined: &Header,
-    place: &'static Location<'static>,
-    wait: impl FnOnce() -> R,
-) -> R {
-    let owner = Owner::of_task(joined);
-    match task() {
-        Some(joiner) if abort::has_limit(joiner) => wait(),
-        Some(joiner) if notes_in_header(joiner) => {
-            let _joins = Joins::new(joiner, owner.get(), place);
-            wait()
-        }
-        _ => {
-            let _noted = Noted::new("a join", Owned::By(owner), place, true);
-            wait()
-        }
-    }
-}
-
-/// Does the task note joins, and ends of scopes, in its header? Nobody looks whether they close a circle.
-#[inline]
-fn notes_in_header(task: &Header) -> bool {
-    !task.shared.config.report_deadlocks && LOOK.get().is_none()
-}
-
-/// A note in the current task's header, while this lives.
-struct Joins(&'static Joining);
-
-impl Joins {
-    #[inline]
-    fn new(task: &'static Header, joined: usize, place: &'static Location<'static>) -> Joins {
-        task.joining.set(joined, place);
-        // The task's own frames keep its header.
-        Joins(&task.joining)
-    }
-}
-
-impl Drop for Joins {
-    #[inline]
-    fn drop(&mut self) {
-        self.0.set(0, ptr::null());
-    }
-}
-
-/// A wait for the end of a scope, noted while this lives.
-#[must_use]
-pub(crate) struct NotedEnd {
-    _in_header: Option<Joins>,
-    _in_table: Option<Noted>,
-}
-
-/// Notes that the current task or thread waits at the end of a scope until each task of this set has ended.
-// Not inlined: it is called around pauses.
-#[inline(never)]
-pub(crate) fn note_end_of_scope(set: SetMark, place: &'static Location<'static>) -> NotedEnd {
-    let (in_header, in_table) = match task() {
-        Some(task) if abort::has_limit(task) => (None, None),
-        Some(task) if notes_in_header(task) => (Some(Joins::new(task, set.get(), place)), None),
-        _ => (None, Some(Noted::new(END_OF_SCOPE, Owned::Each(set), place, true))),
-    };
-    NotedEnd { _in_header: in_header, _in_table: in_table }
-}
-
-const END_OF_SCOPE: &str = "a wait for the end of a scope";
-
-/// The wait that a task notes in its header. The caller has a reference to it.
-pub(crate) fn join_of(task: &Header) -> Option<Wait> {
-    // ORDERING: Relaxed, a look; who needs more looks again, with the references in hand.
-    let joined = task.joining.joined.load(Ordering::Relaxed);
-    let (what, ender) = match SetMark::of(joined) {
-        Some(set) => (END_OF_SCOPE, Ender::Each(set)),
-        None => ("a join", Ender::One(Owner::of(joined)?)),
-    };
-    // ORDERING: Relaxed, as above.
-    let place = NonNull::new(task.joining.place.load(Ordering::Relaxed))?;
-    Some(Wait {
-        waiter: Owner::of_task(task),
-        // A handle is joined once, and a scope has one end.
-        number: joined as u64,
-        reports: false,
-        runtime: Arc::as_ptr(&task.shared).addr(),
-        id: Some(task.id),
-        name: task.name().cloned(),
-        what,
-        // SAFETY: only ever set from a `&'static Location`.
-        place: unsafe { place.as_ref() },
-        ender,
-    })
-}
-
 /// Who looks at each wait that is noted, from there on for good.
 static LOOK: OnceLock<fn(Owner)> = OnceLock::new();
+
+/// Does an embedder look at each wait?
+#[inline]
+pub(super) fn is_looked_at() -> bool {
+    LOOK.get().is_some()
+}
 
 /// From now on `look` is called by whoever begins a wait that [`blocked_on`] notes, or a join, once that can be seen by
 /// [`blocked_by`]: for an embedder that ends waits of a kind of its own which are on a circle with it. The first that says

@@ -21,6 +21,7 @@ pub(crate) mod blocked;
 pub(crate) mod circle;
 pub(crate) mod due;
 mod in_place;
+pub(crate) mod joining;
 pub(crate) mod line;
 mod list;
 mod nudge;
