@@ -4,20 +4,26 @@
 //! means: managed and unmanaged layers, targets and hosting are `sortie`'s, which embeds it. Its
 //! interface serves that crate first. A program uses `sortie`.
 //!
-//! The rooms, from the ground up (a room uses rooms above it in this list only):
+//! The rooms, from the ground up. What stands above `task` uses nothing below it, but for the crossing's fence and one of its numbers; from
+//! `task` on they know each other, for a task, its waits, its worker, its carrier and the crossing are one machine:
+//! who may touch which field is at the top of each.
 //!
 //! | room | what |
 //! |---|---|
-//! | `sync`, `config`, `metrics`, `vitals`, `ebb` | the door to atomics and locks; options; counters; what is to be seen of a thread; what stores need no more |
+//! | `sync`, `config`, `metrics`, `vitals`, `ebb`, `fetch` | the door to atomics and locks; options; counters; what is to be seen of a thread; what stores need no more; lines that are fetched ahead |
 //! | `stack` | slabs of guarded stacks, overflow reports |
 //! | `block` | memory for tasks |
 //! | `fiber` | the context switch |
-//! | `task` | the state word, the header, join, the living |
 //! | `ring` | a bounded queue of messages |
+//! | `task` | the state word, the header, join, aborts, sets, the living |
 //! | `park`, `queue`, `timer`, `idle`, `gate` | sleeping, ready tasks, wake-ups by time, who is idle, the monitor's sleep |
 //! | `carrier`, `handler`, `worker`, `wait` | threads, their signal handlers, what travels between them, the loop, how code waits |
-//! | `crossing`, `offload`, `foreign`, `monitor`, `shutdown`, `fork` | leave and come back; calls on another thread; threads from outside; retakes; the end; what a forked child has |
-//! | `shared`, `spawn`, `own_stack`, `scheduler` | what the threads of a runtime share; how tasks are made; stacks of tasks that ask for a size; the public face |
+//! | `lock`, `semaphore` | protocols of locks and permits |
+//! | `affinity`, `native_stack`, `own_stack` | what keeps a task on its carrier; stacks for native code, and for tasks that ask for a size |
+//! | `crossing`, `offload`, `foreign`, `fork` | leave and come back; calls on another thread; threads from outside; what a forked child has |
+//! | `census`, `hold`, `deadlock`, `overflow` | which task is where; tasks that begin nothing meanwhile; who waits for whom; what is told of a full stack |
+//! | `monitor`, `request`, `penalty`, `shutdown` | retakes; requests to yield, and what ignoring them costs; the end |
+//! | `shared`, `spawn`, `this_task`, `stats`, `scheduler` | what the threads of a runtime share; how tasks are made; the public face |
 #![deny(missing_docs)]
 
 #[cfg(not(all(target_os = "linux", any(target_arch = "x86_64", target_arch = "aarch64"))))]
