@@ -77,31 +77,43 @@ fn count(brackets: &Cell<u32>, more: i32) -> bool {
 }
 
 /// One more tie. By the task's own code, on `carrier`.
-#[inline]
+#[inline(always)]
 pub(crate) fn tie(carrier: &Carrier, task: &Header) {
     // ORDERING: Relaxed, the owner writes; published by the state word (task.state), or a queue.
     let ties = task.ties.load(Ordering::Relaxed);
     if ties == 0 && task.migrating {
-        carrier.set_pinned(carrier.pinned() + 1);
-        // ORDERING: Relaxed, as above.
-        task.home.store(ptr::from_ref(carrier).cast_mut(), Ordering::Relaxed);
+        come_home(carrier, task);
     }
     // ORDERING: Relaxed, as above.
     task.ties.store(ties + 1, Ordering::Relaxed);
 }
 
+/// The first tie of a task that may migrate.
+#[inline(never)]
+fn come_home(carrier: &Carrier, task: &Header) {
+    carrier.set_pinned(carrier.pinned() + 1);
+    // ORDERING: Relaxed, as in `tie`.
+    task.home.store(ptr::from_ref(carrier).cast_mut(), Ordering::Relaxed);
+}
+
 /// One less. By the task's own code, on the same carrier.
-#[inline]
+#[inline(always)]
 pub(crate) fn untie(carrier: &Carrier, task: &Header) {
     // ORDERING: Relaxed, as in `tie`.
     let ties = task.ties.load(Ordering::Relaxed).saturating_sub(1);
     // ORDERING: Relaxed, as above.
     task.ties.store(ties, Ordering::Relaxed);
     if ties == 0 && task.migrating {
-        carrier.set_pinned(carrier.pinned() - 1);
-        // ORDERING: Relaxed, as above.
-        task.home.store(ptr::null_mut(), Ordering::Relaxed);
+        leave_home(carrier, task);
     }
+}
+
+/// The last tie of a task that may migrate is gone.
+#[inline(never)]
+fn leave_home(carrier: &Carrier, task: &Header) {
+    carrier.set_pinned(carrier.pinned() - 1);
+    // ORDERING: Relaxed, as in `tie`.
+    task.home.store(ptr::null_mut(), Ordering::Relaxed);
 }
 
 /// Does anything tie the task to its carrier? By the task.

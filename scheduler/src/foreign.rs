@@ -152,7 +152,7 @@ fn detach() -> bool {
         .try_with(|attached| {
             let mut attached = attached.borrow_mut();
             match &*attached {
-                Some(attachment) if attachment.task.callbacks.get() > 0 => false,
+                Some(attachment) if attachment.task.callbacks.open() > 0 => false,
                 Some(attachment) if attachment.carrier.word.is_run() => false,
                 _ => {
                     let ended = attached.take();

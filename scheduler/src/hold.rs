@@ -104,7 +104,7 @@ impl Shared {
         if begun.is_ok()
             && let Some((_, task)) = wait::kept_task()
         {
-            task.blocking.set(task.blocking.get() + 1);
+            task.callbacks.set_blocking(task.callbacks.blocking() + 1);
         }
         begun.is_ok()
     }
@@ -118,7 +118,7 @@ impl Shared {
             return false;
         }
         if let Some((_, task)) = wait::kept_task() {
-            task.blocking.set(task.blocking.get() - 1);
+            task.callbacks.set_blocking(task.callbacks.blocking() - 1);
         }
         self.hold.wake_all();
         true
@@ -214,12 +214,12 @@ pub fn let_pinned_run() -> bool {
         return false;
     }
     // What `begin_hold` has added.
-    task.blocking.set(task.blocking.get() - 1);
+    task.callbacks.set_blocking(task.callbacks.blocking() - 1);
     let switches = wait::is_to_switch(task);
     if switches {
         wait::switch_away(task, Reason::Yielded);
     }
-    task.blocking.set(task.blocking.get() + 1);
+    task.callbacks.set_blocking(task.callbacks.blocking() + 1);
     switches
 }
 

@@ -125,7 +125,7 @@ pub fn guard<R>(f: impl FnOnce() -> R) -> thread::Result<R> {
     let Some(task) = wait::task() else {
         return std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
     };
-    let before = task.guarded_layers.replace(task.callbacks.get());
+    let before = task.guarded_layers.replace(task.callbacks.open());
     let result = std::panic::catch_unwind(std::panic::AssertUnwindSafe(f));
     if let Some(task) = wait::task() {
         task.guarded_layers.set(before);

@@ -1,16 +1,19 @@
 //! A callback: managed code that native code of the same task calls.
 
+mod answer;
 mod anywhere;
 mod fast;
 mod on_stack;
 
+use self::answer::{Answer, Or, Tell};
 use self::anywhere::Anywhere;
 use self::fast::Fast;
 use self::on_stack::OnStack;
+use crate::target::row::Row;
 use crate::target::{fp_env, ledger, unhooked};
 use crate::task::local::{self, Local};
 use crate::transition::{self, TransitionError};
-use sortie_scheduler::crossing::{self, Below};
+use sortie_scheduler::crossing::{self, Below, Caller};
 use std::time::Instant;
 
 /// Runs `f` in managed code, called by native code that the current task has called.
@@ -57,20 +60,7 @@ use std::time::Instant;
 /// ```
 #[inline]
 pub fn callback<R>(fallback: R, f: impl FnOnce() -> R) -> R {
-    match try_callback(f) {
-        Ok(Some(value)) => value,
-        Ok(None) => fallback,
-        Err(error) => {
-            not_run(error);
-            fallback
-        }
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn not_run(error: TransitionError) {
-    tracing::error!(target: "sortie::crossing", %error, "a callback did not run");
+    enter(Or(fallback), f)
 }
 
 /// As [`callback`], and says why it did not run.
@@ -88,43 +78,77 @@ fn not_run(error: TransitionError) {
 /// ```
 #[inline]
 pub fn try_callback<R>(f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
-    // SAFETY: used up by either `begin`.
-    if let Some((caller, local)) = unsafe { fast::caller() } {
-        if let Some(row) = local.direct::<false>() {
-            if let Some(fast) = Fast::<false>::begin(caller, local, row) {
-                return fast?.run(f);
-            }
-        } else if let Some(row) = local.direct::<true>()
-            && let Some(on_stack) = OnStack::begin(caller, local, row)
-        {
-            return on_stack?.run(f);
-        }
-    }
-    enter_otherwise(f)
+    enter(Tell, f)
 }
 
-/// Not out of a short call in mode A, or out of one whose callbacks may go elsewhere.
-#[inline(never)]
-fn enter_otherwise<R>(f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
+/// Enters managed code out of a short call in mode A, and other code by calls.
+#[inline(always)]
+fn enter<R, A: Answer<R>>(answer: A, f: impl FnOnce() -> R) -> A::Output {
     // SAFETY: used up by either `begin`.
     if let Some((caller, local)) = unsafe { fast::caller() } {
         if let Some(row) = local.direct::<false>() {
-            if let Some(fast) = Fast::<true>::begin(caller, local, row) {
-                return fast?.run(f);
+            if local.has_room_for_callback()
+                && let Some((fast, begun)) = Fast::<false>::begin(caller, row)
+            {
+                return fast.run(begun, answer, f);
             }
-        } else if let Some(row) = local.direct::<true>()
-            && let Some(anywhere) = Anywhere::begin(caller, local, row)
-        {
-            return anywhere?.run(f);
+        } else if let Some(row) = local.direct::<true>() {
+            return enter_on_stack(caller, local, row, answer, f);
+        }
+    }
+    enter_otherwise(answer, f)
+}
+
+/// Out of a call on a stack of its own.
+#[inline(never)]
+fn enter_on_stack<R, A: Answer<R>>(
+    caller: Caller,
+    local: &'static Local,
+    row: &'static Row,
+    answer: A,
+    f: impl FnOnce() -> R,
+) -> A::Output {
+    match OnStack::begin(caller, local, row) {
+        Some(Ok(on_stack)) => on_stack.run(answer, f),
+        Some(Err(error)) => answer.refused(error),
+        None => enter_otherwise(answer, f),
+    }
+}
+
+/// Not out of a short call in mode A, out of one with layers to push, or out of one whose callbacks may go elsewhere.
+#[inline(never)]
+fn enter_otherwise<R, A: Answer<R>>(answer: A, f: impl FnOnce() -> R) -> A::Output {
+    // SAFETY: used up by either `begin`.
+    if let Some((caller, local)) = unsafe { fast::caller() } {
+        if let Some(row) = local.direct::<false>() {
+            if local.can_call_back() {
+                if let Some((fast, begun)) = Fast::<false>::begin(caller, row) {
+                    return fast.run(begun, answer, f);
+                }
+                if let Some((fast, begun)) = Fast::<true>::begin(caller, row) {
+                    return fast.run(begun, answer, f);
+                }
+            }
+        } else if let Some(row) = local.direct::<true>() {
+            match Anywhere::begin(caller, local, row) {
+                Some(Ok(anywhere)) => return anywhere.run(answer, f),
+                Some(Err(error)) => return answer.refused(error),
+                None => {}
+            }
         }
     }
     // The automaton's answer for a thread without a task is that of the raw call.
-    local::with(|local| enter(local, f))
-        .unwrap_or_else(|| transition::reverse_enter().map(|()| None))
+    let entered = local::with(|local| enter_generally(local, f))
+        .unwrap_or_else(|| transition::reverse_enter().map(|()| None));
+    match entered {
+        Ok(Some(value)) => answer.value(value),
+        Ok(None) => answer.kept(),
+        Err(error) => answer.refused(error),
+    }
 }
 
 /// The general way.
-fn enter<R>(local: &Local, f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
+fn enter_generally<R>(local: &Local, f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
     if local.keeps_panic() {
         return Ok(None);
     }

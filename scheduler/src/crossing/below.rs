@@ -53,20 +53,16 @@ impl Below {
 
 /// A callback begins.
 pub(super) fn enter(carrier: &Carrier, task: &Header, below: Below) {
-    task.callbacks.set(task.callbacks.get() + 1);
-    if below == Below::THREAD {
-        task.blocking.set(task.blocking.get() + 1);
-    } else if below.low_of_tied().is_some() {
+    task.callbacks.begin(below == Below::THREAD);
+    if below.low_of_tied().is_some() {
         affinity::tie(carrier, task);
     }
 }
 
 /// A callback ends, or did not begin after all.
 pub(super) fn leave(carrier: &Carrier, task: &Header, below: Below) {
-    task.callbacks.set(task.callbacks.get().saturating_sub(1));
-    if below == Below::THREAD {
-        task.blocking.set(task.blocking.get().saturating_sub(1));
-    } else if below.low_of_tied().is_some() {
+    task.callbacks.end_if_open(below == Below::THREAD);
+    if below.low_of_tied().is_some() {
         affinity::untie(carrier, task);
     }
 }
@@ -74,14 +70,13 @@ pub(super) fn leave(carrier: &Carrier, task: &Header, below: Below) {
 /// Is nothing open of the current task?
 #[inline]
 pub(super) fn has_left_nothing(task: &Header) -> bool {
-    let layers = task.callbacks.get() | task.blocking.get() | task.guarded_layers.get();
+    let layers = task.callbacks.open() | task.callbacks.blocking() | task.guarded_layers.get();
     layers == 0 && !affinity::has_ties(task)
 }
 
 /// The task ends: nothing of it is open any more.
 pub(super) fn forget(carrier: &Carrier, task: &Header) {
-    task.callbacks.set(0);
-    task.blocking.set(0);
+    task.callbacks.set(0, 0);
     affinity::forget(carrier, task);
 }
 

@@ -33,16 +33,23 @@ pub struct Caller {
 
 /// A callback that has begun, out of native code in mode C if `COMPARE`, else in mode A. See the module.
 ///
-/// A copy of pointers: the task stays on its thread until the callback has ended, for the native frames
-/// below are the thread's.
+/// A copy of a pointer: the task stays on its thread until the callback has ended, for the native frames below are the
+/// thread's. What its end needs beside is read anew, which costs less than to keep it over the callback.
+#[derive(Clone, Copy)]
 #[expect(missing_debug_implementations, reason = "it is gone before anybody could print it")]
 #[must_use = "a callback that has begun must leave again"]
 pub struct Called<const COMPARE: bool> {
     carrier: &'static Carrier,
-    task: &'static Header,
-    /// The carrier's word, unless managed code has changed it.
-    run: Snapshot,
     thread: PhantomData<*mut ()>,
+}
+
+/// How a callback begins.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Begun {
+    /// In managed code. The note of it is for who finds that a jump has left it, and for its end.
+    Unasked(Opened),
+    /// Somebody wants the worker, or has it: [`Called::settle`] is to say.
+    Asked,
 }
 
 impl Caller {
@@ -72,50 +79,54 @@ impl Caller {
     }
 
     /// Native code calls back into managed code. `None`: nothing has happened, and
-    /// [`call_back`](super::call_back) does it, or says that it cannot. `late` is told how the task has come
-    /// back if its worker was gone.
-    ///
-    /// Keeps `errno`.
-    ///
-    /// # Errors
-    /// As [`call_back`](super::call_back).
+    /// [`call_back`](super::call_back) does it, or says that it cannot.
     ///
     /// # Safety
     /// The native code on top was called by [`Here::leave`](super::Here::leave), and its callbacks wait in
     /// place.
     #[inline(always)]
-    pub unsafe fn begin<const COMPARE: bool>(
-        self,
-        late: impl FnOnce(Back),
-    ) -> Option<Result<Called<COMPARE>, Terminated>> {
+    pub unsafe fn begin<const COMPARE: bool>(self) -> Option<(Called<COMPARE>, Begun)> {
         let carrier = self.carrier;
         let word = carrier.word.own();
-        // SAFETY: a carrier with a task's word has the task, and keeps it until it is switched away.
-        let task = unsafe { &*carrier.current() };
-        let (run, kept) = if COMPARE {
+        let (run, is_unasked) = if COMPARE {
             let run = (word.takeable() == Some(Native::Compare)).then(|| word.run())?;
-            (run, carrier.word.exchange_back(word) || carrier.come_back())
+            (run, carrier.word.exchange_back(word))
         } else {
             let run = word.run_after_asymmetric()?;
-            (run, carrier.word.run_unasked(run, &carrier.request) || carrier.settle())
+            (run, carrier.word.run_unasked(run, &carrier.request))
         };
-        task.callbacks.set(task.callbacks.get() + 1);
-        task.blocking.set(task.blocking.get() + 1);
-        if !kept {
-            match wait_for_worker(carrier, task, Below::THREAD) {
-                Ok(back) => late(back),
-                Err(terminated) => return Some(Err(terminated)),
-            }
-        }
-        Some(Ok(Called { carrier, task, run, thread: PhantomData }))
+        let called = Called { carrier, thread: PhantomData };
+        called.task().callbacks.begin(true);
+        let begun = if is_unasked { Begun::Unasked(Opened::in_place(run)) } else { Begun::Asked };
+        Some((called, begun))
     }
 }
 
 impl<const COMPARE: bool> Called<COMPARE> {
-    /// The note of it, for who finds that a jump has left it.
+    /// The task.
     #[inline(always)]
-    pub fn opened(&self) -> Opened {
-        Opened::in_place(self.run)
+    fn task(self) -> &'static Header {
+        // SAFETY: a carrier with a task's word has the task, and keeps it until it is switched away.
+        unsafe { &*self.carrier.current() }
+    }
+
+    /// The word that the embedder keeps with the task.
+    #[inline(always)]
+    pub fn task_word(self) -> *const () {
+        self.carrier.task_word()
+    }
+
+    /// Keeps the worker, or waits for another. How the task has come back, and the note of the callback. Keeps `errno`.
+    ///
+    /// # Errors
+    /// As [`call_back`](super::call_back).
+    #[cold]
+    pub fn settle(self) -> Result<(Back, Opened), Terminated> {
+        let carrier = self.carrier;
+        let kept = if COMPARE { carrier.come_back() } else { carrier.settle() };
+        let back =
+            if kept { Back::Kept } else { wait_for_worker(carrier, self.task(), Below::THREAD)? };
+        Ok((back, Opened::in_place(carrier.word.own())))
     }
 
     /// [`guard`](crate::guard).
@@ -123,21 +134,33 @@ impl<const COMPARE: bool> Called<COMPARE> {
     /// # Errors
     /// As [`guard`](crate::guard).
     #[inline(always)]
-    pub fn guard<R>(&self, f: impl FnOnce() -> R) -> thread::Result<R> {
-        guard(self.task, f)
+    pub fn guard<R>(self, f: impl FnOnce() -> R) -> thread::Result<R> {
+        guard(self.task(), f)
     }
 
-    /// The callback ends, and the native code of `target` goes on. False: managed code is not on top, since
-    /// raw transitions crossed the callback, or the runtime has ended in it; nothing was done.
+    /// The callback that has begun so ends, and the native code of `target` goes on, if managed code is on top. False: raw
+    /// transitions have crossed the callback, or the runtime has ended in it; it is for [`Called::leave_again`].
     #[inline(always)]
-    pub fn leave_again(self, target: impl FnOnce() -> usize) -> bool {
-        let Called { carrier, task, run, .. } = self;
-        let word = match word_at_end(carrier, task, run, target, Below::THREAD) {
-            Ok(word) => word,
-            Err(is_end) => return is_end,
-        };
-        task.callbacks.set(task.callbacks.get() - 1);
-        task.blocking.set(task.blocking.get() - 1);
+    pub fn leave(self, opened: Opened, target: impl FnOnce() -> usize) -> bool {
+        let carrier = self.carrier;
+        let word = word_at_end(carrier, opened.run(), target);
+        if word.is_run() {
+            self.task().callbacks.end(true);
+            leave::<COMPARE>(carrier, word);
+        }
+        word.is_run()
+    }
+
+    /// As [`Called::leave`], also where the runtime has ended in the callback. False: raw transitions have crossed it, and
+    /// nothing was done.
+    pub fn leave_again(self, target: usize) -> bool {
+        let carrier = self.carrier;
+        let word = carrier.word.own();
+        if !word.is_run() {
+            return leave_after_end(carrier, self.task(), target, Below::THREAD);
+        }
+        say(carrier, target);
+        self.task().callbacks.end(true);
         leave::<COMPARE>(carrier, word);
         true
     }
@@ -182,7 +205,7 @@ impl Caller {
         // SAFETY: as in `begin`.
         let task = unsafe { &*carrier.current() };
         let kept = carrier.word.run_unasked(run, &carrier.request) || carrier.settle();
-        task.callbacks.set(task.callbacks.get() + 1);
+        task.callbacks.begin(false);
         affinity::tie(carrier, task);
         if !kept {
             match wait_for_worker(carrier, task, below) {
@@ -222,13 +245,13 @@ impl CalledOnStack {
 
     /// As [`Called::leave_again`], after [`CalledOnStack::resume_outer`]; `below` as at the begin.
     #[inline(always)]
-    pub fn leave_again(self, target: impl FnOnce() -> usize, below: Below) -> bool {
+    pub fn leave_again(self, target: impl Fn() -> usize, below: Below) -> bool {
         let CalledOnStack { carrier, task, run, .. } = self;
-        let word = match word_at_end(carrier, task, run, target, below) {
-            Ok(word) => word,
-            Err(is_end) => return is_end,
-        };
-        task.callbacks.set(task.callbacks.get() - 1);
+        let word = word_at_end(carrier, run, &target);
+        if !word.is_run() {
+            return leave_after_end(carrier, task, target(), below);
+        }
+        task.callbacks.end(false);
         affinity::untie(carrier, task);
         leave::<false>(carrier, word);
         true
@@ -236,27 +259,16 @@ impl CalledOnStack {
 }
 
 /// The word of a carrier whose callback ends, and native code of `target` goes on: mostly what it was when that began.
-/// The task is not in managed code: what [`leave_after_end`] says.
 ///
 /// Each leave says its target and counts. So where nobody has counted since, it is said what the native code is.
 #[inline(always)]
-fn word_at_end(
-    carrier: &Carrier,
-    task: &Header,
-    run: Snapshot,
-    target: impl FnOnce() -> usize,
-    below: Below,
-) -> Result<Snapshot, bool> {
+fn word_at_end(carrier: &Carrier, run: Snapshot, target: impl FnOnce() -> usize) -> Snapshot {
     if carrier.word.is(run) {
-        return Ok(run);
+        return run;
     }
-    // Other native calls have counted in between.
-    let (word, target) = (carrier.word.own(), target());
-    if !word.is_run() {
-        return Err(leave_after_end(carrier, task, target, below));
-    }
-    say(carrier, target);
-    Ok(word)
+    // Other native calls have counted in between, or managed code is not on top.
+    say(carrier, target());
+    carrier.word.own()
 }
 
 /// Says of which target the native code is that goes on.
@@ -272,7 +284,7 @@ pub(super) fn say(carrier: &Carrier, target: usize) {
 /// As [`guard`](crate::guard).
 #[inline(always)]
 pub(super) fn guard<R>(task: &Header, f: impl FnOnce() -> R) -> thread::Result<R> {
-    let before = task.guarded_layers.replace(task.callbacks.get());
+    let before = task.guarded_layers.replace(task.callbacks.open());
     let result = catch_unwind(AssertUnwindSafe(f));
     task.guarded_layers.set(before);
     result

@@ -34,7 +34,7 @@ pub fn end_of_body() -> bool {
 #[inline(never)]
 fn close_all(carrier: &Carrier, task: &Header) -> bool {
     task.guarded_layers.set(0);
-    let left_open = task.callbacks.get() > 0;
+    let left_open = task.callbacks.open() > 0;
     below::forget(carrier, task);
     if carrier.word.is_run() {
         return left_open;

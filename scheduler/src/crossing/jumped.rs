@@ -24,12 +24,13 @@ use std::num::NonZeroU64;
 
 /// In place of the phase, which in a callback is always the same: what the callback has counted.
 const KIND: u64 = 0b011;
-const UNCOUNTED: u64 = 0;
-const IN_PLACE: u64 = 1;
+/// Most are of this kind, whose note is then the carrier's word as it is.
+const IN_PLACE: u64 = 0;
+const UNCOUNTED: u64 = 1;
 const TIED: u64 = 2;
 const MOVES: u64 = 3;
-/// It catches what unwinds towards the native frames.
-const GUARDED: u64 = 0b100;
+/// It does not catch what unwinds towards the native frames.
+const UNGUARDED: u64 = 0b100;
 
 /// A note of one open callback: when it began, by the leaves that its carrier had counted by then, and what it
 /// has counted of its task.
@@ -40,20 +41,20 @@ impl Opened {
     /// Of a callback that waits in place and is [guarded](crate::guard).
     #[inline(always)]
     pub(super) fn in_place(run: Snapshot) -> Opened {
-        Opened(run.bits() | IN_PLACE | GUARDED)
+        Opened(run.bits() | IN_PLACE)
     }
 
     /// Of one that suspends the task and ties it to its carrier, and is guarded.
     #[inline(always)]
     pub(super) fn tied(run: Snapshot) -> Opened {
-        Opened(run.bits() | TIED | GUARDED)
+        Opened(run.bits() | TIED)
     }
 
     /// Of one that lets the task migrate, and is guarded. When it began is of no use, for that may have been on another
     /// carrier.
     #[inline(always)]
     pub(super) fn anywhere() -> Opened {
-        Opened(MOVES | GUARDED)
+        Opened(MOVES)
     }
 
     /// Of the callback that the current task has just begun: with `below`, or, if [`None`], without that the
@@ -66,7 +67,13 @@ impl Opened {
             Some(_) => MOVES,
         };
         let run = wait::kept_task().map_or(0, |(carrier, _)| carrier.word.own().run().bits());
-        Opened(run | kind | if is_guarded { GUARDED } else { 0 })
+        Opened(run | kind | if is_guarded { 0 } else { UNGUARDED })
+    }
+
+    /// What the carrier's word was, of a callback that waits in place.
+    #[inline(always)]
+    pub(super) fn run(self) -> Snapshot {
+        Snapshot::from_bits(self.0)
     }
 
     /// For where it is kept.
@@ -104,7 +111,7 @@ impl Moment {
     #[inline]
     pub fn is_before_innermost(self, mut open: impl Iterator<Item = Opened>) -> bool {
         let dated = open.find(|opened| opened.0 & KIND != MOVES);
-        dated.is_some_and(|opened| opened.0 | KIND | GUARDED >= self.0.get())
+        dated.is_some_and(|opened| opened.0 | KIND | UNGUARDED >= self.0.get())
     }
 }
 
@@ -119,12 +126,11 @@ pub fn return_to_native(dead: impl Iterator<Item = Opened>, open: impl Iterator<
     for opened in open.filter(|opened| opened.0 & KIND != UNCOUNTED) {
         callbacks += 1;
         blocking += u32::from(opened.0 & KIND == IN_PLACE);
-        if opened.0 & GUARDED != 0 {
+        if opened.0 & UNGUARDED == 0 {
             guarded = callbacks;
         }
     }
-    task.callbacks.set(callbacks);
-    task.blocking.set(task.blocking.get() & MARKS | blocking);
+    task.callbacks.set(callbacks, task.callbacks.blocking() & MARKS | blocking);
     task.guarded_layers.set(guarded);
     for _ in dead.filter(|opened| opened.0 & KIND == TIED) {
         affinity::untie(carrier, task);

@@ -32,7 +32,7 @@ pub fn leave_again(target: usize, exit: Exit, below: Below) -> bool {
             .is_some_and(|(carrier, task)| leave_after_end(carrier, task, target, below));
     };
     below::leave(carrier, task, below);
-    if carrier.foreign && task.callbacks.get() == 0 {
+    if carrier.foreign && task.callbacks.open() == 0 {
         let errno = Errno::save();
         give_away(carrier);
         foreign::end_visit(carrier);
@@ -57,7 +57,7 @@ pub(super) fn leave_after_end(
     let is_end = carrier.shared().is_terminated() && carrier.word.own().phase() == Phase::Waiting;
     if is_end {
         below::leave(carrier, task, below);
-        if carrier.foreign && task.callbacks.get() == 0 {
+        if carrier.foreign && task.callbacks.open() == 0 {
             foreign::end_visit(carrier);
         } else {
             // ORDERING(crossing.word): Relaxed, as in `publish`.

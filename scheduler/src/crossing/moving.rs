@@ -54,7 +54,7 @@ impl Caller {
         // SAFETY: as in `Caller::begin`.
         let task = unsafe { &*carrier.current() };
         let kept = carrier.word.run_unasked(run, &carrier.request) || carrier.settle();
-        task.callbacks.set(task.callbacks.get() + 1);
+        task.callbacks.begin(false);
         let back = if kept { Ok(Back::Kept) } else { wait_for_worker(carrier, task, below) };
         let back = match back {
             Ok(back) => back,
@@ -110,7 +110,7 @@ impl CalledAnywhere {
         if !word.is_run() {
             return leave_after_end(carrier, task, target, below);
         }
-        task.callbacks.set(task.callbacks.get() - 1);
+        task.callbacks.end(false);
         say(carrier, target);
         leave::<false>(carrier, word);
         true

@@ -103,6 +103,12 @@ impl Snapshot {
         self.0
     }
 
+    /// The state of which these are the [`bits`](Snapshot::bits).
+    #[inline(always)]
+    pub(crate) fn from_bits(bits: u64) -> Snapshot {
+        Snapshot(bits)
+    }
+
     /// Is the carrier in a native call that keeps its worker?
     pub(crate) fn is_kept(self) -> bool {
         self.0 & PHASE == KEPT

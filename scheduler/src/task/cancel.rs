@@ -144,9 +144,9 @@ pub fn cancellable<R>(hook: &mut Hook<'_>, call: impl FnOnce() -> R) -> Option<R
         hook: NonNull::from(hook),
         due: Cell::new(Due::AtOnce),
         thread: Cell::new(Thread::current()),
-        callbacks: task.callbacks.get(),
+        callbacks: task.callbacks.open(),
         outer: rare.cancellable.replace(ptr::null()),
-        outer_at: rare.cancellable_at.replace(task.callbacks.get()),
+        outer_at: rare.cancellable_at.replace(task.callbacks.open()),
     };
     let open = Open(task, rare, &record);
     rare.cancellable.set((&raw const record).cast());
@@ -179,7 +179,7 @@ fn innermost(task: &Header) -> Option<&Record<'static>> {
     // SAFETY: a record is in the frame of `cancellable`, which takes the pointer back before it ends; this
     // is the task, above that frame. Of the lifetime nobody makes use.
     let record = unsafe { record.cast::<Record<'static>>().as_ref() }?;
-    (record.callbacks == task.callbacks.get()).then_some(record)
+    (record.callbacks == task.callbacks.open()).then_some(record)
 }
 
 /// The task's rare part, if it is in a call that can be cancelled. For the task.

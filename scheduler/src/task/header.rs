@@ -1,6 +1,7 @@
 //! The part of a task that does not know its types.
 
 use super::Id;
+use super::callbacks::Callbacks;
 use super::cell::Stage;
 use super::living::LivingPlace;
 use super::membership::Sets;
@@ -52,8 +53,7 @@ pub(crate) struct Header {
     pub(crate) stack_low: Cell<usize>,
     /// Where on its stack the task was when it was last switched away: a hint for the cache.
     pub(crate) resting_place: Cell<usize>,
-    /// How many of the native layers below keep their thread: with one the task cannot be switched away.
-    pub(crate) blocking: Cell<u32>,
+    pub(crate) callbacks: Callbacks,
     pub(crate) marks: Marks,
     /// May the task resume elsewhere once it has started? But see [`Header::is_pinned`].
     pub(crate) migrating: bool,
@@ -61,21 +61,19 @@ pub(crate) struct Header {
     pub(crate) has_span: bool,
     /// What is in the cell behind the header.
     pub(super) stage: Cell<Stage>,
+    /// How many of the native layers lie under a callback that catches what unwinds towards them.
+    pub(crate) guarded_layers: Cell<u32>,
     /// The number of the timer that has woken the task last: see [`Waker::ring`].
     pub(crate) rung: AtomicU64,
-    /// How many callbacks are open, so how many native layers lie below managed code.
-    pub(crate) callbacks: Cell<u32>,
     pub(super) refs: AtomicU32,
+    /// Brackets of thread affinity that are open.
+    pub(crate) brackets: Cell<u32>,
     pub(super) vtable: &'static VTable,
     /// The carrier that the task must resume on: set at its first run if it is pinned, and while
     /// it waits in place. Null: any.
     pub(crate) home: AtomicPtr<Carrier>,
     /// Its seat before a wait list.
     pub(crate) seating: Seating,
-    /// Brackets of thread affinity that are open.
-    pub(crate) brackets: Cell<u32>,
-    /// How many of the native layers lie under a callback that catches what unwinds towards them.
-    pub(crate) guarded_layers: Cell<u32>,
     rare: RareCell,
     /// What forbids that the task is suspended. Nothing in release builds.
     pub(crate) no_suspend: Guards,
@@ -161,19 +159,18 @@ impl Header {
             embedder: Cell::new(std::ptr::null()),
             stack_low: Cell::new(0),
             resting_place: Cell::new(0),
-            blocking: Cell::new(0),
+            callbacks: Callbacks::new(),
             marks: Marks::default(),
             migrating,
             has_span: false,
             stage: Cell::new(Stage::Closure),
+            guarded_layers: Cell::new(0),
             rung: AtomicU64::new(0),
-            callbacks: Cell::new(0),
             refs: AtomicU32::new(2),
+            brackets: Cell::new(0),
             vtable,
             home: AtomicPtr::new(std::ptr::null_mut()),
             seating: Seating::new(),
-            brackets: Cell::new(0),
-            guarded_layers: Cell::new(0),
             rare: RareCell::new(),
             no_suspend: Guards::default(),
             id,

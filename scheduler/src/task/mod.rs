@@ -12,6 +12,7 @@
 //! - `set.rs`, `membership.rs`, `wait_out.rs`: tasks whose ends one waits for together, a task's side of that, and the
 //!   wait that is not left before.
 //! - `rare.rs`: what most tasks never have.
+//! - `callbacks.rs`: how many callbacks are open.
 //! - `supply.rs`: what a worker keeps of ended tasks for the next ones.
 //! - `priority.rs`: how soon a ready task gets its turn.
 //! - `living.rs`: the list of tasks that have been suspended, for shutdown and dumps.
@@ -32,6 +33,7 @@
 //!    completer if the handle is gone.
 
 pub mod abort;
+pub(crate) mod callbacks;
 pub(crate) mod cancel;
 pub(crate) mod cell;
 pub(crate) mod complete;

@@ -97,7 +97,7 @@ pub(crate) fn task() -> Option<&'static Header> {
 #[inline]
 pub(crate) fn carrier_and_task() -> Option<(&'static Carrier, &'static Header)> {
     let (carrier, task) = kept_task()?;
-    let inside = !carrier.foreign || carrier.word.is_run() || task.callbacks.get() > 0;
+    let inside = !carrier.foreign || carrier.word.is_run() || task.callbacks.open() > 0;
     inside.then_some((carrier, task))
 }
 

@@ -35,7 +35,7 @@ fn trace(task: &Header) {
 /// May an abort be raised here?
 pub(crate) fn may_unwind(task: &Header) -> bool {
     cfg!(panic = "unwind")
-        && task.callbacks.get() == task.guarded_layers.get()
+        && task.callbacks.open() == task.guarded_layers.get()
         && task.inside().is_some()
         && !std::thread::panicking()
 }

@@ -8,7 +8,7 @@
 use super::kept_task;
 use crate::task::Header;
 
-/// Beside the count in [`Header::blocking`]: the embedder is told when the task is switched away, and when it goes
+/// Beside the count in [`Callbacks::blocking`](crate::task::callbacks::Callbacks::blocking): the embedder is told when the task is switched away, and when it goes
 /// on. There, because the looks that decide a switch find it without one of their own.
 const TOLD: u32 = 1 << 31;
 
@@ -24,7 +24,7 @@ pub(crate) const MARKS: u32 = TOLD | ASKED | UNSWITCHED;
 /// May this task's fiber be switched away?
 #[inline(always)]
 pub(crate) fn is_switchable(task: &Header) -> bool {
-    task.blocking.get() & !(TOLD | ASKED) == 0
+    task.callbacks.blocking() & !(TOLD | ASKED) == 0
         && task.inside().is_some()
         && !std::thread::panicking()
 }
@@ -32,7 +32,7 @@ pub(crate) fn is_switchable(task: &Header) -> bool {
 /// Is the embedder told of the task's switches?
 #[inline(always)]
 pub(crate) fn is_told(task: &Header) -> bool {
-    task.blocking.get() & TOLD != 0
+    task.callbacks.blocking() & TOLD != 0
 }
 
 /// From here on the embedder is told when the current task is switched away and when it goes on
@@ -49,7 +49,7 @@ pub fn tell_of_switches(told: bool) -> bool {
 
 /// From here on the current task is never switched away: it waits in place. Not taken back.
 pub(crate) fn keep_unswitched(task: &Header) {
-    task.blocking.set(task.blocking.get() | UNSWITCHED);
+    task.callbacks.set_blocking(task.callbacks.blocking() | UNSWITCHED);
 }
 
 /// From here on, or no longer, waits of the current task that have a limit ask the embedder after each pause whether they
@@ -61,8 +61,8 @@ pub fn ask_whether_over(asked: bool) -> bool {
 
 fn mark(mark: u32, on: bool) -> bool {
     let Some((_, task)) = kept_task() else { return false };
-    let others = task.blocking.get() & !mark;
-    task.blocking.set(if on { others | mark } else { others });
+    let others = task.callbacks.blocking() & !mark;
+    task.callbacks.set_blocking(if on { others | mark } else { others });
     true
 }
 
@@ -70,7 +70,7 @@ fn mark(mark: u32, on: bool) -> bool {
 #[inline(never)]
 pub(super) fn is_said_to_be_over() -> bool {
     let Some((_, task)) = kept_task() else { return false };
-    task.blocking.get() & ASKED != 0
+    task.callbacks.blocking() & ASKED != 0
         && task
             .shared
             .config
@@ -92,10 +92,10 @@ pub(crate) fn is_to_switch(task: &Header) -> bool {
 pub(super) fn tell(task: &Header) -> bool {
     let Some(embedder) = &task.shared.config.embedder else { return true };
     // What the embedder does meanwhile is no matter to be told of.
-    task.blocking.set(task.blocking.get() & !TOLD);
+    task.callbacks.set_blocking(task.callbacks.blocking() & !TOLD);
     let agrees = embedder.switched_out(task.embedder.get());
     if agrees {
-        task.blocking.set(task.blocking.get() | TOLD);
+        task.callbacks.set_blocking(task.callbacks.blocking() | TOLD);
     } else {
         keep_unswitched(task);
     }
@@ -107,8 +107,8 @@ pub(super) fn tell(task: &Header) -> bool {
 #[inline(never)]
 pub(super) fn tell_back(task: &Header) {
     if let Some(embedder) = &task.shared.config.embedder {
-        task.blocking.set(task.blocking.get() & !TOLD);
+        task.callbacks.set_blocking(task.callbacks.blocking() & !TOLD);
         embedder.switched_in(task.embedder.get());
-        task.blocking.set(task.blocking.get() | TOLD);
+        task.callbacks.set_blocking(task.callbacks.blocking() | TOLD);
     }
 }

@@ -4,6 +4,7 @@
 //! As `on_stack.rs`; but the row of the call is that of the carrier on which the task was, and is looked for anew on
 //! the one on which it is.
 
+use super::answer::Answer;
 use super::fast::{pop, refused, value_or_kept};
 use crate::target::Profile;
 use crate::target::ledger;
@@ -46,9 +47,9 @@ impl Anywhere {
         Some(Ok(Anywhere { called, local, row, below }))
     }
 
-    /// Runs `f` in managed code, and goes back to native code. `Ok(None)`: it panicked, which is kept.
+    /// Runs `f` in managed code, and goes back to native code.
     #[inline]
-    pub(super) fn run<R>(self, f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
+    pub(super) fn run<R, A: Answer<R>>(self, answer: A, f: impl FnOnce() -> R) -> A::Output {
         let Anywhere { called, local, row, below } = self;
         let result = called.guard(|| {
             // The wait for a worker just now was one that a guard forbids.
@@ -58,11 +59,13 @@ impl Anywhere {
         let row = row_here(row);
         called.resume_outer();
         local.set_below(below);
-        if !local.end_callback::<true>(row) {
-            pop::<true>(local, row)?;
+        if !local.end_callback::<true>(row)
+            && let Err(error) = pop::<true>(local, row)
+        {
+            return answer.refused(error);
         }
         called.leave_again(row.profile().word(), below);
-        Ok(value_or_kept(local, result))
+        value_or_kept(local, answer, result)
     }
 }
 

@@ -3,6 +3,7 @@
 //! As `fast.rs`; beside that the task is tied to its thread meanwhile, and the stack of the native code counts
 //! as its own.
 
+use super::answer::Answer;
 use super::fast::{count_back, pop, refused, value_or_kept};
 use crate::target::row::Row;
 use crate::task::local::Local;
@@ -40,9 +41,9 @@ impl OnStack {
         Some(Ok(OnStack { called, local, row, below }))
     }
 
-    /// Runs `f` in managed code, and goes back to native code. `Ok(None)`: it panicked, which is kept.
+    /// Runs `f` in managed code, and goes back to native code.
     #[inline(always)]
-    pub(super) fn run<R>(self, f: impl FnOnce() -> R) -> Result<Option<R>, TransitionError> {
+    pub(super) fn run<R, A: Answer<R>>(self, answer: A, f: impl FnOnce() -> R) -> A::Output {
         let OnStack { called, local, row, below } = self;
         let result = called.guard(|| {
             // The wait for a worker just now was one that a guard forbids.
@@ -51,10 +52,12 @@ impl OnStack {
         });
         called.resume_outer();
         local.set_below(below);
-        if !local.end_callback::<true>(row) {
-            pop::<true>(local, row)?;
+        if !local.end_callback::<true>(row)
+            && let Err(error) = pop::<true>(local, row)
+        {
+            return answer.refused(error);
         }
         called.leave_again(|| row.profile().word(), below);
-        Ok(value_or_kept(local, result))
+        value_or_kept(local, answer, result)
     }
 }

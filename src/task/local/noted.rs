@@ -112,7 +112,13 @@ impl Local {
     /// May the direct call on top call back without memory for layers?
     #[inline(always)]
     pub(crate) fn can_call_back(&self) -> bool {
-        self.called.get().is_none() && self.has_room(3) || self.make_room()
+        self.has_room_for_callback() || self.make_room()
+    }
+
+    /// May it, as it is?
+    #[inline(always)]
+    pub(crate) fn has_room_for_callback(&self) -> bool {
+        self.called.get().is_none() && self.has_room(3)
     }
 
     /// The layers of an outer callback are pushed, so that an inner one can be noted.
