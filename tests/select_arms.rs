@@ -1,15 +1,16 @@
-//! A select waits for events and for the next task of a set, and what is not taken is there for others.
+//! A select waits for events, ticks and the next task of a set, and what is not taken is there for others.
 
 use sortie::sync::channel::{self, Receiver, Sender};
 use sortie::sync::{Event, Select};
 use sortie::task::JoinSet;
+use sortie::time::{MissedTicks, interval_at};
 use sortie::{Handle, select};
 use sortie_test::drops::Drops;
 use sortie_test::{MODES, each, each_of, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -177,5 +178,45 @@ fn an_aborted_select_leaves_its_set_as_it_was() {
             set.shutdown();
         }
         assert!(selects.join().unwrap_err().is_aborted());
+    });
+}
+
+#[test]
+fn ticks_come_at_their_times_beside_other_arms_and_none_is_lost() {
+    const PERIOD: Duration = Duration::from_millis(2);
+    each(|runtime| {
+        let (tell, told) = channel::unbounded();
+        let ticks = move |told: Receiver<u32>| {
+            let start = Instant::now() + PERIOD;
+            let mut interval = interval_at(start, PERIOD).missed_ticks(MissedTicks::Burst);
+            let (mut ticks, mut sum) = (0, 0);
+            while ticks < 5 || sum < 45 {
+                select! {
+                    tick(interval) -> time => {
+                        assert_eq!(time, start + ticks * PERIOD);
+                        assert!(Instant::now() >= time);
+                        ticks += 1;
+                    }
+                    recv(told) -> n => sum += n.unwrap(),
+                }
+            }
+            let sixth = Select::new().tick(&mut interval, |time| time);
+            assert_eq!(sixth.wait_timeout(LONG), Some(start + ticks * PERIOD));
+        };
+        let tells = runtime.spawn(move || {
+            for n in 0..10 {
+                tell.send(n).unwrap();
+                sortie::sleep(PERIOD / 3);
+            }
+            tell
+        });
+        let thread = {
+            let (tell, told) = channel::unbounded();
+            tell.send(45).unwrap();
+            thread::spawn(move || (ticks(told), tell))
+        };
+        runtime.run(move || ticks(told));
+        tells.join().unwrap();
+        thread.join().unwrap();
     });
 }

@@ -105,8 +105,42 @@ impl Interval {
     /// In debug builds, under a [`NoSuspend`](crate::task::NoSuspend) guard.
     pub fn tick(&mut self) -> Instant {
         sleep_until(self.next);
+        self.take(Instant::now())
+    }
+
+    /// As [`Interval::tick`], if its time has come; does not wait. A [`select!`](crate::select) has an arm `tick`.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let mut interval = sortie::time::interval(Duration::from_secs(60));
+    /// assert!(interval.try_tick().is_some(), "the first comes at once");
+    /// assert!(interval.try_tick().is_none());
+    /// ```
+    #[must_use = "a tick that is there is taken"]
+    pub fn try_tick(&mut self) -> Option<Instant> {
+        let now = Instant::now();
+        (self.next <= now).then(|| self.take(now))
+    }
+
+    /// The time of the next tick.
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let start = Instant::now() + Duration::from_secs(60);
+    /// let interval = sortie::time::interval_at(start, Duration::from_secs(1));
+    /// assert_eq!(interval.next_tick(), start);
+    /// ```
+    #[must_use]
+    pub fn next_tick(&self) -> Instant {
+        self.next
+    }
+
+    /// The tick that is due `now`.
+    fn take(&mut self, now: Instant) -> Instant {
         let tick = self.next;
-        self.next = self.following(tick, Instant::now());
+        self.next = self.following(tick, now);
         tick
     }
 

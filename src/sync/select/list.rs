@@ -5,6 +5,7 @@ use super::choose;
 use crate::sync::Event;
 use crate::sync::channel::{Disconnected, Sender};
 use crate::task::JoinSet;
+use crate::time::Interval;
 use crate::{JoinError, JoinHandle};
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -172,6 +173,23 @@ impl<'a, R: 'a> Select<'a, R> {
     /// ```
     pub fn event(self, event: &'a Event, then: impl FnOnce() -> R + 'a) -> Self {
         self.arm(super::event(event), |()| then())
+    }
+
+    /// Taken when the next tick of the interval has come.
+    ///
+    /// ```
+    /// use sortie::sync::{Event, Select};
+    /// use std::time::Duration;
+    ///
+    /// let stop = Event::manual();
+    /// let mut interval = sortie::time::interval(Duration::from_millis(1));
+    /// for _ in 0..3 {
+    ///     let goes_on = Select::new().tick(&mut interval, |_| true).event(&stop, || false).wait();
+    ///     assert!(goes_on);
+    /// }
+    /// ```
+    pub fn tick(self, interval: &'a mut Interval, then: impl FnOnce(Instant) -> R + 'a) -> Self {
+        self.arm(super::tick(interval), then)
     }
 
     /// Waits until one is taken, and gives what its closure does.

@@ -19,6 +19,7 @@ mod event;
 mod join_next;
 mod list;
 mod single;
+mod tick;
 
 use crate::sync::party::Party;
 pub use arms::{Arm, Outcome, after, at, join, recv, send};
@@ -28,6 +29,7 @@ pub use list::Select;
 use sortie_scheduler::wait::{Place, Waiter};
 use sortie_scheduler::{EndWatch, NextWatch};
 use std::sync::Arc;
+pub use tick::tick;
 
 /// Where an arm stands while all wait. Dropped when the wait is left by unwinding.
 pub enum Standing<'a> {
@@ -157,6 +159,7 @@ fn look(arms: &[&dyn Arm], first: usize, party: Option<&Arc<Party>>) -> Look {
 /// | `join(task) -> ended` | when the task in `task: Option<JoinHandle<T>>` has ended | `Result<T, JoinError>` |
 /// | `join_next(set) -> ended` | when the next task of a [`JoinSet`](crate::task::JoinSet) has ended; never while the set is empty | the same |
 /// | `event(event)` | while the [`Event`](crate::sync::Event) is set; an `auto` one is unset by that | |
+/// | `tick(interval) -> time` | when the next tick of the [`Interval`](crate::time::Interval) has come | its time, as an `Instant` |
 /// | `after(duration)`, `at(instant)` | when that time has come, counted from here | |
 /// | `default` | at once, if no other can be | |
 ///
@@ -235,6 +238,9 @@ macro_rules! select {
     (@arms $done:tt $n:tt event($event:expr) => $($rest:tt)+) => {
         $crate::select!(@body $done $n [event(&$event)] [()] $($rest)+)
     };
+    (@arms $done:tt $n:tt tick($interval:expr) -> $got:pat => $($rest:tt)+) => {
+        $crate::select!(@body $done $n [tick(&mut $interval)] [$got] $($rest)+)
+    };
     (@arms $done:tt $n:tt after($duration:expr) => $($rest:tt)+) => {
         $crate::select!(@body $done $n [after($duration)] [()] $($rest)+)
     };
@@ -274,7 +280,8 @@ macro_rules! select {
         ::std::compile_error!(
             "expected arms such as `recv(receiver) -> message => ..`, `send(sender, next) -> sent => ..`, \
              `join(task) -> ended => ..`, `join_next(set) -> ended => ..`, `event(event) => ..`, \
-             `after(duration) => ..`, `at(instant) => ..`, and at the end, if any, `default => ..`"
+             `tick(interval) -> time => ..`, `after(duration) => ..`, `at(instant) => ..`, and at the end, if any, \
+             `default => ..`"
         )
     };
     ($($arms:tt)+) => {
