@@ -107,7 +107,7 @@ enum Look {
     Waiting,
 }
 
-/// As `Purse::spend`.
+/// As the purse: not for ever.
 fn pay(turns: &mut u32) -> bool {
     let can = *turns > 0;
     *turns -= u32::from(can);

@@ -14,9 +14,7 @@ use std::time::{Duration, Instant};
 /// Of the time that passes, one in so many is earned: 0.4 % of a core.
 const SHARE: u32 = 250;
 /// What is saved at most.
-const FULL: i64 = 800_000;
-/// The longest sleep while it is needed.
-const LONGEST_NAP: Duration = Duration::from_millis(10);
+const FULL: i64 = 600_000;
 /// What a turn is taken for if the kernel does not tell: a look, and a worker that is taken.
 const TURN: u64 = 25_000;
 
@@ -52,22 +50,27 @@ impl Purse {
         self.balance = self.balance.saturating_add(earned).min(FULL).saturating_sub(cost);
     }
 
-    /// May the monitor look again at once?
+    /// Is anything left?
     pub(super) fn is_solvent(&self) -> bool {
         self.balance > 0
     }
 
-    /// How long it sleeps where there is no hurry: until what it owes is earned, within limits.
-    pub(super) fn nap(&self) -> Duration {
+    /// May the monitor look again at once? What comes in while it looks now and then is not enough for that.
+    pub(super) fn is_rich(&self) -> bool {
+        self.balance > FULL / 4
+    }
+
+    /// How long it sleeps where there is no hurry: until what it owes is earned, and not longer than `longest`.
+    pub(super) fn nap(&self, longest: Duration) -> Duration {
         let owed = Duration::from_nanos(self.balance.min(0).unsigned_abs());
-        (owed.saturating_mul(SHARE)).clamp(NAP, LONGEST_NAP)
+        (owed.saturating_mul(SHARE)).clamp(NAP, longest)
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{FULL, LONGEST_NAP, Purse, SHARE};
-    use crate::monitor::NAP;
+    use super::{FULL, Purse, SHARE};
+    use crate::monitor::{LONGEST_NAP, NAP};
     use std::time::{Duration, Instant};
 
     fn full(at: Instant) -> Purse {
@@ -80,7 +83,7 @@ mod tests {
         let mut purse = full(at);
         purse.turn(at, FULL as u64 - 1);
         assert!(purse.is_solvent());
-        assert_eq!(purse.nap(), NAP);
+        assert_eq!(purse.nap(LONGEST_NAP), NAP);
         purse.turn(at, FULL as u64);
         assert!(!purse.is_solvent());
         at += Duration::from_micros(1);
@@ -98,12 +101,12 @@ mod tests {
         let mut purse = full(at);
         let used = FULL as u64 + 20_000;
         purse.turn(at, used);
-        assert_eq!(purse.nap(), SHARE * Duration::from_micros(20));
+        assert_eq!(purse.nap(LONGEST_NAP), SHARE * Duration::from_micros(20));
         purse.turn(at, 2 * used);
-        assert_eq!(purse.nap(), LONGEST_NAP);
+        assert_eq!(purse.nap(LONGEST_NAP), LONGEST_NAP);
         // Not for ever, though a turn may cost more than is earned meanwhile.
         purse.turn(at + LONGEST_NAP, u64::MAX);
-        assert_eq!(purse.nap(), LONGEST_NAP);
+        assert_eq!(purse.nap(LONGEST_NAP), LONGEST_NAP);
     }
 
     #[test]
@@ -114,7 +117,8 @@ mod tests {
         while at < start + Duration::from_secs(10) {
             used += 30_000;
             purse.turn(at, used);
-            at += if purse.is_solvent() { Duration::from_micros(20) } else { purse.nap() };
+            at +=
+                if purse.is_solvent() { Duration::from_micros(20) } else { purse.nap(LONGEST_NAP) };
         }
         let earned = ((at - start) / SHARE).as_nanos() as u64;
         assert!(used <= earned + FULL as u64 + 30_000, "{used} of {earned}");
