@@ -8,7 +8,6 @@ use sortie_test::until;
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 const NONE: WaitOption = WaitOption::NONE;
 
@@ -347,8 +346,7 @@ fn cross(stage: &Stage, first: usize, levels: [i32; 2]) -> [HResult; 2] {
             }
         })
     });
-    // Long enough for the first to wait; if it does not yet, the other is the one that closes the circle no more.
-    stage.runtime.run(|| sortie::sleep(Duration::from_millis(5)));
+    until("the first waits", || tasks[first].is_waiting());
     turn.set();
     tasks.iter().for_each(done);
     let results = results.lock().unwrap();
