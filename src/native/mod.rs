@@ -1,5 +1,20 @@
 //! Native code: how tasks call it, and how it calls back.
 //!
+//! ```
+//! use sortie::native::{self, Target};
+//!
+//! static SLEEP: Target = Target::named("usleep");
+//!
+//! let runtime = sortie::Runtime::builder().workers(1).build()?;
+//! runtime.run(|| {
+//!     let beside = sortie::spawn(|| "the only worker ran this meanwhile");
+//!     // SAFETY: `usleep` has no conditions.
+//!     native::call(&SLEEP, || unsafe { libc::usleep(50_000) });
+//!     assert!(beside.is_finished());
+//! });
+//! # Ok::<(), sortie::BuildError>(())
+//! ```
+//!
 //! - [`call()`], [`call_here`]: run a closure that calls native code, announced.
 //! - [`call_cancellable`], [`on_cancel`]: calls that an abort or a shutdown cuts short.
 //! - [`callback()`], [`try_callback`]: managed code that native code calls back.
@@ -9,7 +24,7 @@
 //! - [`Target`], [`Class`]: what is known of a native function; [`Policy`], [`policy`]: how its calls are made.
 //!
 //! Native code runs on the carrier's own stack (8 MiB, with bounds as libraries expect), not on the
-//! task's. While it runs, the task's worker serves other tasks if they wait.
+//! task's, unless a [`Policy`] says otherwise. While it runs, the task's worker serves other tasks if they wait.
 
 mod call;
 mod callback;

@@ -4,6 +4,25 @@
 //! a runtime everything works for threads. See [`task`](crate::task) for what a wait means where a task cannot be
 //! suspended.
 //!
+//! ```
+//! use sortie::sync::{Mutex, channel};
+//! use std::sync::Arc;
+//!
+//! let runtime = sortie::Runtime::new()?;
+//! let (sender, receiver) = channel::bounded(16);
+//! let sum = Arc::new(Mutex::new(0));
+//! let adders = [(); 4].map(|()| {
+//!     let (receiver, sum) = (receiver.clone(), sum.clone());
+//!     runtime.spawn(move || receiver.iter().for_each(|n| *sum.lock() += n))
+//! });
+//! // This thread is no task: it sleeps while the channel is full.
+//! (1..=1000).for_each(|n| sender.send(n).expect("somebody receives"));
+//! drop(sender);
+//! adders.into_iter().for_each(|adder| adder.join().unwrap());
+//! assert_eq!(*sum.lock(), 500_500);
+//! # Ok::<(), sortie::BuildError>(())
+//! ```
+//!
 //! | for | see | who is next |
 //! |---|---|---|
 //! | one at a time | [`Mutex`] | who comes to a free lock; a waiter that was woken in vain twice has it handed over |

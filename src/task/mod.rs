@@ -3,6 +3,24 @@
 //! [`spawn`](crate::spawn) is enough for most; a [`Builder`] gives a task a name, a span, a group, or the right to
 //! migrate.
 //!
+//! ```
+//! use sortie::task::{self, Builder};
+//!
+//! let runtime = sortie::Runtime::new()?;
+//! runtime.run(|| {
+//!     let named = Builder::new().name("greeter").spawn(|| {
+//!         format!("hello from {}", task::current().unwrap().name().unwrap())
+//!     });
+//!     assert_eq!(named.join().unwrap(), "hello from greeter");
+//!
+//!     // A task that is in the way is aborted: it unwinds where it waits, and drops what it has.
+//!     let sleeper = sortie::spawn(|| sortie::sleep(std::time::Duration::MAX));
+//!     sleeper.abort();
+//!     assert!(sleeper.join().unwrap_err().is_aborted());
+//! });
+//! # Ok::<(), sortie::BuildError>(())
+//! ```
+//!
 //! | for | see |
 //! |---|---|
 //! | tasks that borrow, and end before their owner goes on | [`scope`](fn@scope), [`join!`](crate::join) |

@@ -1,6 +1,16 @@
 //! Loops whose turns run side by side: [`map`] and [`for_each`] over whatever can be iterated over, [`try_map`] and
 //! [`try_for_each`] if turns may fail.
 //!
+//! ```
+//! use sortie::task::par;
+//!
+//! let runtime = sortie::Runtime::new()?;
+//! let words = ["borrowed", "by", "all"];
+//! let lengths = runtime.run(move || par::map(&words, |word| word.len()));
+//! assert_eq!(lengths, [8, 2, 3]);
+//! # Ok::<(), sortie::BuildError>(())
+//! ```
+//!
 //! A few tasks of a [`scope`](super::scope()), the current one among them, take items from the iterator in batches, one task at a
 //! time, and work on them. How large a batch is, each task learns from how long its last one took: cheap items come
 //! many at a time, dear ones alone, so that the last of them are spread. All may borrow.

@@ -1,5 +1,23 @@
 //! Time: sleeps, time limits, ticks.
 //!
+//! ```
+//! use sortie::time::{Elapsed, interval, timeout};
+//! use std::time::Duration;
+//!
+//! let runtime = sortie::Runtime::new()?;
+//! runtime.run(|| {
+//!     let mut ticks = interval(Duration::from_millis(2));
+//!     // Whatever waits may be limited, and needs to know nothing of it.
+//!     let limited = timeout(Duration::from_millis(20), || {
+//!         loop {
+//!             ticks.tick();
+//!         }
+//!     });
+//!     assert_eq!(limited, Err::<(), _>(Elapsed));
+//! });
+//! # Ok::<(), sortie::BuildError>(())
+//! ```
+//!
 //! All times are of the monotonic clock ([`Instant`]): a change of the calendar moves nothing. While the machine
 //! is suspended that clock stands still (Linux's `CLOCK_MONOTONIC`), and so do all waits. After a process was
 //! stopped, what came due meanwhile is served in batches, with others in between.

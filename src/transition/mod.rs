@@ -5,6 +5,23 @@
 //! call back in. Each checks that it may happen ([`Layers`] is the automaton, with its table),
 //! tells the scheduler, and is traced (target `sortie::crossing`, level `trace`).
 //!
+//! ```
+//! use sortie::transition::{self, Layer};
+//!
+//! let runtime = sortie::Runtime::new()?;
+//! runtime.run(|| {
+//!     let target = libc::getpid as *const () as usize;
+//!     transition::leave(target)?;
+//!     assert_eq!(transition::layers(), [Layer::ManagedBase, Layer::Native { target }]);
+//!     // SAFETY: `getpid` has no conditions.
+//!     let pid = unsafe { libc::getpid() };
+//!     transition::enter()?;
+//!     assert_eq!(pid as u32, std::process::id());
+//!     Ok::<_, transition::TransitionError>(())
+//! })?;
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
 //! [`NativeScope`] and [`ManagedScope`] make them in pairs that cannot be forgotten; [`UnhookedScope`] marks a call that is
 //! not announced.
 //! [`native::call`](crate::native::call) and [`native::callback`](crate::native::callback) make them
