@@ -1,13 +1,16 @@
-//! A pinned task that yields passes its turn to the next one, and nobody notices: not who was lent the turn that is to
-//! be passed, not who has a span.
+//! A task that yields passes its turn to the next one, and nobody notices: not who was lent the turn that is to
+//! be passed, not who has a span,
+//! not a thief that takes the task before it is away.
 
 use sortie::sync::Event;
 use sortie::task::Builder;
 use sortie_test::busy::Busy;
-use sortie_test::{Mode, each_of};
+use sortie_test::{MODES, Mode, each_of};
 use std::cell::RefCell;
+use std::hint::black_box;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Once};
+use std::time::Duration;
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Level, Metadata, Subscriber};
@@ -108,7 +111,7 @@ impl Subscriber for Spans {
 fn each_has_its_span() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| tracing::subscriber::set_global_default(Spans).unwrap());
-    each_of(&[1, 2], &[Mode::Pinned], |runtime| {
+    each_of(&[1, 2, 4], &MODES, |runtime| {
         let handle = runtime.handle();
         let tasks: Vec<_> = (0..4 * runtime.case.workers as u64)
             .map(|n| {
@@ -119,6 +122,39 @@ fn each_has_its_span() {
                     for _ in 0..100 {
                         assert_eq!(entered(), mine);
                         sortie::yield_now();
+                    }
+                })
+            })
+            .collect();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+    });
+}
+
+/// Yields so many calls further in, and finds in each frame what it has left there.
+#[inline(never)]
+fn descend(depth: u64, seed: u64) -> u64 {
+    let values: [u64; 4] = std::array::from_fn(|n| black_box(seed + n as u64));
+    sortie::yield_now();
+    let deeper = if depth > 0 { descend(depth - 1, seed + 1) } else { 0 };
+    sortie::yield_now();
+    assert!((seed..).zip(values).all(|(expected, value)| value == expected), "another's frame");
+    deeper + values[0]
+}
+
+/// Of a few tasks that yield, workers that have none left take some, at any moment of a yield.
+#[test]
+fn thieves_take_tasks_that_are_about_to_leave() {
+    each_of(&[2, 4, 8], &[Mode::Migrating], |runtime| {
+        let tasks: Vec<_> = (0..runtime.case.workers as u64 + 2)
+            .map(|seed| {
+                runtime.spawn(move || {
+                    for round in 0..2_000 {
+                        let sum = descend(7, seed);
+                        assert_eq!(sum, (seed..=seed + 7).sum());
+                        if round % 8 == seed % 8 {
+                            // Its worker may have nothing now, and looks at the others'.
+                            sortie::sleep(Duration::from_micros(20));
+                        }
                     }
                 })
             })

@@ -14,6 +14,7 @@ mod offload;
 mod parking;
 mod permits;
 mod repeated;
+mod rest;
 mod ring;
 mod task;
 
@@ -55,6 +56,7 @@ pub(crate) const MUTANTS: &[&[Mutant]] = &[
     offload::MUTANTS,
     parking::MUTANTS,
     permits::MUTANTS,
+    rest::MUTANTS,
     ring::MUTANTS,
     task::MUTANTS,
 ];

@@ -306,4 +306,25 @@ pub(crate) const REPEATED: &[Repeated] = &[
         text: "worker.searching = true;
         shared.lobby.start_searching();",
     },
+    Repeated {
+        file: "worker/pass.rs",
+        model: "rest.rs",
+        text: "unsafe { inside.announce() };
+    // SAFETY: by contract, and the closure stays in the queues.
+    let next = unsafe { carrier.with_worker(|worker| worker.queues.push_last_and_pop(its)) };",
+    },
+    Repeated {
+        file: "worker/run.rs",
+        model: "rest.rs",
+        text: "if !fiber.is_away() {
+        wait_until_away(fiber);
+    }",
+    },
+    Repeated {
+        file: "fiber/switch/x86_64.rs",
+        model: "rest.rs",
+        text: "\"mov rsp, rdx\",
+            \"mov [rsi + {at}], rcx\",
+            \"jmp [rdx]\",",
+    },
 ];

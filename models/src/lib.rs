@@ -43,6 +43,8 @@ mod mailbox;
 mod park;
 #[path = "../../scheduler/src/semaphore/permits.rs"]
 mod permits;
+#[path = "../../scheduler/src/fiber/switch/rest.rs"]
+mod rest;
 #[path = "../../scheduler/src/ring/slots.rs"]
 #[allow(unreachable_pub, reason = "public where it comes from")]
 mod ring;

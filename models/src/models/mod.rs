@@ -17,6 +17,7 @@ mod monitor;
 mod parking;
 mod permits;
 mod proof;
+mod rest;
 mod ring;
 mod scope;
 mod task;

@@ -182,10 +182,16 @@ impl Fiber {
         Inside(NonNull::from(&self.coroutine))
     }
 
+    /// Has its body left it, or not begun? Not yet, for a moment, if that was [announced](Inside::announce).
+    #[inline(always)]
+    pub(crate) fn is_away(&self) -> bool {
+        self.coroutine.is_away()
+    }
+
     /// Runs the fiber on this thread until it suspends.
     ///
     /// # Safety
-    /// - The fiber has a body: prepared, or suspended in one.
+    /// - The fiber has a body: prepared, or suspended in one, and away.
     /// - If it is suspended in a body, that body's frames may go on on this thread.
     #[inline]
     pub(crate) unsafe fn resume(&self) -> Reason {
@@ -224,6 +230,25 @@ impl Inside {
 
     /// Can a fiber be left for another one, past the thread that resumed it?
     pub(crate) const CAN_PASS: bool = Coroutine::CAN_PASS;
+
+    /// [`Fiber::is_away`].
+    #[inline(always)]
+    pub(crate) fn is_away(self) -> bool {
+        // SAFETY: an inner side is valid while its fiber lives.
+        unsafe { self.coroutine() }.is_away()
+    }
+
+    /// The fiber will be left in a moment. Who is to resume it may be told before, and waits until it is
+    /// [away](Fiber::is_away).
+    ///
+    /// # Safety
+    /// The caller runs on this fiber, and leaves it next. Fibers [can pass](Inside::CAN_PASS).
+    #[inline(always)]
+    pub(crate) unsafe fn announce(self) {
+        // SAFETY: the caller runs on this fiber.
+        let coroutine = unsafe { self.coroutine() };
+        coroutine.announce();
+    }
 
     /// From here on this fiber goes back to where `other` was resumed, in its place.
     ///

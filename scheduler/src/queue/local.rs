@@ -110,6 +110,14 @@ impl Local {
         self.ring.push(task);
     }
 
+    /// Queues a task behind all others, and takes the first of those that yielded; it may be this one itself. If there is
+    /// one, that was a `SeqCst` exchange behind the push.
+    #[inline]
+    pub(crate) fn push_last_and_pop(&self, task: TaskRef) -> Option<TaskRef> {
+        self.ring.push(task);
+        self.ring.pop()
+    }
+
     /// The newest task.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<TaskRef> {
@@ -188,6 +196,12 @@ impl Local {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.remote.slot_is_empty() && self.deque.is_empty() && self.ring.is_empty()
+    }
+
+    /// Is there nothing but tasks that yielded?
+    #[inline]
+    pub(crate) fn has_only_yielded(&self) -> bool {
+        self.remote.slot_is_empty() && self.deque.is_empty() && !self.ring.is_empty()
     }
 
     /// Takes half of another worker's oldest tasks, one of them to run. Not its newest: see [`Remote::take_newest`].

@@ -6,9 +6,10 @@
 
 use super::switchable::{tell, tell_back};
 use super::{block_in_place, is_switchable, is_to_switch, is_told, managed};
-use crate::fiber::{Inside, Reason};
+use crate::fiber::Reason;
 use crate::task::{Header, abort};
 use crate::worker::current;
+use crate::worker::pass::Pass;
 use std::time::Instant;
 use tracing::level_filters::LevelFilter;
 
@@ -114,13 +115,15 @@ pub(crate) fn switch_here(task: &Header, reason: Reason) {
     }
 }
 
-/// [`switch_here`], to the fiber that the turn was passed to.
+/// [`switch_here`], for one that has passed its turn on. It is queued: perhaps another thread waits for it to be away.
 #[inline(always)]
-pub(super) fn pass_here(task: &Header, next: Inside) {
-    task.resting_place.set(current::stack_pointer());
-    if let Some(inside) = task.inside() {
+pub(super) fn pass_here(task: &Header, to: Pass) {
+    match (task.inside(), to) {
         // SAFETY: as in `switch_here`; `pass_turn` has put the next in its place.
-        unsafe { inside.pass_to(next) };
+        (Some(inside), Pass::To(next)) => unsafe { inside.pass_to(next) },
+        // SAFETY: as in `switch_here`.
+        (Some(inside), Pass::ToLoop) => unsafe { inside.suspend(Reason::Yielded) },
+        (None, _) => {}
     }
     if is_abort_wanted(task) {
         raise_if_possible();

@@ -12,17 +12,18 @@ use super::{
 };
 use crate::carrier::Carrier;
 use crate::crossing;
-use crate::fiber::{Inside, Reason};
+use crate::fiber::Reason;
 use crate::penalty;
 use crate::request;
 use crate::sync::atomic::Ordering;
 use crate::task::{Header, abort};
-use crate::worker::pass::pass_turn;
+use crate::worker::current;
+use crate::worker::pass::{Pass, pass_turn};
 
 /// Lets others run: true if somebody else could. Inlined, see [`switch_here`].
 #[inline(always)]
 pub(crate) fn yield_now() -> bool {
-    match before_yield() {
+    match before_yield(current::stack_pointer()) {
         Yield::Switch(task) => {
             switch_here(task, Reason::Yielded);
             true
@@ -39,15 +40,15 @@ pub(crate) fn yield_now() -> bool {
 enum Yield {
     /// The task is to be switched away.
     Switch(&'static Header),
-    /// It is to be left for the next one.
-    Pass(&'static Header, Inside),
+    /// It is queued, and to be left for the next one.
+    Pass(&'static Header, Pass),
     /// Nothing. Did others run?
     Over(bool),
 }
 
-/// What comes before the switch of a yield.
+/// What comes before the switch of a yield. `resting_place`: where that will be.
 #[inline(never)]
-fn before_yield() -> Yield {
+fn before_yield(resting_place: usize) -> Yield {
     let Some((carrier, task)) = managed() else {
         return Yield::Over(false);
     };
@@ -56,7 +57,7 @@ fn before_yield() -> Yield {
     if is_switchable(task) {
         let told = is_told(task);
         // SAFETY: this is the carrier's thread, the word says `RUN`, and the task has just been asked.
-        let pass = || unsafe { pass_turn(carrier, task) };
+        let pass = || unsafe { pass_turn(carrier, task, resting_place) };
         if !told && let Some(next) = pass() {
             return Yield::Pass(task, next);
         }

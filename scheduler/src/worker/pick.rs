@@ -102,9 +102,17 @@ impl Worker {
     /// A pick that leaves the loop out, of the next in the ring of pinned tasks. False: it is the loop's.
     #[inline]
     pub(super) fn pick_plainly(&mut self) -> bool {
-        if self.plain_picks == 0 || !self.queues.is_empty() {
-            return false;
-        }
+        self.plain_picks > 0 && self.queues.is_empty() && self.count_plain_pick()
+    }
+
+    /// As [`Worker::pick_plainly`], of the next of those that yielded and may move.
+    #[inline]
+    pub(super) fn pick_yielded_plainly(&mut self) -> bool {
+        self.plain_picks > 0 && self.queues.has_only_yielded() && self.count_plain_pick()
+    }
+
+    #[inline]
+    fn count_plain_pick(&mut self) -> bool {
         self.plain_picks -= 1;
         self.tenure = self.tenure.saturating_add(1);
         self.lends = 0;

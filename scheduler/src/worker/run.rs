@@ -24,6 +24,7 @@ use crate::task::complete::refuse;
 use crate::task::join_error::Refusal;
 use crate::task::state::Suspend;
 use crate::task::{Header, TaskRef, abort};
+use crossbeam_utils::Backoff;
 use std::ptr::{self, NonNull};
 
 /// A carrier's thread, from its start to its end.
@@ -96,8 +97,8 @@ fn take_turn(carrier: &Carrier, task: TaskRef) -> Option<TaskRef> {
         return lender(carrier);
     };
     let header = task.as_raw();
-    // SAFETY: the reference is kept until somebody is back here. If the task has passed its turn on, it has it again or is
-    // on the ring until then: to wait or to end it would have to come back.
+    // SAFETY: the reference is kept until somebody is back here, unless the task passes its turn on and may move, which none
+    // with a span does. Then it may be gone, and is not touched any more.
     let header = unsafe { header.as_ref() };
     // Around `current`: a subscriber that waits in here stands on the loop's stack, not the task's.
     let span = header.span().map(tracing::Span::enter);
@@ -107,7 +108,11 @@ fn take_turn(carrier: &Carrier, task: TaskRef) -> Option<TaskRef> {
     let reason = unsafe { resume(carrier, header, fiber) };
     carrier.end();
     drop(span);
-    let task = carrier.turn.take().expect("a task has the turn until it is back in the loop");
+    let Some(task) = carrier.turn.take() else {
+        // Queued by itself, before it left.
+        carrier.shared().after_queueing();
+        return lender(carrier);
+    };
     let (task, reason) =
         if reason == Reason::Lending { unpile(carrier, task) } else { (task, reason) };
     settle(carrier, task, reason);
@@ -124,9 +129,23 @@ pub(super) unsafe fn resume(carrier: &Carrier, task: &Header, fiber: NonNull<Fib
     carrier.begin(task, task.stack_low.get());
     // SAFETY: by contract, the fiber is the caller's alone.
     let fiber = unsafe { fiber.as_ref() };
+    if !fiber.is_away() {
+        wait_until_away(fiber);
+    }
     // SAFETY: by contract. A started task is queued where it may run: pinned ones with their carrier, others only
     // if `migrating` was promised.
     unsafe { fiber.resume() }
+}
+
+/// A task was taken that has passed its turn on just now, on another thread, and is about to leave its stack.
+#[cold]
+#[inline(never)]
+fn wait_until_away(fiber: &Fiber) {
+    let backoff = Backoff::new();
+    while !fiber.is_away() {
+        // A few instructions are left to do, if that thread has its processor.
+        backoff.snooze();
+    }
 }
 
 /// A task runs for the first time: a fiber for it, and a home if it is pinned.

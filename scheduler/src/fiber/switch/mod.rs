@@ -9,6 +9,7 @@
 
 cfg_select! {
     all(target_arch = "x86_64", not(feature = "sanitizer")) => {
+        mod rest;
         mod x86_64;
         pub(super) use x86_64::{Coroutine, on_stack};
     }

@@ -60,6 +60,17 @@ impl Coroutine {
         unsafe { &*self.yielder.get() }.suspend(reason);
     }
 
+    /// Is its function suspended? Always, where nobody is told before.
+    #[inline(always)]
+    pub(in super::super) fn is_away(&self) -> bool {
+        true
+    }
+
+    /// Never used: see [`Coroutine::CAN_PASS`].
+    pub(in super::super) fn announce(&self) {
+        unreachable!("nobody is told before where no coroutine can be left for another");
+    }
+
     /// Can one be left for another? corosensei's cannot.
     pub(in super::super) const CAN_PASS: bool = false;
 

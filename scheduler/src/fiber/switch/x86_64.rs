@@ -18,11 +18,15 @@
 //! the stack pointer a push waits for it once more, and the processor no longer knows that a pop reads what was pushed. That
 //! is a tenth to a third of a switch.
 //!
+//! INVARIANT(switch.last): that it is away, who leaves says last, on the other's stack. From then on another thread may go on with it
+//! (`rest.rs`), and not even a signal handler may write to its stack.
+//!
 //! A switch is the same in both directions. All other registers are lost, as over any call; the floating-point
 //! environment stays, as does the signal mask.
 
 use super::super::Reason;
 use super::Call;
+use super::rest::Rest;
 use crate::stack::Stack;
 use corosensei::stack::Stack as _;
 use std::arch::{asm, naked_asm};
@@ -33,7 +37,7 @@ use std::ptr::NonNull;
 /// A stack with a suspended function on it. It stays at one address.
 pub(in super::super) struct Coroutine {
     /// The stack pointer of the function, while it is suspended.
-    inner: Cell<usize>,
+    inner: Rest,
     /// That of who has resumed it, while it runs.
     outer: Cell<usize>,
     stack: Stack,
@@ -63,7 +67,7 @@ impl Coroutine {
         let room = std::ptr::with_exposed_provenance_mut::<Top>(top);
         // SAFETY: the stack is this function's, much larger than that, and its top is a multiple of 64.
         unsafe { room.write(Top { root, main, place }) };
-        Coroutine { inner: Cell::new(top), outer: Cell::new(0), stack }
+        Coroutine { inner: Rest::new(top), outer: Cell::new(0), stack }
     }
 
     /// Goes on until the next suspension.
@@ -73,7 +77,7 @@ impl Coroutine {
     #[inline(always)]
     pub(in super::super) unsafe fn resume(&self) -> Reason {
         // SAFETY: by contract.
-        match unsafe { switch::<OUTER>(self, &self.inner, 0) } {
+        match unsafe { switch::<OUTER>(self, self.inner.get(), 0) } {
             0 => Reason::Yielded,
             1 => Reason::Suspended,
             2 => Reason::Reentering,
@@ -91,7 +95,19 @@ impl Coroutine {
     #[inline(always)]
     pub(in super::super) unsafe fn suspend(&self, reason: Reason) {
         // SAFETY: who has resumed it is away as long as it runs.
-        unsafe { switch::<INNER>(self, &self.outer, reason as usize) };
+        unsafe { switch::<INNER>(self, self.outer.get(), reason as usize) };
+    }
+
+    /// Is its function suspended? Not yet, for a moment, if it was [announced](Coroutine::announce).
+    #[inline(always)]
+    pub(in super::super) fn is_away(&self) -> bool {
+        self.inner.is_reached()
+    }
+
+    /// It will be left in a moment. Who is to resume it may be told before, and waits until it is away. By code in it.
+    #[inline(always)]
+    pub(in super::super) fn announce(&self) {
+        self.inner.announce();
     }
 
     /// Can one be left for another?
@@ -113,7 +129,7 @@ impl Coroutine {
     #[inline(always)]
     pub(in super::super) unsafe fn pass_to(&self, next: &Coroutine) {
         // SAFETY: by contract `next` is suspended, and may go on here. It asks for no word.
-        unsafe { switch::<INNER>(self, &next.inner, 0) };
+        unsafe { switch::<INNER>(self, next.inner.get(), 0) };
     }
 
     /// Makes a call on the stack of who has resumed the coroutine, below all frames there.
@@ -142,28 +158,25 @@ impl Coroutine {
 const INNER: usize = offset_of!(Coroutine, inner);
 const OUTER: usize = offset_of!(Coroutine, outer);
 
-/// Leaves, with the stack pointer in the coroutine at `AT`, for where `to` says, with `word`. Returns when somebody comes
+/// Leaves, with the stack pointer in the coroutine at `AT`, for the stack pointer `to`, with `word`. Returns when somebody comes
 /// back, with what that one brings.
 ///
 /// # Safety
-/// `AT` is one of the coroutine's stack pointers. `to` is that of a side that is away, and may go on on this thread.
+/// `AT` is the place of one of the coroutine's stack pointers. `to` is that of a side that is away, and may go on on this thread.
 #[inline(always)]
-unsafe fn switch<const AT: usize>(
-    coroutine: &Coroutine,
-    to: &Cell<usize>,
-    mut word: usize,
-) -> usize {
+unsafe fn switch<const AT: usize>(coroutine: &Coroutine, to: usize, mut word: usize) -> usize {
     // SAFETY: whoever is away has left three words at its stack pointer, by this code or, at first, by
-    // `Coroutine::new`. What the compiler may have in registers is stored there, or said to be lost.
+    // `Coroutine::new`. What the compiler may have in registers is stored there, or said to be lost. Signals spare the 128 bytes
+    // below the stack pointer, which the compiler uses in no function with such a block.
     unsafe {
         asm!(
             "lea rax, [rip + 2f]",
-            "sub rsp, 24",
-            "mov [rsp + 16], rbx",
-            "mov [rsp + 8], rbp",
-            "mov [rsp], rax",
-            "mov [rsi + {at}], rsp",
+            "mov [rsp - 8], rbx",
+            "mov [rsp - 16], rbp",
+            "mov [rsp - 24], rax",
+            "lea rcx, [rsp - 24]",
             "mov rsp, rdx",
+            "mov [rsi + {at}], rcx",
             "jmp [rdx]",
             // Somebody has come back by the same code, with the stack pointer that was left in `rdx`.
             "2:",
@@ -173,7 +186,7 @@ unsafe fn switch<const AT: usize>(
             at = const AT,
             inlateout("rdi") word,
             in("rsi") coroutine,
-            in("rdx") to.get(),
+            in("rdx") to,
             lateout("r12") _,
             lateout("r13") _,
             lateout("r14") _,
