@@ -98,6 +98,31 @@ pub(super) fn pause_undisturbed() {
     }
 }
 
+/// As [`pause`], but an abort ends it, or keeps it from beginning, and is not raised.
+#[inline(never)]
+pub(super) fn pause_unraised(until: Option<Instant>) {
+    let Some((carrier, task)) = managed() else { return };
+    if is_abort_due(task) {
+        return;
+    }
+    if is_to_switch(task) {
+        switch_away(task, Reason::Suspended);
+    } else {
+        block_in_place(carrier, task, until);
+    }
+}
+
+/// Would a suspension point unwind the task here?
+fn is_abort_due(task: &Header) -> bool {
+    is_abort_wanted(task) && abort::is_due(task)
+}
+
+/// [`is_abort_due`], of the current task, if there is one.
+#[inline(never)]
+pub(super) fn is_abort_due_here() -> bool {
+    managed().is_some_and(|(_, task)| is_abort_due(task))
+}
+
 /// Leaves the current task's fiber; when it goes on, an abort is raised.
 ///
 /// Inlined into the code that waits, because the processor foretells each return by the call that it has seen

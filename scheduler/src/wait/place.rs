@@ -10,6 +10,7 @@
 
 use super::line::{Line, Ticket};
 use super::list::{List, Whom};
+use super::pause::is_abort_due_here;
 use super::seat::Seat;
 use super::sleeper::Sleeper;
 use super::{Waiter, deadline};
@@ -252,6 +253,20 @@ impl Place<'_> {
                 true
             }
         }
+    }
+
+    /// As [`Place::wait_for`], but an abort is not raised here: this is false then, too. See [`Waiter::pause_unraised`].
+    #[must_use = "false says that no notification has come"]
+    pub fn wait_unraised(self, until: Option<Instant>) -> bool {
+        let mut in_time = true;
+        while !self.take() {
+            if !in_time || is_abort_due_here() {
+                return false;
+            }
+            in_time = self.waiter.pause_unraised(until);
+        }
+        std::mem::forget(self);
+        true
     }
 
     /// As [`Place::wait_until`], for so long from now.

@@ -3,7 +3,7 @@
 //! A waiter owns the timer that ends its wait at a time: it is set at the first such pause, and taken back
 //! with the waiter.
 
-use super::pause::{pause, pause_undisturbed};
+use super::pause::{pause, pause_undisturbed, pause_unraised};
 use super::switchable::is_said_to_be_over;
 use super::{announce, checkpoint, is_switchable, managed, reference};
 use crate::park::Parker;
@@ -146,6 +146,17 @@ impl Waiter {
             checkpoint();
             return false;
         }
+        self.pause_limited(until, left, pause)
+    }
+
+    /// A pause that ends at `until`, which is not past. False once that time has come.
+    #[inline(always)]
+    fn pause_limited(
+        &self,
+        until: Instant,
+        left: Duration,
+        pause: impl FnOnce(Option<Instant>),
+    ) -> bool {
         match &self.who {
             Who::Thread(parker) => {
                 parker.park_timeout(left);
@@ -161,6 +172,22 @@ impl Waiter {
             }
         }
         Instant::now() < until && !is_said_to_be_over()
+    }
+
+    /// As [`Waiter::pause_for`], but an abort is not raised here: it ends the pause, or keeps it from beginning. For waits
+    /// that may have come to something by then: who waits looks for that, and raises the abort by a
+    /// [`checkpoint`](crate::checkpoint) if it has not.
+    #[must_use = "a wait whose time has come ends"]
+    pub fn pause_unraised(&self, until: Option<Instant>) -> bool {
+        match (until, &self.who) {
+            (None, Who::Thread(parker)) => parker.park(),
+            (None, Who::Task(_)) => pause_unraised(None),
+            (Some(until), _) => {
+                let left = until.saturating_duration_since(Instant::now());
+                return !left.is_zero() && self.pause_limited(until, left, pause_unraised);
+            }
+        }
+        true
     }
 
     /// [`Waiter::pause_until`] where there is a limit, [`Waiter::pause`] where there is none, and then true.

@@ -230,12 +230,13 @@ impl<T> Rendezvous<T> {
                 }
             };
             let offer = Offered { place: self, ticket: Some(ticket) };
-            in_time = wait(place, until);
-            // Who has taken the message has taken the offer.
+            in_time = place.wait_unraised(until);
+            // Who has taken the message has taken the offer: then it was sent, also if an abort has come meanwhile.
             match offer.withdraw() {
                 None => return Ok(()),
                 Some(back) => message = back,
             }
+            sortie_scheduler::checkpoint();
         }
     }
 

@@ -11,7 +11,8 @@ use std::time::{Duration, Instant};
 ///
 /// The waits are suspension points: a task is switched away, inside a callback its carrier waits, any other
 /// thread sleeps. If the task is aborted while it waits, the wait unwinds; the message is dropped with it and
-/// was not sent.
+/// was not sent. If a receiver has it by then, it was sent: the abort, or the end of a time limit, is raised at the next
+/// suspension point.
 pub struct Sender<T> {
     shared: Arc<Shared<T>>,
 }

@@ -100,7 +100,7 @@ fn wait(arms: &[&dyn Arm], first: usize) -> usize {
         if matches!(outcome, Look::Wait) {
             let again = arms.iter().filter_map(|arm| arm.look_again_at());
             // The arm of that time says whether it has come.
-            let _ = waiter.pause_for(until.into_iter().chain(again).min());
+            let _ = waiter.pause_unraised(until.into_iter().chain(again).min());
             outcome = match look(arms, first, party) {
                 Look::Wait => Look::Again,
                 outcome => outcome,
@@ -133,6 +133,8 @@ fn wait(arms: &[&dyn Arm], first: usize) -> usize {
         if let Some(arm) = attempt(arms, first) {
             return arm;
         }
+        // An abort that has come is raised if no arm has.
+        sortie_scheduler::checkpoint();
     }
 }
 
