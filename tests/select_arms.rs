@@ -6,7 +6,7 @@ use sortie::task::JoinSet;
 use sortie::time::{MissedTicks, interval_at};
 use sortie::{Handle, select};
 use sortie_test::drops::Drops;
-use sortie_test::{MODES, each, each_of, until};
+use sortie_test::{MODES, each, each_of, each_setting, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
 use std::thread;
@@ -218,5 +218,32 @@ fn ticks_come_at_their_times_beside_other_arms_and_none_is_lost() {
         runtime.run(move || ticks(told));
         tells.join().unwrap();
         thread.join().unwrap();
+    });
+}
+
+#[test]
+fn a_select_whose_runtime_ends_lets_the_next_through() {
+    each_setting(|case| {
+        let turn = Arc::new(Event::auto());
+        let runtime = case.runtime();
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let tasks: Vec<_> = (0..4)
+            .map(|_| {
+                let (turn, waiting) = (turn.clone(), waiting.clone());
+                runtime.spawn(move || {
+                    waiting.fetch_add(1, SeqCst);
+                    select! {
+                        event(turn) => true,
+                        after(Duration::MAX) => unreachable!("it has no end"),
+                    }
+                })
+            })
+            .collect();
+        until("all select", || waiting.load(SeqCst) == 4);
+        turn.set();
+        assert!(runtime.shutdown(LONG).is_clean());
+        let spent = tasks.into_iter().filter_map(|task| task.join().ok()).count();
+        assert!(spent <= 1);
+        assert_eq!(turn.try_wait(), spent == 0, "nobody else took it");
     });
 }
