@@ -29,30 +29,8 @@ impl Policy {
         if let Some(reason) = self.wrong_value() {
             return Some(reason);
         }
-        if unhooked {
-            if self.class.is_some() {
-                return Some(
-                    "unhooked is a class itself, so no other can be pinned: leave one of the two out",
-                );
-            }
-            if self.max_concurrent.is_some() {
-                return Some(
-                    "unhooked calls are not announced, so they cannot be counted and queued: leave out \
-                     max_concurrent, or pin the class short instead",
-                );
-            }
-            if restores {
-                return Some(
-                    "unhooked calls are not announced, so nothing is saved around them: leave out \
-                     fp_env=restore, or pin the class short instead",
-                );
-            }
-            if self.offload {
-                return Some(
-                    "unhooked calls run where they are made: leave out offload, or pin the class long \
-                     instead",
-                );
-            }
+        if unhooked && let Some(reason) = self.wrong_beside_unhooked() {
+            return Some(reason);
         }
         if reports && !unhooked {
             return Some(
@@ -86,6 +64,35 @@ impl Policy {
         None
     }
 
+    /// What is wrong with an unhooked policy's other settings.
+    const fn wrong_beside_unhooked(&self) -> Option<&'static str> {
+        if self.class.is_some() {
+            return Some(
+                "unhooked is a class itself, so no other can be pinned: leave one of the two out",
+            );
+        }
+        if self.max_concurrent.is_some() {
+            return Some(
+                "unhooked calls are not announced, so they cannot be counted and queued: leave out \
+                 max_concurrent, or pin the class short instead",
+            );
+        }
+        if matches!(self.fp_env, FpEnv::Restore) {
+            return Some(
+                "unhooked calls are not announced, so nothing is saved around them: leave out \
+                 fp_env=restore, or pin the class short instead",
+            );
+        }
+        if self.offload {
+            return Some(
+                "unhooked calls run where they are made: leave out offload, or pin the class long \
+                 instead",
+            );
+        }
+        None
+    }
+
+    /// What is wrong with a setting by itself.
     const fn wrong_value(&self) -> Option<&'static str> {
         match self.class {
             Some(Class::Unknown) => {
