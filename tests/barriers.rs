@@ -1,9 +1,12 @@
-//! Nobody passes a barrier before all are there, and who gives up has not come.
+//! Nobody passes a barrier before all are there, who gives up has not come, and who has passed has passed.
 
 use sortie::sync::Barrier;
-use sortie_test::{MODES, each, each_of};
+use sortie_test::{MODES, each, each_of, until};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{
+    AtomicBool, AtomicUsize,
+    Ordering::{self, SeqCst},
+};
 use std::time::Duration;
 
 #[test]
@@ -64,4 +67,38 @@ fn a_barrier_for_one_or_none_holds_nobody() {
         assert!(barrier.wait().is_leader());
         assert!(barrier.wait().is_leader());
     }
+}
+
+/// All have come, and before one of them goes on it is aborted: it has passed as all others have.
+#[test]
+fn who_has_passed_is_not_taken_back() {
+    each_of(&[1], &MODES, |runtime| {
+        let barrier = Arc::new(Barrier::new(2));
+        let [begun, passed, go_on] = [(); 3].map(|()| Arc::new(AtomicBool::new(false)));
+        let task = {
+            let (barrier, begun, passed) = (barrier.clone(), begun.clone(), passed.clone());
+            runtime.spawn(move || {
+                begun.store(true, SeqCst);
+                barrier.wait();
+                passed.store(true, SeqCst);
+                sortie::sleep(Duration::MAX);
+            })
+        };
+        until("it arrives", || begun.load(SeqCst));
+        // Has the worker once the other waits.
+        let busy = {
+            let (begun, go_on) = (begun.clone(), go_on.clone());
+            runtime.spawn(move || {
+                begun.store(false, SeqCst);
+                until("it may end", || go_on.load(SeqCst));
+            })
+        };
+        until("the other waits", || !begun.load(SeqCst));
+        barrier.wait();
+        task.abort();
+        go_on.store(true, SeqCst);
+        assert!(task.join().unwrap_err().is_aborted());
+        assert!(passed.load(SeqCst));
+        busy.join().unwrap();
+    });
 }

@@ -76,6 +76,9 @@ impl Barrier {
 
     /// Waits until all have come.
     ///
+    /// A task that is aborted meanwhile has not arrived, and unwinds. If all had come before, it has: the abort is raised at
+    /// its next suspension point.
+    ///
     /// # Panics
     /// In debug builds, if it would wait under a [`NoSuspend`](crate::task::NoSuspend) guard.
     pub fn wait(&self) -> BarrierWaitResult {
@@ -123,12 +126,16 @@ impl Barrier {
         while self.round() == round && in_time {
             let place = self.list.enter(&waiter);
             if self.round() == round {
-                in_time = place.wait_for(until);
+                in_time = place.wait_unraised(until);
             }
         }
         std::mem::forget(arrival);
-        // Out of time, but maybe in it all the same.
-        (in_time || !self.withdraw(round)).then_some(BarrierWaitResult { is_leader })
+        // Out of time, or aborted, but all may have come all the same.
+        if in_time || !self.withdraw(round) {
+            return Some(BarrierWaitResult { is_leader });
+        }
+        sortie_scheduler::checkpoint();
+        None
     }
 
     fn round(&self) -> u64 {
