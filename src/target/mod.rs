@@ -3,10 +3,11 @@
 //! - [`Target`]: address, name, library of one function.
 //! - `symbol.rs`: what the loader knows of an address.
 //! - `ledger.rs`: what the calls of each target cost, per runtime; `page.rs`, `row.rs`: on one carrier; `timing.rs`: how
-//!   one call is timed; `governed.rs`: the same by policy.
+//!   one call is timed, `histogram.rs`: how times are counted; `governed.rs`: the same by policy.
 //! - `class.rs`: what is learned from the times that calls take.
 //! - `policy.rs`, `text.rs`: what users ask for; `policies.rs`: for which functions; `unhooked.rs`: calls that are
 //!   not announced.
+//! - `bulkhead.rs`, `fp_env.rs`: what two of the policies do around a call.
 //! - `profile.rs`: all of that for one function, per process; `decision.rs`: what follows for a call, in a
 //!   word.
 

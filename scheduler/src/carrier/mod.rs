@@ -15,7 +15,7 @@
 //!    [`crate::census`] says.
 //! 4. All other cells: the carrier's own thread.
 //!
-//! Carriers live in the runtime's arena until the runtime's memory is freed, so that a pointer to
+//! Carriers live in the runtime's arena (`arena.rs`) until the runtime's memory is freed, so that a pointer to
 //! one is good as long as one holds the runtime.
 //!
 //! `owned.rs` has the worker, `task.rs` the task, `given.rs` what a carrier that waits is given, `local.rs` what is

@@ -5,7 +5,7 @@
 //! - `cell.rs`: the typed rest: closure, then output.
 //! - `complete.rs`: the end, and whom it is owed to; `join.rs`: the right to the output, and the wait for it;
 //!   `join_error.rs`: what went wrong.
-//! - `waker.rs`: who is told of the end of a wait.
+//! - `waker.rs`: who is told of the end of a wait; `watch_end.rs`: of the end of a task, beside other waits.
 //! - `no_suspend.rs`: stretches in which a task must not be suspended, checked in debug builds.
 //! - `abort/`: how a task is asked to unwind, and when it does.
 //! - `hook.rs`, `cancel.rs`: native calls that an abort cuts short.
@@ -14,7 +14,7 @@
 //! - `rare.rs`: what most tasks never have.
 //! - `callbacks.rs`: how many callbacks are open.
 //! - `supply.rs`: what a worker keeps of ended tasks for the next ones.
-//! - `priority.rs`: how soon a ready task gets its turn.
+//! - `priority.rs`: how soon a ready task gets its turn; `lent.rs`: levels that waiters lend.
 //! - `living.rs`: the list of tasks that have been suspended, for shutdown and dumps.
 //!
 //! # Who may touch which field of a header

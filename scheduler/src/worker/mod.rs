@@ -7,6 +7,7 @@
 //!   `ranked.rs`: if their priorities differ. `without.rs`: how a carrier gives its worker away, and gets one again.
 //! - `lend.rs`: a join that needs no queue and no wake-up. `pass.rs`: a yield that needs no loop.
 //! - `extra.rs`: workers that stand in for one whose task does not switch.
+//! - `share.rs`: what tasks that yield have of a worker's time beside those that leave for native code.
 //!
 //! N workers exist, from the start of a runtime to its end. Who owns one may run tasks; who does
 //! not may not: that is how at most N carriers are in managed code, and as many more as extra

@@ -4,10 +4,10 @@
 //! |---|---|---|---|
 //! | abort | [`TaskRef::abort`]; the end of the runtime | the whole task | each kind of region (`region.rs`) |
 //! | rude abort | [`TaskRef::abort_rudely`] | the whole task | not by critical regions |
-//! | a scope's raise | [`Raiser`], and the timer of [`until`] | the task up to its [`scope`](scope()) | regions that were opened inside of the scope |
+//! | a scope's raise | [`Raiser`], and the timer of [`until`] | the task up to its [`scope`](scope()) (`scope.rs`) | regions that were opened inside of the scope |
 //! | its own abort | [`abort_current`] | the whole task | not by regions that prevent others' aborts |
 //!
-//! Who asks says so in the task's state word, wakes the task, and runs the hook of the native call that it is
+//! Who asks (`handle.rs`) says so in the task's state word, wakes the task, and runs the hook of the native call that it is
 //! in. The task looks at the word at each suspension point and checkpoint; what is *due* there, and may be
 //! raised, unwinds it by a payload of our own (`payload.rs`).
 //!
