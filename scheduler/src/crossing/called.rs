@@ -221,7 +221,7 @@ impl Caller {
 }
 
 impl CalledOnStack {
-    /// As [`Called::opened`].
+    /// The note of the callback, for who looks whether a jump has left it.
     #[inline(always)]
     pub fn opened(&self) -> Opened {
         Opened::tied(self.run)

@@ -70,7 +70,7 @@ impl Caller {
 }
 
 impl CalledAnywhere {
-    /// As [`Called::opened`](super::Called::opened).
+    /// The note of the callback, for who looks whether a jump has left it.
     #[inline]
     pub fn opened(&self) -> Opened {
         Opened::anywhere()
