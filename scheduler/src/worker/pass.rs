@@ -129,7 +129,7 @@ unsafe fn pass_among_all(carrier: &Carrier, task: &Header, resting_place: usize)
     // worker that went idle.
     exchange_fence();
     match fiber_of_plain(&next) {
-        Some(inside) if !is_somebody_to_be_told() => {
+        Some(inside) if inside.is_away() && !is_somebody_to_be_told() => {
             // SAFETY: by contract; the next one is suspended in its task.
             drop(unsafe { begin_in_its_place(carrier, next, inside) });
             Some(Pass::To(inside))
@@ -179,5 +179,5 @@ fn is_plain(carrier: &Carrier, task: &Header) -> bool {
 #[inline]
 fn fiber_of_plain(next: &TaskRef) -> Option<Inside> {
     let is_plain = next.marks.has(Marks::LINKED) && !next.has_span;
-    next.inside().filter(|inside| is_plain && inside.is_away())
+    if is_plain { next.inside() } else { None }
 }
