@@ -3,6 +3,7 @@
 //! A task is made in one piece of memory: its header by code that knows no types and is never inlined, then its closure
 //! by code that does ([`new_task`]). Then it enters its sets and is queued, or refused.
 
+use crate::carrier::Carrier;
 use crate::handler;
 use crate::metrics::Counter;
 use crate::own_stack::OwnStack;
@@ -335,17 +336,17 @@ fn admit_here(task: TaskRef) {
     match unsafe { carrier.with_worker(|worker| worker.queues.exchange(task)) }.flatten() {
         // The exchange that put the task there was the last step.
         None => spawner.shared.after_exchange(),
-        Some(displaced) => admit_displaced(displaced),
+        Some(displaced) => admit_displaced(carrier, displaced),
     }
 }
 
-/// A task was displaced by one that was let in. Never inlined, as [`conceive_here`].
+/// A task of the carrier's runtime was displaced by one that was let in. In a function of its own, so that the usual way
+/// needs no frame for it.
 #[inline(never)]
-fn admit_displaced(task: TaskRef) {
-    let Some((carrier, spawner)) = wait::managed() else { return admit_elsewhere(task) };
+fn admit_displaced(carrier: &Carrier, task: TaskRef) {
     // SAFETY: as in `on_worker`; the closure stays in the queues.
     unsafe { carrier.with_worker(|worker| worker.queues.push_displaced(task)) };
-    spawner.shared.after_queueing();
+    carrier.shared().after_queueing();
 }
 
 #[cold]

@@ -42,6 +42,7 @@ use crate::task::{Header, TaskRef};
 use crate::vitals::Vitals;
 use crate::worker::Worker;
 use crate::worker::lend::Hand;
+use crate::worker::succession::Lending;
 use crossbeam_utils::CachePadded;
 use std::cell::{Cell, UnsafeCell};
 use std::ptr::{self, NonNull};
@@ -71,6 +72,8 @@ pub(crate) struct Carrier {
     pub(crate) lowest: Cell<Option<Inside>>,
     /// The task that stands on the loop with that fiber, or none. See `worker/pass.rs`.
     pub(crate) turn: Cell<Option<TaskRef>>,
+    /// Of the uppermost of those that lend their turns to others. See INVARIANT(lend.record).
+    pub(crate) lending: Cell<Option<NonNull<Lending>>>,
     /// Who asks for the worker in mode A.
     pub(crate) request: CachePadded<Request>,
     /// If the native call that is under way has no worker, why. The carrier's own.
@@ -168,6 +171,7 @@ impl Carrier {
             shared: shared,
             lowest: Cell::new(None),
             turn: Cell::new(None),
+            lending: Cell::new(None),
             request: CachePadded::new(Request::new()),
             parting: Cell::new(Parting::Taken),
             seen_since: AtomicU64::new(0),

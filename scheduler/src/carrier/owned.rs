@@ -18,7 +18,7 @@ impl Carrier {
     /// # Safety
     /// The caller runs on this carrier's thread, the word says nothing of native code, and `f` does
     /// not come back here.
-    #[inline]
+    #[inline(always)]
     pub(crate) unsafe fn with_worker<R>(&self, f: impl FnOnce(&mut Worker) -> R) -> Option<R> {
         // ORDERING: Relaxed, the thread reads what it wrote itself.
         let worker = self.worker.load(Ordering::Relaxed);

@@ -2,8 +2,8 @@
 //!
 //! A [`Fiber`] runs one *body* after another: it is resumed with a body to run, suspends for a
 //! [`Reason`], is resumed again, and when the body ends it suspends as [`Reason::Done`], ready for
-//! the next. A finished fiber is so reused with its stack warm, and never rebuilt. One that was made for one body suspends as
-//! [`Reason::Ended`] then.
+//! the next. A finished fiber is so reused with its stack warm, and never rebuilt. If the body has prepared the next one before
+//! it ended, that runs at once. A fiber that was made for one body suspends as [`Reason::Ended`] then.
 //!
 //! Must not: know what a task is. Must not unwind: a body that panics aborts the process (the task
 //! room catches panics inside), and a fiber that is suspended inside a body is never dropped, only
@@ -311,8 +311,10 @@ unsafe extern "C" fn run_bodies(coroutine: NonNull<Coroutine>) {
     while let Some(body) = fiber.body.take() {
         // SAFETY: `prepare` was given a body and its argument for exactly one run.
         unsafe { (body.run)(body.argument) };
-        // SAFETY: this is the coroutine, and its frames hold nothing of a thread.
-        unsafe { fiber.coroutine.suspend(Reason::Done) };
+        if !fiber.is_prepared() {
+            // SAFETY: this is the coroutine, and its frames hold nothing of a thread.
+            unsafe { fiber.coroutine.suspend(Reason::Done) };
+        }
     }
 }
 

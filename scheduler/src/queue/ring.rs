@@ -40,6 +40,12 @@ impl Ring {
         !self.turns.is_empty() || !self.ranked.is_empty()
     }
 
+    /// Are there any that were woken, here or elsewhere?
+    #[inline]
+    pub(crate) fn has_woken(&self) -> bool {
+        !self.woken.is_empty() || !self.mail.is_empty()
+    }
+
     /// Queues a task that was woken here.
     #[inline]
     pub(crate) fn push_woken(&mut self, task: TaskRef) {

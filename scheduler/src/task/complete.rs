@@ -5,10 +5,12 @@ use super::join_error::Refusal;
 use super::reference::TaskRef;
 use super::state::Completion;
 use crate::own_stack;
+use crate::worker::succession;
 use std::ptr::NonNull;
 
 /// Ends a task whose output or error is stored: wakes the joiner, or drops what nobody wants. Then it leaves
-/// its sets, and from there on nothing is touched that its closure or output may have borrowed.
+/// its sets, and from there on nothing is touched that its closure or output may have borrowed. The header may be gone after
+/// this.
 ///
 /// Never inlined: it is called in a generic function around user code, which may be switched.
 #[inline(never)]
@@ -17,8 +19,11 @@ pub(super) fn complete(header: NonNull<Header>, panicked: bool) {
     let task = unsafe { header.as_ref() };
     if task.is_private() {
         task.state.set_done_in_private();
-    } else {
-        complete_in_public(header, task, panicked);
+        return;
+    }
+    complete_in_public(header, task, panicked);
+    if task.marks.has(Marks::ON_TOP) {
+        succession::succeed();
     }
 }
 

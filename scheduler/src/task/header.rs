@@ -97,6 +97,8 @@ impl Marks {
     pub(crate) const SITS: u8 = 2;
     /// It was taken from its queue by who joins it, and has not come back since but as done. See `worker/lend.rs`.
     pub(crate) const LENT: u8 = 4;
+    /// It began on top of who joins another, and has not been away since. See `worker/succession.rs`.
+    pub(crate) const ON_TOP: u8 = 8;
 
     /// Is it noted?
     #[inline]

@@ -159,9 +159,9 @@ impl<T> JoinHandle<T> {
     pub fn join(mut self) -> Result<T, JoinError> {
         if !self.is_finished() {
             lend_turn(self.task());
-        }
-        if !self.is_finished() {
-            wait_for(self.task(), None)?;
+            if !self.is_finished() {
+                wait_for(self.task(), None)?;
+            }
         }
         self.take_output()
     }

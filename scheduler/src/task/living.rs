@@ -96,10 +96,15 @@ impl Living {
     }
 
     /// Removes a task that has ended. By its owner.
+    #[inline]
     pub(crate) fn remove(&self, task: &Header) {
-        if !task.marks.set(Marks::LINKED, false) {
-            return;
+        if task.marks.set(Marks::LINKED, false) {
+            self.leave(task);
         }
+    }
+
+    #[inline(never)]
+    fn leave(&self, task: &Header) {
         let mut list = self.shard(task).lock();
         let place = task.living_place.0.get();
         *list.place(place) = None;

@@ -30,13 +30,15 @@
 
 use super::pick::{newest, others_wait};
 use super::run::{give_fibers, resume, start_on, take_fiber};
+use super::succession::lend_to_others;
 use crate::carrier::Carrier;
 use crate::crossing::fence::light;
-use crate::fiber::Reason;
+use crate::fiber::{Fiber, Reason};
 use crate::metrics::Counter;
 use crate::task::header::Marks;
 use crate::task::{Header, TaskRef, abort};
 use crate::wait;
+use std::ptr::NonNull;
 use tracing::level_filters::LevelFilter;
 
 /// How often a turn is lent before somebody looks who else waits: a power of two.
@@ -79,73 +81,108 @@ pub(crate) fn lend_to(task: &TaskRef) -> Option<&'static Header> {
     }
     wait::raise_if_aborted(lender);
     lender.no_suspend.check("a join");
-    while let Some(borrower) = take(carrier, lender, task) {
-        // Who neither runs nor is queued is found there.
-        carrier.shared().living.add(lender);
-        let fiber = borrower.fiber.get().expect("who is to run has a fiber");
-        // SAFETY: the task came from a queue, so the fiber is this thread's alone, and has a body.
-        let reason = unsafe { resume(carrier, &borrower, fiber) };
-        // On the same thread, see the module, perhaps with another worker.
-        let back = match reason {
-            Reason::Done if carrier.word.is_run() => {
-                carrier.begin(lender, lender.stack_low.get());
-                finish_on_top(carrier, borrower)
-            }
-            _ => Err(borrower),
-        };
-        if let Err(borrower) = back {
-            carrier.end();
-            // SAFETY: this is the carrier's thread, and the closure stays in the hand.
-            unsafe { carrier.with_hand(|hand| hand.back.push((borrower, reason))) };
-            return Some(lender);
-        }
-        wait::raise_if_aborted(lender);
-        if task.state.load().is_done() {
-            break;
-        }
+    if !may_lend(carrier) {
+        return None;
     }
-    None
+    // SAFETY: this is the carrier's thread, the word says `RUN`, and the closure stays in the queues.
+    let claimed = unsafe { carrier.with_worker(|worker| worker.queues.claim(task)) }?;
+    let borrower = match claimed {
+        Some(joined) => joined,
+        None if lender.is_pinned() => next(carrier)?,
+        None => return None,
+    };
+    let stays = if borrower.as_raw() == task.as_raw() {
+        run_joined(carrier, lender, borrower)
+    } else {
+        lend_to_others(carrier, lender, task, borrower)
+    };
+    if stays { None } else { Some(lender) }
 }
 
-/// Who has the turn next, with a fiber: `task`, if it was the last to be made ready, or whom the loop would pick, if the
-/// lender is pinned.
+/// Whom the loop would pick, if it can run on top of another.
 #[inline]
-fn take(carrier: &Carrier, lender: &Header, task: &TaskRef) -> Option<TaskRef> {
+pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
+    let task = newest(carrier)?;
+    if task.has_span {
+        put_back(carrier, task);
+        return None;
+    }
+    Some(task)
+}
+
+/// Counts a turn that is lent. False: none is, the loop is to have its turn.
+#[inline(always)]
+pub(super) fn may_lend(carrier: &Carrier) -> bool {
     // SAFETY: this is the carrier's thread, and the word says `RUN`.
-    let lends = unsafe { carrier.with_worker(|worker| worker.lends) }?;
+    let lends = unsafe { carrier.with_worker(|worker| worker.lends) };
+    let Some(lends) = lends else { return false };
     if lends % LENDS == LENDS - 1 && (lends == MOST_LENDS - 1 || others_wait(carrier)) {
+        return false;
+    }
+    // SAFETY: as above.
+    unsafe { carrier.with_worker(|worker| worker.lends = lends + 1) };
+    true
+}
+
+/// Lends the turn to the task that is joined. False: the lender is to leave for the loop.
+#[inline(always)]
+fn run_joined(carrier: &Carrier, lender: &Header, joined: TaskRef) -> bool {
+    let Some((joined, fiber)) = with_fiber(carrier, joined) else { return true };
+    joined.marks.set(Marks::LENT, true);
+    // Who neither runs nor is queued is found there.
+    carrier.shared().living.add(lender);
+    // SAFETY: the task came from a queue, so the fiber is this thread's alone, and has a body.
+    let reason = unsafe { resume(carrier, &joined, fiber) };
+    is_back(carrier, lender, joined, reason)
+}
+
+/// A task that was taken out of its queue, with its fiber. `None`: there is no warm one for it, and it is back in the
+/// queue.
+#[inline(always)]
+pub(super) fn with_fiber(carrier: &Carrier, task: TaskRef) -> Option<(TaskRef, NonNull<Fiber>)> {
+    if let Some(fiber) = task.fiber.get() {
+        return Some((task, fiber));
+    }
+    let depot = &carrier.shared().fibers;
+    // SAFETY: this is the carrier's thread, and the word says `RUN`.
+    let fiber = unsafe { carrier.with_worker(|worker| worker.take_fiber(depot)) }.flatten();
+    let Some(fiber) = fiber else {
+        put_back(carrier, task);
         return None;
+    };
+    let fiber = start_on(carrier, &task, fiber);
+    Some((task, fiber))
+}
+
+/// A borrower is back on its lender: on the same thread, see the module, perhaps with another worker. False: the rest is
+/// the loop's, and the lender is to leave for it. Unwinds if the lender is aborted.
+#[inline(always)]
+pub(super) fn is_back(
+    carrier: &Carrier,
+    lender: &Header,
+    borrower: TaskRef,
+    reason: Reason,
+) -> bool {
+    let back = match reason {
+        Reason::Done if carrier.word.is_run() => {
+            carrier.begin(lender, lender.stack_low.get());
+            finish_on_top(carrier, borrower)
+        }
+        _ => Err(borrower),
+    };
+    if let Err(borrower) = back {
+        carrier.end();
+        // SAFETY: this is the carrier's thread, and the closure stays in the hand.
+        unsafe { carrier.with_hand(|hand| hand.back.push((borrower, reason))) };
+        return false;
     }
-    // SAFETY: as above, and the closure stays in the worker.
-    let claimed = unsafe {
-        carrier.with_worker(|worker| {
-            worker.lends = lends + 1;
-            worker.queues.claim(task)
-        })
-    }?;
-    let others = || if lender.is_pinned() { newest(carrier) } else { None };
-    let borrower = claimed.or_else(others)?;
-    if borrower.has_span {
-        put_back(carrier, borrower);
-        return None;
-    }
-    if borrower.fiber.get().is_none() {
-        let depot = &carrier.shared().fibers;
-        // SAFETY: as above.
-        let fiber = unsafe { carrier.with_worker(|worker| worker.take_fiber(depot)) }.flatten();
-        let Some(fiber) = fiber else {
-            put_back(carrier, borrower);
-            return None;
-        };
-        start_on(carrier, &borrower, fiber);
-    }
-    borrower.marks.set(Marks::LENT, borrower.as_raw() == task.as_raw());
-    Some(borrower)
+    wait::raise_if_aborted(lender);
+    true
 }
 
 /// The loop is to run it after all. It was out of its queue for a moment, in which who looked for work has missed it.
 #[cold]
-fn put_back(carrier: &Carrier, task: TaskRef) {
+pub(super) fn put_back(carrier: &Carrier, task: TaskRef) {
     if task.has_begun() && task.is_pinned() {
         // SAFETY: this is the carrier's thread, and the closure stays in the ring.
         return unsafe { carrier.with_ring(|ring| ring.push_woken(task)) };
@@ -203,7 +240,7 @@ pub(super) fn unpile(carrier: &Carrier, lowest: TaskRef) -> (TaskRef, Reason) {
                 hand.back.pop().expect("who lends leaves for the loop with who is back")
             })
         };
-        task.marks.set(Marks::LENT, false);
+        task.marks.set(Marks::LENT | Marks::ON_TOP, false);
         if reason != Reason::Lending {
             return (task, reason);
         }

@@ -5,7 +5,7 @@
 //! - `current.rs`: which carrier is this thread? The crate's one door to thread-local storage.
 //! - `run.rs`: the loop of a carrier: pick, resume, settle. `pick.rs`: which task is next, `search.rs`: from others,
 //!   `ranked.rs`: if their priorities differ. `without.rs`: how a carrier gives its worker away, and gets one again.
-//! - `lend.rs`: a join that needs no queue and no wake-up. `pass.rs`: a yield that needs no loop.
+//! - `lend.rs`: a join that needs no queue and no wake-up. `succession.rs`: one task after the other on the same fiber. `pass.rs`: a yield that needs no loop.
 //! - `extra.rs`: workers that stand in for one whose task does not switch.
 //! - `share.rs`: what tasks that yield have of a worker's time beside those that leave for native code.
 //!
@@ -22,6 +22,7 @@ mod ranked;
 pub(crate) mod run;
 mod search;
 mod share;
+pub(crate) mod succession;
 pub(crate) mod without;
 
 use self::extra::Run;
@@ -200,7 +201,7 @@ impl Worker {
     }
 
     /// A warm fiber, if there is one. `depot`: where there are more.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn take_fiber(&mut self, depot: &Depot) -> Option<FiberBox> {
         if self.fibers.is_empty() {
             depot.refill(&mut self.fibers, WARM_FIBERS / 2);
@@ -216,7 +217,7 @@ impl Worker {
     }
 
     /// Keeps a finished fiber; gives it back if there is no room.
-    #[inline]
+    #[inline(always)]
     pub(crate) fn keep_fiber(&mut self, fiber: FiberBox) -> Result<(), FiberBox> {
         // Within its capacity, which an ended worker has none of.
         let has_room =

@@ -161,6 +161,18 @@ fn oldest_woken(carrier: &Carrier) -> Option<TaskRef> {
 /// A pinned task that was woken, a few times in a row.
 #[inline]
 fn woken(carrier: &Carrier) -> Option<TaskRef> {
+    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the ring.
+    if unsafe { carrier.with_ring(|ring| ring.has_woken()) } {
+        return pop_woken(carrier);
+    }
+    // SAFETY: as above, and the closure stays in the worker.
+    unsafe { carrier.with_worker(|worker| worker.woken_streak = 0) };
+    None
+}
+
+/// [`woken`], where there are some.
+#[inline(never)]
+fn pop_woken(carrier: &Carrier) -> Option<TaskRef> {
     let pop = |worker: &mut Worker| {
         let has_budget = worker.woken_streak < WOKEN_BUDGET;
         let pop = |ring: &mut Ring| ring.pop_woken(worker.woken_streak == 0);

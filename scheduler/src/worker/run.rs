@@ -306,10 +306,7 @@ fn finish(carrier: &Carrier, task: TaskRef, keep: impl FnOnce(&Carrier, FiberBox
     if task.sits() {
         keep_for_notifiers(&task);
     }
-    let census =
-        (shared.census.is_asked() || shared.is_closing()).then(|| shared.census.lock.lock());
-    drop(task);
-    drop(census);
+    give_up(shared, task);
     if carrier.word.is_run() {
         // SAFETY: this is the carrier's thread, and the word says `RUN`.
         unsafe { carrier.with_worker(|worker| worker.count(Counter::Finished)) };
@@ -319,6 +316,23 @@ fn finish(carrier: &Carrier, task: TaskRef, keep: impl FnOnce(&Carrier, FiberBox
     }
     keep(carrier, fiber);
     shared.after_finish();
+}
+
+/// Gives the loop's reference up to a task that has ended and is not current any more, after a light fence. See
+/// [`crate::census`].
+#[inline]
+pub(super) fn give_up(shared: &Shared, task: TaskRef) {
+    if shared.census.is_asked() || shared.is_closing() {
+        give_up_in_turn(shared, task);
+    }
+}
+
+#[cold]
+#[inline(never)]
+fn give_up_in_turn(shared: &Shared, task: TaskRef) {
+    let census = shared.census.lock.lock();
+    drop(task);
+    drop(census);
 }
 
 /// A fiber between bodies goes to the worker, for its next tasks.

@@ -146,10 +146,11 @@ impl Local {
             nothing: direct, on_stack, called, called_at, finds_jumps, jumped, raw, fp_env, fp_env_away,
             fp_env_of_thread, below, unhooked, called_back, bindings
         );
+        // Without a branch for each: mostly there is nothing.
         layers.get_mut().has_memory()
-            || raw_callbacks.get_mut().is_some()
-            || pending.get_mut().is_some()
-            || held.get_mut().is_some()
-            || extension.get_mut().is_some()
+            | raw_callbacks.get_mut().is_some()
+            | pending.get_mut().is_some()
+            | held.get_mut().is_some()
+            | extension.get_mut().is_some()
     }
 }

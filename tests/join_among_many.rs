@@ -1,0 +1,157 @@
+//! Who joins one of many tasks has those that come before it run one after the other; each of them is a task like any, and
+//! who joins goes on as soon as its own is done, or it is aborted.
+
+use sortie::task::{AbortHandle, Builder};
+use sortie_test::drops::Drops;
+use sortie_test::{Case, Mode, each, exclusively, text_of, until};
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, mpsc};
+use std::time::Duration;
+
+/// What came, in its order.
+#[derive(Clone, Default)]
+struct Order(Arc<Mutex<Vec<&'static str>>>);
+
+impl Order {
+    fn note(&self, what: &'static str) {
+        self.0.lock().unwrap().push(what);
+    }
+
+    fn take(&self) -> Vec<&'static str> {
+        std::mem::take(&mut self.0.lock().unwrap())
+    }
+}
+
+/// One worker, on which `test` runs as a task. There are warm fibers: only on such tasks run on top of others.
+fn alone<T: Send + 'static>(test: impl FnOnce() -> T + Send + 'static) -> T {
+    let mut value = None;
+    exclusively(&Case::new(1, Mode::Pinned), |case| {
+        value = Some(case.watched(case.runtime()).run(|| {
+            let at_once = [(); 4].map(|()| sortie::spawn(sortie::yield_now));
+            at_once.into_iter().for_each(|task| assert!(task.join().is_ok()));
+            test()
+        }));
+    });
+    value.expect("it has run")
+}
+
+#[test]
+fn tasks_of_all_kinds_come_to_their_ends() {
+    each(|runtime| {
+        let drops = Drops::default();
+        let dropped = drops.clone();
+        runtime.run(move || {
+            let first = sortie::spawn(|| 0);
+            let others: Vec<_> = (1..200u64)
+                .map(|n| match n % 10 {
+                    3 => sortie::spawn(move || (sortie::yield_now(), n).1),
+                    4 => sortie::spawn(move || (sortie::sleep(Duration::from_micros(10)), n).1),
+                    5 => sortie::spawn(move || sortie::spawn(move || n).join().unwrap()),
+                    6 => Builder::new().stack_bytes(32 << 10).spawn(move || n),
+                    7 => Builder::new().name("named").spawn(move || n),
+                    8 => sortie::spawn(move || if n > 0 { panic!("in its turn") } else { n }),
+                    9 => {
+                        // Nobody has its handle, and its output is dropped by itself.
+                        let value = dropped.value();
+                        drop(sortie::spawn(move || value));
+                        sortie::spawn(move || n)
+                    }
+                    _ => sortie::spawn(move || n),
+                })
+                .collect();
+            assert_eq!(first.join().unwrap(), 0);
+            for (n, task) in (1..).zip(others) {
+                match task.join() {
+                    Ok(value) => assert_eq!(value, n),
+                    Err(error) => {
+                        assert_eq!(n % 10, 8);
+                        assert_eq!(text_of(error.into_panic().unwrap()), "in its turn");
+                    }
+                }
+            }
+        });
+        until("all outputs are dropped", || drops.dropped() == drops.made());
+    });
+}
+
+#[test]
+fn who_joins_one_in_the_middle_goes_on_with_its_end() {
+    let order = alone(|| {
+        let order = Order::default();
+        let [older, joined, younger] = ["older", "joined", "younger"].map(|it| {
+            let order = order.clone();
+            [(); 2].map(|()| {
+                let order = order.clone();
+                sortie::spawn(move || order.note(it))
+            })
+        });
+        let [first, second] = joined;
+        first.join().unwrap();
+        order.note("who joins");
+        for task in [second].into_iter().chain(older).chain(younger) {
+            task.join().unwrap();
+        }
+        order.take()
+    });
+    assert_eq!(order, ["younger", "younger", "joined", "joined", "who joins", "older", "older"]);
+}
+
+#[test]
+fn who_is_aborted_goes_on_before_the_next() {
+    let order = Order::default();
+    let its = order.clone();
+    alone(move || {
+        /// Says that its task unwinds.
+        struct Unwinds(Order);
+        impl Drop for Unwinds {
+            fn drop(&mut self) {
+                self.0.note("unwound");
+            }
+        }
+        let (joins, inner) = (its.clone(), its.clone());
+        let (send, itself) = mpsc::channel::<AbortHandle>();
+        let task = sortie::spawn(move || {
+            let _unwinds = Unwinds(joins);
+            let itself = itself.recv().expect("its handle");
+            let joined = [(); 3].map(|()| {
+                let inner = inner.clone();
+                sortie::spawn(move || inner.note("older"))
+            });
+            let aborts = sortie::spawn(move || itself.abort());
+            let [first, ..] = joined;
+            first.join().unwrap();
+            drop(aborts);
+        });
+        send.send(task.abort_handle()).expect("the task has not begun");
+        assert!(task.join().unwrap_err().is_aborted());
+        its.note("seen");
+    });
+    assert_eq!(order.take()[..2], ["unwound", "seen"]);
+}
+
+#[test]
+fn those_that_wait_for_a_turn_have_it_before_all_others_have_run() {
+    const MANY: u32 = 1000;
+    let seen = alone(|| {
+        let (ran, seen) = (Arc::new(AtomicU32::new(0)), Arc::new(AtomicU32::new(0)));
+        let (its, seen_by) = (ran.clone(), seen.clone());
+        let yields = sortie::spawn(move || {
+            sortie::yield_now();
+            seen_by.store(its.load(Ordering::Relaxed), Ordering::Relaxed);
+        });
+        // It begins, and waits for its turn from here on.
+        sortie::yield_now();
+        let tasks: Vec<_> = (0..MANY)
+            .map(|_| {
+                let ran = ran.clone();
+                sortie::spawn(move || {
+                    ran.fetch_add(1, Ordering::Relaxed);
+                })
+            })
+            .collect();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        yields.join().unwrap();
+        seen.load(Ordering::Relaxed)
+    });
+    assert!(seen < MANY / 2, "{seen} of {MANY} tasks came before");
+}
