@@ -266,9 +266,12 @@ fn word_at_end(carrier: &Carrier, run: Snapshot, target: impl FnOnce() -> usize)
     if carrier.word.is(run) {
         return run;
     }
-    // Other native calls have counted in between, or managed code is not on top.
-    say(carrier, target());
-    carrier.word.own()
+    let word = carrier.word.own();
+    if word.is_run() {
+        // Other native calls have counted in between.
+        say(carrier, target());
+    }
+    word
 }
 
 /// Says of which target the native code is that goes on.
