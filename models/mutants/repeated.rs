@@ -182,7 +182,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
     Repeated {
         file: "monitor/mod.rs",
         model: "monitor.rs and timers.rs",
-        text: "let is_kicked = shared.gate.sleep(shared.timers.set_alarm(limit));
+        text: "is_kicked = shared.gate.sleep(shared.timers.set_alarm(limit));
         shared.timers.take_alarm();
         if is_kicked {
             naps = 0;

@@ -87,7 +87,19 @@ pub(super) fn publish(carrier: &Carrier, target: usize, exit: Exit) {
     light();
     if carrier.shared().gate.is_ajar() {
         kick_if_work_waits(carrier);
+    } else if exit == Exit::Unproven {
+        ring_if_work_waits(carrier);
     }
+}
+
+/// The task leaves for what may block for all that is known, with its worker: the monitor may nap because it owes.
+#[cold]
+fn ring_if_work_waits(carrier: &Carrier) {
+    let errno = Errno::save();
+    if carrier.shared().work_waits() {
+        carrier.shared().gate.ring();
+    }
+    errno.restore();
 }
 
 /// The worker goes to whoever can use it, and the call begins without.

@@ -23,7 +23,8 @@
 //! It also wakes a little after a timer is due, but by then it was mostly served ([`crate::timer`]), and while stores
 //! are full after a peak (`tide.rs`); each second where deadlocks are reported.
 //!
-//! While it owes, nobody is asked to kick, either. An idle runtime wakes nobody.
+//! While it owes, nobody is asked to kick, either. But one who leaves for a function of which nothing is known, and keeps its worker
+//! because another such call is under way (`proof.rs`), rings, and is looked at once. An idle runtime wakes nobody.
 //!
 //! Must not: run tasks, hold a lock while it calls others, take what nobody needs.
 
@@ -68,13 +69,14 @@ pub(crate) fn main(shared: &Arc<Shared>) {
     let mut tide = Tide::default();
     let mut circles = Circles::new(Instant::now());
     let mut naps = 0;
-    let mut is_soon = false;
+    let (mut is_soon, mut is_kicked) = (false, false);
     while !shared.is_stopping() {
         let now = Instant::now();
         shared.timers.fire(now, 1, None);
         let turn = tide.look(shared, now);
         let round = circles.look(shared, now);
-        let care = match purse.is_solvent() {
+        let is_urgent = is_kicked && purse.may_borrow();
+        let care = match purse.is_solvent() || is_urgent {
             _ if is_soon => Care::Least,
             false => Care::Short,
             true => Care::Most,
@@ -86,7 +88,7 @@ pub(crate) fn main(shared: &Arc<Shared>) {
             naps = 0;
         }
         let nap = purse.nap(LONGEST_NAP);
-        is_soon = matches!(look, Look::Native | Look::Blocking) && purse.is_rich();
+        is_soon = matches!(look, Look::Native | Look::Blocking) && (is_urgent || purse.is_rich());
         let limit = match look {
             _ if is_soon => Some(FAST),
             Look::Native => Some(nap),
@@ -117,7 +119,7 @@ pub(crate) fn main(shared: &Arc<Shared>) {
             }
         };
         let limit = [limit, turn, round].into_iter().flatten().min();
-        let is_kicked = shared.gate.sleep(shared.timers.set_alarm(limit));
+        is_kicked = shared.gate.sleep(shared.timers.set_alarm(limit));
         shared.timers.take_alarm();
         if is_kicked {
             naps = 0;

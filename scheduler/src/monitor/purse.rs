@@ -60,6 +60,11 @@ impl Purse {
         self.balance > FULL / 4
     }
 
+    /// May more be spent than is there, because somebody has called?
+    pub(super) fn may_borrow(&self) -> bool {
+        self.balance > -FULL
+    }
+
     /// How long it sleeps where there is no hurry: until what it owes is earned, and not longer than `longest`.
     pub(super) fn nap(&self, longest: Duration) -> Duration {
         let owed = Duration::from_nanos(self.balance.min(0).unsigned_abs());
