@@ -6,7 +6,7 @@ use sortie_test::figures::{cores, short_or_soak};
 use sortie_test::gauge::Gauge;
 use sortie_test::{Case, MODES, exclusively, threads};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 static BURN: Target = Target::named("natives_burn");
@@ -54,24 +54,38 @@ fn short_computations_run_on_their_workers() {
     }
 }
 
-/// As many calls as cores compute for long. The others' work goes on beside them, on one more.
+/// How long such a call may go on where the machine is busy with other things.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// As many calls as cores compute for long, and until each of the others had a turn. Their work goes on beside them, on one
+/// more.
 #[test]
 fn long_computations_leave_one_more_to_the_others() {
     for mode in MODES {
         exclusively(&Case::new(cores(), mode), |case| {
             let runtime = case.watched(case.runtime());
+            let waiting = Arc::new(AtomicUsize::new(100));
             let tasks: Vec<_> = (0..cores())
                 .map(|_| {
-                    runtime.spawn(|| {
-                        native::call_here(&BURN, || sortie_natives::burn(500_000_000));
+                    let waiting = waiting.clone();
+                    runtime.spawn(move || {
+                        native::call_here(&BURN, || {
+                            let start = Instant::now();
+                            sortie_natives::burn(500_000_000);
+                            while waiting.load(Ordering::Relaxed) > 0 && start.elapsed() < PATIENCE
+                            {
+                                sortie_natives::burn(5_000_000);
+                            }
+                        });
                     })
                 })
                 .collect();
             let stop = Arc::new(AtomicBool::new(false));
             let fibers: Vec<_> = (0..100)
                 .map(|_| {
-                    let stop = stop.clone();
+                    let (stop, waiting) = (stop.clone(), waiting.clone());
                     runtime.spawn(move || {
+                        waiting.fetch_sub(1, Ordering::Relaxed);
                         let mut turns = 0u64;
                         while !stop.load(Ordering::Relaxed) {
                             turns += 1;
