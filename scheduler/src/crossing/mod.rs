@@ -16,6 +16,8 @@ mod reentry;
 pub(crate) mod retake;
 #[cfg(test)]
 mod soak;
+#[cfg(test)]
+mod tests;
 pub(crate) mod word;
 
 pub(crate) use self::back::end_without_worker;

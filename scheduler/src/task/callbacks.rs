@@ -5,6 +5,7 @@
 //!
 //! The owner's. Must not: let one half run over into the other, so nobody ends what has not begun.
 
+use crate::wait::MARKS;
 use std::cell::Cell;
 
 /// See the module.
@@ -64,7 +65,64 @@ impl Callbacks {
     /// As [`Callbacks::end`], if there is one.
     #[inline]
     pub(crate) fn end_if_open(&self, blocks: bool) {
-        let blocking = self.blocking().saturating_sub(u32::from(blocks));
-        self.set(self.open().saturating_sub(1), blocking);
+        let (marks, blocking) = (self.blocking() & MARKS, self.blocking() & !MARKS);
+        let blocking = blocking.saturating_sub(u32::from(blocks));
+        self.set(self.open().saturating_sub(1), marks | blocking);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Callbacks, MARKS};
+
+    /// Of every kind in turn.
+    fn blocks(depth: u32) -> bool {
+        depth.is_multiple_of(3)
+    }
+
+    #[test]
+    fn both_are_counted_and_the_marks_stay() {
+        for marks in [0, MARKS] {
+            let callbacks = Callbacks::new();
+            callbacks.set_blocking(marks);
+            for depth in 0..100 {
+                let blocking = (0..depth).filter(|depth| blocks(*depth)).count() as u32;
+                assert_eq!((callbacks.open(), callbacks.blocking()), (depth, marks | blocking));
+                callbacks.begin(blocks(depth));
+            }
+            for depth in (0..100).rev() {
+                callbacks.end(blocks(depth));
+                let blocking = (0..depth).filter(|depth| blocks(*depth)).count() as u32;
+                assert_eq!((callbacks.open(), callbacks.blocking()), (depth, marks | blocking));
+            }
+        }
+    }
+
+    #[test]
+    fn a_mark_that_comes_or_goes_between_changes_no_count() {
+        let callbacks = Callbacks::new();
+        callbacks.begin(true);
+        callbacks.set_blocking(callbacks.blocking() | MARKS);
+        callbacks.begin(true);
+        callbacks.end(true);
+        assert_eq!((callbacks.open(), callbacks.blocking()), (1, MARKS | 1));
+        callbacks.set_blocking(callbacks.blocking() & !MARKS);
+        callbacks.end(true);
+        assert_eq!((callbacks.open(), callbacks.blocking()), (0, 0));
+    }
+
+    #[test]
+    fn one_that_is_not_open_ends_nothing() {
+        for marks in [0, MARKS] {
+            let callbacks = Callbacks::new();
+            callbacks.set_blocking(marks);
+            for blocks in [false, true] {
+                callbacks.end_if_open(blocks);
+                assert_eq!((callbacks.open(), callbacks.blocking()), (0, marks));
+            }
+            callbacks.begin(false);
+            callbacks.end_if_open(true);
+            assert_eq!((callbacks.open(), callbacks.blocking()), (0, marks));
+        }
     }
 }
