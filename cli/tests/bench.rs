@@ -52,7 +52,7 @@ const LARGE: [&str; 4] = ["spawnbatch", "fib", "idle1m", "stall"];
 
 /// All, in some order.
 fn all() -> impl Iterator<Item = &'static str> {
-    QUICK.into_iter().chain(BLOCKING).chain(LARGE)
+    QUICK.into_iter().chain(SLEEPING).chain(BLOCKING).chain(LARGE)
 }
 
 /// A small run of some workloads, in one mode; its rows.
@@ -223,13 +223,32 @@ fn a_peer_that_does_none_of_the_workloads_is_no_row() {
     assert!(output.status.success(), "{output:?}");
 }
 
+/// That another project's runtime cannot do it is a result, and no failure of the command.
+#[cfg(feature = "peers")]
+#[test]
+fn a_peer_that_hangs_is_a_row_that_says_so() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("figures.json");
+    let path = file.to_str().unwrap();
+    let arguments = ["bench", "yield1", "--peer", "may", "--workers", "1", "--timeout", "0"];
+    let output = sortie(&[&arguments[..], &["--json", path]].concat());
+    assert!(output.status.success(), "{output:?}");
+    assert!(text(&output.stdout).contains("timed out"), "{output:?}");
+    let rows = rows(&file);
+    assert_eq!(rows[0]["ns_per_op"], Value::Null);
+    assert!(rows[0]["extra"]["error"].as_str().unwrap().contains("was killed"), "{rows:?}");
+}
+
 #[cfg(not(feature = "peers"))]
 #[test]
 fn a_build_without_peers_says_how_to_have_them() {
     for flag in ["--peers", "--peer=may"] {
-        let output = sortie(&["bench", "switch", flag]);
+        let directory = tempfile::tempdir().unwrap();
+        let report = directory.path().join("report");
+        let output = sortie(&["bench", "switch", flag, "--report", report.to_str().unwrap()]);
         assert_eq!(output.status.code(), Some(2), "{output:?}");
         assert!(text(&output.stderr).contains("--features peers"), "{output:?}");
+        assert!(!report.exists(), "what cannot be had leaves nothing behind");
     }
 }
 
@@ -355,15 +374,23 @@ fn a_report_has_a_page_with_both_modes_and_a_plot_for_each_workload() {
     let output = sortie(&["bench", "--from", file, "--report", again.to_str().unwrap()]);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(std::fs::read_to_string(again.join("yield1.svg")).unwrap(), plot);
+
+    // What would choose what is measured says nothing to them.
+    let output = sortie(&["bench", "yield1k", "--from", file]);
+    assert_eq!(output.status.code(), Some(2), "{output:?}");
 }
 
 #[test]
 fn a_report_that_cannot_be_written_and_rows_that_cannot_be_read_are_errors() {
     let arguments = ["bench", "yield1", "--workers", "1", "--ops", "100", "--runs", "1"];
-    let output = sortie(&[&arguments[..], &["--report", "/proc/none"]].concat());
-    assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("/proc/none"), "{output:?}");
-    assert!(output.stdout.is_empty(), "nothing is measured: {output:?}");
+    // One that cannot be made, and one that is there and takes no files.
+    for directory in ["/proc/none", "/proc"] {
+        let output = sortie(&[&arguments[..], &["--report", directory]].concat());
+        assert_eq!(output.status.code(), Some(2), "{output:?}");
+        let error = text(&output.stderr);
+        assert!(error.contains(&format!("no report in {directory}: ")), "{error}");
+        assert!(output.stdout.is_empty(), "nothing is measured: {output:?}");
+    }
     let output = sortie(&["bench", "--from", "/proc/none"]);
     assert_eq!(output.status.code(), Some(2));
     assert!(text(&output.stderr).contains("/proc/none"), "{output:?}");
@@ -373,6 +400,9 @@ fn a_report_that_cannot_be_written_and_rows_that_cannot_be_read_are_errors() {
 fn values_that_cannot_be_are_refused() {
     for arguments in [
         ["bench", "switch", "--workers", "0"],
+        ["bench", "switch", "--workers", "1,x"],
+        ["bench", "switch", "--runs", "0"],
+        ["bench", "switch", "--peer", "erlang"],
         ["bench", "switch", "--ops", "0"],
         ["bench", "switch", "--scale", "-1"],
         ["bench", "switch", "--timeout", "soon"],

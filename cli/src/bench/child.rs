@@ -43,14 +43,17 @@ enum Heard {
 /// Measures a case in a child process, which is killed when `limit` has passed.
 pub(crate) fn measure(case: &Case, limit: Duration) -> Result<Figures, Broken> {
     peers::prepare(case.peer).map_err(|error| Broken { error, output: String::new() })?;
+    let started = command(case).and_then(|mut it| it.spawn());
+    let child = started.map_err(|error| {
+        let error = format!("the child did not start: {error}");
+        Broken { error, output: String::new() }
+    })?;
+    hear_out(child, limit)
+}
+
+/// Listens to a child until it has ended, or `limit` has passed and it is killed.
+fn hear_out(mut child: Child, limit: Duration) -> Result<Figures, Broken> {
     let deadline = Instant::now() + limit;
-    let mut child = match start(case) {
-        Ok(child) => child,
-        Err(error) => {
-            let error = format!("the child did not start: {error}");
-            return Err(Broken { error, output: String::new() });
-        }
-    };
     let heard = listen(&mut child);
     let mut story = Story::default();
     let in_time = story.follow(&heard, deadline);
@@ -60,14 +63,16 @@ pub(crate) fn measure(case: &Case, limit: Duration) -> Result<Figures, Broken> {
     story.end(status, limit)
 }
 
-fn start(case: &Case) -> io::Result<Child> {
-    Command::new(std::env::current_exe()?)
-        .arg("bench-case")
-        .arg(serde_json::to_string(case)?)
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
+fn command(case: &Case) -> io::Result<Command> {
+    let mut command = Command::new(std::env::current_exe()?);
+    command.arg("bench-case").arg(serde_json::to_string(case)?);
+    pipe(&mut command);
+    Ok(command)
+}
+
+/// It is told nothing, and heard.
+fn pipe(command: &mut Command) {
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
 }
 
 /// Reads both pipes on threads of their own, which end when the pipes do.
@@ -183,4 +188,78 @@ fn tell(message: &Message) {
     // Without a parent there is nobody to tell.
     let _ = io::stdout().write_all(line.as_bytes());
     let _ = io::stdout().flush();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::runner::Figures;
+    use super::super::series::Broken;
+    use super::{FIRST_LINES, KEPT_LINES, hear_out, pipe};
+    use std::process::Command;
+    use std::time::{Duration, Instant};
+
+    /// Longer than any of them takes.
+    const LONG: Duration = Duration::from_secs(60);
+
+    const DONE: &str = r#"echo '{"done":{"ops":7,"ns_per_op":2.5,"extra":{}}}'"#;
+
+    /// What is heard of a child that does as a script says.
+    fn heard(script: &str, limit: Duration) -> Result<Figures, Broken> {
+        let mut command = Command::new("sh");
+        command.args(["-c", script]);
+        pipe(&mut command);
+        hear_out(command.spawn().expect("a shell"), limit)
+    }
+
+    #[test]
+    fn figures_are_heard() {
+        let figures = heard(DONE, LONG).unwrap();
+        assert_eq!((figures.ops, figures.ns_per_op), (7, 2.5));
+    }
+
+    #[test]
+    fn a_crash_is_told_with_what_was_printed_before() {
+        let broken = heard("echo so far; echo so bad >&2; kill -SEGV $$", LONG).unwrap_err();
+        assert!(broken.error.contains("signal: 11"), "{broken:?}");
+        assert!(broken.output.contains("so far") && broken.output.contains("so bad"), "{broken:?}");
+    }
+
+    #[test]
+    fn a_crash_on_the_way_out_is_a_crash() {
+        let broken = heard(&format!("{DONE}; kill -ABRT $$"), LONG).unwrap_err();
+        assert!(broken.error.contains("measured, and then ended by"), "{broken:?}");
+        assert!(broken.error.contains("signal: 6"), "{broken:?}");
+    }
+
+    #[test]
+    fn one_that_hangs_is_killed_in_time() {
+        let start = Instant::now();
+        let broken = heard("echo so far; exec sleep 600", Duration::from_millis(200)).unwrap_err();
+        assert!(start.elapsed() < LONG, "it was waited for");
+        assert_eq!(broken.error, "timed out after 0.2 s and was killed");
+        assert_eq!(broken.output, "so far");
+    }
+
+    #[test]
+    fn one_that_hangs_with_its_pipes_closed_is_killed_too() {
+        let script = format!("{DONE}; exec sleep 600 >&- 2>&-");
+        let broken = heard(&script, Duration::from_millis(200)).unwrap_err();
+        assert!(broken.error.starts_with("timed out"), "{broken:?}");
+    }
+
+    #[test]
+    fn what_it_says_of_a_failure_is_the_error() {
+        let broken = heard(r#"echo '{"failed":"no memory"}'; exit 1"#, LONG).unwrap_err();
+        assert_eq!(broken.error, "no memory");
+    }
+
+    #[test]
+    fn of_much_that_is_printed_the_first_and_the_last_lines_are_kept() {
+        let broken = heard("seq 1 1000; exit 3", LONG).unwrap_err();
+        assert_eq!(broken.error, "ended by exit status: 3");
+        let lines: Vec<_> = broken.output.lines().collect();
+        assert_eq!(lines.len(), KEPT_LINES);
+        assert_eq!(lines[..FIRST_LINES], ["1", "2", "3", "4", "5"]);
+        assert_eq!(lines.last(), Some(&"1000"));
+    }
 }

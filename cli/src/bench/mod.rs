@@ -45,11 +45,6 @@ pub(crate) fn main(options: &Options) -> ExitCode {
     if cfg!(debug_assertions) {
         eprintln!("note: this is a debug build, its figures mean nothing: build with `--release`");
     }
-    // Before it measures for half an hour.
-    if let Err(error) = options.check_outputs() {
-        eprintln!("error: {error}");
-        return ExitCode::from(2);
-    }
     let rows = match rows(options) {
         Ok(rows) => rows,
         Err(error) => {
@@ -84,12 +79,17 @@ pub(crate) fn main(options: &Options) -> ExitCode {
     output::code(is_printed)
 }
 
-/// Measured, or read.
+/// Measured, or read. What cannot be had leaves no files behind.
 fn rows(options: &Options) -> Result<Vec<Row>, String> {
     if let Some(path) = &options.from {
-        return report::read(path).map_err(|error| format!("{}: {error}", path.display()));
+        let rows = report::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        options.check_outputs()?;
+        return Ok(rows);
     }
-    Ok(measure_all(options.groups()?, options.timeout))
+    let groups = options.groups()?;
+    // Before it measures for half an hour.
+    options.check_outputs()?;
+    Ok(measure_all(groups, options.timeout))
 }
 
 /// The command that is running, as one would type it for the same page: where else the rows go, `--json FILE`, is

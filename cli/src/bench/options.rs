@@ -1,6 +1,7 @@
 //! The command line of `sortie bench`, and the cases that it asks for.
 
 use super::case::{Mode, Peer};
+use super::document;
 use super::peers;
 use super::plan::{self, Group, Place, Plan};
 use super::workload::{self, Workload};
@@ -94,7 +95,8 @@ pub(crate) struct Options {
     pub(super) report: Option<PathBuf>,
 
     /// Measures nothing, and takes the rows from a file that `--json` has written.
-    #[arg(long, value_name = "FILE", conflicts_with_all = ["peers", "named", "json", "list"])]
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["workloads", "workers", "tasks", "peers", "named",
+          "migrating", "runs", "scale", "ops", "pin", "no_pin", "timeout", "json", "list"])]
     pub(super) from: Option<PathBuf>,
 
     /// Prints the workloads and what each is, and measures nothing.
@@ -138,7 +140,9 @@ impl Options {
         }
         if let Some(directory) = &self.report {
             let made = std::fs::create_dir_all(directory);
-            made.map_err(|error| format!("no report in {}: {error}", directory.display()))?;
+            let page = directory.join(document::PAGE);
+            made.and_then(|()| OpenOptions::new().append(true).create(true).open(page))
+                .map_err(|error| format!("no report in {}: {error}", directory.display()))?;
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ pub(crate) struct Row {
     pub(crate) n: u64,
     /// The median over the runs; none if the case failed.
     pub(crate) ns_per_op: Option<f64>,
-    /// (slowest - fastest) / median over the runs.
+    /// (slowest - fastest) / median over the runs; none if there are less than two.
     pub(crate) spread: Option<f64>,
     /// Further figures; `error` says why there is none.
     pub(crate) extra: Map<String, Value>,

@@ -59,7 +59,7 @@ impl Series {
         let runs_ns: Vec<f64> = self.runs.iter().map(|run| run.ns_per_op).collect();
         row.n = self.runs.last().map_or(self.case.ops, |run| run.ops);
         row.ns_per_op = Some(round(median(&runs_ns)));
-        row.spread = Some(round(spread(&runs_ns)));
+        row.spread = spread(&runs_ns).map(round);
         row.extra = self.extra();
         row.extra.insert("runs_ns".into(), runs_ns.iter().map(|ns| round(*ns)).collect());
         row
@@ -96,13 +96,16 @@ pub(crate) fn median(figures: &[f64]) -> f64 {
     }
 }
 
-/// (slowest - fastest) / median.
-fn spread(figures: &[f64]) -> f64 {
+/// (slowest - fastest) / median. A single run says nothing of how far runs are apart.
+fn spread(figures: &[f64]) -> Option<f64> {
+    if figures.len() < 2 {
+        return None;
+    }
     let slowest = figures.iter().copied().fold(f64::MIN, f64::max);
     let fastest = figures.iter().copied().fold(f64::MAX, f64::min);
     match median(figures) {
-        0.0 => 0.0,
-        middle => (slowest - fastest) / middle,
+        0.0 => Some(0.0),
+        middle => Some((slowest - fastest) / middle),
     }
 }
 
@@ -140,9 +143,14 @@ mod tests {
 
     #[test]
     fn the_spread_is_relative_to_the_median() {
-        assert_eq!(spread(&[8.0, 10.0, 13.0]), 0.5);
-        assert_eq!(spread(&[5.0]), 0.0);
-        assert_eq!(spread(&[0.0, 0.0]), 0.0);
+        assert_eq!(spread(&[8.0, 10.0, 13.0]), Some(0.5));
+        assert_eq!(spread(&[0.0, 0.0]), Some(0.0));
+    }
+
+    #[test]
+    fn one_run_has_no_spread() {
+        assert_eq!(spread(&[5.0]), None);
+        assert_eq!(series(&[(3.0, json!({}))]).row().spread, None);
     }
 
     #[test]

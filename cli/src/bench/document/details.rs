@@ -35,9 +35,9 @@ fn line(row: &Row, best: Option<f64>) -> String {
     let Some(ns) = row.ns_per_op else {
         return format!("| {who} | failed | | | {further} |\n");
     };
-    let spread = row.spread.unwrap_or(0.0) * 100.0;
+    let spread = row.spread.map_or("-".to_owned(), |spread| format!("{:.0} %", spread * 100.0));
     let ratio = best.filter(|it| *it > 0.0).map_or("-".to_owned(), |it| times(ns / it));
-    format!("| {who} | {} | {spread:.0} % | {ratio} | {further} |\n", time(ns))
+    format!("| {who} | {} | {spread} | {ratio} | {further} |\n", time(ns))
 }
 
 /// What is measured over a scale.

@@ -21,7 +21,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 /// The page's name.
-const PAGE: &str = "BENCHMARKS.md";
+pub(super) const PAGE: &str = "BENCHMARKS.md";
 
 /// Why there is no report.
 #[derive(Debug)]
@@ -140,6 +140,7 @@ mod tests {
             row(Peer::Smol, Own, "yield1k", 2, Some(14.0)),
             row(Peer::Sortie, Pinned, "stall", 1, Some(9000.0)),
         ];
+        rows[1].spread = None;
         rows[7].extra.insert("waits_each_us".to_owned(), json!([1.0, 9.0, 20.0]));
         for (tasks, ns) in [(10_000, 30.0), (1_000_000, 99.0)] {
             let mut more = row(Peer::Sortie, Pinned, "yield1k", 1, Some(ns));
@@ -163,6 +164,8 @@ mod tests {
         for part in ["28.0 ns", "| - |", "missed by 100 %", "2.00 x"] {
             assert!(second.contains(part), "{part:?} is missing in {second:?}");
         }
+        // One run has no spread.
+        assert!(line("| sortie, migrating |").contains("| - |"), "{page}");
         // A peer that failed says why, in one line of the table.
         assert!(line("| may |").contains("it hung"), "{}", line("| may |"));
         for plot in ["yield1k.svg", "yield1k-tasks.svg", "stall.svg", "stall-waits.svg"] {
