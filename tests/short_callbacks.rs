@@ -2,7 +2,7 @@
 //! others holds of them.
 
 use sortie::native::{self, Callbacks, Class, Policy, Target};
-use sortie::transition::{self, Layer};
+use sortie::transition::{self, Event, Layer, TransitionError};
 use sortie_natives::{with_callback, with_callback_below, with_callback_between};
 use sortie_test::{MODES, Mode, each, each_of, panic_text, until};
 use std::sync::Arc;
@@ -406,6 +406,29 @@ fn raw_transitions_are_made_in_callbacks() {
                         sortie::yield_now();
                         transition::reverse_leave().unwrap();
                         transition::enter().unwrap();
+                        5
+                    });
+                    assert_eq!(sum, 5);
+                    assert_eq!(transition::layers(), [Layer::ManagedBase]);
+                }
+            });
+        }
+    });
+}
+
+/// A callback ends when its closure does, and not before, whatever raw transitions say.
+#[test]
+fn no_raw_transition_ends_a_callback() {
+    let refused =
+        Err(TransitionError::NotOwner { event: Event::ReverseLeave, found: Some(Layer::Managed) });
+    each(|runtime| {
+        for target in [&BLOCKS, &SUSPENDS, &MIGRATES] {
+            runtime.run(move || {
+                for _ in 0..WARM {
+                    let sum = through(target, || {
+                        assert_eq!(transition::reverse_leave(), refused);
+                        sortie::yield_now();
+                        assert_eq!(transition::reverse_leave(), refused);
                         5
                     });
                     assert_eq!(sum, 5);

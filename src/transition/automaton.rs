@@ -180,6 +180,12 @@ impl Layers {
         Ok(self.pop_callback())
     }
 
+    /// What [`Layers::reverse_leave`] answers who has not entered the callback on top. Pops nothing.
+    #[cold]
+    pub(crate) fn reverse_leave_refused(&mut self) -> TransitionError {
+        self.misuse(Event::ReverseLeave)
+    }
+
     /// `event` while the runtime is shut down. Always answers [`TransitionError::ShutDown`].
     ///
     /// [`Event::ReverseLeave`] pops as [`Layers::reverse_leave`] does, if it can; nothing else

@@ -7,6 +7,7 @@
 //!
 //! Must not: do anything in a signal handler, which may have interrupted a step of the scheduler's.
 
+use super::automaton::Layers;
 use super::edges::{back, back_by, back_in, call_in, call_in_by, out, profile_on_top, report};
 use super::error::TransitionError;
 use super::jumped;
@@ -16,7 +17,7 @@ use crate::target::policy::FpEnv;
 use crate::target::timing::{Ended, Timing};
 use crate::target::{fp_env, ledger, unhooked};
 use crate::task::local::{self, Local};
-use sortie_scheduler::crossing::{self, Back, Below, Bound};
+use sortie_scheduler::crossing::{self, Back, Below, Bound, Opened};
 use std::any::Any;
 use std::time::Duration;
 
@@ -247,6 +248,11 @@ fn reverse_enter_by(
 pub fn reverse_leave() -> Result<(), TransitionError> {
     check_handler(Event::ReverseLeave)?;
     local::with(|local| {
+        let is_another = |note| Opened::from_bits(note).is_guarded();
+        if local.layers(|layers| layers.note_on_top().is_some_and(is_another)) {
+            // Of `native::callback`, which ends with its closure: what it has counted would stay.
+            return Err(local.layers(Layers::reverse_leave_refused)).inspect_err(report);
+        }
         local.end_raw_callback();
         back_in(local, None, Below::THREAD)
     })

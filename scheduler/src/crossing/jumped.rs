@@ -76,6 +76,11 @@ impl Opened {
         Snapshot::from_bits(self.0)
     }
 
+    /// Does it catch what unwinds towards the native frames? Then it ends with code of its own.
+    pub fn is_guarded(self) -> bool {
+        self.0 & UNGUARDED == 0
+    }
+
     /// For where it is kept.
     #[inline(always)]
     pub fn bits(self) -> u64 {

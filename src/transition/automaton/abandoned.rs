@@ -40,6 +40,11 @@ impl Layers {
         (first..self.slots.len()).step_by(2).map(|index| self.slots.at(index).note())
     }
 
+    /// The note of the callback on top, if one is.
+    pub(crate) fn note_on_top(&self) -> Option<u64> {
+        if self.top_is_native() { None } else { self.notes().next_back() }
+    }
+
     /// Says where the native code on top was called from.
     pub(crate) fn set_place(&mut self, place: usize) {
         if self.top_is_native() && self.slots.len() > 0 {
