@@ -105,6 +105,12 @@ impl Shared {
         }
     }
 
+    /// Would [`Shared::after_queueing`] tell anybody? Behind the fence.
+    #[inline]
+    pub(crate) fn is_to_tell(&self) -> bool {
+        if self.lobby.idle() > 0 { self.lobby.searching() == 0 } else { self.gate.is_closed() }
+    }
+
     /// To be called by one who gives up what others may have counted on: queued work that they left
     /// to it is somebody's again.
     pub(crate) fn look_again(&self) {

@@ -99,10 +99,9 @@ unsafe fn pass_on_ring(carrier: &Carrier, task: &Header, resting_place: usize) -
 #[inline]
 unsafe fn pass_among_all(carrier: &Carrier, task: &Header, resting_place: usize) -> Option<Pass> {
     let shared = carrier.shared();
-    let is_somebody_to_be_told = || shared.lobby.idle() > 0 || shared.gate.is_closed();
     // SAFETY: by contract, and the closure stays in the ring.
     let is_none_pinned = unsafe { carrier.with_ring(|ring| ring.is_empty()) };
-    if !is_none_pinned || !is_plain(carrier, task) || is_somebody_to_be_told() {
+    if !is_none_pinned || !is_plain(carrier, task) || shared.is_to_tell() {
         return None;
     }
     let inside = task.inside()?;
@@ -129,7 +128,7 @@ unsafe fn pass_among_all(carrier: &Carrier, task: &Header, resting_place: usize)
     // worker that went idle.
     exchange_fence();
     match fiber_of_plain(&next) {
-        Some(inside) if inside.is_away() && !is_somebody_to_be_told() => {
+        Some(inside) if inside.is_away() && !shared.is_to_tell() => {
             // SAFETY: by contract; the next one is suspended in its task.
             drop(unsafe { begin_in_its_place(carrier, next, inside) });
             Some(Pass::To(inside))
