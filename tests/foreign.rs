@@ -4,7 +4,7 @@ use sortie::native::{self, Target};
 use sortie::task;
 use sortie::transition::{self, Layer, TransitionError, reverse_leave};
 use sortie_test::figures::short_or_soak;
-use sortie_test::{Mode, each, each_of, each_setting};
+use sortie_test::{Mode, each, each_of, each_setting, until};
 use std::time::Duration;
 
 static NANOSLEEP: Target = Target::named("natives_nanosleep");
@@ -80,7 +80,8 @@ fn thousands_of_threads_leave_nothing() {
         let snapshot = runtime.snapshot();
         println!("{threads} threads: {} carriers", snapshot.carriers);
         assert!(snapshot.carriers < 60, "{snapshot:?}");
-        assert_eq!(snapshot.tasks_live(), 0);
+        // Who joins a task may be told of its end before it is counted.
+        until("no task is left", || runtime.snapshot().tasks_live() == 0);
     });
 }
 

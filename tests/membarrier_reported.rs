@@ -1,19 +1,20 @@
 //! A kernel that has become slow with membarrier, or refuses it, is noticed within a second, and the
 //! operators are told.
 
-use sortie::native::{self, Target};
+use sortie::native::{self, Class, Policy, Target};
 use sortie_test::figures::bound;
 use sortie_test::seccomp::{self, Answer};
 use sortie_test::{Case, child, events, exclusively};
 use std::time::{Duration, Instant};
 
-static TARGET: Target = Target::named("natives_nanosleep");
+/// Said to be short: what is learned of a function that blocks makes membarriers rare.
+static TARGET: Target =
+    Target::named("natives_nanosleep").with_policy(Policy::new().class(Class::Short));
 
 const CALLS: [libc::c_long; 1] = [libc::SYS_membarrier];
 const PROMISE: Duration = Duration::from_secs(1);
 
-/// Short calls, enough to be known as such, with one among them now and then that blocks while work
-/// waits: the worker of a short call is not to be had without a membarrier.
+/// Short calls, with one among them now and then that blocks while work waits: the worker of a short call is not to be had without a membarrier.
 fn short_and_long() {
     for _ in 0..200 {
         native::call_here(&TARGET, || sortie_natives::burn(0));
