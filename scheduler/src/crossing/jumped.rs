@@ -127,7 +127,9 @@ impl Moment {
 #[cold]
 pub fn return_to_native(dead: impl Iterator<Item = Opened>, open: impl Iterator<Item = Opened>) {
     let Some((carrier, task)) = wait::kept_task() else { return };
-    let (mut callbacks, mut blocking, mut guarded) = (0, 0, 0);
+    // A hold is counted there, too: see `crate::hold`.
+    let holds = u32::from(carrier.shared().hold.is_kept_by(task));
+    let (mut callbacks, mut blocking, mut guarded) = (0, holds, 0);
     for opened in open.filter(|opened| opened.0 & KIND != UNCOUNTED) {
         callbacks += 1;
         blocking += u32::from(opened.0 & KIND == IN_PLACE);

@@ -1,19 +1,37 @@
-//! Callbacks that raw transitions have crossed.
+//! Callbacks that raw transitions have crossed, or a jump has left.
 
-use super::{Begun, Caller, Exit, Here, come_back, fence, leave, target};
-use crate::{Config, set_task_word};
+use super::{
+    Begun, Called, Caller, Exit, Here, Left, Opened, come_back, fence, leave, return_to_native,
+    target,
+};
+use crate::{Config, Scheduler, set_task_word, wait};
+use std::iter;
 use std::ptr;
 use std::time::Duration;
 
 const OUTER: usize = 0x10;
 const INNER: usize = 0x20;
 
-/// A task in native code calls back, and the callback leaves for other native code by itself. It ends as that says, and
-/// not before.
-fn cross<const COMPARE: bool>() {
-    let word = ();
-    set_task_word(ptr::from_ref(&word));
-    // SAFETY: the task is not switched meanwhile: all of this is out and back with nobody else in the runtime.
+/// Runs these as tasks, each with a word, and alone.
+fn run(tasks: &[fn()]) {
+    let runtime = Config::new().workers(1).start().unwrap();
+    for task in tasks {
+        let task = *task;
+        let ran = runtime.spawn(move || {
+            let word = ();
+            set_task_word(ptr::from_ref(&word));
+            task();
+            set_task_word(ptr::null());
+        });
+        ran.join().unwrap();
+    }
+    let report = runtime.shutdown(Duration::from_secs(20)).unwrap();
+    assert!(report.is_clean(), "{report}");
+}
+
+/// The current task leaves for native code, which calls back.
+fn call_back<const COMPARE: bool>() -> (Here, Left<COMPARE>, Called<COMPARE>, Opened) {
+    // SAFETY: the task is not switched before its end: nobody else is in the runtime.
     let here = unsafe { Here::get() }.expect("a task in managed code");
     let left = here.leave::<COMPARE>(OUTER);
     // SAFETY: as above.
@@ -25,6 +43,12 @@ fn cross<const COMPARE: bool>() {
         Begun::Unasked(opened) => opened,
         Begun::Asked => called.settle().expect("the runtime is open").1,
     };
+    (here, left, called, opened)
+}
+
+/// A callback leaves for other native code by itself. It ends when it is on top again, and not before.
+fn cross<const COMPARE: bool>() {
+    let (here, left, called, opened) = call_back::<COMPARE>();
     assert_eq!(target(), OUTER);
 
     leave(INNER, Exit::Compare);
@@ -37,17 +61,28 @@ fn cross<const COMPARE: bool>() {
     assert!(called.leave(opened, || OUTER));
     assert_eq!(target(), OUTER, "though other native calls have counted in between");
     let _ = here.come_back(left, || false);
-    set_task_word(ptr::null());
 }
 
 #[test]
 fn one_that_is_not_on_top_ends_nothing() {
-    let runtime = Config::new().workers(1).start().unwrap();
-    let run = |f: fn()| runtime.spawn(f).join().unwrap();
-    run(cross::<true>);
+    run(&[cross::<true>]);
     if fence::is_asymmetric() {
-        run(cross::<false>);
+        run(&[cross::<false>]);
     }
-    let report = runtime.shutdown(Duration::from_secs(20)).unwrap();
-    assert!(report.is_clean(), "{report}");
+}
+
+#[test]
+fn a_jump_takes_nothing_of_a_hold() {
+    run(&[|| {
+        let scheduler = Scheduler::current().expect("a task");
+        assert!(scheduler.begin_hold());
+        let (.., opened) = call_back::<true>();
+        return_to_native(iter::once(opened), iter::empty());
+        come_back().expect("the runtime is open");
+        let (_, task) = wait::managed().expect("a task in managed code");
+        assert_eq!(task.callbacks.open(), 0);
+        assert!(!wait::is_switchable(task), "who keeps a hold is not switched away");
+        assert!(scheduler.end_hold());
+        assert_eq!(task.callbacks.blocking(), 0);
+    }]);
 }
