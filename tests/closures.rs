@@ -261,6 +261,40 @@ fn a_panic_when_the_last_call_drops_the_closure_is_kept() {
     });
 }
 
+/// Of a closure that has panicked the values are dropped in native code: a second panic does not get there.
+#[test]
+fn a_panic_when_the_values_are_dropped_after_a_panic_hurts_nobody() {
+    struct Clumsy;
+    impl Drop for Clumsy {
+        fn drop(&mut self) {
+            panic!("a clumsy drop");
+        }
+    }
+    each(|runtime| {
+        runtime.run(|| {
+            let own = Arc::new(Mutex::new(None::<Callback<Visit>>));
+            let slot = Arc::clone(&own);
+            let clumsy = Clumsy;
+            let callback = Callback::<Visit>::new(-1, move |_| {
+                let _clumsy = &clumsy;
+                drop(slot.lock().unwrap().take());
+                panic!("the first panic");
+            });
+            // SAFETY: it is called once, before it is dropped.
+            let function = unsafe { callback.function() }.unwrap();
+            *own.lock().unwrap() = Some(callback);
+            let answer = AtomicI32::new(0);
+            let text = panic_text(|| {
+                native::call_here(&VISIT, || {
+                    // SAFETY: any function of this type will do.
+                    answer.store(unsafe { visit_each(1, function) }, Ordering::SeqCst);
+                });
+            });
+            assert_eq!((text.as_str(), answer.into_inner()), ("the first panic", -1));
+        });
+    });
+}
+
 /// Many threads in one callback, whose owner lets go while they are inside.
 #[test]
 fn the_last_of_many_calls_drops_the_closure() {

@@ -150,6 +150,27 @@ fn a_panic_in_managed_code_of_a_thread_is_the_threads() {
     });
 }
 
+/// A callback's panic is kept for a native call to which the thread does not return.
+#[test]
+fn a_kept_panic_whose_drop_panics_ends_with_its_thread() {
+    struct Clumsy;
+    impl Drop for Clumsy {
+        fn drop(&mut self) {
+            panic!("a clumsy drop");
+        }
+    }
+    each(|runtime| {
+        let handle = runtime.handle();
+        let thread = std::thread::spawn(move || {
+            handle.reverse_enter().unwrap();
+            transition::leave(libc::getpid as *const () as usize).unwrap();
+            native::callback(7, || std::panic::panic_any(Clumsy))
+        });
+        assert_eq!(thread.join().unwrap(), 7);
+        assert_eq!(runtime.run(work), 42);
+    });
+}
+
 #[test]
 fn after_the_end_threads_are_refused() {
     each_setting(|case| {

@@ -25,6 +25,8 @@ use crate::transition::Layers;
 use sortie_scheduler::crossing::{Below, Moment, Opened};
 use std::any::Any;
 use std::cell::{Cell, OnceCell, UnsafeCell};
+use std::mem;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -105,6 +107,10 @@ impl Unhooked {
 impl Drop for Local {
     #[inline]
     fn drop(&mut self) {
+        // Its native call did not return, so nobody raises it again.
+        if let Some(payload) = self.take_panic() {
+            discard(payload);
+        }
         if let Some(extension) = self.extension.get() {
             let layers = self.layers.get_mut();
             let _ = layers.end();
@@ -248,6 +254,15 @@ impl Local {
     #[inline]
     pub(crate) fn take_panic(&self) -> Option<Box<dyn Any + Send>> {
         if self.keeps_panic() { self.pending.take() } else { None }
+    }
+}
+
+/// Drops the payload of a panic that is not raised again. If that panics in turn, it is nobody's matter: this may be in
+/// native code, in a destructor of a thread's, or while the task unwinds.
+#[cold]
+pub(crate) fn discard(payload: Box<dyn Any + Send>) {
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        mem::forget(another);
     }
 }
 

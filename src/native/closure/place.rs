@@ -24,6 +24,7 @@ use super::code::{Code, CodeError};
 use super::signature::sealed::Signature;
 use super::word::{Refusal, Word};
 use crate::native::{callback, try_callback};
+use crate::task::local;
 use parking_lot::Mutex;
 use sortie_scheduler::crossing::Errno;
 use std::any::{Any, TypeId, type_name};
@@ -32,7 +33,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::ffi::c_void;
 use std::fmt;
 use std::io::Write;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::sync::OnceLock;
 use std::sync::atomic::AtomicPtr;
 use std::sync::atomic::Ordering::Relaxed;
@@ -231,9 +232,18 @@ impl Drop for Inside<'_> {
         if self.place.word.exit() {
             let errno = Errno::save();
             // SAFETY: the callback was dropped, and this was its last call.
-            let body = unsafe { self.place.take() };
+            let mut body = unsafe { self.place.take() };
             // The closure's values are dropped as managed code, if possible: they may do all that it may.
-            let _ = try_callback(move || drop(body));
+            let _ = try_callback(|| drop(body.take()));
+            // Else here: the closure has panicked, which is kept, or nothing can be entered any more.
+            if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(body))) {
+                tracing::error!(
+                    target: "sortie::crossing",
+                    "the values of a callback's closure panicked when its last call dropped them, and cannot be heard: it \
+                     had panicked before, or managed code could not be entered"
+                );
+                local::discard(payload);
+            }
             errno.restore();
         }
     }
