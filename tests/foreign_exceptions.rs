@@ -10,11 +10,15 @@ static THROWS: Target = Target::named("natives_throw_and_catch");
 // SAFETY: C++ keeps its exceptions by thread, and none is under way at a callback of these functions.
 static THROWS_ELSEWHERE: Target = Target::named("natives_throw_and_catch, on a stack of its own")
     .with_policy(unsafe { Policy::new().callbacks(Callbacks::Suspend) });
+// SAFETY: as above; what is thrown is caught in the same turn, on the same thread.
+static THROWS_ANYWHERE: Target =
+    Target::named("natives_throw_and_catch, on a stack of its own, anywhere")
+        .with_policy(unsafe { Policy::new().callbacks(Callbacks::Migrate) });
 
 #[test]
 fn what_is_caught_below_the_callbacks_is_nobodys_matter() {
     each(|runtime| {
-        for target in [&THROWS, &THROWS_ELSEWHERE] {
+        for target in [&THROWS, &THROWS_ELSEWHERE, &THROWS_ANYWHERE] {
             let tasks: Vec<_> = (0..8)
                 .map(|_| {
                     runtime.spawn(|| {
@@ -40,7 +44,7 @@ fn what_is_caught_below_the_callbacks_is_nobodys_matter() {
 #[test]
 fn a_panic_does_not_become_a_foreign_exception() {
     each(|runtime| {
-        for target in [&THROWS, &THROWS_ELSEWHERE] {
+        for target in [&THROWS, &THROWS_ELSEWHERE, &THROWS_ANYWHERE] {
             let text = runtime.run(|| {
                 sortie_test::panic_text(|| {
                     native::call_here(target, || {
@@ -53,21 +57,35 @@ fn a_panic_does_not_become_a_foreign_exception() {
     });
 }
 
+/// Out of a call of each kind, and out of the callback of one: of its own code, or of a call that it makes.
 #[test]
 fn what_would_cross_managed_frames_ends_the_process() {
-    for case in ["out of a call", "out of a callback"] {
+    let kinds = [&THROWS, &THROWS_ELSEWHERE, &THROWS_ANYWHERE];
+    for case in (0..kinds.len()).flat_map(|kind| [0, 1, 2].map(|place| format!("{kind} {place}"))) {
         let test = "what_would_cross_managed_frames_ends_the_process";
-        let Some(output) = child::run(test, case) else {
+        let Some(output) = child::run(test, &case) else {
             let runtime = sortie::Runtime::builder().workers(1).build().unwrap();
             let case = child::case().unwrap();
-            runtime.run(move || match &*case {
-                "out of a call" => native::call_here(&THROWS, || throw(7)),
+            let (kind, place) = case.split_once(' ').unwrap();
+            let kind = kinds[kind.parse::<usize>().unwrap()];
+            let is_direct = place == "1";
+            let is_out_of_call = place == "0";
+            runtime.run(move || {
+                if is_out_of_call {
+                    return native::call_here(kind, || throw(7));
+                }
                 // The outer C++ would catch it, but for the managed frames in between.
-                _ => native::call_here(&THROWS, || {
+                native::call_here(kind, || {
                     with_catch(|_| {
-                        native::callback(0, || native::call_here(&THROWS_ELSEWHERE, || throw(7)))
+                        native::callback(0, || {
+                            if is_direct {
+                                throw(7)
+                            } else {
+                                native::call_here(&THROWS_ELSEWHERE, || throw(7))
+                            }
+                        })
                     })
-                }),
+                })
             });
             println!("it went on");
             return;
