@@ -79,8 +79,11 @@ pub(super) fn publish(carrier: &Carrier, target: usize, exit: Exit) {
         {
             return hand_over(carrier);
         }
+        Exit::Mixed if nobody_watches(carrier) => return hand_over(carrier),
         Exit::Asymmetric if fence::is_asymmetric() => Native::Asymmetric,
-        Exit::Asymmetric | Exit::Compare | Exit::HandOver | Exit::Unproven => Native::Compare,
+        Exit::Asymmetric | Exit::Compare | Exit::Mixed | Exit::HandOver | Exit::Unproven => {
+            Native::Compare
+        }
         Exit::Keep => Native::Kept,
     };
     carrier.word.leave(native);
@@ -90,6 +93,14 @@ pub(super) fn publish(carrier: &Carrier, target: usize, exit: Exit) {
     } else if exit == Exit::Unproven {
         ring_if_work_waits(carrier);
     }
+}
+
+/// Work waits, and the monitor would find a call that blocks late: it owes.
+#[inline]
+fn nobody_watches(carrier: &Carrier) -> bool {
+    let shared = carrier.shared();
+    // ORDERING: Relaxed, the flag publishes nothing; whoever misses it is found by the monitor.
+    shared.monitor_owes.load(Ordering::Relaxed) && !shared.is_crowded() && shared.work_waits()
 }
 
 /// The task leaves for what may block for all that is known, with its worker: the monitor may nap because it owes.

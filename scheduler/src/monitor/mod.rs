@@ -23,7 +23,8 @@
 //! It also wakes a little after a timer is due, but by then it was mostly served ([`crate::timer`]), and while stores
 //! are full after a peak (`tide.rs`); each second where deadlocks are reported.
 //!
-//! While it owes, nobody is asked to kick, either. But one who leaves for a function of which nothing is known, and keeps its worker
+//! While it owes, nobody is asked to kick, either: a call that is neither known to be short nor to block hands its worker over
+//! before it begins, if work waits (`Shared::monitor_owes`). But one who leaves for a function of which nothing is known, and keeps its worker
 //! because another such call is under way (`proof.rs`), rings, and is looked at once. An idle runtime wakes nobody.
 //!
 //! Must not: run tasks, hold a lock while it calls others, take what nobody needs.
@@ -45,6 +46,7 @@ use crate::crossing::fence;
 use crate::metrics::Counter;
 use crate::shared::Shared;
 use crate::sync::Arc;
+use crate::sync::atomic::Ordering;
 use crate::timer::Slack;
 use std::time::{Duration, Instant};
 
@@ -84,6 +86,8 @@ pub(crate) fn main(shared: &Arc<Shared>) {
         let look = watch.look(shared, now, care);
         fence::tell_loss();
         purse.settle(now);
+        // ORDERING: Relaxed, the flag publishes nothing.
+        shared.monitor_owes.store(!purse.is_solvent(), Ordering::Relaxed);
         if !matches!(look, Look::Quiet) {
             naps = 0;
         }
