@@ -160,29 +160,29 @@ pub(crate) const REPEATED: &[Repeated] = &[
                     shared.gate.open();
                     continue;
                 }
-                if closed { None } else { Some(nap) }",
+                if closed { None } else { Some(NAP) }",
     },
     Repeated {
         file: "monitor/mod.rs",
         model: "monitor.rs",
-        text: "if purse.is_solvent() {
+        text: "if purse.spend() {
                     shared.gate.set_ajar();
                 }
-                Some(nap)",
+                Some(NAP)",
     },
     Repeated {
         file: "monitor/mod.rs",
         model: "monitor.rs",
         text: "naps += 1;
-                if purse.is_solvent() {
+                if purse.spend() {
                     shared.gate.close_briefly();
                 }
-                Some(nap)",
+                Some(NAP)",
     },
     Repeated {
         file: "monitor/mod.rs",
         model: "monitor.rs and timers.rs",
-        text: "is_kicked = shared.gate.sleep(shared.timers.set_alarm(limit));
+        text: "let is_kicked = shared.gate.sleep(shared.timers.set_alarm(limit));
         shared.timers.take_alarm();
         if is_kicked {
             naps = 0;

@@ -50,7 +50,10 @@ impl Vitals {
         if clock == NONE {
             return None;
         }
-        read(clock)
+        let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
+        // SAFETY: the place is borrowed for the call.
+        let answer = unsafe { libc::clock_gettime(clock, &raw mut time) };
+        (answer == 0).then(|| time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
     }
 
     /// Does the thread sleep in the kernel, and is not merely kept from a processor? Asked of
@@ -63,18 +66,6 @@ impl Vitals {
         let state = stat.ok().and_then(|stat| stat.rsplit(") ").next()?.chars().next());
         state.is_some_and(|state| matches!(state, 'S' | 'D' | 'T' | 't'))
     }
-}
-
-/// The processor time that the calling thread has used so far, in nanoseconds; a system call of 0.2 us.
-pub(crate) fn own_processor_time() -> Option<u64> {
-    read(libc::CLOCK_THREAD_CPUTIME_ID)
-}
-
-fn read(clock: libc::clockid_t) -> Option<u64> {
-    let mut time = libc::timespec { tv_sec: 0, tv_nsec: 0 };
-    // SAFETY: the place is borrowed for the call.
-    let answer = unsafe { libc::clock_gettime(clock, &raw mut time) };
-    (answer == 0).then(|| time.tv_sec as u64 * 1_000_000_000 + time.tv_nsec as u64)
 }
 
 #[cfg(test)]

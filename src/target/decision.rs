@@ -153,8 +153,6 @@ impl Decision {
     pub(crate) fn exit(self) -> Exit {
         match self.action() {
             Action::Asymmetric => Exit::Asymmetric,
-            // What is timed needs a processor of its own, or comes back for its worker.
-            Action::Compare if !self.is_timed() => Exit::Mixed,
             Action::Compare | Action::Unhooked | Action::Denied => Exit::Compare,
             Action::HandOver => Exit::HandOver,
             Action::Keep => Exit::Keep,
@@ -166,7 +164,7 @@ impl Decision {
     /// at any time again, so the worker is not handed over for the rest.
     pub(crate) fn exit_again(self) -> Exit {
         match self.exit() {
-            Exit::HandOver | Exit::Unproven | Exit::Mixed => Exit::Compare,
+            Exit::HandOver | Exit::Unproven => Exit::Compare,
             exit => exit,
         }
     }

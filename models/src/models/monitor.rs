@@ -10,7 +10,7 @@
 //!   (`Shared::after_queueing` with no worker idle).
 //!
 //! Each of them alone makes the monitor needed. A look of the monitor at a queue is Relaxed, the
-//! weakest that a queue could do. It can pay for one turn, so that it naps with the gate ajar and with the
+//! weakest that a queue could do. It has one credit, so that it naps with the gate ajar and with the
 //! gate open.
 
 use crate::crossing::carrier::Carrier;
@@ -107,10 +107,10 @@ enum Look {
     Waiting,
 }
 
-/// As the purse: not for ever.
-fn pay(turns: &mut u32) -> bool {
-    let can = *turns > 0;
-    *turns -= u32::from(can);
+/// As `Purse::spend`.
+fn spend(credits: &mut u32) -> bool {
+    let can = *credits > 0;
+    *credits -= u32::from(can);
     can
 }
 
@@ -142,7 +142,7 @@ impl<G: Gate> Place<G> {
         let mut seen = None;
         // Nothing was up for long.
         let mut naps = QUIET_NAPS;
-        let mut turns = 1;
+        let mut credits = 1;
         loop {
             let look = self.look(&mut seen);
             if !matches!(look, Look::Quiet) {
@@ -152,14 +152,14 @@ impl<G: Gate> Place<G> {
                 Look::Taken => return,
                 Look::Native => Some(NAP),
                 Look::Waiting => {
-                    if pay(&mut turns) {
+                    if spend(&mut credits) {
                         self.gate.set_ajar();
                     }
                     Some(NAP)
                 }
                 Look::Quiet if naps < QUIET_NAPS => {
                     naps += 1;
-                    if pay(&mut turns) {
+                    if spend(&mut credits) {
                         self.gate.close_briefly();
                     }
                     Some(NAP)

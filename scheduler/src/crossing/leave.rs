@@ -79,38 +79,15 @@ pub(super) fn publish(carrier: &Carrier, target: usize, exit: Exit) {
         {
             return hand_over(carrier);
         }
-        Exit::Mixed if nobody_watches(carrier) => return hand_over(carrier),
         Exit::Asymmetric if fence::is_asymmetric() => Native::Asymmetric,
-        Exit::Asymmetric | Exit::Compare | Exit::Mixed | Exit::HandOver | Exit::Unproven => {
-            Native::Compare
-        }
+        Exit::Asymmetric | Exit::Compare | Exit::HandOver | Exit::Unproven => Native::Compare,
         Exit::Keep => Native::Kept,
     };
     carrier.word.leave(native);
     light();
     if carrier.shared().gate.is_ajar() {
         kick_if_work_waits(carrier);
-    } else if exit == Exit::Unproven {
-        ring_if_work_waits(carrier);
     }
-}
-
-/// Work waits, and the monitor would find a call that blocks late: it owes.
-#[inline]
-fn nobody_watches(carrier: &Carrier) -> bool {
-    let shared = carrier.shared();
-    // ORDERING: Relaxed, the flag publishes nothing; whoever misses it is found by the monitor.
-    shared.monitor_owes.load(Ordering::Relaxed) && !shared.is_crowded() && shared.work_waits()
-}
-
-/// The task leaves for what may block for all that is known, with its worker: the monitor may nap because it owes.
-#[cold]
-fn ring_if_work_waits(carrier: &Carrier) {
-    let errno = Errno::save();
-    if carrier.shared().work_waits() {
-        carrier.shared().gate.ring();
-    }
-    errno.restore();
 }
 
 /// The worker goes to whoever can use it, and the call begins without.

@@ -117,8 +117,6 @@ pub enum Exit {
     Asymmetric,
     /// It stays, and who needs it takes it by one exchange: mode C.
     Compare,
-    /// As [`Exit::Compare`]; as [`Exit::HandOver`] while the monitor would find late that the call blocks.
-    Mixed,
     /// It stays, and nobody takes it.
     Keep,
     /// It is handed over before the call; where far more workers are at work than there are processors,

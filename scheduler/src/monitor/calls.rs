@@ -1,8 +1,7 @@
 //! Which native calls stand in the way, and whether they wait or compute.
 //!
 //! A call is seen twice, 20 us apart, before anything is done about it: most are over by then. In
-//! between the thread's own clock has moved or not, which is asked once more where it has. To sleep for 20 us costs a
-//! thread as much as not to: where a call's thread sleeps when it is seen first, the second look follows at once.
+//! between the thread's own clock has moved or not, which is asked once more where it has.
 //!
 //! - It stood still, and the thread sleeps: the call *blocks*. Its worker is taken at once.
 //! - It moved, or the thread could run and is not let: the call *burns*. Another thread beside it only
@@ -14,7 +13,7 @@
 
 use crate::carrier::CarrierRef;
 use crate::config::Observed;
-use crate::crossing::word::{Native, Phase, Snapshot};
+use crate::crossing::word::{Phase, Snapshot};
 use crate::metrics::Counter;
 use crate::shared::Shared;
 use crate::sync::atomic::{Ordering, fence};
@@ -51,46 +50,10 @@ struct Sight {
     spent: Use,
 }
 
-/// Which calls a look decides of, though it sees them for the first time. Each costs what it is to ask whether a
-/// thread sleeps, and a worker that changes hands.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Care {
-    /// None: they were looked at just now.
-    Least,
-    /// Those of functions that are known to be short. Once for each: what was seen to sleep is not short.
-    Short,
-    /// All.
-    Most,
-}
-
-/// What calls a look has found.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Natives {
-    None,
-    /// None of them is of a function that is known to be short.
-    Others,
-    Short,
-}
-
-impl Care {
-    fn is_for(self, native: Native) -> bool {
-        match self {
-            Care::Least => false,
-            Care::Short => native == Native::Asymmetric,
-            Care::Most => true,
-        }
-    }
-}
-
 impl Sight {
-    fn new(carrier: CarrierRef, word: Snapshot) -> Sight {
+    fn new(carrier: CarrierRef, word: Snapshot, now: Instant) -> Sight {
         let clock = carrier.vitals.processor_time();
-        Sight { carrier, word, since: Instant::now(), clock, spent: Use::Unclear }
-    }
-
-    /// Does the thread sleep right now? Not asked of one whose clock moves.
-    fn sleeps(&self) -> bool {
-        self.carrier.vitals.processor_time() == self.clock && self.carrier.vitals.is_asleep()
+        Sight { carrier, word, since: now, clock, spent: Use::Unclear }
     }
 
     fn age(&self, now: Instant) -> Duration {
@@ -130,11 +93,9 @@ impl Calls {
         self.unproven = None;
     }
 
-    /// Looks at the calls of all workers' carriers, and takes workers. What calls there were.
-    pub(super) fn look(&mut self, shared: &Shared, now: Instant, care: Care) -> Natives {
-        let mut natives = Natives::None;
-        // When a call that sleeps was seen first.
-        let mut youngest = None;
+    /// Looks at the calls of all workers' carriers, and takes workers. True: there are such calls.
+    pub(super) fn look(&mut self, shared: &Shared, now: Instant) -> bool {
+        let mut natives = false;
         self.candidates.clear();
         for (shown, seen) in shared.shown.iter().zip(&mut self.seen) {
             let Some(carrier) = shown.holder() else {
@@ -142,14 +103,11 @@ impl Calls {
                 continue;
             };
             let word = carrier.word.load();
-            let Some(native) = carrier.takeable(word) else {
+            if carrier.takeable(word).is_none() {
                 *seen = None;
                 continue;
-            };
-            natives = natives.max(match native {
-                Native::Asymmetric => Natives::Short,
-                Native::Compare | Native::Kept => Natives::Others,
-            });
+            }
+            natives = true;
             match seen {
                 Some(sight) if sight.carrier == carrier && sight.word == word => {
                     if sight.age(now) >= AGE {
@@ -159,27 +117,16 @@ impl Calls {
                         }
                     }
                 }
-                _ => {
-                    let sight = seen.insert(Sight::new(carrier, word));
-                    if care.is_for(native) && sight.sleeps() {
-                        sight.spent = Use::Waited;
-                        youngest = Some(sight.since);
-                        self.candidates.push((carrier, word));
-                    }
-                }
+                _ => *seen = Some(Sight::new(carrier, word, now)),
             }
         }
-        while youngest.is_some_and(|since| since.elapsed() < AGE) {
-            std::hint::spin_loop();
-        }
         if !self.candidates.is_empty() {
-            self.take(shared);
+            self.take(shared, now);
         }
         natives
     }
 
-    fn take(&mut self, shared: &Shared) {
-        let now = Instant::now();
+    fn take(&mut self, shared: &Shared, now: Instant) {
         let candidates = &self.candidates;
         let is_candidate = |sight: &&Sight| candidates.contains(&(sight.carrier, sight.word));
         let sights = self.seen.iter().flatten().filter(is_candidate);
@@ -240,7 +187,7 @@ impl Calls {
                     }
                 }
             }
-            _ => self.unproven = Some(Sight::new(carrier, word)),
+            _ => self.unproven = Some(Sight::new(carrier, word, now)),
         }
     }
 }

@@ -7,38 +7,34 @@
 //!
 //! # Cadence
 //!
-//! Looking costs processor time that belongs to others, and to wake costs more than to look: so the monitor pays for
-//! its turns out of a purse (`purse.rs`), to which 0.4 % of a core comes in. Whether it looks soon again, and how long a
-//! *nap* is, that says: 2.5 ms, or up to 9 ms if more was spent than earned, and 18 if no call that was found is of a function that is
-//! known to be short. What a look may decide of at first sight depends on it as well ([`Care`]).
+//! Looking costs processor time that belongs to others, so looks are paid for. The monitor has a
+//! purse of credits ([`Purse`]); a look after 20 us costs one, and a pause of 2.5 ms, whatever it is
+//! for, earns one. However often work comes and goes, looks alone take less than 0.5 % of a core. To take a worker back
+//! costs more, and is not paid for: what blocks once is mostly handed over the next time.
 //!
 //! | situation | next look |
 //! |---|---|
-//! | a carrier is in native code, and work waits | 20 us later if much is saved, else a nap later |
-//! | work waits, or a call for a thread to make it, but nobody is in native code | a nap later: a leaver kicks earlier |
-//! | a task keeps others that are pinned to its carrier | a nap later |
-//! | no work waits | a nap later, twice: who queues work behind a native call kicks earlier |
+//! | a carrier is in native code, and work waits | 20 us later for a credit, else 2.5 ms |
+//! | work waits, or a call for a thread to make it, but nobody is in native code | 2.5 ms later: a leaver kicks earlier |
+//! | a task keeps others that are pinned to its carrier | 2.5 ms later |
+//! | no work waits | 2.5 ms later, twice: who queues work behind a native call kicks earlier |
 //! | still none | none: the gate is closed |
 //!
 //! It also wakes a little after a timer is due, but by then it was mostly served ([`crate::timer`]), and while stores
 //! are full after a peak (`tide.rs`); each second where deadlocks are reported.
 //!
-//! While it owes, nobody is asked to kick, either: a call that is neither known to be short nor to block hands its worker over
-//! before it begins, if work waits (`Shared::monitor_owes`). But one who leaves for a function of which nothing is known, and keeps its worker
-//! because another such call is under way (`proof.rs`), rings, and is looked at once. An idle runtime wakes nobody.
+//! Without a credit nobody is asked to kick, either. An idle runtime wakes nobody.
 //!
 //! Must not: run tasks, hold a lock while it calls others, take what nobody needs.
 
 mod calls;
 mod circles;
-mod purse;
 mod runaway;
 pub(crate) mod standstill;
 pub(crate) mod tide;
 
-use self::calls::{Calls, Care, Natives};
+use self::calls::Calls;
 use self::circles::Circles;
-use self::purse::Purse;
 use self::runaway::Runaways;
 use self::standstill::Standstill;
 use self::tide::Tide;
@@ -46,16 +42,11 @@ use crate::crossing::fence;
 use crate::metrics::Counter;
 use crate::shared::Shared;
 use crate::sync::Arc;
-use crate::sync::atomic::Ordering;
 use crate::timer::Slack;
 use std::time::{Duration, Instant};
 
-/// How soon it looks at a native call again.
 const FAST: Duration = Duration::from_micros(20);
-/// The shortest sleep where there is no hurry.
 const NAP: Duration = Duration::from_micros(2500);
-/// The longest, while a call may be one of a function that was short so far: it is noticed within 10 ms. Else twice as long.
-const LONGEST_NAP: Duration = Duration::from_millis(9);
 const QUIET_NAPS: u32 = 2;
 
 /// The monitor's thread.
@@ -67,50 +58,36 @@ pub(crate) fn main(shared: &Arc<Shared>) {
         standstill: Standstill::new(Instant::now()),
         looked: Instant::now(),
     };
-    let mut purse = Purse::new(Instant::now());
+    let mut purse = Purse::new();
     let mut tide = Tide::default();
     let mut circles = Circles::new(Instant::now());
     let mut naps = 0;
-    let (mut is_soon, mut is_kicked) = (false, false);
     while !shared.is_stopping() {
         let now = Instant::now();
         shared.timers.fire(now, 1, None);
         let turn = tide.look(shared, now);
         let round = circles.look(shared, now);
-        let is_urgent = is_kicked && purse.may_borrow();
-        let care = match purse.is_solvent() || is_urgent {
-            _ if is_soon => Care::Least,
-            false => Care::Short,
-            true => Care::Most,
-        };
-        let look = watch.look(shared, now, care);
+        let look = watch.look(shared, now);
         fence::tell_loss();
-        purse.settle(now);
-        // ORDERING: Relaxed, the flag publishes nothing.
-        shared.monitor_owes.store(!purse.is_solvent(), Ordering::Relaxed);
         if !matches!(look, Look::Quiet) {
             naps = 0;
         }
-        let nap = purse.nap(LONGEST_NAP);
-        is_soon = matches!(look, Look::Native | Look::Blocking) && (is_urgent || purse.is_rich());
         let limit = match look {
-            _ if is_soon => Some(FAST),
-            Look::Native => Some(nap),
-            Look::Blocking => Some(purse.nap(2 * LONGEST_NAP)),
+            Look::Native => Some(purse.pause()),
             Look::Waiting => {
-                // A sleep that a leaver may end, if the look that follows can be paid.
-                if purse.is_solvent() {
+                // A sleep that a leaver may end, if there is a credit for the look that follows.
+                if purse.spend() {
                     shared.gate.set_ajar();
                 }
-                Some(nap)
+                Some(NAP)
             }
             Look::Quiet if naps < QUIET_NAPS => {
                 // Work that comes and goes would else open and close the gate all the time.
                 naps += 1;
-                if purse.is_solvent() {
+                if purse.spend() {
                     shared.gate.close_briefly();
                 }
-                Some(nap)
+                Some(NAP)
             }
             Look::Quiet => {
                 let closed = shared.gate.close();
@@ -119,16 +96,17 @@ pub(crate) fn main(shared: &Arc<Shared>) {
                     shared.gate.open();
                     continue;
                 }
-                if closed { None } else { Some(nap) }
+                if closed { None } else { Some(NAP) }
             }
         };
         let limit = [limit, turn, round].into_iter().flatten().min();
-        is_kicked = shared.gate.sleep(shared.timers.set_alarm(limit));
+        let is_kicked = shared.gate.sleep(shared.timers.set_alarm(limit));
         shared.timers.take_alarm();
         if is_kicked {
             naps = 0;
         }
         shared.gate.open();
+        purse.earn(now.elapsed());
         shared.metrics.add(Counter::MonitorTicks);
     }
 }
@@ -137,8 +115,6 @@ pub(crate) fn main(shared: &Arc<Shared>) {
 enum Look {
     /// A task is in native code and work waits.
     Native,
-    /// The same, and of no such call one would expect that it is short.
-    Blocking,
     /// Work waits, and nobody is in native code.
     Waiting,
     /// No work waits.
@@ -155,7 +131,7 @@ struct Watch {
 }
 
 impl Watch {
-    fn look(&mut self, shared: &Shared, now: Instant, care: Care) -> Look {
+    fn look(&mut self, shared: &Shared, now: Instant) -> Look {
         let calls_wait = !shared.offloaded.is_empty();
         if calls_wait && !shared.hurry_calls() && shared.is_beyond_bursts() {
             shared.press_spares();
@@ -182,11 +158,9 @@ impl Watch {
                 shared.rouse();
             }
         } else {
-            look = match self.calls.look(shared, now, care) {
-                Natives::None => Look::Waiting,
-                Natives::Others => Look::Blocking,
-                Natives::Short => Look::Native,
-            };
+            if self.calls.look(shared, now) {
+                look = Look::Native;
+            }
             if is_due {
                 self.runaways.look(shared, now);
             }
@@ -195,5 +169,41 @@ impl Watch {
             self.standstill.look(shared, now);
         }
         look
+    }
+}
+
+/// What the monitor may spend: see the module.
+struct Purse {
+    credits: u32,
+    /// Time that was not yet changed into credits.
+    change: Duration,
+}
+
+impl Purse {
+    const FULL: u32 = 40;
+
+    fn new() -> Purse {
+        Purse { credits: Self::FULL, change: Duration::ZERO }
+    }
+
+    fn spend(&mut self) -> bool {
+        let can = self.credits > 0;
+        self.credits -= u32::from(can);
+        can
+    }
+
+    /// Until the next look at native calls.
+    fn pause(&mut self) -> Duration {
+        if self.spend() { FAST } else { NAP }
+    }
+
+    fn earn(&mut self, passed: Duration) {
+        self.change += passed;
+        // A wait of days is worth no more than a full purse.
+        self.change = self.change.min(NAP * Self::FULL);
+        while self.change >= NAP {
+            self.change -= NAP;
+            self.credits = (self.credits + 1).min(Self::FULL);
+        }
     }
 }

@@ -78,8 +78,6 @@ pub(crate) struct Shared {
     pub(crate) arena: Arena,
     pub(crate) retaking: Retaking,
     pub(crate) unproven: Unproven,
-    /// Does the monitor owe, and not look soon at calls that may block? Those give their worker away themselves then.
-    pub(crate) monitor_owes: AtomicBool,
     pub(crate) burning: Burning,
     pub(crate) patience: Patience,
     /// Carriers that have a thread, foreign ones aside.
@@ -161,7 +159,6 @@ impl Shared {
             arena: Arena::default(),
             retaking: Retaking::default(),
             unproven: Unproven::default(),
-            monitor_owes: AtomicBool::new(false),
             burning: Burning::default(),
             patience: Patience::new(),
             threads: AtomicUsize::new(0),
