@@ -226,72 +226,52 @@ fn a_callback_that_drops_itself_ends_after_its_call() {
     });
 }
 
-/// The values of a closure are dropped by its last call, as managed code: a panic there is like any.
-#[test]
-fn a_panic_when_the_last_call_drops_the_closure_is_kept() {
-    struct Clumsy;
+/// A call in which the closure drops its callback, and with it a value whose drop panics after `first`. Which panic came
+/// out, and what the closure has answered the native code, by `end`.
+fn drop_inside(first: fn(), end: fn() -> c_int) -> (String, c_int) {
+    struct Clumsy(fn());
     impl Drop for Clumsy {
         fn drop(&mut self) {
-            sortie::yield_now();
+            (self.0)();
             panic!("a clumsy drop");
         }
     }
-    each(|runtime| {
-        runtime.run(|| {
-            let own = Arc::new(Mutex::new(None::<Callback<Visit>>));
-            let slot = Arc::clone(&own);
-            let clumsy = Clumsy;
-            let callback = Callback::<Visit>::new(-1, move |_| {
-                let _clumsy = &clumsy;
-                drop(slot.lock().unwrap().take());
-                3
-            });
-            // SAFETY: it is called once, before it is dropped.
-            let function = unsafe { callback.function() }.unwrap();
-            *own.lock().unwrap() = Some(callback);
-            let answer = AtomicI32::new(0);
-            let text = panic_text(|| {
-                native::call_here(&VISIT, || {
-                    // SAFETY: any function of this type will do.
-                    answer.store(unsafe { visit_each(1, function) }, Ordering::SeqCst);
-                });
-            });
-            assert_eq!((text.as_str(), answer.into_inner()), ("a clumsy drop", 3));
+    let own = Arc::new(Mutex::new(None::<Callback<Visit>>));
+    let slot = Arc::clone(&own);
+    let clumsy = Clumsy(first);
+    let callback = Callback::<Visit>::new(-1, move |_| {
+        let _clumsy = &clumsy;
+        drop(slot.lock().unwrap().take());
+        end()
+    });
+    // SAFETY: it is called once, before it is dropped.
+    let function = unsafe { callback.function() }.unwrap();
+    *own.lock().unwrap() = Some(callback);
+    let answer = AtomicI32::new(0);
+    let text = panic_text(|| {
+        native::call_here(&VISIT, || {
+            // SAFETY: any function of this type will do.
+            answer.store(unsafe { visit_each(1, function) }, Ordering::SeqCst);
         });
+    });
+    (text, answer.into_inner())
+}
+
+/// The values of a closure are dropped by its last call, as managed code: a panic there is like any.
+#[test]
+fn a_panic_when_the_last_call_drops_the_closure_is_kept() {
+    each(|runtime| {
+        let (text, answer) = runtime.run(|| drop_inside(sortie::yield_now, || 3));
+        assert_eq!((text.as_str(), answer), ("a clumsy drop", 3));
     });
 }
 
 /// Of a closure that has panicked the values are dropped in native code: a second panic does not get there.
 #[test]
 fn a_panic_when_the_values_are_dropped_after_a_panic_hurts_nobody() {
-    struct Clumsy;
-    impl Drop for Clumsy {
-        fn drop(&mut self) {
-            panic!("a clumsy drop");
-        }
-    }
     each(|runtime| {
-        runtime.run(|| {
-            let own = Arc::new(Mutex::new(None::<Callback<Visit>>));
-            let slot = Arc::clone(&own);
-            let clumsy = Clumsy;
-            let callback = Callback::<Visit>::new(-1, move |_| {
-                let _clumsy = &clumsy;
-                drop(slot.lock().unwrap().take());
-                panic!("the first panic");
-            });
-            // SAFETY: it is called once, before it is dropped.
-            let function = unsafe { callback.function() }.unwrap();
-            *own.lock().unwrap() = Some(callback);
-            let answer = AtomicI32::new(0);
-            let text = panic_text(|| {
-                native::call_here(&VISIT, || {
-                    // SAFETY: any function of this type will do.
-                    answer.store(unsafe { visit_each(1, function) }, Ordering::SeqCst);
-                });
-            });
-            assert_eq!((text.as_str(), answer.into_inner()), ("the first panic", -1));
-        });
+        let (text, answer) = runtime.run(|| drop_inside(|| {}, || panic!("the first panic")));
+        assert_eq!((text.as_str(), answer), ("the first panic", -1));
     });
 }
 
