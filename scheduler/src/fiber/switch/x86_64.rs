@@ -175,6 +175,7 @@ unsafe fn switch<const AT: usize>(coroutine: &Coroutine, to: usize, mut word: us
             "mov [rsp - 16], rbp",
             "mov [rsp - 24], rax",
             "lea rcx, [rsp - 24]",
+            // ORDERING(fiber.rest): the last store is a plain one, which is a Release here; pairs with the Acquire in `Rest::is_reached`.
             "mov rsp, rdx",
             "mov [rsi + {at}], rcx",
             "jmp [rdx]",
