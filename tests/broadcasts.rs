@@ -6,7 +6,7 @@ use sortie::sync::{Event, Select};
 use sortie_test::drops::Drops;
 use sortie_test::{MODES, each, each_of};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 const SHORT: Duration = Duration::from_millis(1);
 const LONG: Duration = Duration::from_secs(60);
@@ -133,6 +133,34 @@ fn selects_take_a_message_that_all_receive() {
         }
         sender.send(7).unwrap();
         assert!(tasks.into_iter().all(|task| task.join().unwrap() == 7));
+    });
+}
+
+#[test]
+fn who_sends_waits_until_nobody_receives() {
+    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
+        let (sender, receiver) = broadcast::channel(2);
+        assert!(!sender.closed_timeout(SHORT));
+        let closed = || {
+            let sender = sender.clone();
+            move || sender.closed()
+        };
+        let tasks = [(), ()].map(|()| runtime.spawn(closed()));
+        let thread = std::thread::spawn(closed());
+        let other = receiver.clone();
+        drop(receiver);
+        sender.send(1).unwrap();
+        let [given_up, task] = tasks;
+        given_up.abort();
+        assert!(given_up.join().unwrap_err().is_aborted());
+        assert!(!task.is_finished() && !thread.is_finished() && !sender.is_closed());
+        drop(other);
+        task.join().unwrap();
+        thread.join().unwrap();
+        assert!(sender.closed_timeout(LONG));
+        // Another may come.
+        let _third = sender.subscribe();
+        assert!(!sender.closed_until(Instant::now()));
     });
 }
 

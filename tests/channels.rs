@@ -166,6 +166,39 @@ fn the_end_of_the_receivers_gives_the_message_back_and_drops_the_rest() {
     });
 }
 
+/// Beside one that waits for room: the end is told to both, and room only to that one.
+#[test]
+fn who_waits_for_the_end_of_the_receivers_takes_no_room() {
+    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
+        for (sender, receiver) in kinds() {
+            let short = Duration::from_millis(1);
+            assert!(!sender.closed_timeout(short) && !sender.closed_until(Instant::now()));
+            let closed = || {
+                let sender = sender.clone();
+                move || sender.closed()
+            };
+            let (task, thread) = (runtime.spawn(closed()), thread::spawn(closed()));
+            let given_up = runtime.spawn(closed());
+            let other = receiver.clone();
+            let receives = runtime.spawn(move || other.iter().take(20).sum::<u32>());
+            let sends = {
+                let sender = sender.clone();
+                runtime.spawn(move || (0..20).for_each(|n| sender.send(n).unwrap()))
+            };
+            sends.join().unwrap();
+            assert_eq!(receives.join().unwrap(), 190);
+            given_up.abort();
+            assert!(given_up.join().unwrap_err().is_aborted());
+            assert!(!task.is_finished() && !thread.is_finished());
+            drop(receiver);
+            task.join().unwrap();
+            thread.join().unwrap();
+            sender.closed();
+            assert!(sender.closed_timeout(LONG));
+        }
+    });
+}
+
 #[test]
 fn waits_end_in_time_and_leave_no_one_in_line() {
     each(|runtime| {
@@ -231,7 +264,7 @@ fn an_aborted_waiter_leaves_its_message_to_the_next() {
 /// Senders and receivers that are aborted, or end by their times, at any moment.
 #[test]
 fn aborts_and_times_lose_nothing() {
-    each_of(&[1, 2, 4], &MODES, |runtime| {
+    each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
         for (sender, receiver) in kinds::<Counted>() {
             let drops = Drops::new();
             let (sent, received) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));

@@ -31,6 +31,7 @@ fn waits_work() {
     let mut ticks = time::interval(SHORT);
     ticks.tick();
     ticks.tick();
+    assert!(ticks.tick_timeout(LONG).is_some());
     locks_work();
     messages_work();
 }
@@ -62,7 +63,8 @@ fn locks_work() {
     once.call_once(|| ());
     assert!(once.call_once_timeout(SHORT, || unreachable!("it is done")));
     assert_eq!(*OnceLock::new().get_or_init(|| 5), 5);
-    assert_eq!(*LazyLock::new(|| 6), 6);
+    let lazy = LazyLock::new(|| 6);
+    assert_eq!((LazyLock::force_timeout(&lazy, SHORT), *lazy), (Some(&6), 6));
     let group = WaitGroup::new();
     let other = group.clone();
     let group = group.wait_timeout(SHORT).unwrap_err();
@@ -76,9 +78,13 @@ fn messages_work() {
         let (sender, receiver) = channel::bounded(capacity);
         assert_eq!(sender.try_send(1).is_ok(), capacity == 1);
         assert!(sender.send_timeout(2, SHORT).is_err());
+        assert!(!sender.closed_timeout(SHORT));
         assert_eq!(receiver.recv_timeout(SHORT).is_ok(), capacity == 1);
+        let other = sender.clone();
         drop(sender);
-        assert!(receiver.recv().is_err());
+        assert!(receiver.recv_timeout(SHORT).is_err());
+        drop(receiver);
+        other.closed();
     }
     let (sender, receiver) = channel::unbounded();
     sender.send(1).unwrap();
@@ -99,16 +105,23 @@ fn messages_work() {
     assert!(Select::new().event(&event, || true).wait());
     let (answer, mut answered) = oneshot::channel();
     assert!(answered.recv_timeout(SHORT).is_err());
+    assert!(!answer.closed_timeout(SHORT));
     answer.send(1).unwrap();
     assert_eq!(answered.recv(), Ok(1));
     let (state, seen) = watch::channel(1);
     assert!(seen.changed_timeout(SHORT).is_err());
     state.send(2).unwrap();
     assert_eq!(seen.changed(), Ok(()));
+    assert_eq!(*seen.wait_for(|n| *n == 2).unwrap(), 2);
+    drop(seen);
+    state.closed();
     let (sender, received) = broadcast::channel(1);
     assert!(received.recv_timeout(SHORT).is_err());
     sender.send(3).unwrap();
     assert_eq!(received.recv(), Ok(3));
+    assert!(!sender.closed_timeout(SHORT));
+    drop(received);
+    sender.closed();
 }
 
 /// Of one that has ended, one that waits, and one that is refused.
@@ -145,7 +158,7 @@ fn structures_work() {
     let mut set = JoinSet::new();
     set.spawn(|| sortie::sleep(Duration::MAX));
     assert!(set.join_next_timeout(SHORT).is_none());
-    set.shutdown();
+    assert!(set.shutdown_timeout(LONG));
     let group = Group::queueing("structures", 1);
     (0..3).for_each(|_| drop(group.spawn(sortie::yield_now)));
     group.wait().unwrap();

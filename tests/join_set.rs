@@ -1,7 +1,8 @@
 //! A join set gives its tasks back in the order in which they end, and aborts what is left when it is dropped.
 
 use sortie::native::{self, Callbacks, Policy, Target};
-use sortie::task::{Builder, Group, JoinSet};
+use sortie::sync::Event;
+use sortie::task::{self, Builder, Group, JoinSet, delay_abort};
 use sortie_natives::{Gate, with_callback};
 use sortie_test::drops::Drops;
 use sortie_test::{each, each_of, each_setting, text_of, until};
@@ -34,10 +35,11 @@ fn in_the_order_of_their_ends() {
             }
             assert!(set.is_empty() && set.join_next().is_none());
             // All have ended before they are joined.
+            // An end is counted when it was told.
+            let own = u64::from(task::current().is_some());
             for n in 0..8 {
-                let finished = handle.snapshot().tasks_finished;
                 set.spawn_on(handle, move || n);
-                while handle.snapshot().tasks_finished == finished {
+                while handle.snapshot().tasks_live() > own {
                     sortie::sleep(Duration::from_micros(50));
                 }
             }
@@ -105,6 +107,39 @@ fn errors_say_what_came_of_each() {
             text_of(catch_unwind(AssertUnwindSafe(|| set.join_all())).unwrap_err())
         });
         assert_eq!(text, "the first");
+    });
+}
+
+#[test]
+fn a_shutdown_with_a_limit_leaves_those_that_take_longer() {
+    each(|runtime| {
+        let body = |handle: &sortie::Handle| {
+            let (begun, go_on) = (Arc::new(Event::manual()), Arc::new(Event::manual()));
+            let mut set = JoinSet::new();
+            let cleanup = {
+                let (begun, go_on) = (begun.clone(), go_on.clone());
+                move || {
+                    delay_abort(|| {
+                        begun.set();
+                        go_on.wait();
+                    });
+                }
+            };
+            let slow = set.spawn_on(handle, cleanup);
+            set.spawn_on(handle, || sortie::sleep(Duration::MAX));
+            begun.wait();
+            // Until the other has ended.
+            while set.len() > 1 {
+                assert!(!set.shutdown_timeout(Duration::from_millis(2)));
+            }
+            assert!(!set.shutdown_timeout(Duration::from_millis(2)));
+            assert!(set.abort(slow));
+            go_on.set();
+            assert!(set.shutdown_timeout(Duration::from_secs(60)) && set.is_empty());
+        };
+        let handle = runtime.handle();
+        body(&handle);
+        runtime.run(move || body(&handle));
     });
 }
 

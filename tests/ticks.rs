@@ -60,5 +60,16 @@ fn a_wait_that_is_ended_takes_no_tick() {
             assert!(timeout(PERIOD, || interval.tick()).is_err());
             assert_eq!(interval.tick(), start);
         });
+        let ticks = || {
+            let start = Instant::now() + 3 * PERIOD;
+            let mut interval = interval_at(start, PERIOD);
+            assert_eq!(interval.tick_timeout(PERIOD), None);
+            assert!(Instant::now() >= start - 2 * PERIOD);
+            assert_eq!(interval.tick_until(start), Some(start), "who may wait until then has it");
+            assert!(Instant::now() >= start);
+            assert_eq!(interval.tick_timeout(Duration::MAX), Some(start + PERIOD));
+        };
+        runtime.run(ticks);
+        ticks();
     });
 }

@@ -4,7 +4,7 @@
 
 use fastrand::Rng;
 use sortie::sync::channel::RecvTimeoutError;
-use sortie::sync::{Barrier, OnceLock, WaitGroup, broadcast, oneshot, watch};
+use sortie::sync::{Barrier, LazyLock, OnceLock, WaitGroup, broadcast, channel, oneshot, watch};
 use sortie::task::{Builder, Group, JoinSet};
 use sortie::{Handle, JoinHandle};
 use sortie_test::drops::Drops;
@@ -234,6 +234,81 @@ fn what_is_done_once_is_done_by_one_who_stays() {
         assert_eq!(made.load(SeqCst), 1);
         drop(lock);
         drops.check();
+    });
+}
+
+#[test]
+fn a_value_that_makes_itself_is_made_by_one_who_stays() {
+    each_case(|_, handle, mut random| {
+        let drops = Drops::new();
+        let made = Arc::new(AtomicUsize::new(0));
+        let lazy = {
+            let (drops, made, pause) = (drops.clone(), made.clone(), soon(&mut random));
+            Arc::new(LazyLock::new(move || {
+                let value = drops.value();
+                sortie::sleep(pause);
+                made.fetch_add(1, SeqCst);
+                value
+            }))
+        };
+        let want = |limit: Option<Duration>| {
+            let lazy = lazy.clone();
+            move || match limit {
+                None => _ = LazyLock::force(&lazy),
+                Some(limit) => while LazyLock::force_timeout(&lazy, limit).is_none() {},
+            }
+        };
+        let limits = (0..30).map(|n| (n % 2 == 0).then(|| soon(&mut random)));
+        let tasks: Vec<_> = limits.map(|limit| handle.spawn(want(limit))).collect();
+        let threads = [None, Some(soon(&mut random))].map(|limit| thread::spawn(want(limit)));
+        abort_some(tasks, &mut random);
+        threads.into_iter().for_each(|thread| thread.join().unwrap());
+        assert_eq!(made.load(SeqCst), 1);
+        drop(lazy);
+        drops.check();
+    });
+}
+
+/// Of channels of all kinds, beside messages that are received and sent.
+#[test]
+fn who_waits_for_the_end_of_receivers_is_told_or_has_given_up() {
+    each_case(|_, handle, mut random| {
+        for capacity in [Some(0), Some(1), None] {
+            let (sender, receiver) =
+                capacity.map_or_else(channel::unbounded, channel::bounded::<u32>);
+            let (all, others) = broadcast::channel::<u32>(1);
+            let tasks = (0..18).map(|n| {
+                let (sender, all, limit) = (sender.clone(), all.clone(), soon(&mut random));
+                handle.spawn(move || {
+                    if n % 2 == 0 {
+                        while !sender.closed_timeout(limit) || !all.closed_timeout(limit) {}
+                    } else {
+                        sender.closed();
+                        all.closed();
+                    }
+                })
+            });
+            let tasks: Vec<_> = tasks.collect();
+            let thread = {
+                let (sender, all) = (sender.clone(), all.clone());
+                thread::spawn(move || (all.closed(), sender.closed()))
+            };
+            let receives = (0..4).map(|_| {
+                let (receiver, others, pause) =
+                    (receiver.clone(), others.clone(), soon(&mut random));
+                handle.spawn(move || {
+                    while receiver.try_recv().is_ok() {}
+                    sortie::sleep(pause);
+                    drop((receiver, others));
+                })
+            });
+            let receives: Vec<_> = receives.collect();
+            drop((receiver, others));
+            while sender.send_timeout(1, soon(&mut random)).is_ok() {}
+            assert!(abort_some(tasks, &mut random) >= 12);
+            abort_some(receives, &mut random);
+            thread.join().unwrap();
+        }
     });
 }
 

@@ -1,5 +1,7 @@
 //! A set of tasks that are joined in the order in which they end.
 
+mod end;
+
 use super::scope::raise;
 use super::{Builder, Id};
 use crate::runtime::outside;
@@ -268,6 +270,9 @@ impl<T> JoinSet<T> {
     /// Waits for all tasks and returns their outputs, in the order in which they ended. A suspension point, as
     /// [`JoinSet::join_next`].
     ///
+    /// Under a [`time::timeout`](crate::time::timeout) those that have not ended in time are aborted, as the set is dropped.
+    /// Who wants the outputs of the others then joins by [`JoinSet::join_next_until`].
+    ///
     /// # Panics
     /// With the panic of the first task that has one, or the error of the first that has no output for another
     /// reason; the rest are aborted. As [`JoinSet::join_next`].
@@ -294,60 +299,6 @@ impl<T> JoinSet<T> {
             outputs.push(result.unwrap_or_else(|error| raise(error)));
         }
         outputs
-    }
-
-    /// Aborts the task of this number, which stays in the set, to be joined. False: the set has none, or it was joined. Does
-    /// not wait. Looks through the set.
-    ///
-    /// ```
-    /// use sortie::task::JoinSet;
-    ///
-    /// let runtime = sortie::Runtime::new()?;
-    /// runtime.run(|| {
-    ///     let mut tasks = JoinSet::new();
-    ///     let endless = tasks.spawn(|| sortie::sleep(std::time::Duration::MAX));
-    ///     assert!(tasks.abort(endless));
-    ///     assert!(tasks.join_next().unwrap().unwrap_err().is_aborted());
-    ///     assert!(!tasks.abort(endless));
-    /// });
-    /// # Ok::<(), sortie::BuildError>(())
-    /// ```
-    pub fn abort(&self, task: Id) -> bool {
-        let handle = self.handles.iter().flatten().find(|handle| handle.id() == task);
-        handle.inspect(|handle| handle.abort()).is_some()
-    }
-
-    /// Aborts all tasks that have not ended. They stay in the set, to be joined. Does not wait.
-    pub fn abort_all(&self) {
-        self.tasks.abort_all();
-    }
-
-    /// Aborts all tasks and waits for their ends. A suspension point, as [`JoinSet::join_next`].
-    ///
-    /// ```
-    /// use sortie::task::JoinSet;
-    ///
-    /// let runtime = sortie::Runtime::new()?;
-    /// runtime.run(|| {
-    ///     let mut tasks = JoinSet::new();
-    ///     tasks.spawn(|| sortie::sleep(std::time::Duration::MAX));
-    ///     tasks.shutdown();
-    ///     assert!(tasks.is_empty());
-    /// });
-    /// # Ok::<(), sortie::BuildError>(())
-    /// ```
-    pub fn shutdown(&mut self) {
-        self.abort_all();
-        while self.join_next().is_some() {}
-    }
-
-    /// Lets all tasks run on without the set, which is empty then.
-    pub fn detach_all(&mut self) {
-        self.handles.clear();
-        self.free.clear();
-        self.len = 0;
-        // What those tasks say of their ends is for nobody.
-        self.tasks = Arc::new(TaskSet::new().ordered());
     }
 }
 

@@ -1,6 +1,7 @@
 //! Ticks: something every so often, and what becomes of ticks that nobody was there for.
 
 use super::{after, sleep_until};
+use sortie_scheduler::wait::deadline;
 use std::time::{Duration, Instant};
 
 /// What an [`Interval`] does about ticks that it has missed.
@@ -106,6 +107,42 @@ impl Interval {
     pub fn tick(&mut self) -> Instant {
         sleep_until(self.next);
         self.take(Instant::now())
+    }
+
+    /// As [`Interval::tick`], but waits for so long at most. `None`: the next tick comes later, and is not taken.
+    ///
+    /// # Panics
+    /// As [`Interval::tick`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let mut interval = sortie::time::interval(Duration::from_secs(60));
+    /// assert!(interval.tick_timeout(Duration::from_secs(1)).is_some(), "the first comes at once");
+    /// assert!(interval.tick_timeout(Duration::from_millis(1)).is_none());
+    /// ```
+    pub fn tick_timeout(&mut self, timeout: Duration) -> Option<Instant> {
+        self.tick_until(deadline(timeout))
+    }
+
+    /// As [`Interval::tick_timeout`], until this time at the latest.
+    ///
+    /// # Panics
+    /// As [`Interval::tick`].
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let start = Instant::now() + Duration::from_secs(60);
+    /// let mut interval = sortie::time::interval_at(start, Duration::from_secs(60));
+    /// assert!(interval.tick_until(Instant::now()).is_none());
+    /// ```
+    pub fn tick_until(&mut self, until: Instant) -> Option<Instant> {
+        if self.next > until {
+            sleep_until(until);
+            return None;
+        }
+        Some(self.tick())
     }
 
     /// As [`Interval::tick`], if its time has come; does not wait. A [`select!`](crate::select) has an arm `tick`.

@@ -57,7 +57,8 @@ use std::sync::Arc;
 pub fn channel<T>(capacity: usize) -> (Sender<T>, Receiver<T>) {
     assert!(capacity > 0, "a broadcast channel without room: give it a capacity of 1 or more");
     let state = State { row: Row::new(capacity), senders: 1, receivers: 1 };
-    let shared = Arc::new(Shared { state: Mutex::new(state), sent: WaitList::new() });
+    let (sent, closed) = (WaitList::new(), WaitList::new());
+    let shared = Arc::new(Shared { state: Mutex::new(state), sent, closed });
     (Sender::new(shared.clone()), Receiver::new(shared, 0))
 }
 
@@ -65,6 +66,8 @@ struct Shared<T> {
     state: Mutex<State<T>>,
     /// Receivers that wait for a message.
     sent: WaitList,
+    /// Senders that wait for the end of the receivers.
+    closed: WaitList,
 }
 
 struct State<T> {

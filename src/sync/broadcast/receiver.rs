@@ -203,8 +203,13 @@ impl<T> Drop for Receiver<T> {
     fn drop(&mut self) {
         let mut state = self.shared.state.lock();
         state.receivers -= 1;
+        let is_last = state.receivers == 0;
         let unwanted = state.row.leave(self.next());
         drop(state);
+        if is_last {
+            // The lock orders it.
+            self.shared.closed.notify_all_ordered();
+        }
         // Without the lock.
         drop(unwanted);
     }

@@ -1,8 +1,11 @@
 //! Who sends.
 
 use super::{Receiver, SendError, Shared};
+use crate::sync::channel::shared::wait_for_close;
+use sortie_scheduler::wait::deadline;
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// Sends to all receivers. Can be cloned.
 ///
@@ -84,6 +87,75 @@ impl<T> Sender<T> {
     /// ```
     pub fn receiver_count(&self) -> usize {
         self.shared.state.lock().receivers
+    }
+
+    /// Are there no receivers? Others may [subscribe](Sender::subscribe).
+    ///
+    /// ```
+    /// let (sender, receiver) = sortie::sync::broadcast::channel::<u32>(1);
+    /// drop(receiver);
+    /// assert!(sender.is_closed());
+    /// let _another = sender.subscribe();
+    /// assert!(!sender.is_closed());
+    /// ```
+    pub fn is_closed(&self) -> bool {
+        self.receiver_count() == 0
+    }
+
+    /// Waits until there are no receivers.
+    ///
+    /// A suspension point.
+    ///
+    /// # Panics
+    /// In debug builds, if it would wait while a [`NoSuspend`](crate::task::NoSuspend) of the task is alive.
+    ///
+    /// ```
+    /// let runtime = sortie::Runtime::new()?;
+    /// let (sender, receiver) = sortie::sync::broadcast::channel::<u32>(1);
+    /// let task = runtime.spawn(move || sender.closed());
+    /// drop(receiver);
+    /// task.join().unwrap();
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
+    pub fn closed(&self) {
+        self.wait_for_close(None);
+    }
+
+    /// As [`Sender::closed`], for so long at most. False: there still are receivers.
+    ///
+    /// # Panics
+    /// As [`Sender::closed`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let (sender, receiver) = sortie::sync::broadcast::channel::<u32>(1);
+    /// assert!(!sender.closed_timeout(Duration::from_millis(1)));
+    /// drop(receiver);
+    /// assert!(sender.closed_timeout(Duration::from_millis(1)));
+    /// ```
+    pub fn closed_timeout(&self, timeout: Duration) -> bool {
+        self.closed_until(deadline(timeout))
+    }
+
+    /// As [`Sender::closed_timeout`], until this time at the latest.
+    ///
+    /// # Panics
+    /// As [`Sender::closed`].
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// let (sender, _receiver) = sortie::sync::broadcast::channel::<u32>(1);
+    /// assert!(!sender.closed_until(Instant::now()));
+    /// ```
+    pub fn closed_until(&self, until: Instant) -> bool {
+        self.wait_for_close(Some(until))
+    }
+
+    fn wait_for_close(&self, until: Option<Instant>) -> bool {
+        let what = "a wait for the end of receivers";
+        wait_for_close(&self.shared.closed, what, || self.is_closed(), until)
     }
 }
 

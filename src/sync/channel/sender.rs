@@ -111,6 +111,57 @@ impl<T> Sender<T> {
         self.shared.is_disconnected()
     }
 
+    /// Waits until there are no receivers any more: then nobody wants what the sender would make.
+    ///
+    /// What is in the channel is dropped by then, or soon. A suspension point.
+    ///
+    /// # Panics
+    /// In debug builds, if it would wait while a [`NoSuspend`](crate::task::NoSuspend) of the task is alive.
+    ///
+    /// ```
+    /// let runtime = sortie::Runtime::new()?;
+    /// let (sender, receiver) = sortie::sync::channel::bounded::<u32>(1);
+    /// let task = runtime.spawn(move || sender.closed());
+    /// drop(receiver);
+    /// task.join().unwrap();
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
+    pub fn closed(&self) {
+        self.shared.wait_for_end_of_receivers(None);
+    }
+
+    /// As [`Sender::closed`], for so long at most. False: there still are receivers.
+    ///
+    /// # Panics
+    /// As [`Sender::closed`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let (sender, receiver) = sortie::sync::channel::unbounded::<u32>();
+    /// assert!(!sender.closed_timeout(Duration::from_millis(1)));
+    /// drop(receiver);
+    /// assert!(sender.closed_timeout(Duration::from_millis(1)));
+    /// ```
+    pub fn closed_timeout(&self, timeout: Duration) -> bool {
+        self.closed_until(deadline(timeout))
+    }
+
+    /// As [`Sender::closed_timeout`], until this time at the latest.
+    ///
+    /// # Panics
+    /// As [`Sender::closed`].
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// let (sender, _receiver) = sortie::sync::channel::unbounded::<u32>();
+    /// assert!(!sender.closed_until(Instant::now()));
+    /// ```
+    pub fn closed_until(&self, until: Instant) -> bool {
+        self.shared.wait_for_end_of_receivers(Some(until))
+    }
+
     /// How many messages are in the channel.
     pub fn len(&self) -> usize {
         self.shared.len()

@@ -27,11 +27,14 @@ pub(crate) struct Shared<T> {
     pub(crate) flavor: Flavor<T>,
     pub(crate) senders: Side,
     pub(crate) receivers: Side,
+    /// Senders that wait for the end of the receivers.
+    closed: WaitList,
 }
 
 impl<T> Shared<T> {
     pub(super) fn new(flavor: Flavor<T>) -> Shared<T> {
-        Shared { flavor, senders: Side::new(), receivers: Side::new() }
+        let (senders, receivers) = (Side::new(), Side::new());
+        Shared { flavor, senders, receivers, closed: WaitList::new() }
     }
 
     #[inline]
@@ -184,6 +187,7 @@ impl<T> Shared<T> {
     pub(super) fn end_of_receivers(&self) {
         self.close();
         self.senders.waiting.notify_all();
+        self.closed.notify_all();
         match &self.flavor {
             Flavor::Bounded(ring) => while ring.pop().is_ok() {},
             Flavor::Unbounded(queue) => queue.clear(),
@@ -205,6 +209,12 @@ impl<T> Shared<T> {
             Flavor::Unbounded(queue) => queue.is_closed(),
             Flavor::Rendezvous(place) => place.is_closed(),
         }
+    }
+
+    /// A sender waits until the last receiver is gone. False: the time came first.
+    pub(super) fn wait_for_end_of_receivers(&self, until: Option<Instant>) -> bool {
+        let what = "a wait for the end of receivers";
+        wait_for_close(&self.closed, what, || self.is_disconnected(), until)
     }
 
     pub(crate) fn len(&self) -> usize {
