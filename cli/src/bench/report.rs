@@ -91,10 +91,18 @@ pub(crate) fn further(row: &Row) -> String {
     parts.join(", ")
 }
 
-/// The first line, cut where a table would suffer; the file has it all.
+/// Why there is no figure, in a few words.
+pub(crate) fn why_failed(row: &Row) -> Option<String> {
+    let error = row.extra.get("error").filter(|_| row.has_failed())?.as_str()?;
+    Some(format!("failed: {}", one_line(error)))
+}
+
+/// The first line that says something, cut where a table would suffer; the file has it all.
 fn one_line(text: &str) -> String {
     const WIDTH: usize = 100;
-    let line = text.lines().next().unwrap_or_default();
+    // What a panic says comes after where it was.
+    let is_place = |line: &str| line.starts_with("thread '") && line.contains("panicked at");
+    let line = text.lines().find(|it| !it.trim().is_empty() && !is_place(it)).unwrap_or_default();
     if line.len() == text.len() && line.chars().count() <= WIDTH {
         return line.to_owned();
     }
@@ -159,5 +167,7 @@ mod tests {
     fn a_table_shows_one_line_of_an_error() {
         assert_eq!(one_line("short"), "short");
         assert_eq!(one_line("first\nsecond"), "first..");
+        let panic = "\nthread 'main' (7) panicked at src/main.rs:1:1:\nno memory\nnote: so";
+        assert_eq!(one_line(panic), "no memory..");
     }
 }

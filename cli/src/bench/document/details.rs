@@ -1,7 +1,8 @@
 //! One workload at a time: its definition, its chart, its table; and the curves over several.
 
 use super::Plot;
-use super::figures::{self, Who, power, time, times};
+use super::figures::{self, Figure, Who, power, time, times};
+use super::goals::{self, Bound};
 use super::plots::{PlotError, bars, curves};
 use crate::bench::report::{self, Row};
 use crate::bench::workload::{self, Workload};
@@ -14,19 +15,35 @@ pub(super) fn workload(
 ) -> Result<String, PlotError> {
     let name = workload.name;
     let mut text = format!("\n### {name}\n\n{}.\n", capital(workload.definition));
-    let what = "time per operation of each runtime";
-    text += &shown(&format!("{name}: {what}"), name, bars::draw(rows, name)?, plots);
+    for figure in charted(name) {
+        let file = match figure {
+            Figure::Further(key) if figure != goals::main_figure(name) => format!("{name}-{key}"),
+            _ => name.to_owned(),
+        };
+        let what = format!("{name}: {} of each runtime", figure.name());
+        text += &shown(&what, &file, bars::draw(rows, name, figure)?, plots);
+    }
     for workers in figures::workers(rows, name).into_iter().filter(|it| *it <= 2) {
         let _ = write!(
             text,
             "\n| workers: {workers} | time | spread | of the best peer | further |\n|---|---|---|---|---|\n"
         );
-        let best = figures::best_peer(rows, name, workers).and_then(|it| it.ns_per_op);
+        let best = figures::best_peer(rows, name, Figure::Time, Bound::AtMost, workers);
+        let best = best.map(|(_, ns)| ns);
         for row in figures::of(rows, name, workers) {
             text += &line(row, best);
         }
     }
     Ok(text)
+}
+
+/// What is drawn of a workload: what stands for it, and what else there is a goal for that all can be asked for.
+fn charted(workload: &str) -> impl Iterator<Item = Figure> {
+    let main = goals::main_figure(workload);
+    let of_all =
+        |it: &Figure| !matches!(it, Figure::OverCorosensei | Figure::Further("over_plain_ns"));
+    let goals = goals::GOALS.iter().filter(move |it| it.workload == workload).map(|it| it.figure);
+    std::iter::once(main).chain(goals.filter(of_all).filter(move |it| *it != main))
 }
 
 fn line(row: &Row, best: Option<f64>) -> String {
@@ -85,9 +102,12 @@ fn curve(
     let heads: String = xs.iter().map(|x| format!(" {} |", power(*x))).collect();
     let _ = write!(text, "\n| {x_name} |{heads}\n|---|{}\n", "---|".repeat(xs.len()));
     for line in lines {
-        let cell = |x: &u64| line.points.iter().find(|it| it.0 as u64 == *x).map(|it| time(it.1));
-        let cells: String =
-            xs.iter().map(|x| format!(" {} |", cell(x).as_deref().unwrap_or("-"))).collect();
+        let cell = |x: &u64| match line.points.iter().find(|it| it.0 as u64 == *x) {
+            Some((_, ns)) => time(*ns),
+            None if line.failed.iter().any(|it| *it as u64 == *x) => "failed".to_owned(),
+            None => "-".to_owned(),
+        };
+        let cells: String = xs.iter().map(|x| format!(" {} |", cell(x))).collect();
         let _ = writeln!(text, "| {} |{cells}", line.who.name());
     }
     Ok(text)

@@ -1,7 +1,65 @@
-//! The rows of a run, asked for by who does what; and how a figure is written.
+//! The rows of a run, asked for by who does what; which figures they have, and how one is written.
 
+use super::goals::Bound;
 use crate::bench::case::{Mode, Peer};
 use crate::bench::report::Row;
+
+/// Which figure of a row.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Figure {
+    /// Nanoseconds an operation.
+    Time,
+    /// A further figure, by its name.
+    Further(&'static str),
+    /// The time, as a multiple of corosensei's in the same run.
+    OverCorosensei,
+}
+
+impl Figure {
+    /// What it is in this row. `rows` are all of the run.
+    pub(super) fn of(self, row: &Row, rows: &[Row]) -> Option<f64> {
+        match self {
+            Figure::Time => row.ns_per_op,
+            Figure::Further(key) => row.extra.get(key)?.as_f64(),
+            Figure::OverCorosensei => {
+                let raw = rows.iter().find(|it| {
+                    it.peer == Peer::Corosensei && (&it.workload, it.workers) == (&row.workload, 1)
+                });
+                // Measured within the same process too, a slice each.
+                let ratio = row.extra.get("ratio").and_then(|it| it.as_f64());
+                ratio.or_else(|| Some(row.ns_per_op? / raw?.ns_per_op?))
+            }
+        }
+    }
+
+    /// For people.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Figure::Time => "time per operation",
+            Figure::OverCorosensei => "times corosensei's",
+            Figure::Further("over_plain_ns") => "time above the bare call",
+            Figure::Further("compute_kept_percent") => "compute kept",
+            Figure::Further("bytes_each") => "memory of a task",
+            Figure::Further("cpu_ms") => "processor time",
+            Figure::Further("late_p50_ms") => "lateness, median",
+            Figure::Further("late_p99_ms") => "lateness, p99",
+            Figure::Further(key) => key,
+        }
+    }
+
+    /// With its unit.
+    pub(super) fn text(self, value: f64) -> String {
+        match self {
+            Figure::Time => time(value),
+            Figure::OverCorosensei => times(value),
+            Figure::Further(key) if key.ends_with("_ns") => time(value),
+            Figure::Further(key) if key.ends_with("_ms") => time(value * 1e6),
+            Figure::Further(key) if key.ends_with("_percent") => format!("{value:.0} %"),
+            Figure::Further("bytes_each") => format!("{value:.0} B"),
+            Figure::Further(_) => format!("{value:.2}"),
+        }
+    }
+}
 
 /// Who is measured, as the reader knows them: a runtime of ours in each mode, and the peers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,19 +95,28 @@ pub(super) fn of<'a>(
     rows.iter().filter(is_usual).filter(move |it| it.workload == workload && it.workers == workers)
 }
 
-/// The figure of one of them.
-pub(super) fn ours(rows: &[Row], workload: &str, workers: usize, mode: Mode) -> Option<f64> {
-    of(rows, workload, workers)
-        .find(|it| Who::of(it) == Who { peer: Peer::Sortie, mode })?
-        .ns_per_op
+/// Ours in one of the modes.
+pub(super) fn ours<'a>(
+    rows: &'a [Row],
+    workload: &'a str,
+    workers: usize,
+    mode: Mode,
+) -> Option<&'a Row> {
+    of(rows, workload, workers).find(|it| Who::of(it) == Who { peer: Peer::Sortie, mode })
 }
 
-/// The quickest other runtime. Raw coroutines are none.
-pub(super) fn best_peer<'a>(rows: &'a [Row], workload: &'a str, workers: usize) -> Option<&'a Row> {
+/// The other runtime whose figure is best, and the figure. Raw coroutines are none.
+pub(super) fn best_peer<'a>(
+    rows: &'a [Row],
+    workload: &'a str,
+    figure: Figure,
+    bound: Bound,
+    workers: usize,
+) -> Option<(&'a Row, f64)> {
     of(rows, workload, workers)
         .filter(|it| !matches!(it.peer, Peer::Sortie | Peer::Corosensei))
-        .filter(|it| it.ns_per_op.is_some())
-        .min_by(|a, b| a.ns_per_op.unwrap_or(f64::MAX).total_cmp(&b.ns_per_op.unwrap_or(f64::MAX)))
+        .filter_map(|it| Some((it, figure.of(it, rows)?)))
+        .reduce(|one, other| if bound.better(one.1, other.1) == one.1 { one } else { other })
 }
 
 /// The numbers of workers that occur, in order.

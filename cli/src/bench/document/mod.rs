@@ -159,6 +159,11 @@ mod tests {
         for part in ["20.0 ns", "21.0 ns", "22.0 ns: met", "smol 40.0 ns", "0.50 x", "1.18 x"] {
             assert!(first.contains(part), "{part:?} is missing in {first:?}");
         }
+        // Of two, one may reach what the other does not.
+        let mut one = rows();
+        one[1].ns_per_op = Some(25.0);
+        let (page_of_one, _) = render(&one, "").unwrap();
+        assert!(page_of_one.contains("22.0 ns: met by pinned only"), "{page_of_one}");
         // 28 of a goal of 14, and no migrating row.
         let second = line("| yield1k | 2 |");
         for part in ["28.0 ns", "| - |", "missed by 100 %", "2.00 x"] {
