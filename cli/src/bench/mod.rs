@@ -1,7 +1,7 @@
 //! `sortie bench`: measures workloads, and writes a table and a file of figures.
 //!
-//! - `options`: the command line. `plan`: what is measured beside what. `case`: what one child process is to
-//!   measure.
+//! - `options`: the command line. `plan`: what is measured beside what. `estimate`: how long that takes. `case`:
+//!   what one child process is to measure.
 //! - `workload`: what a workload is, and the list of all. `workloads`: one a file.
 //! - `peers`: how other projects' runtimes do the same, a peer a file.
 //! - `child`: starts the process of one run, listens to it, ends it in time. `runner`: what that does, warm-up
@@ -16,6 +16,7 @@
 mod case;
 mod child;
 mod document;
+mod estimate;
 mod options;
 mod peers;
 mod pin;
@@ -35,7 +36,7 @@ use plan::Group;
 use report::Row;
 use series::Series;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Runs the command. Fails if a row failed, or the file could not be written.
 pub(crate) fn main(options: &Options) -> ExitCode {
@@ -45,8 +46,8 @@ pub(crate) fn main(options: &Options) -> ExitCode {
     if cfg!(debug_assertions) {
         eprintln!("note: this is a debug build, its figures mean nothing: build with `--release`");
     }
-    let rows = match rows(options) {
-        Ok(rows) => rows,
+    let (rows, took) = match rows(options) {
+        Ok(measured) => measured,
         Err(error) => {
             eprintln!("error: {error}");
             return ExitCode::from(2);
@@ -60,7 +61,7 @@ pub(crate) fn main(options: &Options) -> ExitCode {
         return ExitCode::FAILURE;
     }
     if let Some(directory) = &options.report {
-        match document::write(directory, &rows, &asked()) {
+        match document::write(directory, &rows, &asked(), took) {
             Ok(page) => {
                 is_printed &= output::print(format_args!("the report is {}", page.display()));
             }
@@ -79,17 +80,24 @@ pub(crate) fn main(options: &Options) -> ExitCode {
     output::code(is_printed)
 }
 
-/// Measured, or read. What cannot be had leaves no files behind.
-fn rows(options: &Options) -> Result<Vec<Row>, String> {
+/// Measured, and how long that took; or read. What cannot be had leaves no files behind.
+fn rows(options: &Options) -> Result<(Vec<Row>, Option<Duration>), String> {
     if let Some(path) = &options.from {
         let rows = report::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
         options.check_outputs()?;
-        return Ok(rows);
+        return Ok((rows, None));
     }
     let groups = options.groups()?;
     // Before it measures for half an hour.
     options.check_outputs()?;
-    Ok(measure_all(groups, options.timeout))
+    let start = Instant::now();
+    let runs: usize = groups.iter().map(|it| it.cases.len() * it.runs as usize).sum();
+    let about = estimate::text(estimate::of(&groups, options.part()));
+    eprintln!("{runs} runs, each in a process of its own: about {about}");
+    let rows = measure_all(groups, options.timeout);
+    let took = start.elapsed();
+    eprintln!("measured in {}", estimate::text(took));
+    Ok((rows, Some(took)))
 }
 
 /// The command that is running, as one would type it for the same page: where else the rows go, `--json FILE`, is

@@ -27,7 +27,8 @@ The mode `pinned` means the tasks, not the process: a task that has started stay
 safe code has it. With `--migrating` started tasks may be stolen. Peers do as they always do (`own`); those \
 that have no workers (`tokio_ct`, `corosensei`) are measured once.
 
-`--peers --report DIR` is the whole of it: everything, both modes, all peers, with plots.";
+`--peers --report DIR` is the whole of it: everything, both modes, all peers, with plots, in less than half an \
+hour on two processors. How long a command will take is said first.";
 
 /// Measures workloads, each in a process of its own.
 #[derive(Debug, clap::Args)]
@@ -126,6 +127,11 @@ impl Options {
         let plan = self.plan();
         let groups = usual.chain(more).map(|(place, runs)| plan.group(place, runs));
         Ok(groups.filter(|it| !it.cases.is_empty()).collect())
+    }
+
+    /// How much of the usual operations are asked for, as far as that is known.
+    pub(super) fn part(&self) -> f64 {
+        if self.ops.is_some() { 1.0 } else { self.scale.unwrap_or(1.0) }
     }
 
     /// Can be written what is to be written in the end? A new file stays empty until then.

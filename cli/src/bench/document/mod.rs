@@ -15,10 +15,11 @@ mod summary;
 pub(crate) use plots::PlotError;
 
 use super::report::Row;
-use super::workload;
+use super::{estimate, workload};
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 /// The page's name.
 pub(super) const PAGE: &str = "BENCHMARKS.md";
@@ -41,12 +42,17 @@ impl std::fmt::Display for ReportError {
 
 impl std::error::Error for ReportError {}
 
-/// Writes the report on these rows into a directory, which is made if it is not there. Returns the page's
-/// path.
-pub(crate) fn write(directory: &Path, rows: &[Row], asked: &str) -> Result<PathBuf, ReportError> {
+/// Writes the report on these rows into a directory, which is made if it is not there: with the command that asked
+/// for it, and how long they took. Returns the page's path.
+pub(crate) fn write(
+    directory: &Path,
+    rows: &[Row],
+    asked: &str,
+    took: Option<Duration>,
+) -> Result<PathBuf, ReportError> {
     let file = |path: &Path, error| ReportError::File { path: path.to_owned(), error };
     std::fs::create_dir_all(directory).map_err(|error| file(directory, error))?;
-    let (page, plots) = render(rows, asked).map_err(ReportError::Plot)?;
+    let (page, plots) = render(rows, asked, took).map_err(ReportError::Plot)?;
     for Plot { name, svg } in plots {
         let path = directory.join(name);
         std::fs::write(&path, svg).map_err(|error| file(&path, error))?;
@@ -62,8 +68,12 @@ struct Plot {
     svg: String,
 }
 
-fn render(rows: &[Row], asked: &str) -> Result<(String, Vec<Plot>), PlotError> {
-    let mut page = head(asked);
+fn render(
+    rows: &[Row],
+    asked: &str,
+    took: Option<Duration>,
+) -> Result<(String, Vec<Plot>), PlotError> {
+    let mut page = head(asked, took);
     let mut plots = Vec::new();
     page += &summary::against_peers(rows);
     page += &summary::goals(rows);
@@ -77,9 +87,10 @@ fn render(rows: &[Row], asked: &str) -> Result<(String, Vec<Plot>), PlotError> {
     Ok((page, plots))
 }
 
-fn head(asked: &str) -> String {
+fn head(asked: &str, took: Option<Duration>) -> String {
+    let took = took.map_or(String::new(), |it| format!(", in {}", estimate::text(it)));
     let mut text = format!(
-        "# Benchmarks\n\nThis page and its plots were written by\n\n```text\n{asked}\n```\n\n"
+        "# Benchmarks\n\nThis page and its plots were written by\n\n```text\n{asked}\n```\n\n{BUILT}{took}.\n\n"
     );
     text += HOW_TO_READ;
     text += "\n| | |\n|---|---|\n";
@@ -88,6 +99,9 @@ fn head(asked: &str) -> String {
     }
     text
 }
+
+const BUILT: &str =
+    "which `cargo run --release -p sortie-cli --features peers -- bench ..` builds and runs";
 
 const HOW_TO_READ: &str = "\
 Each figure is the median of runs, each in a fresh process which warms up first and is bound to as many CPUs as
@@ -107,6 +121,9 @@ mod tests {
     use crate::bench::case::{Case, Mode, Peer};
     use crate::bench::report::Row;
     use serde_json::json;
+    use std::time::Duration;
+
+    const LONG: Duration = Duration::from_secs(1300);
 
     fn row(peer: Peer, mode: Mode, workload: &str, workers: usize, ns: Option<f64>) -> Row {
         let mut row = Row::empty(&Case {
@@ -152,7 +169,7 @@ mod tests {
 
     #[test]
     fn the_page_holds_ours_against_goals_limits_and_the_best_peer() {
-        let (page, plots) = render(&rows(), "sortie bench --report x").unwrap();
+        let (page, plots) = render(&rows(), "sortie bench --report x", Some(LONG)).unwrap();
         let line = |start: &str| page.lines().find(|it| it.starts_with(start)).unwrap_or_default();
         // 20 of a goal of 22, half of smol's 40, over a limit of 17.
         let first = line("| yield1k | 1 |");
@@ -162,7 +179,7 @@ mod tests {
         // Of two, one may reach what the other does not.
         let mut one = rows();
         one[1].ns_per_op = Some(25.0);
-        let (page_of_one, _) = render(&one, "").unwrap();
+        let (page_of_one, _) = render(&one, "", None).unwrap();
         assert!(page_of_one.contains("22.0 ns: met by pinned only"), "{page_of_one}");
         // 28 of a goal of 14, and no migrating row.
         let second = line("| yield1k | 2 |");
@@ -178,11 +195,12 @@ mod tests {
             assert!(page.contains(&format!("({plot})")), "{plot}");
         }
         assert!(page.contains("```text\nsortie bench --report x\n```"), "{page}");
+        assert!(page.contains("runs, in 22 min.\n"), "{page}");
     }
 
     #[test]
     fn the_plots_are_well_formed_and_name_who_is_in_them() {
-        let (_, plots) = render(&rows(), "").unwrap();
+        let (_, plots) = render(&rows(), "", None).unwrap();
         for plot in &plots {
             assert!(plot.svg.starts_with("<svg") && plot.svg.trim_end().ends_with("</svg>"));
             assert!(plot.svg.contains("sortie"), "{}", plot.name);
@@ -196,14 +214,14 @@ mod tests {
     #[test]
     fn a_report_without_a_figure_is_a_page_without_plots() {
         let failed = [row(Peer::Sortie, Mode::Pinned, "yield1", 1, None)];
-        let (page, plots) = render(&failed, "").unwrap();
+        let (page, plots) = render(&failed, "", None).unwrap();
         assert!(plots.is_empty());
         assert!(page.contains("| yield1 | 1 | failed |"), "{page}");
     }
 
     #[test]
     fn a_directory_that_cannot_be_made_is_an_error_that_names_it() {
-        let error = write("/proc/none".as_ref(), &rows(), "").unwrap_err();
+        let error = write("/proc/none".as_ref(), &rows(), "", None).unwrap_err();
         assert!(error.to_string().contains("/proc/none"), "{error}");
     }
 }
