@@ -203,6 +203,19 @@ pub(super) unsafe fn release_pages(parts: impl Iterator<Item = Range<usize>>) {
     let _ = unsafe { advise_all(parts, libc::MADV_DONTNEED) };
 }
 
+/// Gives these parts their pages, by one call of the kernel for many, which costs less than a fault each.
+///
+/// What it does not do, since it knows no such call or is short of memory, the first touch does as ever.
+///
+/// # Safety
+///
+/// Each part is whole pages of one [`Mapping`] that is mapped, with no guard in it.
+pub(super) unsafe fn populate(parts: impl Iterator<Item = Range<usize>>) {
+    let vectors: Vec<_> = parts.map(vector).collect();
+    // SAFETY: mapped (caller); what is in them stays.
+    let _ = unsafe { advise_at_once(&vectors, libc::MADV_POPULATE_WRITE) };
+}
+
 /// Gives the kernel one advice for many parts: by one call for many, or one by one where it knows no such call.
 ///
 /// # Errors
@@ -221,24 +234,12 @@ unsafe fn advise_all(
     loop {
         vectors.clear();
         let some = parts.by_ref().take(PARTS_AT_ONCE);
-        vectors
-            .extend(some.map(|part| libc::iovec { iov_base: at(part.start), iov_len: part.len() }));
+        vectors.extend(some.map(vector));
         if vectors.is_empty() {
             return outcome;
         }
-        let bytes: usize = vectors.iter().map(|vector| vector.iov_len).sum();
-        // SAFETY: as the caller promises; the vectors are there until it returns.
-        let advised = unsafe {
-            libc::syscall(
-                libc::SYS_process_madvise,
-                PIDFD_SELF,
-                vectors.as_ptr(),
-                vectors.len(),
-                advice,
-                0,
-            )
-        };
-        if usize::try_from(advised) == Ok(bytes) {
+        // SAFETY: as the caller promises.
+        if unsafe { advise_at_once(&vectors, advice) } {
             continue;
         }
         for vector in &vectors {
@@ -251,6 +252,31 @@ unsafe fn advise_all(
             }
         }
     }
+}
+
+/// By one call, for at most [`PARTS_AT_ONCE`]. False: not for all of them.
+///
+/// # Safety
+///
+/// As for [`advise_all`].
+unsafe fn advise_at_once(vectors: &[libc::iovec], advice: libc::c_int) -> bool {
+    let bytes: usize = vectors.iter().map(|vector| vector.iov_len).sum();
+    // SAFETY: as the caller promises; the vectors are there until it returns.
+    let advised = unsafe {
+        libc::syscall(
+            libc::SYS_process_madvise,
+            PIDFD_SELF,
+            vectors.as_ptr(),
+            vectors.len(),
+            advice,
+            0,
+        )
+    };
+    usize::try_from(advised) == Ok(bytes)
+}
+
+fn vector(part: Range<usize>) -> libc::iovec {
+    libc::iovec { iov_base: at(part.start), iov_len: part.len() }
 }
 
 fn at(address: usize) -> *mut libc::c_void {

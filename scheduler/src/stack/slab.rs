@@ -211,6 +211,20 @@ pub(super) fn release_pages<'a>(shape: StackShape, runs: impl Iterator<Item = &'
     unsafe { os::release_pages(parts) };
 }
 
+/// Gives each of these stacks the page that its first frames touch.
+///
+/// Needs no slab, as [`release_pages`].
+pub(super) fn populate_tops(shape: StackShape, stacks: &[Stack]) {
+    let page = os::page_bytes();
+    let tops = stacks.iter().map(|stack| {
+        let end = stack.bottom.get() + shape.usable_bytes();
+        end - page..end
+    });
+    // SAFETY: the uppermost page of each, which is no guard. We hold the stacks, so by INVARIANT(stack.owned) they
+    // are mapped.
+    unsafe { os::populate(tops) };
+}
+
 /// What kind of guard this kernel gives this process now, tried on memory of its own.
 ///
 /// # Errors

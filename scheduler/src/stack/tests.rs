@@ -45,7 +45,7 @@ fn is_writable(address: usize) -> bool {
 }
 
 /// How many pages of these addresses are in memory.
-fn resident_pages(range: Range<usize>) -> usize {
+pub(super) fn resident_pages(range: Range<usize>) -> usize {
     let page = os::page_bytes();
     let mut pages = vec![0u8; range.len().div_ceil(page)];
     // SAFETY: asks about memory that the test holds; the answer has a byte per page.
