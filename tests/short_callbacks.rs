@@ -438,3 +438,27 @@ fn no_raw_transition_ends_a_callback() {
         }
     });
 }
+
+/// A callback whose closure leaves for native code and does not come back has no layer to pop; its panic is not lost.
+#[test]
+fn a_panic_under_a_layer_that_is_left_open_is_raised() {
+    each(|runtime| {
+        for target in [&BLOCKS, &SUSPENDS, &MIGRATES] {
+            for warm in [0, WARM] {
+                let text = panic_text(|| {
+                    runtime.run(move || {
+                        (0..warm).for_each(|_| assert_eq!(through(target, || 1), 1));
+                        through(target, || {
+                            transition::leave(1).unwrap();
+                            panic!("in native code")
+                        });
+                    });
+                });
+                assert_eq!(text, "in native code", "{target}, after {warm}");
+            }
+        }
+        // All workers are there still.
+        let tasks: Vec<_> = (0..8).map(|_| runtime.spawn(|| through(&BLOCKS, || 1))).collect();
+        tasks.into_iter().for_each(|task| assert_eq!(task.join().unwrap(), 1));
+    });
+}

@@ -36,9 +36,11 @@ pub enum Callbacks {
     Block,
     /// The task is suspended, native frames and all, and its thread runs others; it goes on on the same
     /// thread. The native code runs on a stack of its own, of
-    /// [`callback_stack_bytes`](crate::Builder::callback_stack_bytes).
+    /// [`callback_stack_bytes`](crate::Builder::callback_stack_bytes). What that asks of the function is in points 1 to 4
+    /// of [`Policy::callbacks`].
     Suspend,
-    /// As `Suspend`, and a task that may migrate may go on on any thread.
+    /// As `Suspend`, and a task that may migrate may go on on any thread. Asks for point 5 of
+    /// [`Policy::callbacks`], too.
     Migrate,
 }
 

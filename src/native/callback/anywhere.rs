@@ -5,7 +5,7 @@
 //! the one on which it is.
 
 use super::answer::Answer;
-use super::fast::{pop, refused, value_or_kept};
+use super::fast::{not_popped, pop, refused, value_or_kept};
 use crate::target::Profile;
 use crate::target::ledger;
 use crate::target::row::Row;
@@ -62,7 +62,7 @@ impl Anywhere {
         if !local.end_callback::<true>(row)
             && let Err(error) = pop::<true>(local, row)
         {
-            return answer.refused(error);
+            return not_popped(local, answer, result, error);
         }
         called.leave_again(row.profile().word(), below);
         value_or_kept(local, answer, result)

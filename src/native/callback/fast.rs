@@ -113,7 +113,7 @@ impl<const COMPARE: bool> Fast<COMPARE> {
         let Fast { called, row } = self;
         let local = self.local();
         if !is_noted && let Err(error) = pop::<false>(local, row) {
-            return answer.refused(error);
+            return not_popped(local, answer, result, error);
         }
         called.leave_again(row.profile().word());
         value_or_kept(local, answer, result)
@@ -134,6 +134,22 @@ pub(super) fn value_or_kept<R, A: Answer<R>>(
             answer.kept()
         }
     }
+}
+
+/// The callback's layer is not on top at its end, so it cannot go back: raw transitions have crossed it. What it has
+/// raised is kept all the same; its value has nowhere to go.
+#[cold]
+#[inline(never)]
+pub(super) fn not_popped<R, A: Answer<R>>(
+    local: &Local,
+    answer: A,
+    result: thread::Result<R>,
+    error: TransitionError,
+) -> A::Output {
+    if let Err(payload) = result {
+        local.keep(payload);
+    }
+    answer.refused(error)
 }
 
 /// Somebody has looked at the layers meanwhile, so they were pushed. The call's is popped again too: it is

@@ -4,7 +4,7 @@
 //! as its own.
 
 use super::answer::Answer;
-use super::fast::{count_back, pop, refused, value_or_kept};
+use super::fast::{count_back, not_popped, pop, refused, value_or_kept};
 use crate::target::row::Row;
 use crate::task::local::Local;
 use crate::transition::TransitionError;
@@ -55,7 +55,7 @@ impl OnStack {
         if !local.end_callback::<true>(row)
             && let Err(error) = pop::<true>(local, row)
         {
-            return answer.refused(error);
+            return not_popped(local, answer, result, error);
         }
         called.leave_again(|| row.profile().word(), below);
         value_or_kept(local, answer, result)
