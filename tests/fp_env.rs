@@ -71,6 +71,41 @@ fn without_a_policy_nobody_touches_it() {
     });
 }
 
+/// A call that another thread makes is the task's all the same, and leaves nothing behind on that thread.
+#[test]
+fn an_offloaded_call_begins_in_the_tasks_and_leaves_the_threads() {
+    each(|runtime| {
+        let is_migrating = runtime.case.is_migrating();
+        runtime.run(move || {
+            let plain = control();
+            let read = || native::offload(&LEAVES, || control() & (FTZ | ROUND_DOWN));
+            for (target, after) in [(&CHANGES, FTZ), (&LEAVES, ROUND_DOWN)] {
+                set_control(plain | FTZ);
+                let native = native::offload(target, || {
+                    let begun = control();
+                    set_control(plain | ROUND_DOWN);
+                    let called_back = native::callback(0, control);
+                    [begun, called_back, control()].map(|it| it & (FTZ | ROUND_DOWN))
+                });
+                assert_eq!(native, [FTZ, after, ROUND_DOWN], "{target}");
+                assert_eq!(control() & (FTZ | ROUND_DOWN), after, "{target}");
+                assert_eq!(read(), after);
+                set_control(plain);
+                assert_eq!(read(), 0);
+            }
+            if is_migrating {
+                // It has left what it has set itself behind on each thread that it was on.
+                return;
+            }
+            // Whoever begins on the threads that have made the calls has what all begin with.
+            let others: Vec<_> = (0..16).map(|_| sortie::spawn(control)).collect();
+            for other in others {
+                assert_eq!(other.join().unwrap() & (FTZ | ROUND_DOWN), 0);
+            }
+        });
+    });
+}
+
 /// A function that nobody calls here.
 fn named_only() -> usize {
     (libc::getppid as *const ()).addr()

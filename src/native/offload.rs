@@ -1,9 +1,10 @@
 //! Native calls on another thread than the task's.
 
 use super::Target;
-use crate::target::Profile;
-use crate::target::ledger;
+use super::call::general;
+use crate::target::policy::FpEnv;
 use crate::target::timing::Timing;
+use crate::target::{Profile, fp_env, ledger};
 use crate::task::local::{self, Local};
 use crate::transition::{self, jumped};
 use sortie_scheduler::crossing::{Below, Errno};
@@ -17,8 +18,8 @@ use std::time::Duration;
 /// pinned to the same: they go on meanwhile. `f` may borrow from the task's stack. It runs as native
 /// code of the same task: [`task::current`](crate::task::current) and
 /// [`transition::layers`](crate::transition::layers()) answer as in [`call`](super::call()), callbacks
-/// enter managed code of the task, and `errno` is afterwards as `f` left it. What native code ties to a
-/// thread is that thread's: a function that must be called by the thread which called another before
+/// enter managed code of the task, and `errno` and the floating-point environment are afterwards as `f` left them, unless
+/// the policy restores the latter. What native code ties to a thread is that thread's: a function that must be called by the thread which called another before
 /// is no function for this.
 ///
 /// In a callback, where the task cannot be suspended, and outside of tasks, `f` runs as by
@@ -83,17 +84,24 @@ pub(super) unsafe fn call_unsend<R>(
     }
     // Before there is a place to give back, or a layer to pop.
     sortie_scheduler::check_suspension("an offloaded native call");
-    let _place = decision.is_special().then(|| profile.enter()).flatten();
+    let place = general::take_place(target, profile, decision);
+    let restores = decision.is_special() && profile.fp_env() == FpEnv::Restore;
+    let environment = fp_env::save();
     let mut outcome = None;
     let carried = Carried((f, &mut outcome));
     let job = move || {
         let (f, outcome) = carried.arrived();
         let called_back = local::with(|local| local.set_called_back(Duration::ZERO));
         let depth = local::with(|local| local.layers(|layers| layers.depth()));
+        local::with(|local| local.set_fp_env(restores.then_some(environment)));
         let timing = ledger::page().map(|page| Timing::begin_offloaded(page, profile, decision));
-        let call = || super::call::general::run(profile, decision, None, f);
+        let call = || general::run(profile, decision, None, f);
+        // The call is the task's: it begins in its environment, and whoever runs here next has the thread's.
+        let threads = environment.replace();
         let result = catch_unwind(AssertUnwindSafe(call));
+        let left = threads.replace();
         let errno = Errno::save();
+        local::with(|local| local.set_fp_env(None));
         let land = |local: &Local| jumped::land(local, depth.unwrap_or(0), Below::THREAD);
         let dead = local::with(land).unwrap_or(0);
         let called_back = called_back
@@ -102,17 +110,28 @@ pub(super) unsafe fn call_unsend<R>(
         if let Some(timing) = timing {
             timing.end(called_back).record_offloaded();
         }
-        *outcome = Some((result, errno, dead));
+        *outcome = Some((result, errno, dead, left));
     };
+    let depth = local::with(|local| local.layers(|layers| layers.depth())).unwrap_or(0);
     let pushed = local::with(|local| transition::push_offloaded(local, profile.address()));
     if let Some(Err(error)) = pushed {
         panic_any(format!("the native function {target} is not called: {error}"));
     }
+    if let Some(place) = place {
+        local::with(|local| local.hold(depth, place));
+    }
     // SAFETY: the job catches what unwinds.
     let is_done = unsafe { sortie_scheduler::offload(profile.word(), job) };
     let kept = local::with(transition::pop_offloaded).flatten();
+    local::with(|local| local.let_go(depth));
     debug_assert!(is_done, "a task that is switchable is offloaded");
-    let (result, errno, dead) = outcome.expect("the job was run");
+    let (result, errno, dead, left) = outcome.expect("the job was run");
+    // What native code changes stays changed in the task, unless its policy says that it does not.
+    if restores {
+        environment.restore()
+    } else {
+        left.restore()
+    }
     if dead > 0 {
         jumped::report(dead);
     }

@@ -5,7 +5,8 @@
 //! `policies/entry.rs` has one such word of the user's, and what has become of it; `policies/list.rs` all of them, for
 //! reports.
 //!
-//! Every change makes the decisions that rested on it stale, under the one lock here (`decision.rs`).
+//! Every change makes the decisions that rested on it stale, under the one lock here (`decision.rs`); then those who wait
+//! by a limit that it has changed are let in, without the lock (`bulkhead.rs`).
 //! The user's side is `native/policy.rs`. No tracing event and no foreign code under the lock.
 
 mod entry;
@@ -239,6 +240,8 @@ fn change_exact<R>(key: Key, change: impl FnOnce(&mut Exact) -> R) -> R {
     if exact != before {
         policies.note_unhooked();
         profile::make_stale(key);
+        drop(policies);
+        profile::follow_limits(&Origin::Set(key));
     }
     answer
 }
@@ -283,6 +286,8 @@ pub(crate) fn set_range(range: &Range<usize>, policy: Option<Policy>) -> Option<
     if policy.is_some() || before.is_some() {
         policies.note_unhooked();
         profile::make_stale_in(range);
+        drop(policies);
+        profile::follow_limits(&Origin::Range(range.clone()));
     }
     before.map(|entry| entry.in_force())
 }
@@ -301,6 +306,8 @@ pub(crate) fn set_default(policy: Option<Policy>) -> Option<Policy> {
     if before != entry {
         policies.note_unhooked();
         profile::make_all_stale();
+        drop(policies);
+        profile::follow_limits(&Origin::Default);
     }
     before.map(|entry| entry.in_force())
 }

@@ -18,7 +18,7 @@ mod names;
 mod table;
 
 use names::Names;
-pub(super) use table::{forget, make_all_stale, make_stale, make_stale_in};
+pub(super) use table::{follow_limits, forget, make_all_stale, make_stale, make_stale_in};
 
 use super::bulkhead::{Bulkhead, Place};
 use super::class::{Change, Class, Kind, Learned, Verdict};
@@ -142,7 +142,26 @@ impl Profile {
 
     /// Waits for a place among those who may call at once, if there is a limit.
     pub(crate) fn enter(&'static self) -> Option<Place> {
-        self.max_concurrent().map(|limit| Place::take(&self.bulkhead, limit))
+        self.max_concurrent().map(|limit| Place::take(&self.bulkhead, limit, || self.limit_now()))
+    }
+
+    /// Is this one of the places that [`Profile::enter`] gives?
+    pub(crate) fn is_place(&self, place: &Place) -> bool {
+        place.is_of(&self.bulkhead)
+    }
+
+    /// The policies have changed: who waits for a place by a limit that was goes by the one that is. Keeps `errno`.
+    fn follow_limit(&self) {
+        if self.bulkhead.is_used() {
+            let errno = sortie_scheduler::crossing::Errno::save();
+            self.bulkhead.follow(|| self.limit_now());
+            errno.restore();
+        }
+    }
+
+    /// As [`Profile::max_concurrent`], asked of the policies.
+    fn limit_now(&self) -> Option<NonZeroU32> {
+        self.policy().max_concurrent.and_then(NonZeroU32::new)
     }
 
     /// Is a call asymmetric, and nothing else to look at but traces?

@@ -81,7 +81,7 @@ pub(crate) struct Local {
 struct Held {
     /// How many layers there were below the call.
     below: usize,
-    _place: Place,
+    place: Place,
     outer: Option<Box<Held>>,
 }
 
@@ -179,7 +179,19 @@ impl Local {
     /// The call above so many layers holds a place among those of its function.
     pub(crate) fn hold(&self, below: usize, place: Place) {
         let outer = self.held.take();
-        self.held.set(Some(Box::new(Held { below, _place: place, outer })));
+        self.held.set(Some(Box::new(Held { below, place, outer })));
+    }
+
+    /// Does a call under way hold one of this function's places?
+    pub(crate) fn holds_place(&self, profile: &Profile) -> bool {
+        let innermost = self.held.take();
+        let mut held = innermost.as_deref();
+        while held.is_some_and(|it| !profile.is_place(&it.place)) {
+            held = held.and_then(|it| it.outer.as_deref());
+        }
+        let holds = held.is_some();
+        self.held.set(innermost);
+        holds
     }
 
     /// Calls above so many layers, and more, are over, and give their places back.

@@ -5,6 +5,7 @@ use super::super::{Target, offload};
 use super::anywhere::Anywhere;
 use super::fast::Fast;
 use super::on_stack::OnStack;
+use crate::target::bulkhead::Place;
 use crate::target::decision::{Action, Decision};
 use crate::target::ledger;
 use crate::target::policy::{Callbacks, FpEnv};
@@ -119,11 +120,7 @@ fn call_on_this_thread<R>(
     }
     let decision = profile.decide();
     match decision.action() {
-        Action::Denied => {
-            let denied =
-                local::with(|local| local.layers(|layers| layers.leave_denied(profile.address())));
-            refused(target, denied.expect("this is a task's code"));
-        }
+        Action::Denied => refuse_denied(target, profile),
         Action::Unhooked if decision.is_sampled() && unhooked::is_due(profile) => {
             announced(target, profile, decision, hook, f)
         }
@@ -140,7 +137,7 @@ fn announced<R>(
     f: impl FnOnce() -> R,
 ) -> R {
     // Waits where a limit is reached: nothing of the carrier is known before.
-    let place = decision.is_special().then(|| profile.enter()).flatten();
+    let place = take_place(target, profile, decision);
     let restores = decision.is_special() && profile.fp_env() == FpEnv::Restore;
     let environment = restores.then(fp_env::save);
     let mut stack = if decision.is_special() { stack_for(profile) } else { None };
@@ -211,6 +208,33 @@ fn announced<R>(
         Ok(value) => value.expect("an abort that kept the call from being made is raised"),
         Err(payload) => sortie_scheduler::raise(payload),
     }
+}
+
+/// Waits for a place among those who may call at once, if there is a limit. A call from a callback of a call of the same
+/// function goes with the place that its task has: it would wait for itself.
+///
+/// # Panics
+/// If all calls are refused by the time that there is one.
+pub(in super::super) fn take_place(
+    target: &Target,
+    profile: &'static Profile,
+    decision: Decision,
+) -> Option<Place> {
+    if !decision.is_special() || local::with(|local| local.holds_place(profile)) == Some(true) {
+        return None;
+    }
+    let place = profile.enter()?;
+    if profile.decide().is_denied() {
+        drop(place);
+        refuse_denied(target, profile);
+    }
+    Some(place)
+}
+
+/// The function's policy refuses its calls.
+fn refuse_denied(target: &Target, profile: &Profile) -> ! {
+    let denied = local::with(|local| local.layers(|layers| layers.leave_denied(profile.address())));
+    refused(target, denied.expect("this is a task's code"));
 }
 
 /// Runs the native code, with what cancels it: the hook of the call, else that of the function. `None`: the

@@ -1,6 +1,6 @@
 //! Where the profiles of the process are found. For invariants and the order of locks see `profile.rs`.
 
-use super::super::policies::{self, Key};
+use super::super::policies::{self, Key, Origin};
 use super::{Names, Profile};
 use parking_lot::{Mutex, RwLock};
 use std::borrow::Cow;
@@ -126,6 +126,27 @@ pub(in super::super) fn make_stale_in(range: &Range<usize>) {
     if !range.is_empty() {
         TABLE.read().range(range.clone()).for_each(|(_, profile)| profile.make_stale());
     }
+}
+
+/// The policy of functions has changed, of one if it is known which, of those at these addresses, or of all: who waits by
+/// a limit that was goes by the one that is. Not under the lock of the policies, as waiters are woken.
+pub(in super::super) fn follow_limits(of: &Origin) {
+    let all = || UNADDRESSED.lock().all.clone();
+    let profiles: Vec<&Profile> = match of {
+        Origin::Set(Key::Address(address)) | Origin::Declared(Key::Address(address)) => {
+            TABLE.read().get(address).copied().into_iter().collect()
+        }
+        Origin::Set(key) | Origin::Declared(key) => {
+            all().into_iter().filter(|profile| profile.key() == *key).collect()
+        }
+        Origin::Range(range) if range.is_empty() => Vec::new(),
+        Origin::Range(range) => TABLE.read().range(range.clone()).map(|(_, it)| *it).collect(),
+        Origin::Default => {
+            let addressed: Vec<_> = TABLE.read().values().copied().collect();
+            addressed.into_iter().chain(all()).chain([&OTHER]).collect()
+        }
+    };
+    profiles.into_iter().for_each(Profile::follow_limit);
 }
 
 /// Forgets the functions at these addresses; how many there were. Under the lock of the policies.
