@@ -164,6 +164,47 @@ fn a_worker_whose_tasks_only_yield_takes_from_anothers_deque() {
     });
 }
 
+/// It gets some at a time, and more when it has begun those, not after the next 244 turns: most tasks of another would
+/// begin, and stay, where they were made.
+#[test]
+fn a_worker_that_has_begun_what_it_took_takes_more() {
+    each_of(&[2], &MODES, |runtime| {
+        // A task that was kept from a processor may have got an extra worker, who would take from the deque, too.
+        let turns = std::iter::repeat_with(|| turns_until_all_have_begun(runtime)).flatten().next();
+        let turns = turns.unwrap();
+        assert!(turns <= 2 * MADE, "{turns} turns while {MADE} tasks began");
+    });
+}
+
+const MADE: usize = 400;
+
+/// A task computes until another worker has begun all that it has made, but for the newest. How many turns do those have
+/// meanwhile? `None` if another worker was there.
+fn turns_until_all_have_begun(runtime: &Running<'_>) -> Option<usize> {
+    let before = runtime.snapshot().compensations;
+    let turns = runtime.run(|| {
+        let [begun, turns] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
+        let tasks: Vec<_> = (0..MADE)
+            .map(|_| {
+                let (begun, turns) = (begun.clone(), turns.clone());
+                sortie::spawn(move || {
+                    begun.fetch_add(1, Ordering::Relaxed);
+                    while begun.load(Ordering::Relaxed) < MADE - 1 {
+                        turns.fetch_add(1, Ordering::Relaxed);
+                        sortie::yield_now();
+                    }
+                })
+            })
+            .collect();
+        while begun.load(Ordering::Relaxed) < MADE - 1 {
+            std::hint::spin_loop();
+        }
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        turns.load(Ordering::Relaxed)
+    });
+    (runtime.snapshot().compensations == before).then_some(turns)
+}
+
 /// The same of a worker that has one task, which finds nobody to yield to.
 #[test]
 fn a_worker_whose_task_yields_alone_takes_from_anothers_deque() {

@@ -16,6 +16,11 @@ use crate::worker::run::carrier_main;
 use std::thread;
 
 impl Shared {
+    /// How many workers are not idle.
+    pub(crate) fn active_workers(&self) -> usize {
+        (self.config.workers + self.extras.out()).saturating_sub(self.lobby.idle())
+    }
+
     /// Are so many workers at work that one more thread only waits for a processor?
     #[inline]
     pub(crate) fn is_crowded(&self) -> bool {

@@ -68,7 +68,9 @@ impl Shared {
     pub(crate) fn summon(&self, carrier: &Carrier) {
         match self.lobby.summon(carrier.as_ref()) {
             Some(Some(mut worker)) => {
-                worker.serves_timers = self.serves_timers();
+                let by_timers = self.sends_for_timers();
+                worker.serves_timers = by_timers == Some(true);
+                worker.expects_mail = by_timers == Some(false);
                 carrier.give(worker);
             }
             Some(None) => self.after_queueing(),
@@ -156,14 +158,14 @@ impl Shared {
             || self.queues().iter().any(|shown| !shown.queues.is_empty())
     }
 
-    /// Is this a carrier whose worker came for timers? Those that it wakes elsewhere come for them, too.
-    fn serves_timers(&self) -> bool {
+    /// Is this a carrier whose worker came for timers? Those that it wakes elsewhere come for them, too. `None`: this is none
+    /// that has a worker.
+    fn sends_for_timers(&self) -> Option<bool> {
         // SAFETY: the arena outlives this thread's stay in its runtime.
         let here = unsafe { current::carrier().as_ref() }
             .filter(|carrier| std::ptr::eq(carrier.shared, self) && carrier.word.is_run());
         // SAFETY: this is the carrier's own thread, and the word says `RUN`.
         here.and_then(|here| unsafe { here.with_worker(|worker| worker.serves_timers) })
-            == Some(true)
     }
 
     /// Sees to it that a waker is used at this time. `None`: the runtime has ended.

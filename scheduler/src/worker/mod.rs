@@ -141,10 +141,14 @@ pub(crate) struct Worker {
     pub(crate) searching: bool,
     /// It was given away for the time of a native call, and its carrier has not been idle since.
     pub(crate) handed_off: bool,
+    /// The worker whose deque it has taken from last, if that had something.
+    relieved: Option<usize>,
     share: Share,
     /// It was taken to serve timers, or for those whom they have woken on another carrier, and nobody has called for
     /// it since.
     pub(crate) serves_timers: bool,
+    /// It was taken for a pinned task which one on another carrier has woken, or such mail has come while it waited for it.
+    pub(crate) expects_mail: bool,
     /// Of an extra worker, the runs that it is bound to. See `extra.rs`.
     stands_in_for: Vec<Run>,
     fibers: Vec<FiberBox>,
@@ -172,8 +176,10 @@ impl Worker {
             woken_streak: 0,
             searching: false,
             handed_off: false,
+            relieved: None,
             share: Share::default(),
             serves_timers: false,
+            expects_mail: false,
             stands_in_for: Vec::new(),
             fibers: Vec::with_capacity(WARM_FIBERS),
             cold_fibers: 0,
@@ -251,6 +257,7 @@ impl Worker {
     /// Nothing is to be done. Was the worker given away since it was so last?
     pub(crate) fn rest(&mut self) -> bool {
         self.share = Share::default();
+        self.expects_mail = false;
         std::mem::take(&mut self.handed_off)
     }
 

@@ -10,6 +10,8 @@
 //!   the deque or the ring of the others: each time another of them leads, and the first that has
 //!   something serves; the ring of a worker that has many more is levelled with one's own, and a worker whose tasks
 //!   only yield takes from another's deque;
+//! - who has taken tasks from another worker's deque, and has begun them all, takes more of them before its own that yield have
+//!   their turns;
 //! - every 16th pick looks at the timers and at native calls that wait for a thread, and into the re-entry queue first;
 //! - the first pick of a worker that comes to a carrier serves the injector, or the oldest of the carrier's pinned tasks
 //!   that take turns, of those that were woken, or of those that yielded, by turns of the carrier's own, and at times that of
@@ -210,16 +212,43 @@ fn relieved(carrier: &Carrier) -> Option<TaskRef> {
     let relieve = |worker: &mut Worker| {
         let queues = shared.queues();
         let other = worker.random_below(queues.len());
-        worker.queues.relieve(&queues[other].queues)
+        let task = worker.queues.relieve(&queues[other].queues)?;
+        worker.relieved = Some(other);
+        Some(task)
     };
-    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the queues.
+    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the worker and the queues.
     unsafe { carrier.with_worker(relieve) }?
+}
+
+/// From the worker whose deque this one has taken from last, if it has begun all that.
+///
+/// One that is woken while another makes a thousand tasks gets thirty-two of them. Those yield, and it never searches again: the
+/// others would all begin where they were made, and, if they stay where they begin, stay there.
+#[inline]
+fn more(carrier: &Carrier) -> Option<TaskRef> {
+    // SAFETY: this is the carrier's thread, in its loop.
+    let other = unsafe { carrier.with_worker(|worker| worker.relieved) }??;
+    take_more(carrier, other)
+}
+
+/// [`more`], where there was some.
+#[cold]
+#[inline(never)]
+fn take_more(carrier: &Carrier, other: usize) -> Option<TaskRef> {
+    let other_queues = &carrier.shared().queues()[other].queues;
+    let take = |worker: &mut Worker| {
+        let task = worker.queues.relieve(other_queues);
+        worker.relieved = task.is_some().then_some(other);
+        task
+    };
+    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the worker and the queues.
+    unsafe { carrier.with_worker(take) }?
 }
 
 /// From the carrier's and the worker's own queues.
 #[inline]
 fn local(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
-    newest_here(carrier).or_else(|| by_turns(carrier, tick, pinned))
+    newest_here(carrier).or_else(|| more(carrier)).or_else(|| by_turns(carrier, tick, pinned))
 }
 
 /// The newest of the pinned tasks that were woken here, or of the worker's own.

@@ -10,9 +10,13 @@ use crate::queue::Newest;
 use crate::shared::Shared;
 use crate::task::TaskRef;
 use std::cell::Cell;
+use std::time::{Duration, Instant};
 
 /// How often an empty worker looks at the others before it goes idle.
 const ROUNDS: u32 = 4;
+
+/// How long it waits for mail then, where that has brought it: about as long as it takes to be woken.
+const MAIL_WAIT: Duration = Duration::from_micros(8);
 
 /// From other workers' queues, or pinned here meanwhile; the worker is counted as searching while it looks.
 pub(super) fn search(carrier: &Carrier) -> Option<TaskRef> {
@@ -60,8 +64,37 @@ pub(super) fn search(carrier: &Carrier) -> Option<TaskRef> {
             }
             found
         })
-    }?
+    }
+    .flatten()
     .or_else(|| pinned(carrier))
+    .or_else(|| await_mail(carrier))
+}
+
+/// Where mail has brought the worker, more of it is waited for before it rests: a task there mostly has an answer for the one
+/// here, and to be woken for it takes longer than to wait, for both of them each time.
+fn await_mail(carrier: &Carrier) -> Option<TaskRef> {
+    let shared = carrier.shared();
+    // SAFETY: this is the carrier's thread, in its loop.
+    let expects_mail =
+        unsafe { carrier.with_worker(|worker| std::mem::take(&mut worker.expects_mail)) };
+    if expects_mail != Some(true) || shared.active_workers() > shared.processors {
+        return None;
+    }
+    // What is queued meanwhile is not left to one who only waits.
+    found_work(carrier);
+    let start = Instant::now();
+    while !has_come(carrier) {
+        if start.elapsed() >= MAIL_WAIT {
+            return None;
+        }
+        (0..10).for_each(|_| std::hint::spin_loop());
+    }
+    // SAFETY: as above.
+    unsafe { carrier.with_worker(|worker| worker.expects_mail = true) };
+    pinned(carrier)
+        .or_else(|| shared.reentry.pop())
+        .or_else(|| shared.injector.pop())
+        .or_else(|| shared.ranks.pop_any())
 }
 
 /// Is there something for this carrier, or for any?
@@ -81,13 +114,16 @@ fn steal(shared: &Shared, worker: &mut Worker, eyed: &Cell<Newest>) -> Option<Ta
     let queues = shared.queues();
     let start = worker.random_below(queues.len());
     let own = worker.index;
-    let others = || {
-        let order = (start..queues.len()).chain(0..start);
-        order.filter(|index| *index != own).map(|index| &queues[index].queues)
+    let others = || (start..queues.len()).chain(0..start).filter(|index| *index != own);
+    let steal = |other: usize| {
+        let task = worker.queues.steal_from(&queues[other].queues)?;
+        worker.relieved = Some(other);
+        Some(task)
     };
     let seen = eyed.replace(Newest::NONE);
-    others().find_map(|other| worker.queues.steal_from(other)).or_else(|| {
+    others().find_map(steal).or_else(|| {
         others().find_map(|other| {
+            let other = &queues[other].queues;
             let newest = other.newest();
             if newest == seen {
                 return other.take_newest(newest);

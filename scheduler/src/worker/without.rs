@@ -253,10 +253,10 @@ fn is_needed_after_all(carrier: &Carrier) -> bool {
 /// more. One at a time, and only where a processor is free for it.
 fn stay_hot(carrier: &Carrier) {
     let shared = carrier.shared();
-    let workers = shared.config.workers + shared.extras.out();
-    let active = workers.saturating_sub(shared.lobby.idle());
     // ORDERING: Relaxed, the flag publishes nothing.
-    if active >= shared.processors || shared.has_hot_spare.swap(true, Ordering::Relaxed) {
+    if shared.active_workers() >= shared.processors
+        || shared.has_hot_spare.swap(true, Ordering::Relaxed)
+    {
         return;
     }
     let start = Instant::now();
