@@ -149,6 +149,26 @@ pub(crate) const REPEATED: &[Repeated] = &[
         if self.carrier.shared().gate.is_ajar() {",
     },
     Repeated {
+        file: "crossing/reentry.rs",
+        model: "monitor.rs",
+        text: "&& let Some(worker) = idle()
+                .or_else(|| shared.patience.wait(idle))
+                .or_else(|| shared.look_in_passing())",
+    },
+    Repeated {
+        file: "monitor/passing.rs",
+        model: "monitor.rs",
+        text: "let taken = self.calls.try_lock()?.look_in_passing(self, now);",
+    },
+    Repeated {
+        file: "monitor/mod.rs",
+        model: "monitor.rs",
+        text: "let Some(mut calls) = shared.calls.try_lock() else {
+        // Somebody who has come back looks.
+        return true;
+    };",
+    },
+    Repeated {
         file: "monitor/mod.rs",
         model: "monitor.rs",
         text: "let closed = shared.gate.close();

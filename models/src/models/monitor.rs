@@ -7,9 +7,11 @@
 //! - a *leaver*, which queues a task behind itself, and leaves, comes back if it can, and leaves for good
 //!   (`Here::leave`);
 //! - a *pusher*, which queues work while another carrier is in native code
-//!   (`Shared::after_queueing` with no worker idle).
+//!   (`Shared::after_queueing` with no worker idle);
+//! - a *returner*, which has come back without a worker: it looks itself, as the monitor does, and stands in line if
+//!   it has taken none, or somebody else looked (`crossing/reentry.rs`).
 //!
-//! Each of them alone makes the monitor needed. A look of the monitor at a queue is Relaxed, the
+//! Each of them alone makes the monitor needed, unless the returner takes the worker. A look of the monitor at a queue is Relaxed, the
 //! weakest that a queue could do. It has one credit, so that it naps with the gate ajar and with the
 //! gate open.
 
@@ -17,6 +19,7 @@ use crate::crossing::carrier::Carrier;
 use crate::crossing::retake::Retaking;
 use crate::crossing::word::{Native, Snapshot};
 use crate::explore::{explore, join, spawn};
+use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering, fence};
 use crate::sync::fence::{light, light_half};
 use crate::worker::Worker;
@@ -24,6 +27,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const PROMISE: &str = "monitor: it sleeps for ever while work waits behind a native call";
+const TWICE: &str = "monitor: the worker of one call was taken twice";
 const NAP: Duration = Duration::from_millis(2);
 /// Fewer than the monitor's, so that the model stays small.
 const QUIET_NAPS: u32 = 1;
@@ -39,6 +43,7 @@ trait Gate: 'static {
     fn is_ajar(&self) -> bool;
     fn is_closed(&self) -> bool;
     fn kick(&self);
+    fn ring(&self);
 }
 
 macro_rules! versions {
@@ -71,6 +76,9 @@ macro_rules! versions {
             fn kick(&self) {
                 self.kick();
             }
+            fn ring(&self) {
+                self.ring();
+            }
         }
     )*};
 }
@@ -86,14 +94,20 @@ versions!(
 struct Steps {
     second_look: bool,
     push_fence: bool,
+    /// Who has looked in vain tells that it stands in line.
+    returner_tells: bool,
 }
 
-const TRUE_STEPS: Steps = Steps { second_look: true, push_fence: true };
+const TRUE_STEPS: Steps = Steps { second_look: true, push_fence: true, returner_tells: true };
 
 struct Place<G> {
     gate: G,
     carrier: Carrier,
     retaking: Retaking,
+    /// The call that was seen last: `Shared::calls`.
+    calls: Mutex<Option<Snapshot>>,
+    /// How often the worker was taken.
+    taken: AtomicUsize,
     /// How many tasks are queued.
     queued: AtomicUsize,
     steps: Steps,
@@ -120,6 +134,8 @@ impl<G: Gate> Place<G> {
             gate: G::new(),
             carrier: Carrier::new(),
             retaking: Retaking::default(),
+            calls: Mutex::new(None),
+            taken: AtomicUsize::new(0),
             queued: AtomicUsize::new(0),
             steps,
         };
@@ -139,12 +155,11 @@ impl<G: Gate> Place<G> {
 
     /// As `monitor::main`, without timers, until it has taken the worker.
     fn monitor(&self) {
-        let mut seen = None;
         // Nothing was up for long.
         let mut naps = QUIET_NAPS;
         let mut credits = 1;
         loop {
-            let look = self.look(&mut seen);
+            let look = self.look();
             if !matches!(look, Look::Quiet) {
                 naps = 0;
             }
@@ -180,12 +195,19 @@ impl<G: Gate> Place<G> {
         }
     }
 
-    /// As `monitor::look` with no worker idle, and `Calls::look`: a call that is seen twice is taken.
-    fn look(&self, seen: &mut Option<Snapshot>) -> Look {
+    /// As `Watch::look` with no worker idle, and `Calls::look`: a call that is seen twice is taken.
+    fn look(&self) -> Look {
+        // ORDERING: Relaxed, the end of the model: nothing else is to be taken.
+        if self.taken.load(Ordering::Relaxed) > 0 {
+            return Look::Taken;
+        }
         if !self.work_waits() {
-            *seen = None;
+            if let Some(mut calls) = self.calls.try_lock() {
+                *calls = None;
+            }
             return Look::Quiet;
         }
+        let Some(mut seen) = self.calls.try_lock() else { return Look::Native };
         let now = self.carrier.word.load();
         if self.carrier.takeable(now).is_none() {
             *seen = None;
@@ -195,9 +217,42 @@ impl<G: Gate> Place<G> {
             *seen = Some(now);
             return Look::Native;
         }
+        if self.take(now) { Look::Taken } else { Look::Native }
+    }
+
+    fn take(&self, now: Snapshot) -> bool {
         let mut taken = false;
-        self.retaking.take(&[(self.carrier.as_ref(), now)], |_, _| taken = true);
-        if taken { Look::Taken } else { Look::Native }
+        self.retaking.take(&[(self.carrier.as_ref(), now)], |_, _| {
+            taken = true;
+            // ORDERING: Relaxed, a count that stands for itself.
+            assert_eq!(self.taken.fetch_add(1, Ordering::Relaxed), 0, "{TWICE}");
+        });
+        taken
+    }
+
+    /// As `Shared::look_in_passing`, and `Calls::look_in_passing` where the call's thread sleeps.
+    fn look_in_passing(&self) -> bool {
+        let Some(mut seen) = self.calls.try_lock() else { return false };
+        let now = self.carrier.word.load();
+        if self.carrier.takeable(now).is_none() {
+            *seen = None;
+            return false;
+        }
+        *seen = Some(now);
+        self.take(now)
+    }
+
+    /// As `reenter`, and `regain`, with no worker idle.
+    fn reenter(&self) {
+        if self.look_in_passing() {
+            // Not the protocol's: the model is over.
+            self.gate.ring();
+        } else {
+            self.queue();
+            if self.steps.returner_tells {
+                self.after_queueing();
+            }
+        }
     }
 
     /// As `Here::leave`, and in mode C as `crossing::publish`.
@@ -272,6 +327,20 @@ fn both<G: Gate>(steps: Steps) {
     });
 }
 
+/// One comes back without a worker, while the carrier is about to leave in this mode.
+fn returner<G: Gate>(steps: Steps, native: Native) {
+    explore(PROMISE, 2, move || {
+        let place = Place::<G>::new(steps);
+        let others: [fn(&Place<G>); 2] = [Place::monitor, Place::reenter];
+        let threads = others.map(|run| {
+            let place = place.clone();
+            spawn(move || run(&place))
+        });
+        place.leave(native);
+        join(threads);
+    });
+}
+
 #[test]
 fn work_behind_a_leave_is_noticed() {
     leaver::<crate::gate::Gate>(TRUE_STEPS);
@@ -285,6 +354,16 @@ fn work_pushed_behind_a_call_is_noticed() {
 #[test]
 fn a_push_and_a_leave_together_are_noticed() {
     both::<crate::gate::Gate>(TRUE_STEPS);
+}
+
+#[test]
+fn who_comes_back_is_noticed_or_takes_the_worker() {
+    returner::<crate::gate::Gate>(TRUE_STEPS, Native::Asymmetric);
+}
+
+#[test]
+fn who_comes_back_is_noticed_or_takes_the_worker_by_one_exchange() {
+    returner::<crate::gate::Gate>(TRUE_STEPS, Native::Compare);
 }
 
 macro_rules! caught {
@@ -304,6 +383,16 @@ caught! {
         pusher::<crate::gate::Gate>(Steps { second_look: false, ..TRUE_STEPS });
     push_without_fence:
         pusher::<crate::gate::Gate>(Steps { push_fence: false, ..TRUE_STEPS });
+    who_looked_in_vain_stands_in_line_unheard:
+        returner::<crate::gate::Gate>(
+            Steps { returner_tells: false, ..TRUE_STEPS },
+            Native::Asymmetric,
+        );
+    no_second_look_for_a_returner:
+        returner::<crate::gate::Gate>(
+            Steps { second_look: false, ..TRUE_STEPS },
+            Native::Compare,
+        );
     gate_close_without_fence_for_a_leaver:
         leaver::<crate::mutants::gate_close_without_fence::Gate>(TRUE_STEPS);
     gate_close_without_fence_for_a_pusher:

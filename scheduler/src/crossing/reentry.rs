@@ -24,7 +24,8 @@ pub(super) fn reenter(carrier: &Carrier, task: &Header) -> Result<(), Terminated
         }
         let idle = || shared.lobby.take_idle();
         if !carrier.foreign
-            && let Some(worker) = idle().or_else(|| shared.patience.wait(idle))
+            && let Some(worker) =
+                idle().or_else(|| shared.patience.wait(idle)).or_else(|| shared.look_in_passing())
         {
             // SAFETY: this is the carrier's thread, and the word says `WAITING`.
             unsafe { carrier.put_worker(worker) };
@@ -59,7 +60,7 @@ pub(super) fn reenter_within(
             return Err(Refused::Terminated);
         }
         if !carrier.foreign
-            && let Some(worker) = shared.lobby.take_idle()
+            && let Some(worker) = shared.lobby.take_idle().or_else(|| shared.look_in_passing())
         {
             // SAFETY: this is the carrier's thread, and the word says `WAITING`.
             unsafe { carrier.put_worker(worker) };
@@ -115,7 +116,16 @@ pub(crate) fn regain_or_stop(carrier: &Carrier, task: &Header) {
         hold::wait_in_place(carrier, task);
         Ok(())
     };
-    let regain = || regain(carrier).map(|()| Regained::InPlace);
+    let regain = || {
+        if let Some(worker) =
+            carrier.shared().lobby.take_idle().or_else(|| carrier.shared().look_in_passing())
+        {
+            // SAFETY: this is the carrier's thread, and the word says `WAITING`.
+            unsafe { carrier.put_worker(worker) };
+            return Ok(Regained::InPlace);
+        }
+        regain(carrier).map(|()| Regained::InPlace)
+    };
     if hold::pass_by(carrier, task, wait, regain).is_err() {
         stop(task);
     }

@@ -185,6 +185,23 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
         self.settle(&mut inner, worker)
     }
 
+    /// A carrier that came by and needs a worker has made this one free: as [`Lobby::place`], but if nobody stands in line
+    /// it is the caller's own.
+    ///
+    /// # Errors
+    /// It is another's.
+    pub(crate) fn keep_or_place(&self, worker: W, queued: bool) -> Result<W, Placed<W, C>> {
+        let mut inner = self.inner.lock();
+        let placed = inner.placed.wrapping_add(1);
+        let queue_first = queued && placed.is_multiple_of(QUEUE_FIRST_EVERY);
+        if inner.line.is_empty() && !queue_first && !inner.closed {
+            inner.placed = placed;
+            return Ok(worker);
+        }
+        drop(inner);
+        Err(self.place(worker, queued))
+    }
+
     /// A worker that is never idle: to the first in line, else, if `queued` work waits, to a spare.
     ///
     /// # Errors

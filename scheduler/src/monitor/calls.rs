@@ -10,6 +10,11 @@
 //!
 //! The embedder is told what was seen, so that the next call of the same function need not be waited
 //! for; but not of a thread that was kept from a processor.
+//!
+//! The monitor looks, and who comes back and finds no worker (`passing.rs`), one at a time: what one has seen the other
+//! need not see anew.
+//!
+//! Must not: tell anybody of anything, for who looks has a lock. What is taken is told of, and handed on, behind it.
 
 use crate::carrier::CarrierRef;
 use crate::config::Observed;
@@ -17,6 +22,7 @@ use crate::crossing::word::{Phase, Snapshot};
 use crate::metrics::Counter;
 use crate::shared::Shared;
 use crate::sync::atomic::{Ordering, fence};
+use crate::worker::{Shown, Worker};
 use std::time::{Duration, Instant};
 
 /// How long a call was seen before it is taken.
@@ -29,8 +35,11 @@ const BURN_LIMIT: Duration = Duration::from_millis(10);
 /// until a task runs that waits behind them.
 const CROWDED_LIMIT: Duration = Duration::from_secs(1);
 
+/// At how many calls one who comes by looks at most: each costs up to 6 us.
+const GLIMPSES: usize = 4;
+
 /// How a thread has spent its time.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Use {
     Computed,
     Waited,
@@ -39,7 +48,7 @@ enum Use {
 }
 
 /// What was seen of the call of one carrier.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, Debug)]
 struct Sight {
     carrier: CarrierRef,
     word: Snapshot,
@@ -54,6 +63,10 @@ impl Sight {
     fn new(carrier: CarrierRef, word: Snapshot, now: Instant) -> Sight {
         let clock = carrier.vitals.processor_time();
         Sight { carrier, word, since: now, clock, spent: Use::Unclear }
+    }
+
+    fn is_of(&self, carrier: CarrierRef, word: Snapshot) -> bool {
+        self.carrier == carrier && self.word == word
     }
 
     fn age(&self, now: Instant) -> Duration {
@@ -72,44 +85,47 @@ impl Sight {
     }
 }
 
-/// What the monitor remembers of calls from look to look.
-pub(super) struct Calls {
+/// What is remembered of calls from look to look, by whoever looks.
+#[derive(Debug)]
+pub(crate) struct Calls {
     /// For each worker, the call that its carrier is in.
     seen: Vec<Option<Sight>>,
-    /// The call whose worker was handed over on no evidence.
-    unproven: Option<Sight>,
+    /// The worker that is looked at first by who comes by.
+    first: usize,
     /// Kept between looks for its memory.
     candidates: Vec<(CarrierRef, Snapshot)>,
 }
 
+/// A worker that was taken from behind a call.
+#[must_use = "the worker must be handed on"]
+pub(super) struct Taken {
+    pub(super) worker: Box<Worker>,
+    sight: Sight,
+    target: usize,
+}
+
 impl Calls {
-    pub(super) fn new(shared: &Shared) -> Calls {
-        Calls { seen: vec![None; shared.shown.len()], unproven: None, candidates: Vec::new() }
+    pub(crate) fn new(workers: usize) -> Calls {
+        Calls { seen: vec![None; workers], first: 0, candidates: Vec::new() }
     }
 
     /// No work waits: what is seen now is no first sight of a call that stands in the way.
     pub(super) fn forget(&mut self) {
         self.seen.fill(None);
-        self.unproven = None;
     }
 
     /// Looks at the calls of all workers' carriers, and takes workers. True: there are such calls.
-    pub(super) fn look(&mut self, shared: &Shared, now: Instant) -> bool {
+    pub(super) fn look(&mut self, shared: &Shared, now: Instant) -> (bool, Vec<Taken>) {
         let mut natives = false;
         self.candidates.clear();
         for (shown, seen) in shared.shown.iter().zip(&mut self.seen) {
-            let Some(carrier) = shown.holder() else {
+            let Some((carrier, word)) = call_of(shown) else {
                 *seen = None;
                 continue;
             };
-            let word = carrier.word.load();
-            if carrier.takeable(word).is_none() {
-                *seen = None;
-                continue;
-            }
             natives = true;
             match seen {
-                Some(sight) if sight.carrier == carrier && sight.word == word => {
+                Some(sight) if sight.is_of(carrier, word) => {
                     if sight.age(now) >= AGE {
                         sight.spent = sight.use_of_time(now);
                         if may_take(shared, sight, now) {
@@ -120,57 +136,107 @@ impl Calls {
                 _ => *seen = Some(Sight::new(carrier, word, now)),
             }
         }
-        if !self.candidates.is_empty() {
-            self.take(shared, now);
-        }
-        natives
+        (natives, self.take(shared))
     }
 
-    fn take(&mut self, shared: &Shared, now: Instant) {
+    /// Looks at the calls of some workers' carriers, for one who needs a worker and would have to sleep for it. So a
+    /// call that nobody has seen before need not be old, if its thread sleeps.
+    pub(super) fn look_in_passing(&mut self, shared: &Shared, now: Instant) -> Option<Taken> {
+        self.candidates.clear();
+        let workers = self.seen.len();
+        let mut glimpses = 0;
+        for index in (self.first..workers).chain(0..self.first) {
+            let Some((carrier, word)) = call_of(&shared.shown[index]) else {
+                self.seen[index] = None;
+                continue;
+            };
+            let sight = match &mut self.seen[index] {
+                Some(sight) if sight.is_of(carrier, word) => sight,
+                seen => seen.insert(Sight::new(carrier, word, now)),
+            };
+            sight.spent = sight.use_of_time(now);
+            glimpses += 1;
+            if may_take(shared, sight, now) {
+                self.candidates.push((carrier, word));
+            }
+            if !self.candidates.is_empty() || glimpses == GLIMPSES {
+                self.first = (index + 1) % workers;
+                break;
+            }
+        }
+        self.take(shared).pop()
+    }
+
+    /// Takes the workers of the candidates, as far as they have not come back.
+    fn take(&self, shared: &Shared) -> Vec<Taken> {
         let candidates = &self.candidates;
+        if candidates.is_empty() {
+            return Vec::new();
+        }
         let is_candidate = |sight: &&Sight| candidates.contains(&(sight.carrier, sight.word));
         let sights = self.seen.iter().flatten().filter(is_candidate);
-        let sights: Vec<_> = sights.map(|sight| (sight, target_of(sight.carrier))).collect();
+        let sights: Vec<_> = sights.map(|sight| (*sight, target_of(sight.carrier))).collect();
         for (sight, _) in &sights {
             let since = sight.since.saturating_duration_since(shared.start).as_nanos() as u64;
             // ORDERING: Relaxed, published by the exchange that takes the worker.
             sight.carrier.seen_since.store(since, Ordering::Relaxed);
         }
+        let mut workers = Vec::new();
+        shared.retaking.take(candidates, |carrier, worker| workers.push((carrier, worker)));
         let mut taken = Vec::new();
-        shared.retaking.take(candidates, |carrier, worker| taken.push((carrier, worker)));
-        for (sight, target) in &sights {
-            if taken.iter().any(|(carrier, _)| *carrier == sight.carrier) {
-                // Before somebody has the worker: whoever is woken for it may take this thread's processor.
-                observe(shared, sight, *target, now);
-            } else {
+        for (sight, target) in sights {
+            match workers.iter().position(|(carrier, _)| *carrier == sight.carrier) {
+                Some(at) => taken.push(Taken { worker: workers.swap_remove(at).1, sight, target }),
                 // It came back first, or there is no fence to ask it by.
-                shared.burning.end(&sight.carrier);
+                None => shared.burning.end(&sight.carrier),
             }
         }
-        for (carrier, mut worker) in taken {
-            worker.hand_off();
-            shared.metrics.add(Counter::Retakes);
-            shared.hand_on(worker);
-            let target = sights.iter().find(|(sight, _)| sight.carrier == carrier);
-            let target = target.map_or(0, |(_, target)| *target);
-            tracing::debug!(
-                target: "sortie::monitor",
-                carrier = carrier.index,
-                target = %shared.named(target),
-                "retake"
-            );
-        }
-        // Where one call blocks, others follow: the next worker is not to wait for a thread.
-        if shared.lobby.spares() == 0 {
-            shared.start_spare();
+        taken
+    }
+}
+
+impl Taken {
+    /// The embedder is told what was seen of the call. Before somebody has the worker: whoever is woken for it may take
+    /// this thread's processor.
+    pub(super) fn tell(&self, shared: &Shared, now: Instant) {
+        let age = self.sight.age(now);
+        match self.sight.spent {
+            Use::Computed => shared.observed(self.target, Observed::Burned(age)),
+            Use::Waited if age >= AGE => shared.observed(self.target, Observed::Blocked(age)),
+            // A moment's sleep says nothing of the function.
+            Use::Waited | Use::Unclear => {}
         }
     }
 
-    /// Looks at the call whose worker was handed over on no evidence, and frees its place once it
-    /// was seen to wait.
-    pub(super) fn look_at_unproven(&mut self, shared: &Shared, now: Instant) {
+    /// Counts the retake, and gives the worker out by `hand_on`.
+    pub(super) fn hand_on<R>(self, shared: &Shared, hand_on: impl FnOnce(Box<Worker>) -> R) -> R {
+        let Taken { mut worker, sight, target } = self;
+        worker.hand_off();
+        shared.metrics.add(Counter::Retakes);
+        let answer = hand_on(worker);
+        tracing::debug!(
+            target: "sortie::monitor",
+            carrier = sight.carrier.index,
+            target = %shared.named(target),
+            "retake"
+        );
+        answer
+    }
+}
+
+/// The call whose worker was handed over on no evidence.
+#[derive(Default)]
+pub(super) struct Unproven(Option<Sight>);
+
+impl Unproven {
+    pub(super) fn forget(&mut self) {
+        self.0 = None;
+    }
+
+    /// Looks at the call, and frees its place once it was seen to wait.
+    pub(super) fn look(&mut self, shared: &Shared, now: Instant) {
         let Some(carrier) = shared.unproven.carrier() else {
-            self.unproven = None;
+            self.0 = None;
             return;
         };
         let word = carrier.word.load();
@@ -178,8 +244,8 @@ impl Calls {
             // It is about to leave.
             return;
         }
-        match &self.unproven {
-            Some(sight) if sight.carrier == carrier && sight.word == word => {
+        match &self.0 {
+            Some(sight) if sight.is_of(carrier, word) => {
                 if sight.age(now) >= AGE && sight.use_of_time(now) == Use::Waited {
                     let target = target_of(carrier);
                     if carrier.word.load() == word && shared.unproven.end(&carrier) {
@@ -187,9 +253,16 @@ impl Calls {
                     }
                 }
             }
-            _ => self.unproven = Some(Sight::new(carrier, word, now)),
+            _ => self.0 = Some(Sight::new(carrier, word, now)),
         }
     }
+}
+
+/// The call that the worker's carrier is in, if the worker may be taken.
+pub(super) fn call_of(shown: &Shown) -> Option<(CarrierRef, Snapshot)> {
+    let carrier = shown.holder()?;
+    let word = carrier.word.load();
+    carrier.takeable(word).map(|_| (carrier, word))
 }
 
 /// May the worker be taken, for all that was seen of the call?
@@ -225,13 +298,4 @@ fn target_of(carrier: CarrierRef) -> usize {
     // the Release store of the next call's word.
     fence(Ordering::Acquire);
     target
-}
-
-/// The worker was taken: the embedder is told what was seen of the call.
-fn observe(shared: &Shared, sight: &Sight, target: usize, now: Instant) {
-    match sight.spent {
-        Use::Computed => shared.observed(target, Observed::Burned(sight.age(now))),
-        Use::Waited => shared.observed(target, Observed::Blocked(sight.age(now))),
-        Use::Unclear => {}
-    }
 }

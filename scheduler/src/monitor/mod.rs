@@ -27,13 +27,14 @@
 //!
 //! Must not: run tasks, hold a lock while it calls others, take what nobody needs.
 
-mod calls;
+pub(crate) mod calls;
 mod circles;
+pub(crate) mod passing;
 mod runaway;
 pub(crate) mod standstill;
 pub(crate) mod tide;
 
-use self::calls::Calls;
+use self::calls::Unproven;
 use self::circles::Circles;
 use self::runaway::Runaways;
 use self::standstill::Standstill;
@@ -53,7 +54,7 @@ const QUIET_NAPS: u32 = 2;
 pub(crate) fn main(shared: &Arc<Shared>) {
     Slack::LEAST.set();
     let mut watch = Watch {
-        calls: Calls::new(shared),
+        unproven: Unproven::default(),
         runaways: Runaways::new(shared),
         standstill: Standstill::new(Instant::now()),
         looked: Instant::now(),
@@ -123,7 +124,7 @@ enum Look {
 
 /// What the monitor remembers from look to look.
 struct Watch {
-    calls: Calls,
+    unproven: Unproven,
     runaways: Runaways,
     standstill: Standstill,
     /// When the latter two were asked last: they have time.
@@ -137,7 +138,10 @@ impl Watch {
             shared.press_spares();
         }
         if !shared.work_waits() {
-            self.calls.forget();
+            self.unproven.forget();
+            if let Some(mut calls) = shared.calls.try_lock() {
+                calls.forget();
+            }
             if calls_wait {
                 self.standstill.look(shared, now);
                 return Look::Waiting;
@@ -146,7 +150,7 @@ impl Watch {
             let is_needed = self.runaways.look_at_pinned(shared, now);
             return if is_needed { Look::Waiting } else { Look::Quiet };
         }
-        self.calls.look_at_unproven(shared, now);
+        self.unproven.look(shared, now);
         let is_due = now.saturating_duration_since(self.looked) >= NAP / 2;
         if is_due {
             self.looked = now;
@@ -158,7 +162,7 @@ impl Watch {
                 shared.rouse();
             }
         } else {
-            if self.calls.look(shared, now) {
+            if look_at_calls(shared, now) {
                 look = Look::Native;
             }
             if is_due {
@@ -170,6 +174,25 @@ impl Watch {
         }
         look
     }
+}
+
+/// Looks at the native calls of all workers' carriers, and takes workers. True: there are such calls.
+fn look_at_calls(shared: &Shared, now: Instant) -> bool {
+    let Some(mut calls) = shared.calls.try_lock() else {
+        // Somebody who has come back looks.
+        return true;
+    };
+    let (natives, taken) = calls.look(shared, now);
+    drop(calls);
+    if !taken.is_empty() {
+        taken.iter().for_each(|taken| taken.tell(shared, now));
+        taken.into_iter().for_each(|taken| taken.hand_on(shared, |worker| shared.hand_on(worker)));
+        // Where one call blocks, others follow: the next worker is not to wait for a thread.
+        if shared.lobby.spares() == 0 {
+            shared.start_spare();
+        }
+    }
+    natives
 }
 
 /// What the monitor may spend: see the module.

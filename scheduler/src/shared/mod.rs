@@ -16,6 +16,8 @@ use crate::gate::Gate;
 use crate::hold::Hold;
 use crate::idle::Lobby;
 use crate::metrics::{Counter, Counts};
+use crate::monitor::calls::Calls;
+use crate::monitor::passing::Passing;
 use crate::monitor::tide::Watched;
 use crate::offload::Backlog;
 use crate::park::Parker;
@@ -77,6 +79,9 @@ pub(crate) struct Shared {
     pub(crate) signal_stacks: Stacks,
     pub(crate) arena: Arena,
     pub(crate) retaking: Retaking,
+    /// What was seen of native calls; held by who looks.
+    pub(crate) calls: Mutex<Calls>,
+    pub(crate) passing: Passing,
     pub(crate) unproven: Unproven,
     pub(crate) burning: Burning,
     pub(crate) patience: Patience,
@@ -120,7 +125,7 @@ impl Shared {
                 .map_err(StartError::Stack)?;
         let lobby = Lobby::new();
         let mut extras = Vec::new();
-        let shown = (0..2 * config.workers)
+        let shown: Box<[_]> = (0..2 * config.workers)
             .map(|index| {
                 let worker = Box::new(Worker::new(index));
                 let shown = worker.shown.clone();
@@ -133,6 +138,7 @@ impl Shared {
                 shown
             })
             .collect();
+        let calls = Calls::new(shown.len());
         Ok(Shared {
             extras: Extras::new(extras, config.workers),
             thread_limit: AtomicUsize::new(config.carrier_cap()),
@@ -158,6 +164,8 @@ impl Shared {
             signal_stacks: Stacks::new(StackShape::signal()),
             arena: Arena::default(),
             retaking: Retaking::default(),
+            calls: Mutex::new(calls),
+            passing: Passing::default(),
             unproven: Unproven::default(),
             burning: Burning::default(),
             patience: Patience::new(),
