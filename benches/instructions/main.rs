@@ -6,13 +6,18 @@
 //! instruction may stand where a plain one stood, for many times its price, so these are counted by
 //! themselves ([`machine_code`]).
 //!
-//! `-- --write` writes the figures to the file. `cargo test --benches` runs each piece once, without valgrind.
+//! `-- --write` writes the figures to the file; `-- PIECE...` looks at some pieces only; `-- --mutant` shows that the
+//! check can fail, by a copy of the workspace that costs more ([`mutant`]). `cargo test --benches` runs each piece
+//! once, without valgrind.
 
 #![cfg(target_os = "linux")]
 
 mod callgrind;
+#[path = "../../tests/assembly/changed.rs"]
+mod changed;
 mod figures;
 mod machine_code;
+mod mutant;
 mod pieces;
 
 use figures::{Committed, Figures};
@@ -28,7 +33,8 @@ fn main() -> ExitCode {
     let arguments: Vec<&str> = arguments.iter().map(String::as_str).collect();
     let done = match arguments.as_slice() {
         ["--piece", name, ops] => run(name, ops).map(|()| true),
-        all if all.contains(&"--bench") => check(all.contains(&"--write")),
+        all if all.contains(&"--bench") && all.contains(&"--mutant") => mutant::is_found(),
+        all if all.contains(&"--bench") => check(all.contains(&"--write"), all),
         _ => {
             PIECES.iter().for_each(|it| (it.run)(1));
             Ok(true)
@@ -51,8 +57,13 @@ fn run(name: &str, ops: &str) -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// False: a piece costs more than is committed.
-fn check(write: bool) -> Result<bool, Box<dyn Error>> {
+/// False: a piece costs more than is committed. All pieces, if none is named.
+fn check(write: bool, named: &[&str]) -> Result<bool, Box<dyn Error>> {
+    let named: Vec<&&str> = named.iter().filter(|it| !it.starts_with("--")).collect();
+    if let Some(unknown) = named.iter().find(|it| PIECES.iter().all(|piece| piece.name != ***it)) {
+        let names: Vec<&str> = PIECES.iter().map(|it| it.name).collect();
+        return Err(format!("no piece is called {unknown:?}, but: {}", names.join("; ")).into());
+    }
     let program = machine_code::Program::read(&std::env::current_exe()?)?;
     let mut committed = Committed::read()?;
     println!(
@@ -60,7 +71,8 @@ fn check(write: bool) -> Result<bool, Box<dyn Error>> {
         "piece", "instructions", "committed", "locked", "committed"
     );
     let mut is_good = true;
-    for piece in PIECES {
+    let is_asked = |it: &&Piece| named.is_empty() || named.contains(&&it.name);
+    for piece in PIECES.iter().filter(is_asked) {
         let found = measure(piece, &program)?;
         let before = committed.of(piece.name);
         let shown = |figure: Option<f64>| figure.map_or("-".to_owned(), |it| format!("{it:.2}"));

@@ -355,15 +355,21 @@ fn a_report_has_a_page_with_both_modes_and_a_plot_for_each_workload() {
     let directory = tempfile::tempdir().unwrap();
     let (file, report) = (directory.path().join("figures.json"), directory.path().join("report"));
     let (file, report) = (file.to_str().unwrap(), report.to_str().unwrap());
-    let arguments = ["bench", "yield1", "--workers", "1", "--ops", "1000", "--runs", "1"];
+    let arguments = ["bench", "yield1", "--workers", "1", "--scale", "0.001", "--runs", "1"];
     let output = sortie(&[&arguments[..], &["--json", file, "--report", report]].concat());
     assert!(output.status.success(), "{output:?}");
+    // How long it will take is said, and how long it took.
+    let said = text(&output.stderr);
+    assert!(said.contains("2 runs, each in a process of its own: about "), "{said}");
+    assert!(said.contains("measured in "), "{said}");
     assert!(text(&output.stdout).contains("BENCHMARKS.md"), "{output:?}");
     let rows = rows(file.as_ref());
     let modes: Vec<_> = rows.iter().map(|row| row["mode"].as_str().unwrap()).collect();
     assert_eq!(modes, ["pinned", "migrating"]);
     let page = std::fs::read_to_string(Path::new(report).join("BENCHMARKS.md")).unwrap();
-    for part in ["| processor |", "| yield1 | 1 |", "(yield1.svg)", "sortie bench yield1"] {
+    let parts =
+        ["| processor |", "| yield1 | 1 |", "(yield1.svg)", "sortie bench yield1", "runs, in "];
+    for part in parts {
         assert!(page.contains(part), "{part:?} is missing in {page}");
     }
     let plot = std::fs::read_to_string(Path::new(report).join("yield1.svg")).unwrap();
@@ -393,7 +399,8 @@ fn a_report_that_cannot_be_written_and_rows_that_cannot_be_read_are_errors() {
     }
     let output = sortie(&["bench", "--from", "/proc/none"]);
     assert_eq!(output.status.code(), Some(2));
-    assert!(text(&output.stderr).contains("/proc/none"), "{output:?}");
+    let error = text(&output.stderr);
+    assert!(error.contains("/proc/none") && error.contains("`--json`"), "{output:?}");
 }
 
 #[test]

@@ -83,7 +83,9 @@ pub(crate) fn main(options: &Options) -> ExitCode {
 /// Measured, and how long that took; or read. What cannot be had leaves no files behind.
 fn rows(options: &Options) -> Result<(Vec<Row>, Option<Duration>), String> {
     if let Some(path) = &options.from {
-        let rows = report::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
+        let rows = report::read(path).map_err(|error| {
+            format!("{}: {error}; expected a file that `--json` has written", path.display())
+        })?;
         options.check_outputs()?;
         return Ok((rows, None));
     }
@@ -92,8 +94,9 @@ fn rows(options: &Options) -> Result<(Vec<Row>, Option<Duration>), String> {
     options.check_outputs()?;
     let start = Instant::now();
     let runs: usize = groups.iter().map(|it| it.cases.len() * it.runs as usize).sum();
-    let about = estimate::text(estimate::of(&groups, options.part()));
-    eprintln!("{runs} runs, each in a process of its own: about {about}");
+    let about = options.part().map(|part| estimate::text(estimate::of(&groups, part)));
+    let about = about.map_or(String::new(), |it| format!(": about {it}"));
+    eprintln!("{runs} runs, each in a process of its own{about}");
     let rows = measure_all(groups, options.timeout);
     let took = start.elapsed();
     eprintln!("measured in {}", estimate::text(took));

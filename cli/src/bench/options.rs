@@ -129,9 +129,9 @@ impl Options {
         Ok(groups.filter(|it| !it.cases.is_empty()).collect())
     }
 
-    /// How much of the usual operations are asked for, as far as that is known.
-    pub(super) fn part(&self) -> f64 {
-        if self.ops.is_some() { 1.0 } else { self.scale.unwrap_or(1.0) }
+    /// How much of the usual operations are asked for; none if their number is.
+    pub(super) fn part(&self) -> Option<f64> {
+        if self.ops.is_some() { None } else { Some(self.scale.unwrap_or(1.0)) }
     }
 
     /// Can be written what is to be written in the end? A new file stays empty until then.
