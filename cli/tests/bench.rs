@@ -368,7 +368,7 @@ fn a_report_has_a_page_with_both_modes_and_a_plot_for_each_workload() {
     assert_eq!(modes, ["pinned", "migrating"]);
     let page = std::fs::read_to_string(Path::new(report).join("BENCHMARKS.md")).unwrap();
     let parts =
-        ["| processor |", "| yield1 | 1 |", "(yield1.svg)", "sortie bench yield1", "runs, in "];
+        ["| processor |", "| yield1 | 1 |", "(yield1.svg)", "sortie bench yield1", "It took "];
     for part in parts {
         assert!(page.contains(part), "{part:?} is missing in {page}");
     }

@@ -91,15 +91,20 @@ pub(crate) fn further(row: &Row) -> String {
     parts.join(", ")
 }
 
-/// Why there is no figure, in a few words.
+/// Why there is no figure, in a few words: of a process that crashed, what it said of that.
 pub(crate) fn why_failed(row: &Row) -> Option<String> {
-    let error = row.extra.get("error").filter(|_| row.has_failed())?.as_str()?;
-    Some(format!("failed: {}", one_line(error)))
+    let said = |key: &str| row.extra.get(key).and_then(Value::as_str).map(one_line);
+    let error = said("error").filter(|_| row.has_failed())?;
+    let why = match said("output") {
+        Some(output) if !output.is_empty() => format!("failed: {error}: {output}"),
+        _ => format!("failed: {error}"),
+    };
+    Some(one_line(&why))
 }
 
 /// The first line that says something, cut where a table would suffer; the file has it all.
 fn one_line(text: &str) -> String {
-    const WIDTH: usize = 100;
+    const WIDTH: usize = 90;
     // What a panic says comes after where it was.
     let is_place = |line: &str| line.starts_with("thread '") && line.contains("panicked at");
     let line = text.lines().find(|it| !it.trim().is_empty() && !is_place(it)).unwrap_or_default();
@@ -154,13 +159,36 @@ pub(crate) fn write(path: &Path, rows: &[Row]) -> std::io::Result<()> {
 
 #[cfg(test)]
 mod tests {
-    use super::{grouped, one_line};
+    use super::super::case::{Case, Mode, Peer};
+    use super::{Row, grouped, one_line, why_failed};
+    use serde_json::json;
 
     #[test]
     fn numbers_are_grouped_by_thousands() {
         assert_eq!(grouped(7), "7");
         assert_eq!(grouped(1_000), "1,000");
         assert_eq!(grouped(20_000_000), "20,000,000");
+    }
+
+    #[test]
+    fn a_crash_is_told_with_what_was_said_of_it() {
+        let mut row = Row::empty(&Case {
+            peer: Peer::May,
+            mode: Mode::Own,
+            workload: "skynet".to_owned(),
+            workers: 1,
+            tasks: None,
+            ops: 7,
+            may_shorten: true,
+            pin: true,
+        });
+        row.extra.insert("error".to_owned(), json!("ended by exit status: 101"));
+        assert_eq!(why_failed(&row).unwrap(), "failed: ended by exit status: 101");
+        row.extra.insert("output".to_owned(), json!("\nthread 'x' panicked at y:1:\nno memory"));
+        let why = why_failed(&row).unwrap();
+        assert!(why.starts_with("failed: ended by exit status: 101: no memory"), "{why}");
+        row.ns_per_op = Some(1.0);
+        assert_eq!(why_failed(&row), None);
     }
 
     #[test]

@@ -88,9 +88,9 @@ fn render(
 }
 
 fn head(asked: &str, took: Option<Duration>) -> String {
-    let took = took.map_or(String::new(), |it| format!(", in {}", estimate::text(it)));
+    let took = took.map_or(String::new(), |it| format!(" It took {}.", estimate::text(it)));
     let mut text = format!(
-        "# Benchmarks\n\nThis page and its plots were written by\n\n```text\n{asked}\n```\n\n{BUILT}{took}.\n\n"
+        "# Benchmarks\n\nThis page and its plots were written by\n\n```text\n{asked}\n```\n\n{BUILT}{took}\n\n"
     );
     text += HOW_TO_READ;
     text += "\n| | |\n|---|---|\n";
@@ -101,7 +101,7 @@ fn head(asked: &str, took: Option<Duration>) -> String {
 }
 
 const BUILT: &str =
-    "which `cargo run --release -p sortie-cli --features peers -- bench ..` builds and runs";
+    "`cargo run --release -p sortie-cli --features peers -- bench ..` builds and runs it.";
 
 const HOW_TO_READ: &str = "\
 Each figure is the median of runs, each in a fresh process which warms up first and is bound to as many CPUs as
@@ -195,7 +195,7 @@ mod tests {
             assert!(page.contains(&format!("({plot})")), "{plot}");
         }
         assert!(page.contains("```text\nsortie bench --report x\n```"), "{page}");
-        assert!(page.contains("runs, in 22 min.\n"), "{page}");
+        assert!(page.contains("runs it. It took 22 min.\n"), "{page}");
     }
 
     #[test]
