@@ -4,6 +4,11 @@
 //! grow, but never aborts over it. Knows nothing of the rules: who may push what is said above.
 //!
 //! **INVARIANT(slots.spill)**: slots from [`INLINE`] on are in `spill`, which holds no others.
+//!
+//! **INVARIANT(slots.inline)**: the places in `inline` below `len` have been written, and no others need be: most tasks
+//! never call native code, and each would have to clear them all.
+
+use std::mem::MaybeUninit;
 
 /// How many slots need no memory of their own: three native calls, each with a callback. Nearly all
 /// tasks stay below, and a vector alone would cost an allocation in every task that makes a call.
@@ -24,8 +29,6 @@ pub(super) struct Slot {
 }
 
 impl Slot {
-    const EMPTY: Self = Self { word: 0, note: 0 };
-
     pub(super) const fn native(target: usize) -> Self {
         Self { word: target, note: 0 }
     }
@@ -63,8 +66,8 @@ pub(super) struct Full;
 #[derive(Clone)]
 pub(super) struct Slots {
     len: usize,
-    /// The lowest slots. Those at `len` and higher are leftovers.
-    inline: [Slot; INLINE],
+    /// The lowest slots. See INVARIANT(slots.inline).
+    inline: [MaybeUninit<Slot>; INLINE],
     /// The others. Its memory is kept for reuse until [`Slots::clear`].
     spill: Vec<Slot>,
     /// How many there may be. The inline ones need no memory and are never refused.
@@ -79,7 +82,7 @@ impl Slots {
     }
 
     pub(super) const fn new(limit: usize) -> Self {
-        Self { len: 0, inline: [Slot::EMPTY; INLINE], spill: Vec::new(), limit }
+        Self { len: 0, inline: [MaybeUninit::uninit(); INLINE], spill: Vec::new(), limit }
     }
 
     #[inline]
@@ -99,9 +102,10 @@ impl Slots {
     /// The slot at `index`, which must be below [`Slots::len`].
     #[inline]
     pub(super) fn at(&self, index: usize) -> Slot {
-        debug_assert!(index < self.len);
+        assert!(index < self.len, "a layer that is not there");
         match self.inline.get(index) {
-            Some(slot) => *slot,
+            // SAFETY: below `len`: INVARIANT(slots.inline).
+            Some(slot) => unsafe { slot.assume_init() },
             None => self.spill[index - INLINE],
         }
     }
@@ -111,7 +115,7 @@ impl Slots {
         let Some(place) = self.inline.get_mut(self.len) else {
             return self.push_spilled(slot);
         };
-        *place = slot;
+        place.write(slot);
         self.len += 1;
         Ok(())
     }
@@ -129,7 +133,8 @@ impl Slots {
         debug_assert!(note < MARKED);
         let top = self.len - 1;
         let slot = match self.inline.get_mut(top) {
-            Some(slot) => slot,
+            // SAFETY: it was below `len`, see INVARIANT(slots.inline).
+            Some(slot) => unsafe { slot.assume_init_mut() },
             None => &mut self.spill[top - INLINE],
         };
         slot.note |= note;
@@ -140,7 +145,8 @@ impl Slots {
     pub(super) fn pop(&mut self) -> Slot {
         self.len -= 1;
         match self.inline.get(self.len) {
-            Some(slot) => *slot,
+            // SAFETY: it was below `len` until here: INVARIANT(slots.inline).
+            Some(slot) => unsafe { slot.assume_init() },
             None => self.pop_spilled(),
         }
     }
