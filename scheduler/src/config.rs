@@ -172,7 +172,8 @@ impl Config {
     }
 
     /// Says by an event when the wait of a task closes a circle, and of any other circle once nothing has run for a
-    /// second. For debugging: each wait for a lock or a join pays for a look, and the monitor wakes each second.
+    /// second. For debugging: each wait for a lock or a join pays for a look, each lock that is read under, of the whole
+    /// process and from here on for good, notes who reads, and the monitor wakes each second.
     pub fn report_deadlocks(mut self, report: bool) -> Config {
         self.report_deadlocks = report;
         self

@@ -1,17 +1,21 @@
-//! Deadlocks: circles of waits, each of which only the next could end.
+//! Deadlocks: waits that have no end, each of which only others of them could end.
 //!
-//! From a waiter a way leads to who owns what it waits for, from there to whom that one waits for. At the end of a scope, or
-//! of a group, each task that is left has to end, so there are as many ways. A way ends where somebody does not
-//! wait, or comes back to where it began: a deadlock.
+//! From a waiter ways lead to those who own what it waits for, from there to those for whom they wait. Mostly there is one.
+//! At the end of a scope, or of a group, each task that is left has to end, and a writer waits for each who reads: so
+//! there are as many ways, and any of them may come back. Who waits for any of several goes on with the first, so all ways have to.
+//! A way ends where somebody does not wait. What comes of that, `knot.rs` says.
 //!
 //! A task that is ready waits, too, if it may run on one carrier only, and another task keeps that by a wait in
 //! place, in a callback above native frames: then for that task. It cannot run before that wait has ended, so its own
 //! has the number of that one.
 //!
-//! The waits are looked at one by one while others come and go, so a circle that was seen need not have been
+//! The waits are looked at one by one while others come and go, so a deadlock that was seen need not have been
 //! there at any one time. What is told was seen three times. All its waits then lasted from the first look to
-//! the last; in the second look each owner owned what the one before it waits for, at a time when it was waiting
-//! itself; and who waits lets nothing go, nor ends. So there was a moment at which all of it was true, and it stays so.
+//! the last; in the second look each owner owned what the one before it waits for, and all who could end a wait
+//! for any of several were among them, at a time when they were waiting themselves; and who waits lets nothing go, nor
+//! ends, and nobody is added to those for whom one waits. So there was a moment at which all of it was true, and it stays so.
+
+mod knot;
 
 use crate::carrier::CarrierRef;
 use crate::shared::Shared;
@@ -21,13 +25,15 @@ use crate::task::{Id, TaskRef};
 use crate::wait::blocked::{self, Ender, Wait};
 use crate::wait::owner::Owner;
 use crate::wait::{is_switchable, joining, managed, reference, task};
+use knot::{Graph, Knot, Node, Tied};
 use std::cell::LazyCell;
 use std::collections::{HashMap, HashSet};
 use std::fmt;
 use std::ops::Deref;
 use std::panic::Location;
 
-/// Tasks, or threads, that wait for each other in a circle. None of them goes on unless one is aborted.
+/// Tasks, or threads, that wait for each other: in a circle, or, where some of them wait for any of several, in all the circles
+/// that this makes. None of them goes on unless one is aborted.
 ///
 /// Written, it says who waits where for whom.
 #[derive(Clone, Debug)]
@@ -37,23 +43,32 @@ pub struct Deadlock {
 
 /// One wait of a [`Deadlock`].
 #[derive(Clone, Debug)]
-pub struct BlockedWait(Wait);
+pub struct BlockedWait {
+    wait: Wait,
+    next: Vec<usize>,
+}
 
 impl Deadlock {
-    /// The waits: each for what the next has, the last for what the first has.
+    /// The waits. In a circle each is for what the next has, the last for what the first has; else
+    /// [`BlockedWait::waits_for`] says so.
     pub fn waits(&self) -> &[BlockedWait] {
         &self.waits
+    }
+
+    fn is_circle(&self) -> bool {
+        let places = (1..self.waits.len()).chain([0]);
+        self.waits.iter().zip(places).all(|(wait, next)| wait.next == [next])
     }
 
     /// Says so, unless it was said. Several may close it at once, and the monitor may find it: whoever marks the last of
     /// its waits that are to be reported says so.
     fn tell(&self) {
-        let reporting = self.waits.iter().map(|wait| &wait.0).filter(|wait| wait.reports);
+        let reporting = self.waits.iter().map(|it| &it.wait).filter(|wait| wait.reports);
         if reporting.max_by_key(|wait| wait.number).is_some_and(blocked::mark_told) {
             tracing::error!(
                 target: "sortie::task",
                 deadlock = %self,
-                "deadlock: each of these waits for what the next has; abort one of them"
+                "deadlock: each of these waits for others of them; abort one"
             );
         }
     }
@@ -62,44 +77,67 @@ impl Deadlock {
 impl BlockedWait {
     /// The task that waits; `None`: it is a thread without a task.
     pub fn task(&self) -> Option<Id> {
-        self.0.id
+        self.wait.id
     }
 
     /// The name of the task or thread.
     pub fn name(&self) -> Option<&str> {
-        self.0.name.as_deref()
+        self.wait.name.as_deref()
     }
 
     /// What it waits for: "a wait for a lock", "a join".
     pub fn what(&self) -> &'static str {
-        self.0.what
+        self.wait.what
+    }
+
+    /// For whom it waits, as places in [`Deadlock::waits`]. One; of a wait for any of several, all that could end it.
+    pub fn waits_for(&self) -> &[usize] {
+        &self.next
     }
 
     /// Where the wait was begun, as far as that is known: the call of `lock`, `join` and so on. Of a task that is ready,
     /// and waits for its thread, where that is kept.
     pub fn place(&self) -> &'static Location<'static> {
-        self.0.place
+        self.wait.place
+    }
+}
+
+/// Who waits.
+struct Waiting<'a>(&'a BlockedWait);
+
+impl fmt::Display for Waiting<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (self.0.task(), self.0.name()) {
+            (Some(id), Some(name)) => write!(f, "task {name:?} (id {id})"),
+            (Some(id), None) => write!(f, "task {id}"),
+            (None, Some(name)) => write!(f, "thread {name:?}"),
+            (None, None) => f.write_str("a thread"),
+        }
     }
 }
 
 impl fmt::Display for BlockedWait {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match (self.task(), self.name()) {
-            (Some(id), Some(name)) => write!(f, "task {name:?} (id {id})")?,
-            (Some(id), None) => write!(f, "task {id}")?,
-            (None, Some(name)) => write!(f, "thread {name:?}")?,
-            (None, None) => f.write_str("a thread")?,
-        }
-        write!(f, " in {} at {}", self.what(), self.place())
+        write!(f, "{} in {} at {}", Waiting(self), self.what(), self.place())
     }
 }
 
 impl fmt::Display for Deadlock {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        for wait in &self.waits {
-            write!(f, "{wait}, for ")?;
+        if self.is_circle() {
+            for wait in &self.waits {
+                write!(f, "{wait}, for ")?;
+            }
+            return f.write_str("the first");
         }
-        f.write_str("the first")
+        for (n, wait) in self.waits.iter().enumerate() {
+            write!(f, "{}{wait}, for ", if n == 0 { "" } else { "; " })?;
+            for (n, next) in wait.next.iter().enumerate() {
+                let or = if n == 0 { "" } else { " or " };
+                write!(f, "{or}{}", Waiting(&self.waits[*next]))?;
+            }
+        }
+        Ok(())
     }
 }
 
@@ -157,58 +195,46 @@ impl Look<'_> {
         })
     }
 
-    /// Who has to go on before this wait ends.
-    fn awaited(&self, wait: &Wait) -> Vec<Owner> {
-        match wait.ender {
-            Ender::Nobody => Vec::new(),
-            Ender::One(owner) => vec![owner],
+    /// The wait of this one, and who has to go on before it ends.
+    fn node_of(&self, waiter: Owner) -> Option<Node> {
+        let mut wait = self.wait_of(waiter)?;
+        let (awaited, any) = match std::mem::replace(&mut wait.ender, Ender::Nobody) {
+            Ender::Nobody => (Vec::new(), false),
+            Ender::One(owner) => (vec![owner], false),
             Ender::Each(set) => {
                 let members = self.members.get(&set).into_iter().flatten();
-                members.map(|task| Owner::of_task(task)).collect()
+                (members.map(|task| Owner::of_task(task)).collect(), false)
             }
-        }
-    }
-
-    /// A circle that this one is on.
-    fn circle(&self, first: Owner) -> Option<Vec<Wait>> {
-        let step = |waiter| {
-            let wait = self.wait_of(waiter)?;
-            let awaited = self.awaited(&wait);
-            Some((wait, awaited))
+            Ender::EachOf(owners) => (owners, false),
+            Ender::AnyOf(owners) => (owners, true),
         };
-        let mut seen = HashSet::new();
-        // Each with those that it waits for and that were not looked at.
-        let mut way = vec![step(first)?];
-        while let Some((_, left)) = way.last_mut() {
-            match left.pop() {
-                None => _ = way.pop(),
-                Some(next) if next == first => {
-                    return Some(way.into_iter().map(|(wait, _)| wait).collect());
-                }
-                // Where it was before, it led nowhere, or to a circle that this one only leads to.
-                Some(next) if seen.insert(next) => way.extend(step(next)),
-                Some(_) => {}
-            }
-        }
-        None
+        Some(Node::new(wait, awaited, any))
     }
 
-    /// A circle that this one is on, seen three times.
-    fn certain_circle(&self, first: Owner) -> Option<Deadlock> {
-        let waits = self.circle(first)?;
-        for _ in 0..2 {
-            let lasts = |(wait, next): (&Wait, &Wait)| {
-                let now = self.wait_of(wait.waiter);
-                now.is_some_and(|now| {
-                    now.number == wait.number && self.awaited(&now).contains(&next.waiter)
-                })
-            };
-            let nexts = waits.iter().cycle().skip(1);
-            if !waits.iter().zip(nexts).all(lasts) {
-                return None;
-            }
-        }
-        Some(Deadlock { waits: waits.into_iter().map(BlockedWait).collect() })
+    /// A deadlock that this one is in.
+    fn deadlock(&self, first: Owner) -> Option<Deadlock> {
+        let graph = Graph::from([first], |waiter| self.node_of(waiter));
+        self.certain(graph.knot(&graph.endless(), first)?)
+    }
+
+    /// A knot that was seen, if it is seen twice more.
+    fn certain(&self, knot: Knot) -> Option<Deadlock> {
+        let Knot(tied) = knot;
+        let all: HashSet<Owner> = tied.iter().map(|it| it.wait.waiter).collect();
+        let lasts = |it: &Tied| {
+            let Some(now) = self.node_of(it.wait.waiter) else { return false };
+            let next = |at: &usize| now.awaited.contains(&tied[*at].wait.waiter);
+            now.wait.number == it.wait.number
+                && match now.any {
+                    true => {
+                        !now.awaited.is_empty() && now.awaited.iter().all(|it| all.contains(it))
+                    }
+                    false => it.next.iter().any(next),
+                }
+        };
+        let is_certain = (0..2).all(|_| tied.iter().all(lasts));
+        let waits = tied.into_iter().map(|Tied { wait, next }| BlockedWait { wait, next });
+        is_certain.then(|| Deadlock { waits: waits.collect() })
     }
 }
 
@@ -238,13 +264,16 @@ pub(crate) fn find(shared: &Shared) -> Vec<Deadlock> {
     let mut deadlocks = Vec::new();
     let waiters = blocked::all().into_iter().filter(|wait| wait.runtime == here);
     let waiters: Vec<_> = waiters.map(|wait| wait.waiter).chain(tasks.keys().copied()).collect();
-    for waiter in waiters {
+    let graph = Graph::from(waiters.iter().copied(), |waiter| look.node_of(waiter));
+    let endless = graph.endless();
+    for waiter in waiters.into_iter().filter(|waiter| endless.contains(waiter)) {
         if told.contains(&waiter) {
             continue;
         }
-        let Some(deadlock) = look.certain_circle(waiter) else { continue };
+        let knot = graph.knot(&endless, waiter);
+        let Some(deadlock) = knot.and_then(|knot| look.certain(knot)) else { continue };
         // Of those that share a wait the others are found once that has ended.
-        let waiters: Vec<_> = deadlock.waits.iter().map(|wait| wait.0.waiter).collect();
+        let waiters: Vec<_> = deadlock.waits.iter().map(|it| it.wait.waiter).collect();
         if !waiters.iter().any(|waiter| told.contains(waiter)) {
             told.extend(waiters);
             deadlocks.push(deadlock);
@@ -253,7 +282,7 @@ pub(crate) fn find(shared: &Shared) -> Vec<Deadlock> {
     deadlocks
 }
 
-/// Says so if the wait that this one has just noted closes a circle. Of several that close it at once the last finds it,
+/// Says so if the wait that this one has just noted closes a deadlock. Of several that close it at once the last finds it,
 /// by INVARIANT(blocked.number).
 #[cold]
 pub(crate) fn report(waiter: Owner) {
@@ -267,8 +296,8 @@ pub(crate) fn report(waiter: Owner) {
         Some(task) => members(task.shared.living.all().iter().chain([&reference(task)])),
         None => Members::new(),
     });
-    let circle = (Look { tasks: &tasks, members: &members, about }).certain_circle(waiter);
-    if let Some(deadlock) = circle {
+    let look = Look { tasks: &tasks, members: &members, about };
+    if let Some(deadlock) = look.deadlock(waiter) {
         deadlock.tell();
     }
 }

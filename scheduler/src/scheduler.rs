@@ -5,6 +5,7 @@ use crate::crossing::fence;
 use crate::crossing::word::Phase;
 use crate::foreign::{self, AttachError};
 use crate::fork;
+use crate::lock::note_readers;
 use crate::own_stack::OwnStack;
 use crate::shared::Shared;
 use crate::shutdown::{self, Report};
@@ -29,6 +30,9 @@ impl Config {
         }
         // Before the first thread: it costs milliseconds once there are others.
         fence::register();
+        if self.report_deadlocks {
+            note_readers();
+        }
         let shared = Arc::new(Shared::new(self)?);
         fork::register(&shared);
         let for_monitor = shared.clone();

@@ -131,6 +131,7 @@ impl<T> JoinSet<T> {
     /// [`JoinError`] if the task panicked, was aborted or refused; or, inside a callback, if this would wait in vain:
     /// all that is left is pinned to the carrier which the callback holds. Then one of these is detached.
     #[must_use]
+    #[track_caller]
     pub fn join_next(&mut self) -> Option<Result<T, JoinError>> {
         self.join_next_with_id().map(|(_, result)| result)
     }
@@ -143,6 +144,7 @@ impl<T> JoinSet<T> {
     /// # Errors
     /// As [`JoinSet::join_next`].
     #[must_use]
+    #[track_caller]
     pub fn join_next_with_id(&mut self) -> Option<(Id, Result<T, JoinError>)> {
         self.next(None)
     }
@@ -194,6 +196,7 @@ impl<T> JoinSet<T> {
         self.next(Some(until)).map(|(_, result)| result)
     }
 
+    #[track_caller]
     fn next(&mut self, until: Option<Instant>) -> Option<(Id, Result<T, JoinError>)> {
         while self.len > 0 {
             match self.tasks.wait_for_next(until) {

@@ -16,8 +16,10 @@
 //! Must not: hold the line's lock over a pause, or keep a thread's `errno` in a register over one.
 
 mod exclusive;
+mod readers;
 mod shared;
 
+pub(crate) use readers::note_readers;
 pub use shared::SharedLock;
 
 use crate::crossing::Errno;

@@ -4,17 +4,21 @@
 //! somebody waits, waits behind it, readers behind a writer too, and neither readers nor writers starve. The
 //! protocol is the semaphore's, [`Permits`](crate::semaphore::permits).
 //!
-//! The writer is noted beside, after it has come and until it goes, for those who ask who it is.
+//! The writer is noted beside, after it has come and until it goes, for those who ask who it is. Readers are noted
+//! where a runtime of the process reports deadlocks ([`Readers`]).
 //!
 //! Must not: keep a thread's `errno` in a register over a pause.
 
+use super::readers::Readers;
 use crate::crossing::Errno;
 use crate::semaphore::permits::MOST;
 use crate::semaphore::pool::Pool;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::task::lent::lend;
-use crate::wait::blocked::blocked_on;
+use crate::wait::blocked::{Ender, Enders, blocked_by_enders};
+use crate::wait::due::Waiting;
 use crate::wait::owner::Owner;
+use crate::wait::sleeper::held_here;
 use crate::wait::spin::spin;
 use std::time::Instant;
 
@@ -36,13 +40,34 @@ use std::time::Instant;
 pub struct SharedLock {
     pool: Pool,
     writer: AtomicUsize,
+    readers: Readers,
+}
+
+/// A wait to read or to write, for those who ask who may end it.
+struct Wait<'a> {
+    lock: &'a SharedLock,
+    wants: u32,
+}
+
+impl Enders for Wait<'_> {
+    /// The writer; else, for one who writes, all who read, and for one who reads, the writers before it in line.
+    fn ender(&self, waiter: Owner) -> Ender {
+        // ORDERING: Relaxed, a look; who concludes something from it looks again.
+        match Owner::of(self.lock.writer.load(Ordering::Relaxed)) {
+            Some(writer) if writer != waiter => Ender::One(writer),
+            // It was handed what it wants, and is about to find out.
+            Some(_) => Ender::Nobody,
+            None if self.wants == MOST => Ender::EachOf(self.lock.readers.all()),
+            None => Ender::EachOf(self.lock.writers_before(waiter)),
+        }
+    }
 }
 
 impl SharedLock {
     /// A free lock.
     #[must_use]
     pub const fn new() -> SharedLock {
-        SharedLock { pool: Pool::new(MOST), writer: AtomicUsize::new(0) }
+        SharedLock { pool: Pool::new(MOST), writer: AtomicUsize::new(0), readers: Readers::new() }
     }
 
     /// Takes the lock for reading, waiting for it behind all who came before.
@@ -59,12 +84,17 @@ impl SharedLock {
         if !self.pool.take(1) {
             self.wait(1, None);
         }
+        self.readers.came();
     }
 
     /// Takes the lock for reading if it is free for that and nobody waits.
     #[inline]
     pub fn try_read(&self) -> bool {
-        self.pool.try_take(1)
+        let taken = self.pool.try_take(1);
+        if taken {
+            self.readers.came();
+        }
+        taken
     }
 
     /// As [`SharedLock::read`], but waits no longer than until this time. False: it was not to be had until then.
@@ -74,7 +104,11 @@ impl SharedLock {
     #[inline]
     #[track_caller]
     pub fn read_until(&self, until: Instant) -> bool {
-        self.pool.take(1) || self.wait(1, Some(until))
+        let taken = self.pool.take(1) || self.wait(1, Some(until));
+        if taken {
+            self.readers.came();
+        }
+        taken
     }
 
     /// A reader lets go. Does not wait. Keeps `errno`.
@@ -83,6 +117,7 @@ impl SharedLock {
     /// If nobody reads.
     #[inline]
     pub fn unlock_read(&self) {
+        self.readers.go();
         assert!(self.pool.give(1), "a lock is let go that nobody reads under");
     }
 
@@ -133,6 +168,7 @@ impl SharedLock {
     #[inline]
     pub fn downgrade(&self, owner: Owner) {
         self.forget_writer(owner);
+        self.readers.came();
         self.pool.give(MOST - 1);
     }
 
@@ -163,6 +199,30 @@ impl SharedLock {
         self.writer.store(0, Ordering::Relaxed);
     }
 
+    /// The writers that wait before this one, who wants to read: it has its turn after theirs.
+    fn writers_before(&self, reader: Owner) -> Vec<Owner> {
+        self.pool.permits.look(|line| {
+            let (mut writers, mut homes) = (Vec::new(), Vec::new());
+            let own = line.in_turn().find(|(who, wants)| {
+                let is_own = who.owner() == reader;
+                if !is_own {
+                    homes.push(who.home());
+                    // The lost are passed over.
+                    writers.extend((*wants == MOST && !who.is_lost()).then(|| who.owner()));
+                }
+                is_own
+            });
+            let held = match own {
+                Some((who, _)) => who.holds(),
+                // It is about to come.
+                None if reader == Owner::current() => held_here(),
+                None => return Vec::new(),
+            };
+            // It goes before those who can run only where it waits.
+            if held != 0 && homes.contains(&held) { Vec::new() } else { writers }
+        })
+    }
+
     #[cold]
     #[inline(never)]
     #[track_caller]
@@ -184,7 +244,10 @@ impl SharedLock {
         let lending = lend(&self.writer, || false);
         let taken = match until {
             Some(_) => self.pool.wait(wants, what, until),
-            None => blocked_on(what, &self.writer, || self.pool.wait(wants, what, None)),
+            None => {
+                let ends = Wait { lock: self, wants };
+                blocked_by_enders(what, &ends, || self.pool.wait(wants, what, None))
+            }
         };
         drop(lending);
         // On whatever thread this is now.

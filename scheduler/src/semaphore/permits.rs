@@ -312,6 +312,11 @@ impl<W: Waiting> Permits<W> {
         self.word.load(Ordering::Relaxed) & LISTED != 0
     }
 
+    /// A look at the line, under its lock.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Line<W>) -> R) -> R {
+        look(&self.line.lock())
+    }
+
     #[cfg(test)]
     pub(crate) fn next_level(&self) -> Option<u8> {
         self.line.lock().next_level()

@@ -33,7 +33,7 @@ impl<T> JoinHandle<T> {
         self.task()
     }
 
-    pub(super) fn task(&self) -> &TaskRef {
+    pub(crate) fn task(&self) -> &TaskRef {
         self.task.as_ref().expect("present until `join` or the drop")
     }
 

@@ -26,7 +26,7 @@ use super::{Id, abort, state::Wake};
 use crate::sync::{Arc, Mutex};
 use crate::wait::blocked::blocked_on_each;
 use crate::wait::circle::{self, Awaited, Closed, ListedSet};
-use crate::wait::{self, Waiter};
+use crate::wait::{self, Owner, Waiter, blocked_on_any};
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
@@ -154,6 +154,13 @@ impl TaskSet {
         live.map(|member| wait::reference(member.header())).collect()
     }
 
+    /// The members of an ordered set, unless one has ended and was not asked for.
+    pub(crate) fn owners_unless_one_has_ended(&self) -> Option<Vec<Owner>> {
+        let members = self.members.lock();
+        let owners = || members.live.iter().map(|member| Owner::of_task(member.header())).collect();
+        members.ended.is_empty().then(owners)
+    }
+
     /// Aborts the tasks that have not ended. Does not wait for them. Keeps `errno`.
     pub fn abort_all(&self) {
         for task in self.references() {
@@ -217,6 +224,7 @@ impl TaskSet {
     ///
     /// # Panics
     /// In debug builds, if it would wait while a `NoSuspend` of the waiting task is alive.
+    #[track_caller]
     pub fn wait_for_next(&self, until: Option<Instant>) -> Next {
         // SAFETY: the set is there until this returns, or its frames are kept for good.
         let any = || Awaited::AnyOf(unsafe { ListedSet::new(self) });
@@ -228,8 +236,15 @@ impl TaskSet {
                 return Next::Stuck(stuck.membership(self).key);
             }
         }
-        let next =
-            self.wait("a wait for one of several tasks", until, |members| members.take_next(self));
+        let what = "a wait for one of several tasks";
+        let look = |members: &mut Members| members.take_next(self);
+        let next = match until {
+            Some(_) => self.wait(what, until, look),
+            None => match self.look_for_next() {
+                None => blocked_on_any(what, &[self.next_ends()], || self.wait(what, None, look)),
+                next => next,
+            },
+        };
         next.unwrap_or(Next::Late)
     }
 

@@ -1,16 +1,17 @@
 //! Who waits for what somebody else has: the records behind the report of deadlocks.
 //!
-//! A wait whose end is in one other's hands (a lock's owner, a task that is joined), or in those of each task of a set, is
-//! noted while it lasts. Waits for locks and groups, and those of threads, in a table of the whole process, under locks of
-//! its own: only who really waits comes here. A task's join, and its wait at the end of a scope, in its own header, because
-//! those are many (`joining.rs`).
+//! A wait whose end is in one other's hands (a lock's owner, a task that is joined), in those of each of several (the tasks
+//! of a set, the readers of a lock), or in those of any of several, is noted while it lasts. Waits for locks, groups and any
+//! of several tasks, and those of threads, in a table of the whole process, under locks of its own: only who really
+//! waits comes here. A task's join, and its wait at the end of a scope, in its own header, because those are
+//! many (`joining.rs`).
 //!
 //! Waits with a limit are not noted, nor those in code that has one: they end. An embedder's may have one in form only, and
 //! it notes them.
 //!
-//! INVARIANT(blocked.word): a record points to the word of the lock that is waited for, and is taken out
-//! before the wait ends: who reads the word under the table's lock finds it there. A task that never ends its
-//! wait, because its runtime ended around it, keeps what it borrows, and the record.
+//! INVARIANT(blocked.word): a record points to the word of the lock that is waited for, or to what else says who may end
+//! the wait, and is taken out before the wait ends: who looks there under the table's lock finds it. A task that never
+//! ends its wait, because its runtime ended around it, keeps what it borrows, and the record.
 //!
 //! Must not: run code of others under the table's lock.
 
@@ -22,6 +23,7 @@ use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::task::membership::SetMark;
 use crate::task::{Id, abort};
 use std::collections::BTreeMap;
+use std::mem::transmute;
 use std::panic::Location;
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
@@ -44,13 +46,25 @@ pub(crate) struct Wait {
 }
 
 /// In whose hands the end of a wait is now.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) enum Ender {
     /// It is about to end, or nobody known has it.
     Nobody,
     One(Owner),
     /// Each task of this set has to end.
     Each(SetMark),
+    /// Each of these has to go on.
+    EachOf(Vec<Owner>),
+    /// One of these has to go on. Nobody else can end it.
+    AnyOf(Vec<Owner>),
+}
+
+/// What is waited for, where more than a word says in whose hands the end is.
+pub(crate) trait Enders: Sync {
+    /// In whose hands the end of this one's wait is now. A look.
+    ///
+    /// Under a lock of the table: it takes no lock under which somebody comes to the table, and runs no code of others.
+    fn ender(&self, waiter: Owner) -> Ender;
 }
 
 /// How the owner is found.
@@ -61,6 +75,8 @@ pub(super) enum Owned {
     By(Owner),
     /// By each task of this set.
     Each(SetMark),
+    /// By those that this says.
+    Asked(NonNull<dyn Enders>),
 }
 
 struct Record {
@@ -71,7 +87,8 @@ struct Record {
     told: bool,
 }
 
-// SAFETY: the word is a shared atomic that is there while the record is, by INVARIANT(blocked.word).
+// SAFETY: the word is a shared atomic, and whoever is asked may be shared; they are there while the record is, by
+// INVARIANT(blocked.word).
 unsafe impl Send for Record {}
 
 impl Record {
@@ -89,6 +106,8 @@ impl Record {
             }
             Owned::By(owner) => Ender::One(owner),
             Owned::Each(set) => Ender::Each(set),
+            // SAFETY: as above.
+            Owned::Asked(enders) => unsafe { enders.as_ref() }.ender(self.wait.waiter),
         };
         Wait { ender, ..self.wait.clone() }
     }
@@ -134,6 +153,20 @@ pub fn blocked_unreported<R>(
 pub(crate) fn blocked_on_each<R>(what: &'static str, set: SetMark, wait: impl FnOnce() -> R) -> R {
     let place = Location::caller();
     let _noted = (!has_limit()).then(|| Noted::new(what, Owned::Each(set), place, true));
+    wait()
+}
+
+/// As [`blocked_on`], while `wait` waits for what these say.
+#[track_caller]
+pub(crate) fn blocked_by_enders<R>(
+    what: &'static str,
+    enders: &dyn Enders,
+    wait: impl FnOnce() -> R,
+) -> R {
+    let place = Location::caller();
+    // SAFETY: only the lifetime is another, and the record ends before this returns, by INVARIANT(blocked.word).
+    let enders: NonNull<dyn Enders> = unsafe { transmute(NonNull::from(enders)) };
+    let _noted = (!has_limit()).then(|| Noted::new(what, Owned::Asked(enders), place, true));
     wait()
 }
 
@@ -233,7 +266,7 @@ pub fn blocked_by(waiter: Owner) -> Option<(u64, Owner)> {
     let wait = wait_of(waiter)?;
     match wait.ender {
         Ender::One(owner) => Some((wait.number, owner)),
-        Ender::Nobody | Ender::Each(_) => None,
+        Ender::Nobody | Ender::Each(_) | Ender::EachOf(_) | Ender::AnyOf(_) => None,
     }
 }
 

@@ -262,6 +262,12 @@ impl<W: Waiting> Line<W> {
         Some(entry)
     }
 
+    /// Those who wait, as they came, and what they want.
+    pub(crate) fn in_turn(&self) -> impl Iterator<Item = (&W, u32)> {
+        let waiting = self.entries.from(0).filter(|(_, entry)| !entry.handed);
+        waiting.map(|(_, entry)| (&entry.who, entry.wants))
+    }
+
     /// Whose turn it is: the first that waits of the highest level, where there are any, or who holds the only place where that one runs. Is it lost?
     fn next_in_turn(&mut self) -> Option<(Ticket, bool)> {
         let (level, from) = self.order.next()?;

@@ -20,8 +20,10 @@
 //! What others build on: `waiter.rs` has the waiter, `sleep.rs` waits that only their time ends, `nudge.rs` wakes that say "look again". Lines
 //! are in `line.rs`, over `sparse.rs`, in an order (`order.rs`), with what a change owes those who wait (`due.rs`, `sleeper.rs`); a wait list
 //! (`list.rs`, `place.rs`) is a line with a seat before it (`seat.rs`); `spin.rs` looks a while before a wait. Who holds what, and
-//! who waits for it: `owner.rs`, `blocked.rs`, `joining.rs`, `circle.rs`.
+//! who waits for it: `owner.rs`, `blocked.rs`, `any.rs`,
+//! `joining.rs`, `circle.rs`.
 
+mod any;
 pub(crate) mod blocked;
 pub(crate) mod circle;
 pub(crate) mod due;
@@ -46,6 +48,7 @@ mod turn;
 mod waiter;
 
 pub use crate::hold::{is_to_wait_for_hold, let_pinned_run, wait_while_held};
+pub use any::{Ends, blocked_on_any};
 pub use blocked::{blocked_by, blocked_on, blocked_unreported, look_when_blocked};
 pub(crate) use in_place::{block_in_place, would_deadlock};
 pub use nudge::Nudge;

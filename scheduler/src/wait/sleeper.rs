@@ -4,7 +4,7 @@ use super::due::{Sitter, Waiting};
 use super::line::Ticket;
 use super::list::List;
 use super::order::LEVELS;
-use super::{Waiter, Who, is_switchable, kept_task, reference, task};
+use super::{Owner, Waiter, Who, is_switchable, kept_task, managed, reference, task};
 use crate::carrier::Carrier;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
@@ -23,6 +23,8 @@ pub(crate) struct Sleeper {
     waker: Waker,
     /// The address of the only carrier that it can go on on, or 0; with [`HELD`] it waits in place there.
     place: usize,
+    /// Who it is, for those who look for deadlocks.
+    owner: Owner,
 }
 
 /// Beside a place: nobody else runs there while the sleeper waits.
@@ -41,8 +43,19 @@ impl Sleeper {
         let place = kept.map_or(0, |(carrier, task)| {
             if in_place { std::ptr::from_ref(carrier).addr() | HELD } else { Sitter::home(task) }
         });
-        Sleeper { waker: waiter.waker(), place }
+        Sleeper { waker: waiter.waker(), place, owner: Owner::current() }
     }
+
+    /// Who sleeps.
+    pub(crate) fn owner(&self) -> Owner {
+        self.owner
+    }
+}
+
+/// What [`Waiting::holds`] says of the current task or thread if it waits here.
+pub(crate) fn held_here() -> usize {
+    let in_place = |(_, task): &(_, &Header)| managed().is_none() || !is_switchable(task);
+    kept_task().filter(in_place).map_or(0, |(carrier, _)| std::ptr::from_ref(carrier).addr())
 }
 
 impl Waiting for Sleeper {
@@ -155,7 +168,11 @@ impl Sitter for Header {
     }
 
     fn stand(&self) -> Sleeper {
-        Sleeper { waker: Waker::Task(reference(self)), place: Sitter::home(self) }
+        Sleeper {
+            waker: Waker::Task(reference(self)),
+            place: Sitter::home(self),
+            owner: Owner::of_task(self),
+        }
     }
 
     fn move_to(&self, ticket: Ticket) {

@@ -6,7 +6,7 @@ use crate::sync::channel::shared::Flavor;
 use crate::sync::channel::{Disconnected, Receiver, RecvError, Sender, TryRecvError, TrySendError};
 use crate::sync::party::Party;
 use crate::{JoinError, JoinHandle};
-use sortie_scheduler::wait::{Waiter, deadline};
+use sortie_scheduler::wait::{Ends, Waiter, deadline};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -37,6 +37,11 @@ pub trait Arm {
 
     /// When its time comes.
     fn time(&self) -> Option<Instant> {
+        None
+    }
+
+    /// The end of what brings it to something. `None`: others may.
+    fn ends(&self) -> Option<Ends<'_>> {
         None
     }
 
@@ -331,6 +336,10 @@ impl<T> Arm for Join<'_, T> {
         let Some(task) = task.as_ref() else { return Standing::Nowhere };
         // SAFETY: the arm has the handle to itself, enters once a wait, and joins only what has ended.
         unsafe { task.watch_end(waiter) }.map_or(Standing::Nowhere, Standing::Joining)
+    }
+
+    fn ends(&self) -> Option<Ends<'_>> {
+        Some(self.task.borrow().as_ref().map_or_else(Ends::never, JoinHandle::ends))
     }
 }
 

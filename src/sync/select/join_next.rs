@@ -6,7 +6,7 @@ use crate::JoinError;
 use crate::sync::party::Party;
 use crate::task::JoinSet;
 use sortie_scheduler::TaskSet;
-use sortie_scheduler::wait::Waiter;
+use sortie_scheduler::wait::{Ends, Waiter};
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
 
@@ -47,5 +47,9 @@ impl<T> Arm for JoinNext<'_, T> {
 
     fn enter<'a>(&'a self, waiter: &'a Waiter, _: Option<&Arc<Party>>, _: usize) -> Standing<'a> {
         Standing::JoiningNext(self.tasks.watch_next(waiter))
+    }
+
+    fn ends(&self) -> Option<Ends<'_>> {
+        Some(self.tasks.next_ends())
     }
 }

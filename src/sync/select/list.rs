@@ -207,6 +207,7 @@ impl<'a, R: 'a> Select<'a, R> {
     /// drop(sender);
     /// assert!(Select::new().recv(&receiver, |message| message.is_err()).wait());
     /// ```
+    #[track_caller]
     pub fn wait(self) -> R {
         let chosen = self.choose(false);
         self.finish(chosen).unwrap_or_else(|| unreachable!("one of the arms is taken"))
@@ -279,6 +280,7 @@ impl<'a, R: 'a> Select<'a, R> {
         self.finish(chosen)
     }
 
+    #[track_caller]
     fn choose(&self, has_default: bool) -> usize {
         let arms: Vec<&dyn Arm> = self.arms.iter().map(|choice| choice.arm()).collect();
         choose(&arms, has_default)

@@ -26,7 +26,7 @@ pub use arms::{Arm, Outcome, after, at, join, recv, send};
 pub use event::event;
 pub use join_next::join_next;
 pub use list::Select;
-use sortie_scheduler::wait::{Place, Waiter};
+use sortie_scheduler::wait::{Ends, Place, Waiter, blocked_on_any};
 use sortie_scheduler::{EndWatch, NextWatch};
 use std::sync::Arc;
 pub use tick::tick;
@@ -50,6 +50,7 @@ pub trait Offer {
 /// The arm that is taken. As many as there are arms: none, and there is a default.
 #[inline]
 #[must_use]
+#[track_caller]
 pub fn choose(arms: &[&dyn Arm], has_default: bool) -> usize {
     let first = anywhere(arms.len());
     match attempt(arms, first) {
@@ -81,10 +82,22 @@ enum Look {
     Again,
 }
 
+const WAIT: &str = "a select";
+
 #[cold]
 #[inline(never)]
+#[track_caller]
 fn wait(arms: &[&dyn Arm], first: usize) -> usize {
-    let waiter = Waiter::new("a select");
+    // Of arms that others may end there is nothing to note.
+    let ends: Option<Vec<Ends<'_>>> = arms.iter().map(|arm| arm.ends()).collect();
+    match ends {
+        Some(ends) => blocked_on_any(WAIT, &ends, || wait_in_line(arms, first)),
+        None => wait_in_line(arms, first),
+    }
+}
+
+fn wait_in_line(arms: &[&dyn Arm], first: usize) -> usize {
+    let waiter = Waiter::new(WAIT);
     let until = arms.iter().filter_map(|arm| arm.time()).min();
     let offers = arms.iter().any(|arm| arm.offers());
     loop {

@@ -48,6 +48,7 @@ impl<T> JoinSet<T> {
     /// });
     /// # Ok::<(), sortie::BuildError>(())
     /// ```
+    #[track_caller]
     pub fn shutdown(&mut self) {
         self.abort_all();
         while self.join_next().is_some() {}

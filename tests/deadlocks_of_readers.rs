@@ -1,0 +1,336 @@
+//! Who waits to write waits for each who reads, and who wants to read for the writers before it: circles through these are
+//! found in a process of which a runtime reports deadlocks, and nothing else is taken for one.
+
+use sortie::sync::{Event, Mutex, RwLock, RwLockWriteGuard};
+use sortie::{Handle, JoinHandle, Runtime, task};
+use sortie_test::{each_setting, events, until};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::thread;
+use std::time::Duration;
+
+const READ: &str = "a wait to read";
+const WRITE: &str = "a wait to write";
+const LOCK: &str = "a wait for a lock";
+
+/// On runtimes that report deadlocks.
+fn each_reporting(test: impl Fn(&Runtime)) {
+    each_setting(|case| {
+        events::record();
+        let runtime = case.watched(case.builder().report_deadlocks(true).build().unwrap());
+        test(&runtime);
+        assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
+    });
+}
+
+fn named(runtime: &Handle, name: &str, f: impl FnOnce() + Send + 'static) -> JoinHandle<()> {
+    task::Builder::new().name(name).spawn_on(runtime, f)
+}
+
+fn told() -> Vec<String> {
+    let is_deadlock = |seen: &events::Seen| seen.text.contains("deadlock: each of these");
+    events::seen().into_iter().filter(is_deadlock).map(|seen| seen.text).collect()
+}
+
+/// The only deadlock, once it is there: who waits in what, by name.
+fn the_waits(runtime: &Runtime) -> Vec<(String, &'static str)> {
+    let mut found = Vec::new();
+    until("a deadlock", || {
+        found = runtime.deadlocks();
+        !found.is_empty()
+    });
+    assert_eq!(found.len(), 1, "{found:?}");
+    let mut waits = Vec::new();
+    for wait in found[0].waits() {
+        assert!(wait.place().file().ends_with("deadlocks_of_readers.rs"), "{}", found[0]);
+        waits.push((wait.name().unwrap().to_owned(), wait.what()));
+    }
+    waits.sort_unstable();
+    waits
+}
+
+fn expect(runtime: &Runtime, waits: &[(&str, &'static str)]) {
+    let expected: Vec<_> = waits.iter().map(|(name, what)| ((*name).to_owned(), *what)).collect();
+    assert_eq!(the_waits(runtime), expected);
+}
+
+fn is_aborted(task: JoinHandle<()>) {
+    assert!(task.join().unwrap_err().is_aborted());
+}
+
+/// A table that one reads who wants the lock of one who wants to write; another who reads goes on.
+#[test]
+fn a_writer_waits_for_each_who_reads() {
+    each_reporting(|runtime| {
+        for downgrades in [false, true] {
+            events::record();
+            let (table, lock) = (Arc::new(RwLock::new(())), Arc::new(Mutex::new(())));
+            let [reads, locked, go_on] = [(); 3].map(|()| Arc::new(Event::manual()));
+            let reader = {
+                let (table, lock) = (table.clone(), lock.clone());
+                let (reads, locked) = (reads.clone(), locked.clone());
+                named(&runtime.handle(), "reader", move || {
+                    let _held = match downgrades {
+                        true => RwLockWriteGuard::downgrade(table.write()),
+                        false => table.read(),
+                    };
+                    reads.set();
+                    locked.wait();
+                    drop(lock.lock());
+                })
+            };
+            // Another reads, and goes on.
+            reads.wait();
+            let other = {
+                let (table, go_on) = (table.clone(), go_on.clone());
+                let reads_too = Arc::new(Event::manual());
+                let told = reads_too.clone();
+                let other = named(&runtime.handle(), "other", move || {
+                    let _held = table.try_read().unwrap();
+                    told.set();
+                    go_on.wait();
+                });
+                reads_too.wait();
+                other
+            };
+            let writer = {
+                let (table, lock) = (table.clone(), lock.clone());
+                named(&runtime.handle(), "writer", move || {
+                    let _held = lock.lock();
+                    locked.set();
+                    drop(table.write());
+                })
+            };
+            expect(runtime, &[("reader", LOCK), ("writer", WRITE)]);
+            until("it is told", || !told().is_empty());
+            assert_eq!(told().len(), 1, "{:?}", told());
+            go_on.set();
+            other.join().unwrap();
+            assert_eq!(runtime.deadlocks().len(), 1);
+            writer.abort();
+            is_aborted(writer);
+            reader.join().unwrap();
+            assert!(runtime.deadlocks().is_empty());
+        }
+    });
+}
+
+/// A thread without a task reads.
+#[test]
+fn a_thread_that_reads() {
+    each_reporting(|runtime| {
+        let (table, lock) = (Arc::new(RwLock::new(())), Arc::new(Mutex::new(())));
+        let [reads, locked] = [(); 2].map(|()| Arc::new(Event::manual()));
+        let reader = {
+            let (table, lock) = (table.clone(), lock.clone());
+            let (reads, locked) = (reads.clone(), locked.clone());
+            let body = move || {
+                let _held = table.try_read_for(Duration::from_secs(60)).unwrap();
+                reads.set();
+                locked.wait();
+                drop(lock.lock());
+            };
+            thread::Builder::new().name("reader".into()).spawn(body).unwrap()
+        };
+        let writer = named(&runtime.handle(), "writer", move || {
+            reads.wait();
+            let _held = lock.lock();
+            locked.set();
+            drop(table.write());
+        });
+        expect(runtime, &[("reader", LOCK), ("writer", WRITE)]);
+        writer.abort();
+        is_aborted(writer);
+        reader.join().unwrap();
+    });
+}
+
+/// It stands behind the writer, who waits for it.
+#[test]
+fn who_reads_and_wants_to_read_again_behind_a_writer() {
+    each_reporting(|runtime| {
+        // So that nobody finds it because all is at rest.
+        let busy = runtime.spawn(|| {
+            loop {
+                sortie::sleep(Duration::from_millis(1));
+            }
+        });
+        for writer_is_a_thread in [false, true] {
+            events::record();
+            let table = Arc::new(RwLock::new(()));
+            let reads = Arc::new(Event::manual());
+            let reader = {
+                let (table, reads) = (table.clone(), reads.clone());
+                named(&runtime.handle(), "reader", move || {
+                    let _held = table.read();
+                    reads.set();
+                    while table.try_read().is_some() {
+                        sortie::yield_now();
+                    }
+                    drop(table.read());
+                })
+            };
+            let write = move || {
+                reads.wait();
+                drop(table.write());
+            };
+            let (task, thread) = match writer_is_a_thread {
+                true => {
+                    let thread = thread::Builder::new().name("writer".into());
+                    (None, Some(thread.spawn(write).unwrap()))
+                }
+                false => (Some(named(&runtime.handle(), "writer", write)), None),
+            };
+            expect(runtime, &[("reader", READ), ("writer", WRITE)]);
+            // The last of the waits was a task's.
+            until("it is told", || !told().is_empty());
+            assert_eq!(told().len(), 1, "{:?}", told());
+            reader.abort();
+            is_aborted(reader);
+            task.into_iter().for_each(|task| task.join().unwrap());
+            thread.into_iter().for_each(|thread| thread.join().unwrap());
+        }
+        busy.abort();
+        is_aborted(busy);
+    });
+}
+
+#[test]
+fn who_reads_and_wants_to_write_waits_for_itself() {
+    each_reporting(|runtime| {
+        let task = named(&runtime.handle(), "both", || {
+            let table = RwLock::new(());
+            let _held = table.read();
+            drop(table.write());
+        });
+        expect(runtime, &[("both", WRITE)]);
+        until("it is told", || told().len() == 1);
+        task.abort();
+        is_aborted(task);
+    });
+}
+
+/// A reader behind two writers, the first of whom gives up: it may wait for the second, who waits for nobody.
+#[test]
+fn a_writer_that_gives_up_keeps_nobody() {
+    each_reporting(|runtime| {
+        let table = Arc::new(RwLock::new(()));
+        let (reads, go_on) = (Arc::new(Event::manual()), Arc::new(Event::manual()));
+        let reader = {
+            let (table, reads) = (table.clone(), reads.clone());
+            named(&runtime.handle(), "reader", move || {
+                let _held = table.read();
+                reads.set();
+                while table.try_read().is_some() {
+                    sortie::yield_now();
+                }
+                // Behind the writer, until that gives up.
+                drop(table.read());
+            })
+        };
+        let writer = {
+            let go_on = go_on.clone();
+            named(&runtime.handle(), "writer", move || {
+                reads.wait();
+                assert!(table.try_write_for(Duration::from_millis(20)).is_none());
+                go_on.set();
+            })
+        };
+        while !go_on.is_set() {
+            assert!(runtime.deadlocks().is_empty());
+        }
+        reader.join().unwrap();
+        writer.join().unwrap();
+        assert!(told().is_empty(), "{:?}", told());
+    });
+}
+
+/// It came as a thread, goes as another, and reads no more: a writer does not wait for it.
+#[test]
+fn who_goes_as_somebody_else_reads_no_more() {
+    each_reporting(|runtime| {
+        let (table, lock) = (Arc::new(RwLock::new(())), Arc::new(Mutex::new(())));
+        let [goes, reads, locked, go_on] = [(); 4].map(|()| Arc::new(Event::manual()));
+        let thread = {
+            let (table, lock, handle) = (table.clone(), lock.clone(), runtime.handle());
+            let (goes, locked) = (goes.clone(), locked.clone());
+            thread::spawn(move || {
+                let held = table.read();
+                handle.reverse_enter().unwrap();
+                drop(held);
+                sortie::transition::reverse_leave().unwrap();
+                goes.set();
+                locked.wait();
+                drop(lock.lock());
+            })
+        };
+        goes.wait();
+        let reader = {
+            let (table, reads, go_on) = (table.clone(), reads.clone(), go_on.clone());
+            named(&runtime.handle(), "reader", move || {
+                let _held = table.read();
+                reads.set();
+                go_on.wait();
+            })
+        };
+        reads.wait();
+        let writer = {
+            let locked = locked.clone();
+            named(&runtime.handle(), "writer", move || {
+                let _held = lock.lock();
+                locked.set();
+                drop(table.write());
+            })
+        };
+        // The thread waits for the writer, who waits for the reader, who is about to go on.
+        locked.wait();
+        thread::sleep(Duration::from_millis(2));
+        assert!(runtime.deadlocks().is_empty());
+        go_on.set();
+        reader.join().unwrap();
+        writer.join().unwrap();
+        thread.join().unwrap();
+        assert!(told().is_empty(), "{:?}", told());
+    });
+}
+
+/// Locks that are taken in order by all, read and written, let go, made readers', and given up.
+#[test]
+fn what_ends_is_no_deadlock() {
+    each_reporting(|runtime| {
+        let stop = Arc::new(AtomicBool::new(false));
+        let tables = Arc::new([(); 3].map(|()| RwLock::new(0)));
+        let work = |n: usize| {
+            let (tables, stop) = (tables.clone(), stop.clone());
+            move || {
+                for round in n.. {
+                    if stop.load(SeqCst) {
+                        break;
+                    }
+                    let first = tables[0].read();
+                    match round % 4 {
+                        0 => *tables[1].write() += 1,
+                        1 => drop(RwLockWriteGuard::downgrade(tables[1].write())),
+                        2 => drop(tables[1].try_write_for(Duration::from_micros(100))),
+                        _ => drop((tables[1].read(), tables[2].read())),
+                    }
+                    if round % 16 == 0 {
+                        drop(first);
+                        *tables[0].write() += 1;
+                    }
+                    sortie::yield_now();
+                }
+            }
+        };
+        let tasks: Vec<_> = (0..8).map(|n| runtime.spawn(work(n))).collect();
+        let thread = thread::spawn(work(9));
+        for _ in 0..60 {
+            let found = runtime.deadlocks();
+            assert!(found.is_empty(), "{}", found[0]);
+        }
+        stop.store(true, SeqCst);
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        thread.join().unwrap();
+        assert!(told().is_empty(), "{:?}", told());
+    });
+}
