@@ -155,14 +155,20 @@ impl Runtime {
     /// Circles of waits in which tasks of this runtime are: each waits for what the next has, and none goes on
     /// unless one of them is aborted.
     ///
-    /// Known are waits without a limit for what one other has: a [`Mutex`](crate::sync::Mutex), the writer of a
-    /// [`RwLock`](crate::sync::RwLock), who does what is done [once](crate::sync::Once), the task that is joined; for the
-    /// end of a [scope](crate::task::scope()) or a [group](crate::task::Group), each of whose tasks has to end; and of a
-    /// task that is ready, for the one that keeps its thread by a wait in a callback. Tasks of other runtimes, and threads,
-    /// are found in a circle where they wait for locks, or at the end of a scope. Waits with a limit, their own or one
-    /// around their code ([`timeout`](crate::time::timeout)), end by themselves, and a wait for any of several tasks ends
-    /// by each of them: none is part of a circle. Nor are waits for readers, permits and messages, which anybody may end.
-    /// Of circles that share a wait one is told. What is told is certain: it was seen
+    /// Known are waits without a limit
+    /// - for what one other has: a [`Mutex`](crate::sync::Mutex), the writer of a [`RwLock`](crate::sync::RwLock), who does
+    ///   what is done [once](crate::sync::Once), the task that is joined;
+    /// - for each of several: all tasks of a [scope](crate::task::scope()) or a [group](crate::task::Group), those who read
+    ///   under a [`RwLock`](crate::sync::RwLock), and, for one who wants to read, the writers before it. Who reads is noted
+    ///   from there on where a runtime of the process [reports deadlocks](Builder::report_deadlocks);
+    /// - for any of several tasks ([`JoinSet::join_next`](crate::task::JoinSet::join_next), a [`select!`](crate::select) of
+    ///   nothing but joins): that is part of a deadlock when all of them are;
+    /// - of a task that is ready, for the one that keeps its thread by a wait in a callback.
+    ///
+    /// Tasks of other runtimes, and threads, are found where they wait for locks, for any of several tasks, or at the end of a
+    /// scope. Waits with a limit, their own or one around their code ([`timeout`](crate::time::timeout)), end by themselves,
+    /// and those for permits, messages, events and conditions may be ended by anybody: none is part of a deadlock.
+    /// Of those that share a wait one is told. What is told is certain: it was seen
     /// three times alike. Stops nobody; takes time in proportion to the waits. [`Builder::report_deadlocks`] tells of each
     /// by itself.
     ///

@@ -245,26 +245,14 @@ fn a_writer_that_gives_up_keeps_nobody() {
     });
 }
 
-/// It came as a thread, goes as another, and reads no more: a writer does not wait for it.
+/// A thread that comes attached to one runtime, and goes attached to another, reads no more: a writer does not wait for it, nor
+/// for the tasks one of which has its memory now.
 #[test]
 fn who_goes_as_somebody_else_reads_no_more() {
     each_reporting(|runtime| {
         let (table, lock) = (Arc::new(RwLock::new(())), Arc::new(Mutex::new(())));
-        let [goes, reads, locked, go_on] = [(); 4].map(|()| Arc::new(Event::manual()));
-        let thread = {
-            let (table, lock, handle) = (table.clone(), lock.clone(), runtime.handle());
-            let (goes, locked) = (goes.clone(), locked.clone());
-            thread::spawn(move || {
-                let held = table.read();
-                handle.reverse_enter().unwrap();
-                drop(held);
-                sortie::transition::reverse_leave().unwrap();
-                goes.set();
-                locked.wait();
-                drop(lock.lock());
-            })
-        };
-        goes.wait();
+        let [reads, locked, go_on] = [(); 3].map(|()| Arc::new(Event::manual()));
+        let elsewhere = Runtime::builder().workers(1).thread_name("elsewhere").build().unwrap();
         let reader = {
             let (table, reads, go_on) = (table.clone(), reads.clone(), go_on.clone());
             named(&runtime.handle(), "reader", move || {
@@ -274,22 +262,43 @@ fn who_goes_as_somebody_else_reads_no_more() {
             })
         };
         reads.wait();
+        let thread = {
+            let (table, here, there) = (table.clone(), runtime.handle(), elsewhere.handle());
+            thread::spawn(move || {
+                here.reverse_enter().unwrap();
+                let held = table.read();
+                sortie::transition::reverse_leave().unwrap();
+                there.reverse_enter().unwrap();
+                drop(held);
+                sortie::transition::reverse_leave().unwrap();
+            })
+        };
+        thread.join().unwrap();
         let writer = {
-            let locked = locked.clone();
+            let (lock, locked) = (lock.clone(), locked.clone());
             named(&runtime.handle(), "writer", move || {
                 let _held = lock.lock();
                 locked.set();
                 drop(table.write());
             })
         };
-        // The thread waits for the writer, who waits for the reader, who is about to go on.
         locked.wait();
-        thread::sleep(Duration::from_millis(2));
-        assert!(runtime.deadlocks().is_empty());
+        // They wait for the writer, who waits for the reader, who is about to go on.
+        let want = |_| {
+            let lock = lock.clone();
+            runtime.spawn(move || drop(lock.lock()))
+        };
+        let tasks: Vec<_> = (0..100).map(want).collect();
+        for _ in 0..10 {
+            let found = runtime.deadlocks();
+            assert!(found.is_empty(), "{}", found[0]);
+            thread::sleep(Duration::from_micros(200));
+        }
         go_on.set();
         reader.join().unwrap();
         writer.join().unwrap();
-        thread.join().unwrap();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        assert!(elsewhere.shutdown(Duration::from_secs(10)).is_clean());
         assert!(told().is_empty(), "{:?}", told());
     });
 }

@@ -93,7 +93,8 @@ impl Builder {
     /// Says by an event of the target `sortie::task`, level `error`, when the wait of a task closes a circle of waits that
     /// none of them will leave ([`Runtime::deadlocks`]). A circle that is closed otherwise, by a thread without a task or by
     /// a task that is ready and has no thread to run on, is told once no task has had a turn for a second. Each is told
-    /// once. For debugging: each wait for a lock or a join pays for a look, and the runtime's monitor wakes each second.
+    /// once. For debugging: each wait for a lock or a join pays for a look, each [`RwLock`](crate::sync::RwLock) of the
+    /// process notes from here on for good who reads, and the runtime's monitor wakes each second.
     ///
     /// ```
     /// let runtime = sortie::Runtime::builder().report_deadlocks(cfg!(debug_assertions)).build()?;

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 /// First come, first served. Readers who stand together in line come in together; who comes while a writer waits,
 /// waits behind it. So neither starves the other. The price: a task that reads, and reads again before it has
 /// let go, may stand behind a writer that waits for it. Take it once. And one that writes before it has let go
-/// waits for itself, for ever: who reads is noted nowhere.
+/// waits for itself, for ever. Both are deadlocks that a runtime tells of which is to
+/// ([`Builder::report_deadlocks`](crate::Builder::report_deadlocks)); else who reads is noted nowhere.
 ///
 /// # Panics
 /// `read` and `write` panic if the task (or the thread, outside of a task) writes under the lock already; in debug builds,
