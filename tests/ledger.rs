@@ -71,3 +71,22 @@ fn a_call_that_another_thread_makes_was_not_handed_over() {
         assert_eq!(counts(&row), [1, 2, 0, 1], "{row:?}");
     });
 }
+
+#[test]
+fn targets_that_are_dropped_are_told_of_by_their_names() {
+    fn call(name: &'static str, times: u32) {
+        let target = Target::named(name);
+        (0..times).for_each(|_| native::call_here(&target, || ()));
+    }
+    each_of(&[1, 2], &[Mode::Pinned, Mode::Migrating], |runtime| {
+        runtime.run(|| (0..3).for_each(|_| call("ledger first", 10)));
+        runtime.run(|| call("ledger second", 3));
+        let tasks: Vec<_> = (0..8).map(|_| runtime.spawn(|| call("ledger third", 100))).collect();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        for (name, calls) in [("ledger first", 30), ("ledger second", 3), ("ledger third", 800)] {
+            let row = row(runtime, |row| row.symbol.as_deref() == Some(name));
+            assert_eq!((row.calls, row.running, row.class), (calls, 0, Class::Unknown), "{row:?}");
+            assert!(row.timed > 0 && row.p50 <= row.longest, "{row:?}");
+        }
+    });
+}

@@ -7,7 +7,6 @@ use crate::target::policies;
 use crate::task::local;
 use crate::transition::trace;
 use sortie_scheduler::Config;
-use std::sync::Arc;
 
 /// Options for a runtime.
 ///
@@ -137,7 +136,7 @@ impl Builder {
     pub fn build(self) -> Result<Runtime, BuildError> {
         sortie_scheduler::crossing::fence::on_loss(policies::invalidate);
         trace::watch();
-        let ledger = Arc::new(Ledger::new(local::SWITCHES));
+        let ledger = Ledger::new(local::SWITCHES);
         let scheduler = self.config.embedder(ledger.clone()).start()?;
         Ok(Runtime { handle: Handle { scheduler, ledger } })
     }

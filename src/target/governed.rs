@@ -3,7 +3,6 @@
 //! Nothing is counted for it. Who reads asks which policy counts for each function now, and adds up what the ledger
 //! has of these functions.
 
-use super::Profile;
 use super::ledger::TargetRow;
 use super::policies::{self, Key, Listed, Origin};
 use super::policy::Policy;
@@ -14,7 +13,7 @@ use std::time::Duration;
 ///
 /// Part of a [`Snapshot`](crate::Snapshot): there is one for each policy that is set, and one for the default, which has
 /// all functions of which nothing is said. Each function is in the one that counts for it now, with all its calls so
-/// far, those before the policy was set among them.
+/// far, those before the policy was set among them; one that is gone is in the default.
 ///
 /// ```
 /// use sortie::native::{self, Policy, Target, policy};
@@ -95,7 +94,7 @@ impl PolicyRow {
         self.retakes + self.hand_offs
     }
 
-    fn new(listed: Listed, of: Option<&(&'static Profile, TargetRow)>) -> PolicyRow {
+    fn new(listed: Listed, of: Option<&(Option<Key>, TargetRow)>) -> PolicyRow {
         let governs = match listed.origin {
             Origin::Set(key) => function(key, of, false),
             Origin::Declared(key) => function(key, of, true),
@@ -139,7 +138,7 @@ impl PolicyRow {
 }
 
 /// `of`: a function that has this policy and was called.
-fn function(key: Key, of: Option<&(&'static Profile, TargetRow)>, is_declared: bool) -> Governs {
+fn function(key: Key, of: Option<&(Option<Key>, TargetRow)>, is_declared: bool) -> Governs {
     let address = match key {
         Key::Address(address) => address,
         Key::Unaddressed(_) => 0,
@@ -150,8 +149,8 @@ fn function(key: Key, of: Option<&(&'static Profile, TargetRow)>, is_declared: b
 }
 
 /// Adds the rows of the ledger up. The policies come in the order in which they count for a function, the default last.
-pub(crate) fn by_policy(rows: &[(&'static Profile, TargetRow)]) -> Vec<PolicyRow> {
-    let (mut listed, places) = policies::list(rows.iter().map(|(profile, _)| profile.key()));
+pub(crate) fn by_policy(rows: &[(Option<Key>, TargetRow)]) -> Vec<PolicyRow> {
+    let (mut listed, places) = policies::list(rows.iter().map(|(key, _)| *key));
     // It is there also if nobody has set it.
     if listed.last().is_none_or(|last| last.origin != Origin::Default) {
         listed.push(Listed { origin: Origin::Default, policy: Policy::new(), is_broken: false });

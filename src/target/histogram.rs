@@ -27,6 +27,14 @@ impl Histogram {
     }
 }
 
+impl Histogram {
+    /// Begins anew, while nobody counts.
+    pub(super) fn clear(&self) {
+        // ORDERING: Relaxed, as in `add`.
+        self.0.iter().for_each(|count| count.store(0, Ordering::Relaxed));
+    }
+}
+
 /// The sum of several histograms.
 #[derive(Clone, Debug)]
 pub(super) struct Sum([u64; BUCKETS]);
@@ -43,6 +51,10 @@ impl Sum {
             // ORDERING: Relaxed, as in `Histogram::add`.
             *sum += u64::from(count.load(Ordering::Relaxed));
         }
+    }
+
+    pub(super) fn merge(&mut self, other: &Sum) {
+        self.0.iter_mut().zip(&other.0).for_each(|(sum, more)| *sum += more);
     }
 
     /// The time that `part` of all calls did not exceed: the upper edge of its bucket. Zero of none.

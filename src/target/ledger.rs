@@ -3,10 +3,12 @@
 //! Every carrier has a page of its own, with a row for each target that was called on it, and is the
 //! only one to write there: a call costs no lock and no shared cache line (`page.rs`, `row.rs`). Whoever reads
 //! merges the rows of all carriers, without stopping anybody; values of one row are of about the same
-//! moment.
+//! moment. What functions have cost that are gone is kept beside (`gone.rs`).
 
+use super::gone::{self, Gone};
 use super::histogram::Sum;
 use super::page::Page;
+use super::policies::Key;
 use super::row::{Row, get};
 use super::{Class, Profile, symbol};
 use parking_lot::Mutex;
@@ -21,6 +23,7 @@ pub(crate) struct Ledger {
     /// Boxed: a carrier keeps the address.
     #[expect(clippy::vec_box, reason = "a page keeps its address while the list grows")]
     pages: Mutex<Vec<Box<Page>>>,
+    gone: Gone,
     start: Instant,
     switches: Switches,
 }
@@ -80,8 +83,11 @@ impl Embedder for Ledger {
 }
 
 impl Ledger {
-    pub(crate) fn new(switches: Switches) -> Ledger {
-        Ledger { pages: Mutex::default(), start: Instant::now(), switches }
+    pub(crate) fn new(switches: Switches) -> Arc<Ledger> {
+        let (pages, gone) = (Mutex::default(), Gone::default());
+        let ledger = Arc::new(Ledger { pages, gone, start: Instant::now(), switches });
+        gone::register(&ledger);
+        ledger
     }
 
     /// Nanoseconds from the ledger's start; never 0.
@@ -97,13 +103,36 @@ impl Ledger {
         address
     }
 
-    /// What all carriers know together, a row for each target.
-    pub(crate) fn merge(&self, scheduler: &Scheduler) -> Vec<(&'static Profile, TargetRow)> {
+    /// The rows that these are, of all carriers.
+    fn rows(&self, is_it: impl Fn(&Row) -> bool) -> Vec<Arc<Row>> {
+        let mut rows = Vec::new();
+        for page in self.pages.lock().iter() {
+            rows.extend(page.rows.lock().iter().filter(|row| is_it(row)).cloned());
+        }
+        rows
+    }
+
+    /// This function is about to be forgotten: see `gone.rs`.
+    pub(super) fn close(&self, profile: &'static Profile) {
+        let rows = self.rows(|row| std::ptr::eq(row.profile, profile));
+        if rows.is_empty() {
+            return;
+        }
+        let (mut sum, mut times) = (TargetRow::new(profile), Sum::default());
+        for row in rows {
+            sum.add(&row);
+            times.add(&row.times);
+            row.clear();
+        }
+        if sum.is_called() {
+            self.gone.keep(sum, times);
+        }
+    }
+
+    /// What all carriers know together, a row for each target, and what policies know it by, unless it is gone.
+    pub(crate) fn merge(&self, scheduler: &Scheduler) -> Vec<(Option<Key>, TargetRow)> {
         // Names are looked up without the locks: a carrier may need them for its next call.
-        let rows_of = |pages: &[Box<Page>]| -> Vec<Arc<Row>> {
-            pages.iter().flat_map(|page| page.rows.lock().clone()).collect()
-        };
-        let rows = rows_of(&self.pages.lock());
+        let rows = self.rows(|_| true);
         let mut merged = BTreeMap::<*const Profile, (&'static Profile, TargetRow, Sum)>::new();
         for row in rows {
             let (_, sum, times) = merged
@@ -121,12 +150,17 @@ impl Ledger {
                 *longest = (*longest).max(self.running_for(&call));
             }
         }
-        let mut rows: Vec<_> = merged
-            .into_values()
-            .map(|(profile, mut row, times)| {
+        // Of those that were closed nothing is left here.
+        merged.retain(|_, (_, row, _)| row.is_called());
+        let gone = self.gone.add_to(merged.values_mut().map(|(_, row, times)| (row, times)));
+        let live =
+            merged.into_values().map(|(profile, row, times)| (Some(profile.key()), row, times));
+        let mut rows: Vec<_> = live
+            .chain(gone.into_iter().map(|(row, times)| (None, row, times)))
+            .map(|(key, mut row, times)| {
                 row.p50 = times.quantile(0.5).min(row.longest);
                 row.p99 = times.quantile(0.99).min(row.longest);
-                (profile, row)
+                (key, row)
             })
             .collect();
         rows.sort_by(|(_, a), (_, b)| (&a.library, &a.symbol).cmp(&(&b.library, &b.symbol)));
@@ -186,6 +220,9 @@ pub(crate) fn with<R>(f: impl FnOnce(&Ledger) -> R) -> Option<R> {
 /// Part of a [`Snapshot`](crate::Snapshot). Calls are counted exactly. Times are known of a part of
 /// them ([`TargetRow::timed`]): of all calls of a target that is unknown or long, of one in 64 of
 /// others, and of each that lost its worker; the rest is taken to be like those.
+///
+/// A function that is gone, as its library was unmapped or its target dropped, keeps its row, with the address 0; one of
+/// the same name and library that comes later goes on with it. What comes to its address begins a row of its own.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TargetRow {
@@ -195,7 +232,7 @@ pub struct TargetRow {
     pub symbol: Option<String>,
     /// The function's address; 0 if the target has none.
     pub address: usize,
-    /// What was learned of the function, or pinned, in the whole process.
+    /// What was learned of the function, or pinned, in the whole process; unknown if it is gone.
     pub class: Class,
     /// Calls, those under way among them.
     pub calls: u64,
@@ -239,11 +276,20 @@ impl TargetRow {
         let found = symbol::find(profile.address());
         let (library, symbol) = found.map_or((None, None), |it| (Some(it.library), it.name));
         TargetRow {
-            // What the loader says of an address is exact; what the target was told may be a path.
-            library: library.or_else(|| profile.library()),
-            symbol: profile.name().or(symbol),
             address: profile.address(),
             class: profile.class(),
+            // What the loader says of an address is exact; what the target was told may be a path.
+            ..TargetRow::of_gone((library.or_else(|| profile.library()), profile.name().or(symbol)))
+        }
+    }
+
+    /// Of a function that had this library and name.
+    pub(super) fn of_gone((library, symbol): (Option<String>, Option<String>)) -> TargetRow {
+        TargetRow {
+            library,
+            symbol,
+            address: 0,
+            class: Class::Unknown,
             calls: 0,
             timed: 0,
             p50: Duration::ZERO,
@@ -274,6 +320,26 @@ impl TargetRow {
         self.offloads += get(&row.offloads);
         self.callbacks += get(&row.callbacks);
         self.misclassified += get(&row.misclassified);
+    }
+
+    /// Is there anything to tell?
+    fn is_called(&self) -> bool {
+        self.calls > 0 || self.callbacks > 0 || self.misclassified > 0
+    }
+
+    /// Adds what was counted of a function that is gone.
+    pub(super) fn merge(&mut self, gone: &TargetRow) {
+        self.calls += gone.calls;
+        self.timed += gone.timed;
+        self.total += gone.total;
+        self.longest = self.longest.max(gone.longest);
+        self.blocked += gone.blocked;
+        self.burned += gone.burned;
+        self.retakes += gone.retakes;
+        self.hand_offs += gone.hand_offs;
+        self.offloads += gone.offloads;
+        self.callbacks += gone.callbacks;
+        self.misclassified += gone.misclassified;
     }
 
     /// The mean time of a call; zero if none has returned.

@@ -3,7 +3,8 @@
 //! - [`Target`]: address, name, library of one function.
 //! - `symbol.rs`: what the loader knows of an address.
 //! - `ledger.rs`: what the calls of each target cost, per runtime; `page.rs`, `row.rs`: on one carrier; `timing.rs`: how
-//!   one call is timed, `histogram.rs`: how times are counted; `governed.rs`: the same by policy.
+//!   one call is timed, `histogram.rs`: how times are counted; `gone.rs`: what is kept of functions that are gone;
+//!   `governed.rs`: the same by policy.
 //! - `class.rs`: what is learned from the times that calls take.
 //! - `policy.rs`, `text.rs`: what users ask for; `policies.rs`: for which functions; `unhooked.rs`: calls that are
 //!   not announced.
@@ -15,6 +16,7 @@ pub(crate) mod bulkhead;
 pub(crate) mod class;
 pub(crate) mod decision;
 pub(crate) mod fp_env;
+mod gone;
 pub(crate) mod governed;
 mod histogram;
 pub(crate) mod ledger;
@@ -189,6 +191,10 @@ impl Target {
             // stored after our profile, and the next call looks again.
             let address = self.address.load(Ordering::SeqCst);
             let profile = self.profile_for(address);
+            if profile.is_shared() {
+                // Not for long: a policy for the function gives it one of its own.
+                return profile;
+            }
             self.profile.store(std::ptr::from_ref(profile).cast_mut(), Ordering::SeqCst);
             // ORDERING(target.profile): SeqCst, as above.
             if self.address.load(Ordering::SeqCst) == address {

@@ -145,8 +145,12 @@ impl Page {
         {
             return row;
         }
-        let row = self.find(Profile::at(address));
-        near.set((address, row));
+        let profile = Profile::at(address);
+        let row = self.row(profile);
+        // As in `Target::find_profile`; without an address nobody gets another.
+        if address == 0 || !profile.is_shared() {
+            near.set((address, row));
+        }
         row
     }
 

@@ -17,6 +17,7 @@ pub(crate) use list::{Listed, list};
 
 use self::entry::{Entry, Exact};
 use super::decision::Decision;
+use super::gone;
 use super::policy::{Hook, Policy};
 use super::profile::{self, Profile};
 use parking_lot::RwLock;
@@ -158,11 +159,14 @@ pub(crate) fn policy_of(key: Key) -> Policy {
     POLICIES.read().find(key)
 }
 
-/// Does anybody say anything of this address?
+/// Does anybody say anything of this address that is not said of all?
 pub(super) fn concern(address: usize) -> bool {
     let policies = POLICIES.read();
     let key = Key::Address(address);
-    policies.find(key) != Policy::new() || policies.cancel.contains_key(&key)
+    let is_special = |(origin, entry): (_, &Entry)| {
+        origin != Origin::Default && entry.in_force() != Policy::new()
+    };
+    policies.entry(key).is_some_and(is_special) || policies.cancel.contains_key(&key)
 }
 
 /// The cancel hook of one function.
@@ -336,6 +340,7 @@ impl std::ops::AddAssign for Forgotten {
 /// The code at these addresses goes, or is gone: what comes there next inherits nothing. A policy for a range
 /// that reaches beyond them stays.
 pub(crate) fn unload(range: &Range<usize>) -> Forgotten {
+    gone::close(&profile::in_range(range));
     let mut policies = POLICIES.write();
     let all = (policies.exact.len(), policies.ranges.len());
     let inside = |key: &Key| matches!(key, Key::Address(address) if range.contains(address));

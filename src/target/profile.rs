@@ -18,7 +18,9 @@ mod names;
 mod table;
 
 use names::Names;
-pub(super) use table::{follow_limits, forget, make_all_stale, make_stale, make_stale_in};
+pub(super) use table::{
+    follow_limits, forget, in_range, make_all_stale, make_stale, make_stale_in,
+};
 
 use super::bulkhead::{Bulkhead, Place};
 use super::class::{Change, Class, Kind, Learned, Verdict};

@@ -8,8 +8,8 @@
 //!
 //! `page.rs`: where a call finds the row; `timing.rs`: how a call is timed, and what is learned of it.
 //!
-//! INVARIANT(ledger.writer): a row is written by the thread of its carrier only. A carrier's
-//! structure may serve one thread after another; the arena orders them.
+//! INVARIANT(ledger.writer): a row is written by the thread of its carrier only, but for [`Row::clear`], while nobody
+//! can call the function. A carrier's structure may serve one thread after another; the arena orders them.
 
 use super::Profile;
 use super::histogram::Histogram;
@@ -61,6 +61,20 @@ impl Row {
             callbacks: zero(),
             misclassified: zero(),
         }
+    }
+
+    /// Begins anew, for another function of the same profile, whose first call is timed. Nobody calls the one that was;
+    /// who calls the next has learned of it from somebody who knows that this is done.
+    pub(super) fn clear(&self) {
+        let words = [&self.calls, &self.accounted, &self.timed, &self.total_ns, &self.longest_ns];
+        let more = [&self.blocked, &self.burned, &self.retakes, &self.hand_offs, &self.offloads];
+        let rest = [&self.callbacks, &self.misclassified];
+        // ORDERING: Relaxed, as in `add`.
+        let clear = |word: &AtomicU64| word.store(0, Ordering::Relaxed);
+        words.into_iter().chain(more).chain(rest).for_each(clear);
+        self.times.clear();
+        // ORDERING: Relaxed, as in `add`.
+        self.due.store(1, Ordering::Relaxed);
     }
 
     /// Counts a call that is not to be timed, or by a policy that wants samples not to be announced; false, and nothing

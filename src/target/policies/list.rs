@@ -15,12 +15,14 @@ pub(crate) struct Listed {
 }
 
 /// All policies that are set, in the order in which they count for a function; and, for each of these functions, the
-/// place of its own in that list. `None`: nobody has said anything of it.
-pub(crate) fn list(keys: impl Iterator<Item = Key>) -> (Vec<Listed>, Vec<Option<usize>>) {
+/// place of its own in that list. `None`: nobody has said anything of it, or it is gone.
+pub(crate) fn list(keys: impl Iterator<Item = Option<Key>>) -> (Vec<Listed>, Vec<Option<usize>>) {
     let policies = POLICIES.read();
     let places: HashMap<_, _> =
         policies.entries().enumerate().map(|(place, (origin, _))| (origin, place)).collect();
-    let place = |key| policies.entry(key).and_then(|(origin, _)| places.get(&origin).copied());
+    let place = |key: Option<Key>| {
+        policies.entry(key?).and_then(|(origin, _)| places.get(&origin).copied())
+    };
     let of_keys = keys.map(place).collect();
     let listed = |(origin, entry): (_, &Entry)| Listed {
         origin,

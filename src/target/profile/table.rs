@@ -1,5 +1,6 @@
 //! Where the profiles of the process are found. For invariants and the order of locks see `profile.rs`.
 
+use super::super::gone;
 use super::super::policies::{self, Key, Origin};
 use super::{Names, Profile};
 use parking_lot::{Mutex, RwLock};
@@ -30,8 +31,8 @@ struct Unaddressed {
 impl Profile {
     /// The profile of the function at an address.
     ///
-    /// After [`MOST_ADDRESSES`], functions for which no policy is set share one profile, and so do all calls
-    /// of the address 0.
+    /// After [`MOST_ADDRESSES`], functions of which no policy but the default says anything share one profile, as long as
+    /// that is so; and so do all calls of the address 0.
     pub(crate) fn at(address: usize) -> &'static Profile {
         Profile::intern(address, MOST_ADDRESSES)
     }
@@ -79,13 +80,14 @@ impl Profile {
     /// Forgets everything, and lets another target use this profile. Only of an
     /// [`unaddressed`](Profile::unaddressed) one, once.
     pub(crate) fn give_back(&'static self) {
+        gone::close(&[self]);
         policies::remove_all(self);
         *self.names.lock() = Names::default();
         UNADDRESSED.lock().free.push(self);
     }
 
     /// Is it the one for all that have none of their own?
-    pub(super) fn is_shared(&self) -> bool {
+    pub(in super::super) fn is_shared(&self) -> bool {
         std::ptr::eq(self, &raw const OTHER)
     }
 
@@ -128,6 +130,15 @@ pub(in super::super) fn make_stale_in(range: &Range<usize>) {
     }
 }
 
+/// The functions at these addresses.
+pub(in super::super) fn in_range(range: &Range<usize>) -> Vec<&'static Profile> {
+    // As in `make_stale_in`.
+    if range.is_empty() {
+        return Vec::new();
+    }
+    TABLE.read().range(range.clone()).map(|(_, profile)| *profile).collect()
+}
+
 /// The policy of functions has changed, of one if it is known which, of those at these addresses, or of all: who waits by
 /// a limit that was goes by the one that is. Not under the lock of the policies, as waiters are woken.
 pub(in super::super) fn follow_limits(of: &Origin) {
@@ -139,8 +150,7 @@ pub(in super::super) fn follow_limits(of: &Origin) {
         Origin::Set(key) | Origin::Declared(key) => {
             all().into_iter().filter(|profile| profile.key() == *key).collect()
         }
-        Origin::Range(range) if range.is_empty() => Vec::new(),
-        Origin::Range(range) => TABLE.read().range(range.clone()).map(|(_, it)| *it).collect(),
+        Origin::Range(range) => in_range(range),
         Origin::Default => {
             let addressed: Vec<_> = TABLE.read().values().copied().collect();
             addressed.into_iter().chain(all()).chain([&OTHER]).collect()
