@@ -29,4 +29,16 @@ pub(super) const MUTANTS: &[Mutant] = &[
         to: "let worker = inner.idle.pop();
         self.count(&inner);",
     },
+    Mutant {
+        name: "lobby_retire_holds_one_more_back",
+        file: LOBBY,
+        from: "if inner.reserve.len() < inner.held_back && !inner.closed {",
+        to: "if inner.reserve.len() <= inner.held_back && !inner.closed {",
+    },
+    Mutant {
+        name: "lobby_recruit_leaves_a_worker",
+        file: LOBBY,
+        from: "if inner.reserve.len() <= inner.held_back {",
+        to: "if inner.reserve.len() <= inner.held_back + 1 {",
+    },
 ];

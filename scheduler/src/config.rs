@@ -126,6 +126,9 @@ impl Config {
     }
 
     /// How many tasks may run managed code at once; 1 to 1024.
+    ///
+    /// Of more than four for each processor the rest is held back while the others keep the processors busy and each gets
+    /// on.
     pub fn workers(mut self, workers: usize) -> Config {
         self.workers = workers;
         self

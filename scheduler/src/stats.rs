@@ -71,7 +71,7 @@ impl Scheduler {
         Stats {
             workers: shared.config.workers,
             timers: if is_here { shared.timers.len() } else { 0 },
-            idle_workers: shared.lobby.idle(),
+            idle_workers: shared.lobby.idle() + shared.lobby.reserve(),
             // ORDERING: Relaxed, a count that stands for itself.
             carriers: shared.threads.load(Ordering::Relaxed),
             spare_carriers: if is_here { shared.lobby.spares() } else { 0 },

@@ -20,7 +20,7 @@ use sortie_scheduler::{GuardKind, Scheduler};
 pub struct Snapshot {
     /// Workers: how many tasks may run managed code at once.
     pub workers: usize,
-    /// Workers that nobody runs.
+    /// Workers that nobody runs, those that are [held back](crate::Builder::workers) among them.
     pub idle_workers: usize,
     /// Threads that carry workers and native calls.
     pub carriers: usize,

@@ -30,6 +30,10 @@ impl Builder {
     }
 
     /// How many tasks may run managed code at once; 1 to 1024.
+    ///
+    /// Of more than four for each processor the rest is held back while the others keep the processors busy and each of
+    /// them goes from task to task. A task that computes, or blocks in code that it has not announced, for 10 ms keeps nobody
+    /// waiting: another worker comes out for it.
     pub fn workers(self, workers: usize) -> Builder {
         Builder { config: self.config.workers(workers) }
     }

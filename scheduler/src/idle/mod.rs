@@ -4,12 +4,17 @@
 //! step, and no two can cross. What the hot path must know without the lock is in three counters.
 //!
 //! - An *idle worker* has no carrier, and (but for saturation) nothing queued.
+//! - A worker in the *reserve* has neither, and nobody takes it: there are workers enough at work for the processors
+//!   that there are. The monitor says how many are held back ([`crate::monitor`]).
 //! - A *spare* is a carrier without a worker and without anything to do, asleep; last in, first
 //!   out, so that the warm ones work and the cold ones can end.
 //! - The *line* holds carriers that cannot go on without a worker: a task back from native code, a
 //!   task that waited in place, a carrier with ready pinned tasks. First in, first out.
 //!
 //! INVARIANT(lobby.matched): never an idle worker and somebody in line, outside the lock.
+//!
+//! INVARIANT(lobby.reserve): at no time are more workers held back than are to be, but for those that were before there
+//! were to be fewer: the monitor lets these out next.
 //!
 //! # No lost wake-up
 //!
@@ -31,6 +36,9 @@
 //! searching, while the worker stays idle until it comes. To be woken takes microseconds, and a task
 //! that comes back from native code meanwhile need not wait: it takes the worker. Who is called and
 //! finds no worker becomes a spare again, and gives the search up as anybody does.
+//!
+//! A worker that goes to the reserve takes the same steps. If A3 finds work then and nobody is idle to be woken, all others
+//! are at work, and the monitor is told.
 
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -43,11 +51,16 @@ pub(crate) struct Lobby<W, C> {
     idle: AtomicUsize,
     searching: AtomicUsize,
     line: AtomicUsize,
+    reserve: AtomicUsize,
+    surplus: AtomicUsize,
 }
 
 #[derive(Debug)]
 struct Inner<W, C> {
     idle: Vec<W>,
+    reserve: Vec<W>,
+    /// How many workers are to be in the reserve.
+    held_back: usize,
     spares: Vec<C>,
     line: VecDeque<C>,
     /// Workers placed so far.
@@ -64,7 +77,7 @@ pub(crate) const QUEUE_FIRST_EVERY: u32 = 16;
 pub(crate) enum Placed<W, C> {
     /// To this carrier: deliver it.
     Given(W, C),
-    /// To the idle ones.
+    /// To the idle ones, or to the reserve.
     Idle,
     /// Work waits, and there is no spare: start a carrier, or say [`Lobby::put_idle`].
     NoSpare(W),
@@ -85,6 +98,8 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
         Lobby {
             inner: Mutex::new(Inner {
                 idle: Vec::new(),
+                reserve: Vec::new(),
+                held_back: 0,
                 spares: Vec::new(),
                 line: VecDeque::new(),
                 placed: 0,
@@ -93,6 +108,8 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
             idle: AtomicUsize::new(0),
             searching: AtomicUsize::new(0),
             line: AtomicUsize::new(0),
+            reserve: AtomicUsize::new(0),
+            surplus: AtomicUsize::new(0),
         }
     }
 
@@ -109,6 +126,20 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
     pub(crate) fn in_line(&self) -> usize {
         // ORDERING: Relaxed, a look; the lock decides.
         self.line.load(Ordering::Relaxed)
+    }
+
+    /// How many workers are held back. A look.
+    #[inline]
+    pub(crate) fn reserve(&self) -> usize {
+        // ORDERING: Relaxed, as above.
+        self.reserve.load(Ordering::Relaxed)
+    }
+
+    /// Are there more workers at work than are to be? A look, for a worker that could [retire](Lobby::retire).
+    #[inline]
+    pub(crate) fn has_surplus(&self) -> bool {
+        // ORDERING: Relaxed, as above.
+        self.surplus.load(Ordering::Relaxed) > 0
     }
 
     #[inline]
@@ -140,14 +171,44 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
         // a full fence after it has left the lock.
         self.idle.store(inner.idle.len(), Ordering::Relaxed);
         self.line.store(inner.line.len(), Ordering::Relaxed);
+        // ORDERING: Relaxed, looks.
+        self.reserve.store(inner.reserve.len(), Ordering::Relaxed);
+        let surplus = inner.held_back.saturating_sub(inner.reserve.len());
+        // ORDERING: Relaxed, as above.
+        self.surplus.store(surplus, Ordering::Relaxed);
     }
 
-    /// A carrier has nothing to do: its worker goes to the first in line or to the idle ones, and
-    /// the carrier itself to the spares.
+    /// A carrier has nothing to do, or its worker is one too many, with nothing queued in either case: the worker goes to
+    /// the reserve if more are to be there, else to the first in line or to the idle ones, and the carrier itself to the
+    /// spares.
     pub(crate) fn retire(&self, worker: W, carrier: C) -> Placed<W, C> {
         let mut inner = self.inner.lock();
         inner.spares.push(carrier);
+        if inner.reserve.len() < inner.held_back && !inner.closed {
+            inner.reserve.push(worker);
+            self.count(&inner);
+            return Placed::Idle;
+        }
         self.settle(&mut inner, worker)
+    }
+
+    /// So many workers are to be held back from now on. Those in the reserve beyond that [come out](Lobby::recruit), and
+    /// those that are missing go there when they retire.
+    pub(crate) fn hold_back(&self, workers: usize) {
+        let mut inner = self.inner.lock();
+        inner.held_back = workers;
+        self.count(&inner);
+    }
+
+    /// A worker that is not to be held back any more.
+    pub(crate) fn recruit(&self) -> Option<W> {
+        let mut inner = self.inner.lock();
+        if inner.reserve.len() <= inner.held_back {
+            return None;
+        }
+        let worker = inner.reserve.pop();
+        self.count(&inner);
+        worker
     }
 
     /// As [`Lobby::retire`], for a carrier that has lost its worker before.
@@ -264,9 +325,10 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
         worker
     }
 
-    /// Does something with each idle worker, which nobody takes meanwhile.
+    /// Does something with each worker that is idle or held back, which nobody takes meanwhile.
     pub(crate) fn each_idle(&self, visit: impl FnMut(&mut W)) {
-        self.inner.lock().idle.iter_mut().for_each(visit);
+        let Inner { idle, reserve, .. } = &mut *self.inner.lock();
+        idle.iter_mut().chain(reserve).for_each(visit);
     }
 
     /// A carrier cannot go on without a worker: an idle one, or a place in line (`Ok(None)`).
@@ -372,12 +434,13 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
         at.map(|at| inner.spares.remove(at)).is_some()
     }
 
-    /// No worker is given any more. Returns the idle ones; who stands in line finds out by the stage.
+    /// No worker is given any more. Returns those that are idle or held back; who stands in line finds out by the stage.
     pub(crate) fn close(&self) -> Vec<W> {
         let mut inner = self.inner.lock();
         inner.closed = true;
         inner.line.clear();
-        let idle = std::mem::take(&mut inner.idle);
+        let mut idle = std::mem::take(&mut inner.idle);
+        idle.append(&mut inner.reserve);
         self.count(&inner);
         idle
     }

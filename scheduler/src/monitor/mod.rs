@@ -3,7 +3,8 @@
 //! It looks at every worker's carrier, and takes the worker of one whose task is in native code if
 //! work waits that could use it and no worker is idle (`calls.rs`). Calls that are known to block do
 //! not need it: their worker was handed over before. It also notices tasks that compute without end
-//! (`runaway.rs`), a runtime that stands still (`standstill.rs`), and, if it is to, circles of waits (`circles.rs`).
+//! (`runaway.rs`), a runtime that stands still (`standstill.rs`), and, if it is to, circles of waits (`circles.rs`). Where
+//! there are far more workers than processors it says how many are held back (`reserve.rs`).
 //!
 //! # Cadence
 //!
@@ -30,12 +31,14 @@
 pub(crate) mod calls;
 mod circles;
 pub(crate) mod passing;
+mod reserve;
 mod runaway;
 pub(crate) mod standstill;
 pub(crate) mod tide;
 
 use self::calls::Unproven;
 use self::circles::Circles;
+use self::reserve::Reserve;
 use self::runaway::Runaways;
 use self::standstill::Standstill;
 use self::tide::Tide;
@@ -56,6 +59,7 @@ pub(crate) fn main(shared: &Arc<Shared>) {
     let mut watch = Watch {
         unproven: Unproven::default(),
         runaways: Runaways::new(shared),
+        reserve: Reserve::new(Instant::now()),
         standstill: Standstill::new(Instant::now()),
         looked: Instant::now(),
     };
@@ -126,6 +130,7 @@ enum Look {
 struct Watch {
     unproven: Unproven,
     runaways: Runaways,
+    reserve: Reserve,
     standstill: Standstill,
     /// When the latter two were asked last: they have time.
     looked: Instant,
@@ -167,6 +172,7 @@ impl Watch {
             }
             if is_due {
                 self.runaways.look(shared, now);
+                self.reserve.look(shared, now, self.runaways.stuck(shared));
             }
         }
         if is_due {

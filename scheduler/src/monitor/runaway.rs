@@ -6,7 +6,8 @@
 //!
 //! 1. Its task is asked to let others run (`request.rs`), once. It sees that at a checkpoint, and at its return from a native
 //!    call, and pays for it if it does so only when it is asked (`penalty.rs`).
-//! 2. An extra worker stands in for it until it picks again (`worker/extra.rs`).
+//! 2. A worker of the reserve, if there is one (`reserve.rs`), else an extra one stands in for it until it picks again
+//!    (`worker/extra.rs`).
 //! 3. If it does not compute but sleeps in the kernel, for 100 ms, or is in a call that keeps its
 //!    worker for so long, it is named: the call should have been announced, or not have been kept.
 //!
@@ -156,9 +157,15 @@ impl Runaways {
                 name_stall(shared, sight, now);
             }
         }
-        if shared.work_waits() {
+        if shared.lobby.reserve() == 0 && shared.work_waits() {
             self.compensate(shared, now);
         }
+    }
+
+    /// How many workers were seen to be stuck, extra ones aside.
+    pub(super) fn stuck(&self, shared: &Shared) -> usize {
+        let sights = self.seen.iter().take(shared.config.workers).flatten();
+        sights.filter(|sight| sight.stuck).count()
     }
 
     /// No work waits that others could run. True: the monitor is still needed, for tasks that are pinned

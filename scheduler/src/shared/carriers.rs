@@ -16,16 +16,22 @@ use crate::worker::run::carrier_main;
 use std::thread;
 
 impl Shared {
-    /// How many workers are not idle.
+    /// How many workers are neither idle nor held back.
     pub(crate) fn active_workers(&self) -> usize {
-        (self.config.workers + self.extras.out()).saturating_sub(self.lobby.idle())
+        (self.workers_out() + self.extras.out()).saturating_sub(self.lobby.idle())
     }
 
     /// Are so many workers at work that one more thread only waits for a processor?
     #[inline]
     pub(crate) fn is_crowded(&self) -> bool {
         self.config.workers > 2 * self.processors
-            && self.config.workers.saturating_sub(self.lobby.idle()) > 2 * self.processors
+            && self.workers_out().saturating_sub(self.lobby.idle()) > 2 * self.processors
+    }
+
+    /// How many workers there are beside those that are held back.
+    #[inline]
+    pub(crate) fn workers_out(&self) -> usize {
+        self.config.workers.saturating_sub(self.lobby.reserve())
     }
 
     /// A worker is free and its carrier will not run it: it goes to whoever can use it.

@@ -139,7 +139,7 @@ impl Shared {
             })
             .collect();
         let calls = Calls::new(shown.len());
-        Ok(Shared {
+        let shared = Shared {
             extras: Extras::new(extras, config.workers),
             thread_limit: AtomicUsize::new(config.carrier_cap()),
             timers: Timers::new(config.workers),
@@ -184,7 +184,9 @@ impl Shared {
             stubborn: Stubborn::default(),
             stage: AtomicUsize::new(Stage::Open as usize),
             ids: AtomicU64::new(1),
-        })
+        };
+        shared.lobby.hold_back(shared.most_held_back());
+        Ok(shared)
     }
 
     /// The next numbers for tasks.

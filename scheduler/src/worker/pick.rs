@@ -17,7 +17,8 @@
 //!   that take turns, of those that were woken, or of those that yielded, by turns of the carrier's own, and at times that of
 //!   the deque: a task that hands its worker over in each call makes every pick such a one;
 //! - after a number of native calls that the deque's tasks have left for, those that yielded have a turn (`share.rs`);
-//! - a worker that was with its carrier for 16 picks goes to the first carrier in line.
+//! - a worker that was with its carrier for 16 picks goes to the first carrier in line;
+//! - where more workers are at work than are to be, every 16th pick of one finds nothing, and it goes to the reserve.
 
 use super::search::search;
 use super::{Worker, ranked};
@@ -54,6 +55,9 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
             })
         })
     }??;
+    if tick.is_multiple_of(OTHERS_EVERY) && is_one_too_many(carrier) {
+        return None;
+    }
     if shared.ranks.is_open()
         && let Some(task) = ranked::before_others(carrier, tick)
     {
@@ -89,6 +93,13 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
         })
         .or_else(|| ranked::after_others(carrier, tick))
         .or_else(|| search(carrier))
+}
+
+/// Is the worker to go to the reserve?
+fn is_one_too_many(carrier: &Carrier) -> bool {
+    carrier.shared().lobby.has_surplus()
+        // SAFETY: this is the carrier's thread, in its loop: the word says `RUN`.
+        && unsafe { carrier.with_worker(|worker| !worker.is_extra()) } == Some(true)
 }
 
 /// How many picks in a row after this one look neither at others' queues nor at the timers, nor are fair.

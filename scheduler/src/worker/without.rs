@@ -9,6 +9,7 @@ use super::search::stop_searching;
 use crate::carrier::Carrier;
 use crate::crossing::{Bound, Refused};
 use crate::idle::Placed;
+use crate::shared::Shared;
 use crate::sync::atomic::{Ordering, fence};
 use crate::timer::BATCHES;
 use std::time::{Duration, Instant};
@@ -61,8 +62,8 @@ pub(super) fn cede(carrier: &Carrier) -> bool {
     true
 }
 
-/// Nothing to do: the worker goes to the line or to the idle ones, an extra one back if nobody wants it,
-/// and the carrier to the spares. False: it is to end.
+/// Nothing to do, or one worker too many: it goes to the line, to the idle ones or to the reserve, an extra one back if
+/// nobody wants it, and the carrier to the spares. False: it is to end.
 pub(super) fn retire(carrier: &Carrier) -> bool {
     stop_searching(carrier);
     tracing::trace!(target: "sortie::carrier", carrier = carrier.index, "idle");
@@ -73,12 +74,26 @@ pub(super) fn retire(carrier: &Carrier) -> bool {
     if worker.is_extra() {
         carrier.shared().lobby.add_spare(carrier.as_ref());
         carrier.shared().hand_on(worker);
-    } else if let Placed::Given(worker, first) =
-        carrier.shared().lobby.retire(worker, carrier.as_ref())
-    {
+        return sleep_as_spare(carrier, was_handed_off);
+    }
+    if !worker.queues.is_empty() {
+        give_queued(carrier.shared(), &worker);
+    }
+    if let Placed::Given(worker, first) = carrier.shared().lobby.retire(worker, carrier.as_ref()) {
         first.give(worker);
     }
     sleep_as_spare(carrier, was_handed_off)
+}
+
+/// A worker is one too many, and in the reserve only thieves would look at what it has queued. That goes where all
+/// workers look soon: behind what comes from outside it would wait for tens of milliseconds.
+#[cold]
+fn give_queued(shared: &Shared, worker: &Worker) {
+    while let Some(task) = worker.queues.remote().take_any() {
+        shared.reentry.push(task);
+    }
+    shared.after_queueing();
+    shared.drain_if_terminated();
 }
 
 /// A carrier in its loop that has lost its worker. False: it is to end.

@@ -26,6 +26,10 @@ impl<L: Lobby> Runtime<L> {
                 if tasks == Tasks::Long {
                     return;
                 }
+                // Each pick is a sixteenth one here.
+                if self.lobby.has_surplus() {
+                    self.retire(carrier);
+                }
             } else {
                 self.retire(carrier);
             }

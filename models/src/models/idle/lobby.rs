@@ -39,6 +39,10 @@ pub(super) trait Lobby: 'static {
     fn request(&self, carrier: Carrier) -> Option<Worker>;
     fn reclaim(&self, carrier: Carrier) -> Option<Worker>;
     fn spares(&self) -> usize;
+    fn reserve(&self) -> usize;
+    fn has_surplus(&self) -> bool;
+    fn hold_back(&self, workers: usize);
+    fn recruit(&self) -> Option<Worker>;
 }
 
 macro_rules! versions {
@@ -105,6 +109,18 @@ macro_rules! versions {
             fn spares(&self) -> usize {
                 self.spares()
             }
+            fn reserve(&self) -> usize {
+                self.reserve()
+            }
+            fn has_surplus(&self) -> bool {
+                self.has_surplus()
+            }
+            fn hold_back(&self, workers: usize) {
+                self.hold_back(workers);
+            }
+            fn recruit(&self) -> Option<Worker> {
+                self.recruit()
+            }
         }
     )*};
 }
@@ -114,4 +130,6 @@ versions!(
     crate::mutants::lobby_place_leaves_a_spare,
     crate::mutants::lobby_settle_overlooks_the_line,
     crate::mutants::lobby_reclaim_leaves_a_spare,
+    crate::mutants::lobby_retire_holds_one_more_back,
+    crate::mutants::lobby_recruit_leaves_a_worker,
 );

@@ -251,6 +251,30 @@ fn handed_over_beside_idle<L: Lobby>(steps: Steps) {
     });
 }
 
+/// Two workers, one of them too many, and a push.
+fn one_too_many<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 2, move || {
+        let runtime = Runtime::<L>::new(steps).with_worker(0).with_worker(1).holding_back(1);
+        run(
+            &runtime,
+            &[|runtime| runtime.carry(0, Tasks::Short), |runtime| runtime.carry(1, Tasks::Short)],
+            Runtime::submit,
+        );
+    });
+}
+
+/// The same while the worker at work is kept by a long task, and the monitor lets the other out.
+fn let_out<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 2, move || {
+        let runtime = Runtime::<L>::new(steps).with_worker(0).with_worker(1).holding_back(1);
+        let runtime = runtime.holds_none_back_at_rest();
+        run(&runtime, &[|runtime| runtime.carry(0, Tasks::Long), Runtime::let_out], |runtime| {
+            runtime.submit();
+            runtime.carry(1, Tasks::Long);
+        });
+    });
+}
+
 macro_rules! kept {
     ($($name:ident: $model:ident;)*) => {$(
         #[test]
@@ -275,6 +299,8 @@ kept! {
     two_workers_are_handed_over: two_handed_over;
     a_worker_is_handed_over_to_a_spare: handed_over_to_a_spare;
     a_worker_is_handed_over_beside_an_idle_one: handed_over_beside_idle;
+    a_worker_is_one_too_many: one_too_many;
+    a_worker_is_let_out_again: let_out;
 }
 
 macro_rules! caught {
@@ -320,4 +346,8 @@ caught! {
         handed_over_to_a_spare::<crate::mutants::lobby_place_leaves_a_spare::Lobby<Worker, Carrier>>(TRUE_STEPS);
     lobby_settle_overlooks_the_line_for_a_call, "idle: a":
         handed_over::<crate::mutants::lobby_settle_overlooks_the_line::Lobby<Worker, Carrier>>(TRUE_STEPS);
+    lobby_retire_holds_one_more_back, "lobby.reserve":
+        one_too_many::<crate::mutants::lobby_retire_holds_one_more_back::Lobby<Worker, Carrier>>(TRUE_STEPS);
+    lobby_recruit_leaves_a_worker, "lobby.reserve":
+        let_out::<crate::mutants::lobby_recruit_leaves_a_worker::Lobby<Worker, Carrier>>(TRUE_STEPS);
 }

@@ -34,6 +34,8 @@ pub(super) struct Runtime<L> {
     pub(super) seats: [Seat; CARRIERS],
     /// How many workers there are.
     workers: Cell<usize>,
+    /// How many are to be held back at rest.
+    held_back: Cell<usize>,
     pub(super) steps: Steps,
 }
 
@@ -50,6 +52,7 @@ impl<L: Lobby> Runtime<L> {
                 parker: Parker::new(),
             }),
             workers: Cell::new(0),
+            held_back: Cell::new(0),
             steps,
         };
         assert!(runtime.gate.close());
@@ -67,6 +70,19 @@ impl<L: Lobby> Runtime<L> {
     pub(super) fn with_worker(self: Arc<Self>, carrier: Carrier) -> Arc<Self> {
         self.workers.set(self.workers.get() + 1);
         self.seat(carrier, Worker { searching: false });
+        self
+    }
+
+    /// So many workers are to be held back.
+    pub(super) fn holding_back(self: Arc<Self>, workers: usize) -> Arc<Self> {
+        self.held_back.set(workers);
+        self.lobby.hold_back(workers);
+        self
+    }
+
+    /// From here on none is: [`holding_back`](Self::holding_back) is done, and the rest finds none.
+    pub(super) fn holds_none_back_at_rest(self: Arc<Self>) -> Arc<Self> {
+        self.held_back.set(0);
         self
     }
 
@@ -173,6 +189,14 @@ impl<L: Lobby> Runtime<L> {
         }
     }
 
+    /// `monitor::reserve`: no worker is to be held back any more.
+    pub(super) fn let_out(&self) {
+        self.lobby.hold_back(0);
+        while let Some(worker) = self.lobby.recruit() {
+            self.hand_on(worker);
+        }
+    }
+
     /// The cap is reached in this model.
     fn start_carrier_for(&self, mut worker: Worker) {
         let was_searching = std::mem::take(&mut worker.searching);
@@ -207,7 +231,7 @@ impl<L: Lobby> Runtime<L> {
 
     fn check(&self) {
         let mut roused = false;
-        let mut workers = self.lobby.idle();
+        let mut workers = self.lobby.idle() + self.lobby.reserve();
         for seat in &self.seats {
             let given = seat.gift.load(Ordering::Relaxed) != NO_GIFT;
             let worker = seat.worker.take();
@@ -220,6 +244,11 @@ impl<L: Lobby> Runtime<L> {
             roused |= given || called;
         }
         assert_eq!(workers, self.workers.get(), "idle: a worker is lost, or has two owners");
+        assert_eq!(
+            self.lobby.reserve(),
+            self.held_back.get(),
+            "idle: another number of workers is held back than is to be (lobby.reserve)"
+        );
         // A spare without a thread of its own in the model was roused, and will look.
         if roused {
             return;
