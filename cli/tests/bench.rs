@@ -239,6 +239,28 @@ fn a_peer_that_hangs_is_a_row_that_says_so() {
     assert!(rows[0]["extra"]["error"].as_str().unwrap().contains("was killed"), "{rows:?}");
 }
 
+/// One whose task panics would leave the others waiting until the time-out.
+#[cfg(feature = "peers")]
+#[test]
+fn a_peer_that_panics_is_a_row_that_says_so_at_once() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("figures.json");
+    let arguments = ["bench", "idle1m", "--peer", "may", "--workers", "1", "--ops", "40000"];
+    let flags = ["--runs", "1", "--timeout", "60", "--json", file.to_str().unwrap()];
+    let start = std::time::Instant::now();
+    let output = sortie(&[&arguments[..], &flags].concat());
+    assert!(output.status.success(), "{output:?}");
+    let row = &rows(&file)[0];
+    if row["ns_per_op"].is_number() {
+        // It has two mappings for each, of which most kernels allow no more than 65,530.
+        return;
+    }
+    let (error, said) = (row["extra"]["error"].as_str(), row["extra"]["output"].as_str());
+    assert!(error.unwrap().contains("exit status: 101"), "{row}");
+    assert!(said.unwrap().contains("panicked"), "{row}");
+    assert!(start.elapsed().as_secs() < 50, "it was waited for");
+}
+
 #[cfg(not(feature = "peers"))]
 #[test]
 fn a_build_without_peers_says_how_to_have_them() {

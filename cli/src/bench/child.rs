@@ -14,6 +14,7 @@ use rustix::process::{Signal, set_parent_process_death_signal};
 use serde::{Deserialize, Serialize};
 use std::collections::VecDeque;
 use std::io::{self, BufRead, BufReader, Read, Write};
+use std::panic;
 use std::process::{Child, Command, ExitCode, ExitStatus, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError, Sender};
 use std::thread;
@@ -22,6 +23,9 @@ use std::time::{Duration, Instant};
 /// How many lines of what a failed child said are kept: the first ones, where it says why, and the last.
 const FIRST_LINES: usize = 5;
 const KEPT_LINES: usize = 20;
+
+/// What a Rust program ends with after a panic.
+const PANICKED: i32 = 101;
 
 /// From the child to its parent.
 #[derive(Debug, Serialize, Deserialize)]
@@ -167,6 +171,7 @@ impl Story {
 pub(crate) fn main(case: &str) -> ExitCode {
     // A killed parent leaves no benchmark running. If the kernel refuses, that is all that is lost.
     let _ = set_parent_process_death_signal(Some(Signal::KILL));
+    end_on_panic();
     let case: Case = match serde_json::from_str(case) {
         Ok(case) => case,
         Err(error) => {
@@ -180,6 +185,16 @@ pub(crate) fn main(case: &str) -> ExitCode {
     };
     tell(&message);
     code
+}
+
+/// A panic on any thread ends the process, once it is told: who waits for what that thread was to do would wait for
+/// ever, and the command until the time-out.
+fn end_on_panic() {
+    let tell = panic::take_hook();
+    panic::set_hook(Box::new(move |info| {
+        tell(info);
+        std::process::exit(PANICKED);
+    }));
 }
 
 fn tell(message: &Message) {
