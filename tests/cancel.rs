@@ -2,6 +2,8 @@
 
 #[path = "cancel/nested.rs"]
 mod nested;
+#[path = "cancel/returning.rs"]
+mod returning;
 
 use rusqlite::{Connection, ErrorCode};
 use sortie::native::{self, Cancelled, Class, Policy, Target};

@@ -68,3 +68,32 @@ fn slow() {
         assert!(calls.load(Ordering::SeqCst) > 0, "the filter met no membarrier");
     });
 }
+
+/// By the environment, as where the kernel is known to be at fault; and asked for while nobody else is there, as it takes
+/// milliseconds once threads run.
+#[test]
+fn forced_and_registered_before_the_first_thread() {
+    child::each(
+        "forced_and_registered_before_the_first_thread",
+        &["quick", "slow", "missing"],
+        |how| {
+            let (calls, threads) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
+            let (counter, at_first) = (calls.clone(), threads.clone());
+            seccomp::supervise(&CALLS, move |_| {
+                if counter.fetch_add(1, Ordering::SeqCst) == 0 {
+                    // The runtimes of the fixture are named so.
+                    at_first
+                        .store(sortie_test::threads::named("st").len() as u64, Ordering::SeqCst);
+                }
+                Answer::Continue
+            });
+            // SAFETY: nobody reads the environment meanwhile: the test's runner waits, and the supervisor does not.
+            unsafe { std::env::set_var("SORTIE_MEMBARRIER", how) };
+            each_of(&[1, 2], &[Mode::Pinned, Mode::Migrating], rounds);
+            assert_eq!(threads.load(Ordering::SeqCst), 0, "threads were there already");
+            let calls = calls.load(Ordering::SeqCst);
+            println!("  {how}: {calls} membarriers");
+            assert!(if how == "missing" { calls == 1 } else { calls > 1 }, "{calls} membarriers");
+        },
+    );
+}
