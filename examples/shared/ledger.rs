@@ -161,7 +161,8 @@ const COLUMNS: [Column; 14] = [
     number("taken back", true, |entry| Some(count(entry.sum.retakes))),
     number("handed over", true, |entry| Some(count(entry.sum.hand_offs))),
     number("callbacks", false, |entry| some(entry.sum.callbacks).map(count)),
-    number("running", false, |Entry { sum, .. }| {
+    // Now, and the longest of them since when.
+    number("running", true, |Entry { sum, .. }| {
         let longest = time(sum.longest_running.unwrap_or_default());
         some(sum.running).map(|running| format!("{} for {longest}", count(running)))
     }),

@@ -35,7 +35,7 @@ const BURN_LIMIT: Duration = Duration::from_millis(10);
 /// until a task runs that waits behind them.
 const CROWDED_LIMIT: Duration = Duration::from_secs(1);
 
-/// At how many calls one who comes by looks at most: each costs up to 6 us.
+/// At how many calls one who comes by looks at most: each costs some microseconds.
 const GLIMPSES: usize = 4;
 
 /// How a thread has spent its time.
