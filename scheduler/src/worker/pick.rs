@@ -246,9 +246,10 @@ fn more(carrier: &Carrier) -> Option<TaskRef> {
 #[cold]
 #[inline(never)]
 fn take_more(carrier: &Carrier, other: usize) -> Option<TaskRef> {
-    let other_queues = &carrier.shared().queues()[other].queues;
+    // An extra worker that is back in its pool is not among them, and has nothing.
+    let other_queues = carrier.shared().queues().get(other).map(|shown| &shown.queues);
     let take = |worker: &mut Worker| {
-        let task = worker.queues.relieve(other_queues);
+        let task = other_queues.and_then(|queues| worker.queues.relieve(queues));
         worker.relieved = task.is_some().then_some(other);
         task
     };
