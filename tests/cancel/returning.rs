@@ -33,7 +33,7 @@ fn an_abort_that_meets_the_return_hits_that_call_or_none() {
             let (inside, hooked, wrong) = (inside.clone(), hooked.clone(), wrong.clone());
             native::on_cancel(&RETURNS, move |_: &Cancelled| {
                 hooked.fetch_add(1, SeqCst);
-                (0..20).for_each(|_| {
+                (0..400).for_each(|_| {
                     wrong.unless(inside.load(SeqCst));
                     spin_loop();
                 });
