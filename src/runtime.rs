@@ -165,12 +165,11 @@ impl Runtime {
     ///   nothing but joins): that is part of a deadlock when all of them are;
     /// - of a task that is ready, for the one that keeps its thread by a wait in a callback.
     ///
-    /// Tasks of other runtimes, and threads, are found where they wait for locks, for any of several tasks, or at the end of a
-    /// scope. Waits with a limit, their own or one around their code ([`timeout`](crate::time::timeout)), end by themselves,
-    /// and those for permits, messages, events and conditions may be ended by anybody: none is part of a deadlock.
-    /// Of those that share a wait one is told. What is told is certain: it was seen
-    /// three times alike. Stops nobody; takes time in proportion to the waits. [`Builder::report_deadlocks`] tells of each
-    /// by itself.
+    /// Tasks of other runtimes, and threads, are found where they wait for locks, for any of several tasks, or at the
+    /// end of a scope. Waits with a limit, their own or one around their code ([`timeout`](crate::time::timeout)), end
+    /// by themselves, and those for permits, messages, events and conditions may be ended by anybody: none is part of a
+    /// deadlock. Of those that share a wait one is told. What is told is certain: it was seen three times alike. Stops
+    /// nobody; takes time in proportion to the waits. [`Builder::report_deadlocks`] tells of each by itself.
     ///
     /// ```
     /// use sortie::sync::Mutex;

@@ -1,4 +1,5 @@
-//! Two tasks that talk to each other from different carriers keep these awake: each has its answer sooner than a sleep begins.
+//! Two tasks that talk to each other from different carriers keep these awake: each has its answer sooner than a sleep
+//! begins.
 
 use sortie::sync::channel;
 use sortie_test::figures::{at_least, cores};

@@ -245,8 +245,8 @@ fn a_writer_that_gives_up_keeps_nobody() {
     });
 }
 
-/// A thread that comes attached to one runtime, and goes attached to another, reads no more: a writer does not wait for it, nor
-/// for the tasks one of which has its memory now.
+/// A thread that comes attached to one runtime, and goes attached to another, reads no more: a writer does not wait for
+/// it, nor for the tasks one of which has its memory now.
 #[test]
 fn who_goes_as_somebody_else_reads_no_more() {
     each_reporting(|runtime| {

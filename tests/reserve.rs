@@ -1,5 +1,5 @@
-//! Workers that are held back, where there are far more than processors, are there when they are of use: as many tasks run at
-//! once as there are workers.
+//! Workers that are held back, where there are far more than processors, are there when they are of use: as many tasks
+//! run at once as there are workers.
 
 use sortie_test::figures::cores;
 use sortie_test::{Case, MODES, exclusively};

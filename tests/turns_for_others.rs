@@ -1,6 +1,6 @@
-//! A turn that is passed on past the loop is passed by nobody whom the loop would serve now: of two tasks that always yield, on one
-//! worker, either has no turn before who is made ready, stands in line, or has lent its turn; and few before who comes from
-//! outside or has slept.
+//! A turn that is passed on past the loop is passed by nobody whom the loop would serve now: of two tasks that always
+//! yield, on one worker, either has no turn before who is made ready, stands in line, or has lent its turn; and few
+//! before who comes from outside or has slept.
 
 use sortie::native::{self, Class, Policy, Target};
 use sortie::sync::Event;
@@ -13,7 +13,8 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, ThreadId};
 use std::time::{Duration, Instant};
 
-/// How often each is tried. One pick in sixty-one is one for the oldest, and a pass that is wrongly made is one of fifteen in sixteen.
+/// How often each is tried. One pick in sixty-one is one for the oldest, and a pass that is wrongly made is one of
+/// fifteen in sixteen.
 const TRIALS: usize = 200;
 const FAIR: usize = TRIALS / 10;
 

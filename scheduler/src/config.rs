@@ -50,9 +50,10 @@ pub trait Embedder: Any + Send + Sync + fmt::Debug {
         false
     }
 
-    /// The current task has overflowed its stack, in native code or not, and that was reported. Called by the signal handler,
-    /// on [`OVERFLOW_STACK_BYTES`](crate::OVERFLOW_STACK_BYTES) of stack, of a thread that was stopped anywhere: without
-    /// allocation, without a wait for a lock. It need not return; if it does, the process ends by the signal.
+    /// The current task has overflowed its stack, in native code or not, and that was reported. Called by the signal
+    /// handler, on [`OVERFLOW_STACK_BYTES`](crate::OVERFLOW_STACK_BYTES) of stack, of a thread that was stopped
+    /// anywhere: without allocation, without a wait for a lock. It need not return; if it does, the process ends by the
+    /// signal.
     fn overflowed(&self, task_word: *const (), in_native_code: bool) {
         let _ = (task_word, in_native_code);
     }

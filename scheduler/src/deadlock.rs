@@ -1,19 +1,19 @@
 //! Deadlocks: waits that have no end, each of which only others of them could end.
 //!
-//! From a waiter ways lead to those who own what it waits for, from there to those for whom they wait. Mostly there is one.
-//! At the end of a scope, or of a group, each task that is left has to end, and a writer waits for each who reads: so
-//! there are as many ways, and any of them may come back. Who waits for any of several goes on with the first, so all ways have to.
-//! A way ends where somebody does not wait. What comes of that, `knot.rs` says.
+//! From a waiter ways lead to those who own what it waits for, from there to those for whom they wait. Mostly there is
+//! one. At the end of a scope, or of a group, each task that is left has to end, and a writer waits for each who reads:
+//! so there are as many ways, and any of them may come back. Who waits for any of several goes on with the first, so
+//! all ways have to. A way ends where somebody does not wait. What comes of that, `knot.rs` says.
 //!
 //! A task that is ready waits, too, if it may run on one carrier only, and another task keeps that by a wait in
 //! place, in a callback above native frames: then for that task. It cannot run before that wait has ended, so its own
 //! has the number of that one.
 //!
-//! The waits are looked at one by one while others come and go, so a deadlock that was seen need not have been
-//! there at any one time. What is told was seen three times. All its waits then lasted from the first look to
-//! the last; in the second look each owner owned what the one before it waits for, and all who could end a wait
-//! for any of several were among them, at a time when they were waiting themselves; and who waits lets nothing go, nor
-//! ends, and nobody is added to those for whom one waits. So there was a moment at which all of it was true, and it stays so.
+//! The waits are looked at one by one while others come and go, so a deadlock that was seen need not have been there at
+//! any one time. What is told was seen three times. All its waits then lasted from the first look to the last; in the
+//! second look each owner owned what the one before it waits for, and all who could end a wait for any of several were
+//! among them, at a time when they were waiting themselves; and who waits lets nothing go, nor ends, and nobody is
+//! added to those for whom one waits. So there was a moment at which all of it was true, and it stays so.
 
 mod knot;
 
@@ -32,8 +32,8 @@ use std::fmt;
 use std::ops::Deref;
 use std::panic::Location;
 
-/// Tasks, or threads, that wait for each other: in a circle, or, where some of them wait for any of several, in all the circles
-/// that this makes. None of them goes on unless one is aborted.
+/// Tasks, or threads, that wait for each other: in a circle, or, where some of them wait for any of several, in all the
+/// circles that this makes. None of them goes on unless one is aborted.
 ///
 /// Written, it says who waits where for whom.
 #[derive(Clone, Debug)]

@@ -189,17 +189,18 @@ impl Scheduler {
     }
 
     /// Begins a hold of the current task's, or of this thread's if it carries none: from here on tasks that are told of
-    /// their switches ([`tell_of_switches`](crate::wait::tell_of_switches)) begin no managed code. What they do in native
-    /// code goes on; where they would come back they wait. The current task is not switched away meanwhile. False: there is a
-    /// hold already. Does not block.
+    /// their switches ([`tell_of_switches`](crate::wait::tell_of_switches)) begin no managed code. What they do in
+    /// native code goes on; where they would come back they wait. The current task is not switched away meanwhile.
+    /// False: there is a hold already. Does not block.
     ///
     /// For embedders that stop the world: [`is_held`](Scheduler::is_held) says when it stands.
     pub fn begin_hold(&self) -> bool {
         self.shared.begin_hold()
     }
 
-    /// Are all tasks that the hold concerns out of managed code? They stay so until [`end_hold`](Scheduler::end_hold). One
-    /// look; those in managed code are to come to a wait, or to native code, by themselves. A system call or two; does not block.
+    /// Are all tasks that the hold concerns out of managed code? They stay so until [`end_hold`](Scheduler::end_hold).
+    /// One look; those in managed code are to come to a wait, or to native code, by themselves. A system call or two;
+    /// does not block.
     #[must_use]
     pub fn is_held(&self) -> bool {
         self.shared.is_held()

@@ -14,13 +14,12 @@ use std::time::Duration;
 /// Runs `f`, which calls native code, on a thread that is there for such calls; the task is suspended
 /// until it has returned.
 ///
-/// For a function that blocks, called by a task that may not leave its thread, while others are
-/// pinned to the same: they go on meanwhile. `f` may borrow from the task's stack. It runs as native
-/// code of the same task: [`task::current`](crate::task::current) and
-/// [`transition::layers`](crate::transition::layers()) answer as in [`call`](super::call()), callbacks
-/// enter managed code of the task, and `errno` and the floating-point environment are afterwards as `f` left them, unless
-/// the policy restores the latter. What native code ties to a thread is that thread's: a function that must be called by the thread which called another before
-/// is no function for this.
+/// For a function that blocks, called by a task that may not leave its thread, while others are pinned to the same:
+/// they go on meanwhile. `f` may borrow from the task's stack. It runs as native code of the same task:
+/// [`task::current`](crate::task::current) and [`transition::layers`](crate::transition::layers()) answer as in
+/// [`call`](super::call()), callbacks enter managed code of the task, and `errno` and the floating-point environment
+/// are afterwards as `f` left them, unless the policy restores the latter. What native code ties to a thread is that
+/// thread's: a function that must be called by the thread which called another before is no function for this.
 ///
 /// In a callback, where the task cannot be suspended, and outside of tasks, `f` runs as by
 /// [`call_here`](super::call_here()). A suspension point. An abort is raised after `f`.

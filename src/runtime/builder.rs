@@ -32,8 +32,8 @@ impl Builder {
     /// How many tasks may run managed code at once; 1 to 1024.
     ///
     /// Of more than four for each processor the rest is held back while the others keep the processors busy and each of
-    /// them goes from task to task. A task that computes, or blocks in code that it has not announced, for 10 ms keeps nobody
-    /// waiting: another worker comes out for it.
+    /// them goes from task to task. A task that computes, or blocks in code that it has not announced, for 10 ms keeps
+    /// nobody waiting: another worker comes out for it.
     pub fn workers(self, workers: usize) -> Builder {
         Builder { config: self.config.workers(workers) }
     }
@@ -93,11 +93,12 @@ impl Builder {
         Builder { config: self.config.thread_name(name) }
     }
 
-    /// Says by an event of the target `sortie::task`, level `error`, when the wait of a task closes a circle of waits that
-    /// none of them will leave ([`Runtime::deadlocks`]). A circle that is closed otherwise, by a thread without a task or by
-    /// a task that is ready and has no thread to run on, is told once no task has had a turn for a second. Each is told
-    /// once. For debugging: each wait for a lock or a join pays for a look, each [`RwLock`](crate::sync::RwLock) of the
-    /// process notes from here on for good who reads, and the runtime's monitor wakes each second.
+    /// Says by an event of the target `sortie::task`, level `error`, when the wait of a task closes a circle of waits
+    /// that none of them will leave ([`Runtime::deadlocks`]). A circle that is closed otherwise, by a thread without a
+    /// task or by a task that is ready and has no thread to run on, is told once no task has had a turn for a second.
+    /// Each is told once. For debugging: each wait for a lock or a join pays for a look, each
+    /// [`RwLock`](crate::sync::RwLock) of the process notes from here on for good who reads, and the runtime's monitor
+    /// wakes each second.
     ///
     /// ```
     /// let runtime = sortie::Runtime::builder().report_deadlocks(cfg!(debug_assertions)).build()?;

@@ -54,9 +54,9 @@
 //!
 //! # Deadlocks
 //!
-//! A task that would wait for itself panics. Circles of several, and waits for any of several that are all on such circles, are
-//! found by [`Runtime::deadlocks`](crate::Runtime::deadlocks), and told when they come about if the runtime was built so
-//! ([`Builder::report_deadlocks`](crate::Builder::report_deadlocks)).
+//! A task that would wait for itself panics. Circles of several, and waits for any of several that are all on such
+//! circles, are found by [`Runtime::deadlocks`](crate::Runtime::deadlocks), and told when they come about if the
+//! runtime was built so ([`Builder::report_deadlocks`](crate::Builder::report_deadlocks)).
 //!
 //! # Holding a lock while suspended
 //!

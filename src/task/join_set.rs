@@ -273,8 +273,8 @@ impl<T> JoinSet<T> {
     /// Waits for all tasks and returns their outputs, in the order in which they ended. A suspension point, as
     /// [`JoinSet::join_next`].
     ///
-    /// Under a [`time::timeout`](crate::time::timeout) those that have not ended in time are aborted, as the set is dropped.
-    /// Who wants the outputs of the others then joins by [`JoinSet::join_next_until`].
+    /// Under a [`time::timeout`](crate::time::timeout) those that have not ended in time are aborted, as the set is
+    /// dropped. Who wants the outputs of the others then joins by [`JoinSet::join_next_until`].
     ///
     /// # Panics
     /// With the panic of the first task that has one, or the error of the first that has no output for another

@@ -1,5 +1,5 @@
-//! An abort that comes just as a call returns, by a barrier between the two: it hits that call or none, and its hook is over
-//! before the call is.
+//! An abort that comes just as a call returns, by a barrier between the two: it hits that call or none, and its hook is
+//! over before the call is.
 
 use super::{Defer, Wrong};
 use sortie::native::{self, Cancelled, Target};

@@ -11,8 +11,8 @@
 //! - a *returner*, which has come back without a worker: it looks itself, as the monitor does, and stands in line if
 //!   it has taken none, or somebody else looked (`crossing/reentry.rs`).
 //!
-//! Each of them alone makes the monitor needed, unless the returner takes the worker. A look of the monitor at a queue is Relaxed, the
-//! weakest that a queue could do. It has one credit, so that it naps with the gate ajar and with the
+//! Each of them alone makes the monitor needed, unless the returner takes the worker. A look of the monitor at a queue
+//! is Relaxed, the weakest that a queue could do. It has one credit, so that it naps with the gate ajar and with the
 //! gate open.
 
 use crate::crossing::carrier::Carrier;

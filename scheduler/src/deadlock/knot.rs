@@ -1,9 +1,9 @@
 //! Waits as a graph, and the part of it that has no end.
 //!
 //! A wait for one, or for each of several, does not end while any of them waits without end. A wait for any of several
-//! ends as soon as one of them goes on. So what has no end is the greatest set of waits each of which waits for some, or
-//! where any of several may end it for nobody but, waits of the set. It is what is left when those are taken out, again and
-//! again, that somebody outside may end.
+//! ends as soon as one of them goes on. So what has no end is the greatest set of waits each of which waits for some,
+//! or where any of several may end it for nobody but, waits of the set. It is what is left when those are taken out,
+//! again and again, that somebody outside may end.
 //!
 //! A [`Knot`] is a least part of that: each of its waits leads to each other one. Without waits for any of several it is a
 //! circle.

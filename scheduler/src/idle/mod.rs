@@ -37,8 +37,8 @@
 //! that comes back from native code meanwhile need not wait: it takes the worker. Who is called and
 //! finds no worker becomes a spare again, and gives the search up as anybody does.
 //!
-//! A worker that goes to the reserve takes the same steps. If A3 finds work then and nobody is idle to be woken, all others
-//! are at work, and the monitor is told.
+//! A worker that goes to the reserve takes the same steps. If A3 finds work then and nobody is idle to be woken, all
+//! others are at work, and the monitor is told.
 
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -246,8 +246,8 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
         self.settle(&mut inner, worker)
     }
 
-    /// A carrier that came by and needs a worker has made this one free: as [`Lobby::place`], but if nobody stands in line
-    /// it is the caller's own.
+    /// A carrier that has come back and needs a worker has made this one free: as [`Lobby::place`], but if nobody
+    /// stands in line it is the caller's own.
     ///
     /// # Errors
     /// It is another's.

@@ -1,10 +1,10 @@
 //! Who reads under a lock: noted from there on where a runtime of the process is to report deadlocks, because a
 //! writer waits for each of them. Elsewhere a read costs a look at a flag.
 //!
-//! INVARIANT(readers.held): whoever is noted reads. It is noted after it has come, and forgotten before it goes. Who goes
-//! and is not noted may have come as somebody else (a thread, that has been attached to a runtime since), so that
-//! one of the notes is its own: then all are forgotten. So some may be missing, and none is wrong. A guard that was leaked
-//! is held for good, and noted.
+//! INVARIANT(readers.held): whoever is noted reads. It is noted after it has come, and forgotten before it goes. Who
+//! goes and is not noted may have come as somebody else (a thread, that has been attached to a runtime since), so that
+//! one of the notes is its own: then all are forgotten. So some may be missing, and none is wrong. A guard that was
+//! leaked is held for good, and noted.
 //!
 //! Must not: change `errno`; be asked for a note where nobody wants it.
 

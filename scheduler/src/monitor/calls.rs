@@ -35,7 +35,7 @@ const BURN_LIMIT: Duration = Duration::from_millis(10);
 /// until a task runs that waits behind them.
 const CROWDED_LIMIT: Duration = Duration::from_secs(1);
 
-/// At how many calls one who comes by looks at most: each costs some microseconds.
+/// At how many calls one who comes back looks at most: each costs some microseconds.
 const GLIMPSES: usize = 4;
 
 /// How a thread has spent its time.
@@ -90,7 +90,7 @@ impl Sight {
 pub(crate) struct Calls {
     /// For each worker, the call that its carrier is in.
     seen: Vec<Option<Sight>>,
-    /// The worker that is looked at first by who comes by.
+    /// The worker that is looked at first by who comes back.
     first: usize,
     /// Kept between looks for its memory.
     candidates: Vec<(CarrierRef, Snapshot)>,

@@ -1,17 +1,17 @@
 //! The monitor: the thread that takes workers back, and serves timers that nobody else does.
 //!
-//! It looks at every worker's carrier, and takes the worker of one whose task is in native code if
-//! work waits that could use it and no worker is idle (`calls.rs`). Calls that are known to block do
-//! not need it: their worker was handed over before. It also notices tasks that compute without end
-//! (`runaway.rs`), a runtime that stands still (`standstill.rs`), and, if it is to, circles of waits (`circles.rs`). Where
-//! there are far more workers than processors it says how many are held back (`reserve.rs`).
+//! It looks at every worker's carrier, and takes the worker of one whose task is in native code if work waits that
+//! could use it and no worker is idle (`calls.rs`). Calls that are known to block do not need it: their worker was
+//! handed over before. It also notices tasks that compute without end (`runaway.rs`), a runtime that stands still
+//! (`standstill.rs`), and, if it is to, circles of waits (`circles.rs`). Where there are far more workers than
+//! processors it says how many are held back (`reserve.rs`).
 //!
 //! # Cadence
 //!
-//! Looking costs processor time that belongs to others, so looks are paid for. The monitor has a
-//! purse of credits ([`Purse`]); a look after 20 us costs one, and a pause of 2.5 ms, whatever it is
-//! for, earns one. However often work comes and goes, looks alone take less than 0.5 % of a core. To take a worker back
-//! costs more, and is not paid for: what blocks once is mostly handed over the next time.
+//! Looking costs processor time that belongs to others, so looks are paid for. The monitor has a purse of credits
+//! ([`Purse`]); a look after 20 us costs one, and a pause of 2.5 ms, whatever it is for, earns one. However often work
+//! comes and goes, looks alone take less than 0.5 % of a core. To take a worker back costs more, and is not paid for:
+//! what blocks once is mostly handed over the next time.
 //!
 //! | situation | next look |
 //! |---|---|

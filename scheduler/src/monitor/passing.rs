@@ -1,5 +1,5 @@
-//! Who comes back from native code and finds no worker looks at the calls of the others: the monitor's look, by a thread
-//! that is awake anyhow, and that would else sleep until somebody wakes it.
+//! Who comes back from native code and finds no worker looks at the calls of the others: the monitor's look, by a
+//! thread that is awake anyhow, and that would else sleep until somebody wakes it.
 //!
 //! It takes the worker of a call that blocks, at once, and of one that computes by the monitor's rules (`calls.rs`).
 //!

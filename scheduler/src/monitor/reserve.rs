@@ -1,16 +1,16 @@
 //! How many workers are held back where there are far more of them than processors.
 //!
 //! Threads that cannot run at once wait in the kernel's queues, and these know nothing of tasks: one whose thread holds
-//! others that are pinned there was kept from a processor for half a second. So no more workers are at work than keep the
-//! processors busy, and who needs one stands in the lobby's line, first come, first served. The rest is in reserve, but for
-//! as many as are of use:
+//! others that are pinned there was kept from a processor for half a second. So no more workers are at work than keep
+//! the processors busy, and who needs one stands in the lobby's line, first come, first served. The rest is in reserve,
+//! but for as many as are of use:
 //!
 //! - one for each worker that is [stuck](super::runaway): tasks that compute may wait for what is queued;
 //! - more and more while work waits and a processor is free all the same, as where managed code blocks without having said
 //!   so; fewer and fewer once none is.
 //!
-//! What counts as busy is the processor time of all threads of the process, asked of the kernel once in ten milliseconds, in
-//! some microseconds.
+//! What counts as busy is the processor time of all threads of the process, asked of the kernel once in ten
+//! milliseconds, in some microseconds.
 
 use crate::shared::Shared;
 use std::time::{Duration, Instant};

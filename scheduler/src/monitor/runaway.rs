@@ -4,12 +4,12 @@
 //! While others wait, the monitor looks whether it does. One that stands at the same run for 10 ms is
 //! *stuck*:
 //!
-//! 1. Its task is asked to let others run (`request.rs`), once. It sees that at a checkpoint, and at its return from a native
-//!    call, and pays for it if it does so only when it is asked (`penalty.rs`).
+//! 1. Its task is asked to let others run (`request.rs`), once. It sees that at a checkpoint, and at its return from a
+//!    native call, and pays for it if it does so only when it is asked (`penalty.rs`).
 //! 2. A worker of the reserve, if there is one (`reserve.rs`), else an extra one stands in for it until it picks again
 //!    (`worker/extra.rs`).
-//! 3. If it does not compute but sleeps in the kernel, for 100 ms, or is in a call that keeps its
-//!    worker for so long, it is named: the call should have been announced, or not have been kept.
+//! 3. If it does not compute but sleeps in the kernel, for 100 ms, or is in a call that keeps its worker for so long,
+//!    it is named: the call should have been announced, or not have been kept.
 //!
 //! A thread that the kernel did not let run is not stuck: it has neither used its processor nor does
 //! it sleep.

@@ -158,8 +158,8 @@ impl Shared {
             || self.queues().iter().any(|shown| !shown.queues.is_empty())
     }
 
-    /// Is this a carrier whose worker came for timers? Those that it wakes elsewhere come for them, too. `None`: this is none
-    /// that has a worker.
+    /// Is this a carrier whose worker came for timers? Those that it wakes elsewhere come for them, too. `None`: this
+    /// is none that has a worker.
     fn sends_for_timers(&self) -> Option<bool> {
         // SAFETY: the arena outlives this thread's stay in its runtime.
         let here = unsafe { current::carrier().as_ref() }

@@ -17,9 +17,9 @@ use crate::wait;
 /// level does not use goes to the highest that is ready. So whoever is first in line of a level has its turn after 55
 /// others at most. Who joins tasks that are ready on the same thread may lend its turn to 32 of them, one after the other.
 ///
-/// Measured, with four tasks of each class that yield without end on one worker: 1,741, 871, 543, 217 and 109 turns of 3,481
-/// (due: 1,740, 870, 544, 217 and 109). So nobody starves: the idle ones had one turn of 32, and beside one task that spawns and joins
-/// without end, each join lending its turn, an idle one ran after 864 turns at most.
+/// Measured, with four tasks of each class that yield without end on one worker: 1,741, 871, 543, 217 and 109 turns of
+/// 3,481 (due: 1,740, 870, 544, 217 and 109). So nobody starves: the idle ones had one turn of 32, and beside one task
+/// that spawns and joins without end, each join lending its turn, an idle one ran after 864 turns at most.
 ///
 /// While a task waits for a [`Lock`](crate::Lock), or to read or write under a [`SharedLock`](crate::SharedLock), its level
 /// is lent to the task that owns the lock, or writes: that one has its turns by the higher of both until it lets go,

@@ -1,13 +1,13 @@
 //! Who waits for what somebody else has: the records behind the report of deadlocks.
 //!
-//! A wait whose end is in one other's hands (a lock's owner, a task that is joined), in those of each of several (the tasks
-//! of a set, the readers of a lock), or in those of any of several, is noted while it lasts. Waits for locks, groups and any
-//! of several tasks, and those of threads, in a table of the whole process, under locks of its own: only who really
-//! waits comes here. A task's join, and its wait at the end of a scope, in its own header, because those are
+//! A wait whose end is in one other's hands (a lock's owner, a task that is joined), in those of each of several (the
+//! tasks of a set, the readers of a lock), or in those of any of several, is noted while it lasts. Waits for locks,
+//! groups and any of several tasks, and those of threads, in a table of the whole process, under locks of its own: only
+//! who really waits comes here. A task's join, and its wait at the end of a scope, in its own header, because those are
 //! many (`joining.rs`).
 //!
-//! Waits with a limit are not noted, nor those in code that has one: they end. An embedder's may have one in form only, and
-//! it notes them.
+//! Waits with a limit are not noted, nor those in code that has one: they end. An embedder's may have one in form only,
+//! and it notes them.
 //!
 //! INVARIANT(blocked.word): a record points to the word of the lock that is waited for, or to what else says who may end
 //! the wait, and is taken out before the wait ends: who looks there under the table's lock finds it. A task that never
@@ -258,8 +258,8 @@ pub fn look_when_blocked(look: fn(Owner)) {
     let _ = LOOK.set(look);
 }
 
-/// The number of the wait without a limit in which this one is, another for each, and in whose hands its end is, if it is one's.
-/// A look.
+/// The number of the wait without a limit in which this one is, another for each, and in whose hands its end is, if it
+/// is one's. A look.
 ///
 /// Not of joins that began before [`look_when_blocked`].
 pub fn blocked_by(waiter: Owner) -> Option<(u64, Owner)> {

@@ -8,8 +8,8 @@
 //! It holds wakers and numbers and points to nobody's stack, and it grows when somebody comes to wait, so
 //! that to hand on allocates nothing for the most part.
 //!
-//! In what order they have their turns, [`Order`] says: as they came, or by their levels first. A level is asked for when one
-//! comes, and again when it has been woken for nothing.
+//! In what order they have their turns, [`Order`] says: as they came, or by their levels first. A level is asked for
+//! when one comes, and again when it has been woken for nothing.
 //!
 //! # In turn, but for two
 //!
@@ -268,7 +268,8 @@ impl<W: Waiting> Line<W> {
         waiting.map(|(_, entry)| (&entry.who, entry.wants))
     }
 
-    /// Whose turn it is: the first that waits of the highest level, where there are any, or who holds the only place where that one runs. Is it lost?
+    /// Whose turn it is: the first that waits of the highest level, where there are any, or who holds the only place
+    /// where that one runs. Is it lost?
     fn next_in_turn(&mut self) -> Option<(Ticket, bool)> {
         let (level, from) = self.order.next()?;
         let is_in_turn =

@@ -14,13 +14,14 @@
 //! Pauses are the suspension points: there an abort is raised, if no foreign frame lies between
 //! and the thread is not panicking. Never inside a loop of our own that holds a lock.
 //!
-//! Here is who the caller is. `switchable.rs` says whether a task may be switched away, and who is told of it, `pause.rs`
-//! has the way of a task that waits, `in_place.rs` that of one that cannot be switched, `turn.rs` that of one that lets others run.
+//! Here is who the caller is. `switchable.rs` says whether a task may be switched away, and who is told of it,
+//! `pause.rs` has the way of a task that waits, `in_place.rs` that of one that cannot be switched, `turn.rs` that of
+//! one that lets others run.
 //!
-//! What others build on: `waiter.rs` has the waiter, `sleep.rs` waits that only their time ends, `nudge.rs` wakes that say "look again". Lines
-//! are in `line.rs`, over `sparse.rs`, in an order (`order.rs`), with what a change owes those who wait (`due.rs`, `sleeper.rs`); a wait list
-//! (`list.rs`, `place.rs`) is a line with a seat before it (`seat.rs`); `spin.rs` looks a while before a wait. Who holds what, and
-//! who waits for it: `owner.rs`, `blocked.rs`, `any.rs`,
+//! What others build on: `waiter.rs` has the waiter, `sleep.rs` waits that only their time ends, `nudge.rs` wakes that
+//! say "look again". Lines are in `line.rs`, over `sparse.rs`, in an order (`order.rs`), with what a change owes those
+//! who wait (`due.rs`, `sleeper.rs`); a wait list (`list.rs`, `place.rs`) is a line with a seat before it (`seat.rs`);
+//! `spin.rs` looks a while before a wait. Who holds what, and who waits for it: `owner.rs`, `blocked.rs`, `any.rs`,
 //! `joining.rs`, `circle.rs`.
 
 mod any;

@@ -5,7 +5,8 @@
 //! - `current.rs`: which carrier is this thread? The crate's one door to thread-local storage.
 //! - `run.rs`: the loop of a carrier: pick, resume, settle. `pick.rs`: which task is next, `search.rs`: from others,
 //!   `ranked.rs`: if their priorities differ. `without.rs`: how a carrier gives its worker away, and gets one again.
-//! - `lend.rs`: a join that needs no queue and no wake-up. `succession.rs`: one task after the other on the same fiber. `pass.rs`: a yield that needs no loop.
+//! - `lend.rs`: a join that needs no queue and no wake-up. `succession.rs`: one task after the other on the same fiber.
+//!   `pass.rs`: a yield that needs no loop.
 //! - `extra.rs`: workers that stand in for one whose task does not switch.
 //! - `share.rs`: what tasks that yield have of a worker's time beside those that leave for native code.
 //!
@@ -147,7 +148,8 @@ pub(crate) struct Worker {
     /// It was taken to serve timers, or for those whom they have woken on another carrier, and nobody has called for
     /// it since.
     pub(crate) serves_timers: bool,
-    /// It was taken for a pinned task which one on another carrier has woken, or such mail has come while it waited for it.
+    /// It was taken for a pinned task which one on another carrier has woken, or such mail has come while it waited for
+    /// it.
     pub(crate) expects_mail: bool,
     /// Of an extra worker, the runs that it is bound to. See `extra.rs`.
     stands_in_for: Vec<Run>,

@@ -1,21 +1,20 @@
 //! Which task is next.
 //!
-//! Ordinarily: pinned tasks that were woken (three times in a row at most: once, if there is one, the oldest of those that were
-//! woken elsewhere, then the newest of those that were woken on their carrier), the slot (as often at most), the deque newest
-//! first, then, in turn, the ring of pinned tasks and the ring of those that yielded; with all empty the re-entry queue, the
-//! injector, and other workers' queues. Tasks of other priorities come before or between all that: `ranked.rs`. Newest first
-//! would starve the old, so
+//! Ordinarily: pinned tasks that were woken (three times in a row at most: once, if there is one, the oldest of those
+//! that were woken elsewhere, then the newest of those that were woken on their carrier), the slot (as often at most),
+//! the deque newest first, then, in turn, the ring of pinned tasks and the ring of those that yielded; with all empty
+//! the re-entry queue, the injector, and other workers' queues. Tasks of other priorities come before or between all
+//! that: `ranked.rs`. Newest first would starve the old, so
 //!
-//! - every 61st pick serves the injector, and halfway between the oldest of the ring of pinned tasks,
-//!   the deque or the ring of the others: each time another of them leads, and the first that has
-//!   something serves; the ring of a worker that has many more is levelled with one's own, and a worker whose tasks
-//!   only yield takes from another's deque;
-//! - who has taken tasks from another worker's deque, and has begun them all, takes more of them before its own that yield have
-//!   their turns;
+//! - every 61st pick serves the injector, and halfway between the oldest of the ring of pinned tasks, the deque or the
+//!   ring of the others: each time another of them leads, and the first that has something serves; the ring of a worker
+//!   that has many more is levelled with one's own, and a worker whose tasks only yield takes from another's deque;
+//! - who has taken tasks from another worker's deque, and has begun them all, takes more of them before its own that
+//!   yield have their turns;
 //! - every 16th pick looks at the timers and at native calls that wait for a thread, and into the re-entry queue first;
-//! - the first pick of a worker that comes to a carrier serves the injector, or the oldest of the carrier's pinned tasks
-//!   that take turns, of those that were woken, or of those that yielded, by turns of the carrier's own, and at times that of
-//!   the deque: a task that hands its worker over in each call makes every pick such a one;
+//! - the first pick of a worker that comes to a carrier serves the injector, or the oldest of the carrier's pinned
+//!   tasks that take turns, of those that were woken, or of those that yielded, by turns of the carrier's own, and at
+//!   times that of the deque: a task that hands its worker over in each call makes every pick such a one;
 //! - after a number of native calls that the deque's tasks have left for, those that yielded have a turn (`share.rs`);
 //! - a worker that was with its carrier for 16 picks goes to the first carrier in line;
 //! - where more workers are at work than are to be, every 16th pick of one finds nothing, and it goes to the reserve.
@@ -233,8 +232,8 @@ fn relieved(carrier: &Carrier) -> Option<TaskRef> {
 
 /// From the worker whose deque this one has taken from last, if it has begun all that.
 ///
-/// One that is woken while another makes a thousand tasks gets thirty-two of them. Those yield, and it never searches again: the
-/// others would all begin where they were made, and, if they stay where they begin, stay there.
+/// One that is woken while another makes a thousand tasks gets thirty-two of them. Those yield, and it never searches
+/// again: the others would all begin where they were made, and, if they stay where they begin, stay there.
 #[inline]
 fn more(carrier: &Carrier) -> Option<TaskRef> {
     // SAFETY: this is the carrier's thread, in its loop.

@@ -70,8 +70,8 @@ pub(super) fn search(carrier: &Carrier) -> Option<TaskRef> {
     .or_else(|| await_mail(carrier))
 }
 
-/// Where mail has brought the worker, more of it is waited for before it rests: a task there mostly has an answer for the one
-/// here, and to be woken for it takes longer than to wait, for both of them each time.
+/// Where mail has brought the worker, more of it is waited for before it rests: a task there mostly has an answer for
+/// the one here, and to be woken for it takes longer than to wait, for both of them each time.
 fn await_mail(carrier: &Carrier) -> Option<TaskRef> {
     let shared = carrier.shared();
     // SAFETY: this is the carrier's thread, in its loop.
@@ -108,8 +108,8 @@ fn has_come(carrier: &Carrier) -> bool {
 
 /// From each other worker once, beginning anywhere.
 ///
-/// The newest task of one is taken only if it was `eyed` at the look before. Who has made it ready mostly waits for it next, and
-/// runs it within less than a pause; carried off, it would be pinned far from the one that it talks to.
+/// The newest task of one is taken only if it was `eyed` at the look before. Who has made it ready mostly waits for it
+/// next, and runs it within less than a pause; carried off, it would be pinned far from the one that it talks to.
 fn steal(shared: &Shared, worker: &mut Worker, eyed: &Cell<Newest>) -> Option<TaskRef> {
     let queues = shared.queues();
     let start = worker.random_below(queues.len());

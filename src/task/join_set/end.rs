@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 impl<T> JoinSet<T> {
-    /// Aborts the task of this number, which stays in the set, to be joined. False: the set has none, or it was joined. Does
-    /// not wait. Looks through the set.
+    /// Aborts the task of this number, which stays in the set, to be joined. False: the set has none, or it was joined.
+    /// Does not wait. Looks through the set.
     ///
     /// ```
     /// use sortie::task::JoinSet;

@@ -1,12 +1,12 @@
-//! First pages ahead: a pool that lends thousands of stacks takes several at a time from a slab, and has the kernel give
-//! them the page that their first frames touch by one call. They are hot then, as those that were given back with their pages.
+//! First pages ahead: a pool that lends thousands of stacks takes several at a time from a slab, and has the kernel
+//! give them the page that their first frames touch by one call. They are hot then, as those that were given back with
+//! their pages.
 //!
-//! Of many tasks that begin, each would fault for that page, from caches that the kernel's work for the one before and the
-//! task itself have filled.
+//! Of many tasks that begin, each would fault for that page, from caches that the kernel's work for the one before and
+//! the task itself have filled. What nobody needs in the end is little beside what is lent: a pool that lends few has no
+//! page ahead.
 //!
-//! - What nobody needs in the end is little beside what is lent: a pool that lends few has no page ahead.
-//!
-//! Must not: call the kernel under `inner`. Fail: a stack without its page is as good as any.
+//! Must not: call the kernel under `inner`; fail: a stack without its page is as good as any.
 
 use super::{Inner, Stacks};
 use crate::stack::{Stack, slab};
