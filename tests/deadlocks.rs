@@ -3,25 +3,15 @@
 use sortie::native::{self, Target};
 use sortie::sync::{Event, Mutex, Once, RwLock};
 use sortie::time::timeout;
-use sortie::{Deadlock, Handle, JoinHandle, Runtime, task};
+use sortie::{Handle, JoinHandle, task};
 use sortie_natives::with_callback;
+use sortie_test::deadlocks;
 use sortie_test::{Case, MODES, Mode, each, each_of, each_setting, events, exclusively, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 static CALL_BACK: Target = Target::named("natives_call_back");
-
-/// The only deadlock, once it is there.
-fn the_deadlock(runtime: &Runtime) -> Deadlock {
-    let mut found = Vec::new();
-    until("a deadlock", || {
-        found = runtime.deadlocks();
-        !found.is_empty()
-    });
-    assert_eq!(found.len(), 1, "{found:?}");
-    found.remove(0)
-}
 
 fn named<T: Send + 'static>(
     runtime: &Handle,
@@ -67,7 +57,7 @@ fn tasks_that_lock_crosswise_are_named_and_one_abort_frees_the_other() {
             let n = usize::from(name == "right");
             named(&runtime.handle(), name, move || crossing.take(n, None))
         });
-        let deadlock = the_deadlock(runtime);
+        let deadlock = deadlocks::the_only(runtime);
         let mut names: Vec<_> = deadlock.waits().iter().map(|wait| wait.name().unwrap()).collect();
         names.sort_unstable();
         assert_eq!(names, ["left", "right"]);
@@ -138,7 +128,7 @@ fn a_circle_of_a_writer_something_done_once_a_join_and_a_thread() {
         began.wait();
         locked.wait();
         go_on.set();
-        let deadlock = the_deadlock(runtime);
+        let deadlock = deadlocks::the_only(runtime);
         let mut waits: Vec<_> =
             deadlock.waits().iter().map(|wait| (wait.name().unwrap(), wait.what())).collect();
         waits.sort_unstable();
@@ -179,7 +169,7 @@ fn tasks_that_join_each_other() {
         *handles[0].lock() = Some(first);
         *handles[1].lock() = Some(second);
         there.set();
-        let deadlock = the_deadlock(runtime);
+        let deadlock = deadlocks::the_only(runtime);
         assert_eq!(deadlock.waits().len(), 2);
         for wait in deadlock.waits() {
             assert!(ids.contains(&wait.task()) && wait.what() == "a join", "{deadlock}");
@@ -217,7 +207,7 @@ fn a_callback_that_waits_for_a_lock_keeps_its_owner_from_running() {
     // Both on one thread, for as long as it takes.
     each_of(&[1], &[Mode::Pinned], |runtime| {
         let [owner, keeper] = keep_the_owner_from_running(&runtime.handle());
-        let deadlock = the_deadlock(runtime);
+        let deadlock = deadlocks::the_only(runtime);
         let mut waits: Vec<_> =
             deadlock.waits().iter().map(|wait| (wait.name().unwrap(), wait.what())).collect();
         waits.sort_unstable();
@@ -285,7 +275,7 @@ fn waits_that_end_are_no_deadlock() {
             let crossing = crossing.clone();
             runtime.spawn(move || timeout(Duration::MAX, || crossing.take(n, None)).unwrap())
         });
-        assert_eq!(the_deadlock(runtime).waits().len(), 2);
+        assert_eq!(deadlocks::the_only(runtime).waits().len(), 2);
         tasks[0].abort();
         let [given_up, done] = tasks;
         is_aborted(given_up);

@@ -4,20 +4,13 @@ use sortie::native::{self, Target};
 use sortie::sync::{Event, Mutex};
 use sortie::{Runtime, task};
 use sortie_natives::with_callback;
+use sortie_test::deadlocks::told;
 use sortie_test::{Case, Mode, events, exclusively, until};
 use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
 static CALL_BACK: Target = Target::named("natives_call_back");
-
-/// The deadlocks that were told.
-fn told() -> Vec<String> {
-    let is_deadlock = |seen: &events::Seen| {
-        seen.target == "sortie::task" && seen.text.contains("deadlock: each of these")
-    };
-    events::seen().into_iter().filter(is_deadlock).map(|seen| seen.text).collect()
-}
 
 /// The first that is told.
 fn first_told() -> String {

@@ -2,26 +2,15 @@
 
 use sortie::sync::{Event, Mutex, Select, channel};
 use sortie::task::JoinSet;
-use sortie::{Deadlock, Handle, JoinHandle, Runtime, select};
-use sortie_test::{each, each_setting, events, until};
+use sortie::{Handle, JoinHandle, Runtime, select};
+use sortie_test::{deadlocks, each, each_setting, events, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
 
-/// The only deadlock, once it is there.
-fn the_deadlock(runtime: &Runtime) -> Deadlock {
-    let mut found = Vec::new();
-    until("a deadlock", || {
-        found = runtime.deadlocks();
-        !found.is_empty()
-    });
-    assert_eq!(found.len(), 1, "{found:?}");
-    found.remove(0)
-}
-
 /// The only deadlock is that of one who waits in `what` for any of so many, which all wait for its lock.
 fn expect(runtime: &Runtime, what: &str, any_of: usize) {
-    let deadlock = the_deadlock(runtime);
+    let deadlock = deadlocks::the_only(runtime);
     let waits = deadlock.waits();
     assert_eq!(waits.len(), any_of + 1, "{deadlock}");
     let owner = waits.iter().position(|wait| wait.what() == what).expect("one who waits for any");
@@ -239,19 +228,14 @@ fn an_end_that_is_not_told_yet_is_no_deadlock() {
     });
 }
 
-/// It is said once, by whichever of the waits is the last.
+/// It is told once, by whichever of the waits is the last.
 #[test]
 fn it_is_told_when_it_closes() {
     each_setting(|case| {
         for owner_is_last in [false, true] {
             events::record();
             let runtime = case.watched(case.builder().report_deadlocks(true).build().unwrap());
-            // So that nobody finds it because all is at rest.
-            let busy = runtime.spawn(|| {
-                loop {
-                    sortie::sleep(Duration::from_millis(1));
-                }
-            });
+            let busy = deadlocks::no_rest(&runtime);
             let owner = runtime.spawn(move || {
                 let (lock, now) = (Arc::new(Mutex::new(())), Arc::new(Event::manual()));
                 let mut set = JoinSet::new();
@@ -264,16 +248,12 @@ fn it_is_told_when_it_closes() {
                 }
                 let _ = set.join_next();
             });
-            let said = || {
-                let seen = events::seen().into_iter();
-                seen.filter(|seen| seen.text.contains("one of several tasks")).collect::<Vec<_>>()
-            };
-            until("it is said", || !said().is_empty());
+            until("it is told", || !deadlocks::told().is_empty());
             owner.abort();
             is_aborted(owner);
-            assert_eq!(said().len(), 1, "{:?}", said());
-            busy.abort();
-            is_aborted(busy);
+            let told = deadlocks::told();
+            assert!(told.len() == 1 && told[0].contains("one of several tasks"), "{told:?}");
+            busy.end();
             assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
         }
     });
@@ -333,7 +313,7 @@ fn a_thread_that_waits() {
             assert!(set.join_next().unwrap().is_err(), "the shutdown ends it");
         });
         expect(&runtime, "a wait for one of several tasks", 2);
-        let deadlock = the_deadlock(&runtime);
+        let deadlock = deadlocks::the_only(&runtime);
         assert!(deadlock.waits().iter().any(|wait| wait.task().is_none()), "{deadlock}");
         assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
         thread.join().unwrap();

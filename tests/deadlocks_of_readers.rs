@@ -3,6 +3,7 @@
 
 use sortie::sync::{Event, Mutex, RwLock, RwLockWriteGuard};
 use sortie::{Handle, JoinHandle, Runtime, task};
+use sortie_test::deadlocks::{self, told};
 use sortie_test::{each_setting, events, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
@@ -27,22 +28,12 @@ fn named(runtime: &Handle, name: &str, f: impl FnOnce() + Send + 'static) -> Joi
     task::Builder::new().name(name).spawn_on(runtime, f)
 }
 
-fn told() -> Vec<String> {
-    let is_deadlock = |seen: &events::Seen| seen.text.contains("deadlock: each of these");
-    events::seen().into_iter().filter(is_deadlock).map(|seen| seen.text).collect()
-}
-
 /// The only deadlock, once it is there: who waits in what, by name.
 fn the_waits(runtime: &Runtime) -> Vec<(String, &'static str)> {
-    let mut found = Vec::new();
-    until("a deadlock", || {
-        found = runtime.deadlocks();
-        !found.is_empty()
-    });
-    assert_eq!(found.len(), 1, "{found:?}");
+    let deadlock = deadlocks::the_only(runtime);
     let mut waits = Vec::new();
-    for wait in found[0].waits() {
-        assert!(wait.place().file().ends_with("deadlocks_of_readers.rs"), "{}", found[0]);
+    for wait in deadlock.waits() {
+        assert!(wait.place().file().ends_with("deadlocks_of_readers.rs"), "{deadlock}");
         waits.push((wait.name().unwrap().to_owned(), wait.what()));
     }
     waits.sort_unstable();
@@ -145,31 +136,32 @@ fn a_thread_that_reads() {
     });
 }
 
+/// Reads, says so, and wants to read again once a writer stands in line.
+fn reads_again_behind(
+    table: &Arc<RwLock<()>>,
+    reads: &Arc<Event>,
+) -> impl FnOnce() + Send + 'static {
+    let (table, reads) = (table.clone(), reads.clone());
+    move || {
+        let _held = table.read();
+        reads.set();
+        while table.try_read().is_some() {
+            sortie::yield_now();
+        }
+        drop(table.read());
+    }
+}
+
 /// It stands behind the writer, who waits for it.
 #[test]
 fn who_reads_and_wants_to_read_again_behind_a_writer() {
     each_reporting(|runtime| {
-        // So that nobody finds it because all is at rest.
-        let busy = runtime.spawn(|| {
-            loop {
-                sortie::sleep(Duration::from_millis(1));
-            }
-        });
+        let busy = deadlocks::no_rest(runtime);
         for writer_is_a_thread in [false, true] {
             events::record();
             let table = Arc::new(RwLock::new(()));
             let reads = Arc::new(Event::manual());
-            let reader = {
-                let (table, reads) = (table.clone(), reads.clone());
-                named(&runtime.handle(), "reader", move || {
-                    let _held = table.read();
-                    reads.set();
-                    while table.try_read().is_some() {
-                        sortie::yield_now();
-                    }
-                    drop(table.read());
-                })
-            };
+            let reader = named(&runtime.handle(), "reader", reads_again_behind(&table, &reads));
             let write = move || {
                 reads.wait();
                 drop(table.write());
@@ -190,8 +182,7 @@ fn who_reads_and_wants_to_read_again_behind_a_writer() {
             task.into_iter().for_each(|task| task.join().unwrap());
             thread.into_iter().for_each(|thread| thread.join().unwrap());
         }
-        busy.abort();
-        is_aborted(busy);
+        busy.end();
     });
 }
 
@@ -216,18 +207,7 @@ fn a_writer_that_gives_up_keeps_nobody() {
     each_reporting(|runtime| {
         let table = Arc::new(RwLock::new(()));
         let (reads, go_on) = (Arc::new(Event::manual()), Arc::new(Event::manual()));
-        let reader = {
-            let (table, reads) = (table.clone(), reads.clone());
-            named(&runtime.handle(), "reader", move || {
-                let _held = table.read();
-                reads.set();
-                while table.try_read().is_some() {
-                    sortie::yield_now();
-                }
-                // Behind the writer, until that gives up.
-                drop(table.read());
-            })
-        };
+        let reader = named(&runtime.handle(), "reader", reads_again_behind(&table, &reads));
         let writer = {
             let go_on = go_on.clone();
             named(&runtime.handle(), "writer", move || {

@@ -5,7 +5,7 @@ use sortie::native::{self, Target};
 use sortie::sync::{Event, Mutex};
 use sortie::task::{self, Group};
 use sortie::{Deadlock, Runtime};
-use sortie_test::{each, each_setting, events, until};
+use sortie_test::{deadlocks, each, each_setting, events, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
@@ -14,14 +14,9 @@ static LOOK: Target = Target::named("a look");
 
 /// The only deadlock, once it is there: what each waits in, beginning with the one that waits for several.
 fn the_waits(runtime: &Runtime) -> Vec<&'static str> {
-    let mut found = Vec::new();
-    until("a deadlock", || {
-        found = runtime.deadlocks();
-        !found.is_empty()
-    });
-    assert_eq!(found.len(), 1, "{found:?}");
-    assert_is_here(&found[0]);
-    let mut waits: Vec<_> = found[0].waits().iter().map(|wait| wait.what()).collect();
+    let deadlock = deadlocks::the_only(runtime);
+    assert_is_here(&deadlock);
+    let mut waits: Vec<_> = deadlock.waits().iter().map(|wait| wait.what()).collect();
     let several = ["the end of a scope", "a group of tasks"];
     let is_several = |what: &&str| several.iter().any(|words| what.ends_with(words));
     let first = waits.iter().position(is_several).expect("one who waits for several");
@@ -129,19 +124,14 @@ fn group_of(
     task::Builder::new().group(group).spawn_on(&runtime.handle(), f)
 }
 
-/// It is said once, by whichever of the two waits is the last: the one of a task of the scope, or the one of its owner.
+/// It is told once, by whichever of the two waits is the last: the one of a task of the scope, or the one of its owner.
 #[test]
 fn it_is_told_when_it_closes() {
     each_setting(|case| {
         for owner_is_last in [false, true] {
             events::record();
             let runtime = case.watched(case.builder().report_deadlocks(true).build().unwrap());
-            // So that nobody finds it because all is at rest.
-            let busy = runtime.spawn(|| {
-                loop {
-                    sortie::sleep(Duration::from_millis(1));
-                }
-            });
+            let busy = deadlocks::no_rest(&runtime);
             let owner = runtime.spawn(move || {
                 let (lock, ready) = (Mutex::new(()), Event::manual());
                 let _held = lock.lock();
@@ -157,15 +147,12 @@ fn it_is_told_when_it_closes() {
                     }
                 });
             });
-            let said = || {
-                let seen = events::seen().into_iter();
-                seen.filter(|seen| seen.text.contains("the end of a scope")).collect::<Vec<_>>()
-            };
-            until("it is said", || !said().is_empty());
+            until("it is told", || !deadlocks::told().is_empty());
             owner.abort();
             assert!(owner.join().unwrap_err().is_aborted());
-            assert_eq!(said().len(), 1, "{:?}", said());
-            busy.abort();
+            let told = deadlocks::told();
+            assert!(told.len() == 1 && told[0].contains("the end of a scope"), "{told:?}");
+            busy.end();
             assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
         }
     });

@@ -10,11 +10,13 @@
 //! sleep is only ever what is tested.
 //!
 //! Faults are real: [`seccomp`] makes system calls fail or last, [`stop`] lets one thread stand
-//! still, [`limits`] takes threads away. [`threads`] and [`figures`] measure. [`told`] counts what a hosted VM is told.
+//! still, [`limits`] takes threads away. [`threads`] and [`figures`] measure. [`deadlocks`] waits for one, [`told`] counts what a
+//! hosted VM is told.
 
 pub mod busy;
 mod case;
 pub mod child;
+pub mod deadlocks;
 pub mod drops;
 pub mod events;
 pub mod fibers;
