@@ -3,7 +3,7 @@
 
 use sortie::native::{self, Class, FpEnv, Library, NativeFn, Policy, PolicyError, Target, policy};
 use sortie::transition;
-use sortie_test::{Case, Mode, each, exclusively};
+use sortie_test::{Case, Mode, each, exclusively, panic_text};
 use std::ffi::c_int;
 
 /// The registry is the process's: one test at a time.
@@ -151,6 +151,7 @@ fn a_policy_that_cannot_be_kept_is_refused_with_the_reason_and_changes_nothing()
             (SHORT.deny(), "leave the rest out"),
             (Policy::new().class(Class::Unknown), "leave the class out"),
             (Policy::new().class(Class::Unhooked), "unsafe"),
+            (LONG.offload(true), "in the #[policy] of a pinvoke! function only"),
         ] {
             for scope in &scopes {
                 let error = scope.set(wrong).unwrap_err();
@@ -177,15 +178,48 @@ fn a_policy_that_cannot_be_kept_is_refused_with_the_reason_and_changes_nothing()
 fn a_configuration_is_text() {
     alone(|| {
         let here = address(libc::malloc as *const ());
-        let text = "class=short, max_concurrent=8, fp_env=restore, offload";
+        let text = "class=short, max_concurrent=8, fp_env=restore";
         policy::for_address(here).set(text.parse().unwrap()).unwrap();
-        let expected = SHORT.max_concurrent(8).fp_env(FpEnv::Restore).offload(true);
+        let expected = SHORT.max_concurrent(8).fp_env(FpEnv::Restore);
         assert_eq!(policy::of(here), expected);
         assert_eq!(policy::of(here).to_string(), text);
         assert!(policy::for_address(here).clear());
         let error = "hook=never".parse::<Policy>().unwrap_err();
         assert!(error.to_string().contains("`unsafe`"), "{error}");
     });
+}
+
+/// Wherever Sortie is asked for the call: also where it would only run the function.
+#[test]
+fn a_function_that_is_refused_is_called_by_nobody() {
+    static REFUSED: Target = Target::named("refused everywhere");
+    static OUTSIDE: Target = Target::named("outside");
+    fn refused() {
+        let calls: [fn(); 4] = [
+            || native::call(&REFUSED, || unreachable!()),
+            || native::call_here(&REFUSED, || unreachable!()),
+            || native::offload(&REFUSED, || unreachable!()),
+            || native::call_cancellable(&REFUSED, |_| (), || unreachable!()),
+        ];
+        for call in calls {
+            let text = panic_text(call);
+            assert!(text.contains("refused everywhere is not called"), "{text}");
+        }
+    }
+    REFUSED.set_policy(Policy::new().deny()).unwrap();
+    refused();
+    each(|runtime| {
+        runtime.run(|| {
+            refused();
+            native::call_here(&OUTSIDE, refused);
+            native::call_here(&OUTSIDE, || native::callback((), refused));
+        });
+        std::thread::scope(|scope| {
+            scope.spawn(refused);
+        });
+    });
+    assert!(REFUSED.clear_policy());
+    assert_eq!(native::call(&REFUSED, || 1), 1);
 }
 
 /// A call that was announced comes back as one, and one that was not does not, whatever was said meanwhile.

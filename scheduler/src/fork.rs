@@ -31,7 +31,7 @@ static NEWEST: AtomicPtr<Node> = AtomicPtr::new(ptr::null_mut());
 static IS_CHILD: AtomicBool = AtomicBool::new(false);
 
 /// Is this the child of a process in which a runtime lived? Then none can be had here.
-pub(crate) fn is_child() -> bool {
+pub fn is_child() -> bool {
     // ORDERING: Relaxed, written before the child had a second thread.
     IS_CHILD.load(Ordering::Relaxed)
 }

@@ -81,6 +81,7 @@ pub use deadlock::{BlockedWait, Deadlock};
 pub use fiber::bench;
 pub use fiber::{Frame, Outcome};
 pub use foreign::AttachError;
+pub use fork::is_child as is_forked_child;
 pub use handler::in_signal_handler;
 pub use lock::{Lock, SharedLock};
 pub use native_stack::NativeStack;

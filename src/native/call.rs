@@ -28,7 +28,8 @@ use super::Target;
 ///
 /// # Panics
 /// With the panic of `f`, or with that of a [`callback`](super::callback()) under it, which goes first.
-/// If there is no memory for another layer, or the target's [`Policy`](super::Policy) denies calls. If
+/// If there is no memory for another layer, or the target's [`Policy`](super::Policy) denies calls, which it does on
+/// each thread. If
 /// the runtime was shut down meanwhile, the task unwinds.
 ///
 /// ```

@@ -132,8 +132,8 @@ impl Scope {
     /// Sets the policy for these functions, in place of what was set for exactly them.
     ///
     /// # Errors
-    /// [`PolicyError::Contradiction`], or [`PolicyError::NoCode`] for the address 0 and an empty range; then
-    /// nothing has changed.
+    /// [`PolicyError::Contradiction`], also of [`Policy::offload`], or [`PolicyError::NoCode`] for the address 0 and an
+    /// empty range; then nothing has changed.
     ///
     /// ```
     /// use sortie::native::{Policy, policy};
@@ -143,7 +143,7 @@ impl Scope {
     /// assert_eq!(free.policy(), None, "{error}");
     /// ```
     pub fn set(&self, policy: Policy) -> Result<(), PolicyError> {
-        policy.check()?;
+        policy.check_placed()?;
         match &self.0 {
             Which::Address(0) => {
                 return Err(PolicyError::NoCode { found: "the address is 0".to_owned() });

@@ -108,7 +108,8 @@ impl Target {
     /// [`policy::for_address`](crate::native::policy::for_address)) goes first.
     ///
     /// # Panics
-    /// If the policy is contradictory, with the reason. In a static that is the compiler's error:
+    /// If the policy is contradictory, or has [`Policy::offload`], with the reason. In a static that is the compiler's
+    /// error:
     ///
     /// ```compile_fail,E0080
     /// use sortie::native::{Policy, Target};
@@ -125,7 +126,10 @@ impl Target {
     #[must_use]
     #[track_caller]
     pub const fn with_policy(mut self, policy: Policy) -> Target {
-        self.policy = Some(policy.checked());
+        self.policy = match policy.misplaced() {
+            Some(why) => panic!("{}", why),
+            None => Some(policy),
+        };
         self
     }
 
@@ -262,7 +266,7 @@ impl Target {
     /// Sets the policy for the function, in place of any other. Calls that are out go on as they began.
     ///
     /// # Errors
-    /// [`PolicyError::Contradiction`]; then nothing has changed.
+    /// [`PolicyError::Contradiction`], also of [`Policy::offload`]; then nothing has changed.
     ///
     /// ```
     /// use sortie::native::{Class, Policy, Target};
@@ -275,7 +279,7 @@ impl Target {
     /// # Ok::<(), sortie::native::PolicyError>(())
     /// ```
     pub fn set_policy(&self, policy: Policy) -> Result<(), PolicyError> {
-        policy.check()?;
+        policy.check_placed()?;
         self.profile();
         policies::set_exact(self.policy_key(), Some(policy));
         // It may have shared a profile so far.

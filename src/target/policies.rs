@@ -69,7 +69,7 @@ impl Policies {
     /// Whose word counts for a function; `None`: nobody has said anything.
     fn entry(&self, key: Key) -> Option<(Origin, &Entry)> {
         let exact = self.exact.get(&key);
-        let set = exact.and_then(|exact| exact.set.as_ref());
+        let set = exact.and_then(Exact::asked);
         let declared = exact.and_then(|exact| exact.declared.as_ref());
         set.map(|entry| (Origin::Set(key), entry))
             .or_else(|| declared.map(|entry| (Origin::Declared(key), entry)))
@@ -83,9 +83,20 @@ impl Policies {
         Some((Origin::Range(range.clone()), entry))
     }
 
+    /// What cancels a function's calls goes with it, too. Gives what there is no use for: it is foreign code.
+    fn carry_hook_over(&mut self, from: Key, to: Key) -> Option<CancelHook> {
+        let hook = self.cancel.remove(&from)?;
+        profile::make_stale(from);
+        if self.cancel.contains_key(&to) {
+            return Some(hook);
+        }
+        profile::make_stale(to);
+        self.cancel.insert(to, hook)
+    }
+
     fn entry_mut(&mut self, origin: &Origin) -> Option<&mut Entry> {
         match origin {
-            Origin::Set(key) => self.exact.get_mut(key)?.set.as_mut(),
+            Origin::Set(key) => self.exact.get_mut(key)?.asked_mut(),
             Origin::Declared(key) => self.exact.get_mut(key)?.declared.as_mut(),
             Origin::Range(range) => {
                 self.ranges.iter_mut().find(|(its, _)| its == range).map(|(_, entry)| entry)
@@ -223,7 +234,7 @@ pub(super) fn declare(key: Key, policy: Policy) {
 /// What the user asks for; what was asked for before.
 pub(crate) fn set_exact(key: Key, policy: Option<Policy>) -> Option<Policy> {
     let entry = policy.map(Entry::new);
-    change_exact(key, |exact| std::mem::replace(&mut exact.set, entry)).map(|it| it.in_force())
+    change_exact(key, |exact| exact.ask(entry)).map(|it| it.in_force())
 }
 
 /// What the user asked for.
@@ -251,20 +262,31 @@ fn change_exact<R>(key: Key, change: impl FnOnce(&mut Exact) -> R) -> R {
 }
 
 /// A function that had no address has one now: what the user asked for goes with it, unless something was
-/// asked for the address.
+/// asked for the address. In one step: no call finds it in neither place; and a call that began before and looks only now
+/// still finds it in the old one.
 pub(super) fn carry_over(from: Key, to: Key) {
-    let Exact { set, declared } =
-        change_exact(from, |exact| Exact { set: exact.set.take(), declared: exact.declared });
+    let mut policies = POLICIES.write();
+    let hook = policies.carry_hook_over(from, to);
+    let Some(before) = policies.exact.get_mut(&from) else {
+        drop(policies);
+        return drop(hook);
+    };
+    let (set, declared) = (before.carry_away(), before.declared);
     if set.is_some() || declared.is_some_and(|entry| entry.is_broken()) {
-        change_exact(to, |exact| {
-            exact.set = exact.set.or(set);
-            Entry::carry_over(&mut exact.declared, declared);
-        });
+        let exact = policies.exact.entry(to).or_default();
+        exact.set = exact.set.or(set);
+        Entry::carry_over(&mut exact.declared, declared);
+        if *exact == Exact::default() {
+            policies.exact.remove(&to);
+        }
+        policies.note_unhooked();
+        profile::make_stale(from);
+        profile::make_stale(to);
     }
-    if let Some(hook) = set_cancel_hook(from, None)
-        && cancel_hook(to).is_none()
-    {
-        set_cancel_hook(to, Some(hook));
+    drop(policies);
+    drop(hook);
+    if set.is_some() {
+        profile::follow_limits(&Origin::Set(to));
     }
 }
 

@@ -208,8 +208,8 @@ impl Policy {
     /// Calls of a function that [`pinvoke!`](crate::pinvoke) declares may run on another thread than the
     /// task's, if others would wait for it: as by [`native::offload`](crate::native::offload()).
     ///
-    /// It counts where it stands in the declaration, by whose `unsafe` the author answers for it; set
-    /// anywhere else it changes nothing. Closures that are `Send` ([`native::call`](crate::native::call()))
+    /// It stands in the declaration, by whose `unsafe` the author answers for it, and is refused anywhere
+    /// else, where it would change nothing. Closures that are `Send` ([`native::call`](crate::native::call()))
     /// need no policy for this, and others ([`call_here`](crate::native::call_here)) stay in any case.
     ///
     /// ```
@@ -222,7 +222,12 @@ impl Policy {
         self
     }
 
-    /// Calls are refused: the native function is not called.
+    /// Calls are refused: the native function is not called. [`call`](crate::native::call()) and its like panic, and
+    /// [`leave`](crate::transition::leave) gives an error.
+    ///
+    /// Wherever the call is asked for: on threads that run no task too, and in native code, where it would run plainly.
+    /// In a child of `fork` a function may be called whose policy had not been looked at since it was set. Who calls the
+    /// bare address asks nobody.
     ///
     /// ```
     /// use sortie::native::Policy;

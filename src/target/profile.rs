@@ -184,6 +184,16 @@ impl Profile {
         }
     }
 
+    /// Are calls refused? For who makes no transition, and may be in a child of `fork`, whose locks may be held for
+    /// good: what was not decided before is not asked there.
+    pub(crate) fn is_denied(&self) -> bool {
+        // ORDERING(profile.decision): Acquire, as in `decide`.
+        let word = self.decision.load(Ordering::Acquire);
+        let decision = Decision::current(word)
+            .or_else(|| (!sortie_scheduler::is_forked_child()).then(|| self.settle()));
+        decision.is_some_and(Decision::is_denied)
+    }
+
     #[cold]
     #[inline(never)]
     fn settle(&self) -> Decision {

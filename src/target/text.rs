@@ -10,8 +10,7 @@ use std::str::FromStr;
 
 /// The settings that a text may have.
 const KNOWN: &str = "class=short|mixed|long|keep|learned, stack=carrier, max_concurrent=N, \
-                     fp_env=inherit|restore, callbacks=block, hook=always, misclassified=mend|report, \
-                     offload, deny";
+                     fp_env=inherit|restore, callbacks=block, hook=always, misclassified=mend|report, deny";
 
 /// What is promised of functions whose calls are not all announced.
 const UNHOOKED: &str =
@@ -28,14 +27,14 @@ const UNHOOKED: &str =
 /// | `callbacks=block`, which changes nothing | [`Policy::callbacks`], whose other kinds a text cannot ask for |
 /// | `hook=always`, which changes nothing | [`Policy::unhooked`] and [`Policy::sampled`], which a text cannot ask for |
 /// | `misclassified=report`; `misclassified=mend`, which changes nothing | [`Policy::misclassified`] |
-/// | `offload` | [`Policy::offload`] |
+/// | nothing | [`Policy::offload`], which a text cannot ask for |
 /// | `deny` | [`Policy::deny`] |
 ///
 /// ```
 /// use sortie::native::{Class, Policy};
 ///
-/// let policy: Policy = "class=long, max_concurrent=8, offload".parse()?;
-/// assert_eq!(policy, Policy::new().class(Class::Long).max_concurrent(8).offload(true));
+/// let policy: Policy = "class=long, max_concurrent=8".parse()?;
+/// assert_eq!(policy, Policy::new().class(Class::Long).max_concurrent(8));
 ///
 /// let error = "klass=long".parse::<Policy>().unwrap_err();
 /// assert!(error.to_string().contains("class=short|mixed|long|keep"));
@@ -108,9 +107,13 @@ fn with_setting(
             "Policy::callbacks",
         )),
         ("callbacks", _) => Err(expected("callbacks=block")),
-        ("offload", None) => Ok(policy.offload(true)),
+        ("offload", _) => Err(needs_unsafe(
+            setting,
+            "that a function may be called by another thread than the task's",
+            "Policy::offload",
+        )),
         ("deny", None) => Ok(policy.deny()),
-        ("offload" | "deny", Some(_)) => Err(expected(&format!("`{name}` without a value"))),
+        ("deny", Some(_)) => Err(expected("`deny` without a value")),
         _ => Err(wrong(setting, format!("known settings are {KNOWN}"))),
     }
 }
@@ -188,15 +191,13 @@ mod tests {
         for class in classes {
             for limit in [None, Some(1), Some(u32::MAX)] {
                 for fp_env in [FpEnv::Inherit, FpEnv::Restore] {
-                    for offload in [false, true] {
-                        let plain = Policy::new().fp_env(fp_env).offload(offload);
-                        policies.push(Policy { class, max_concurrent: limit, ..plain });
-                    }
+                    let plain = Policy::new().fp_env(fp_env);
+                    policies.push(Policy { class, max_concurrent: limit, ..plain });
                 }
             }
         }
         policies.retain(|policy| policy.check().is_ok());
-        assert!(policies.len() > 50);
+        assert!(policies.len() > 30);
         for policy in policies {
             assert_eq!(policy.to_string().parse(), Ok(policy), "{policy}");
         }
@@ -213,8 +214,13 @@ mod tests {
         assert_eq!(unhooked.to_string(), "hook=never");
         assert_eq!(sampled.to_string(), "hook=sampled:64, misclassified=report");
         assert_eq!(leaf.to_string(), "class=short, stack=task:4096");
-        let unsafe_texts =
-            ["hook=never", "hook=sampled:64", "class=unhooked", "class=short, stack=task:4096"];
+        let unsafe_texts = [
+            "hook=never",
+            "hook=sampled:64",
+            "class=unhooked",
+            "class=short, stack=task:4096",
+            "offload",
+        ];
         for text in unsafe_texts {
             let error = text.parse::<Policy>().unwrap_err().to_string();
             assert!(error.contains("it is `unsafe`"), "{error}");
@@ -241,7 +247,7 @@ mod tests {
             ("misclassified=report", &["nothing was promised", "leave out"]),
             ("class=short, class=long", &["`class=long`", "twice"]),
             ("max_concurrent=0", &["wait for ever", "deny"]),
-            ("class=keep, offload", &["leave one of the two out"]),
+            ("deny, max_concurrent=2", &["leave the rest out"]),
         ] {
             let error = text.parse::<Policy>().expect_err(text).to_string();
             for part in parts {

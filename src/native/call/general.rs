@@ -116,6 +116,9 @@ fn call_on_this_thread<R>(
     f: impl FnOnce() -> R,
 ) -> R {
     if !is_announced() {
+        if profile.is_denied() {
+            refused(target, TransitionError::Denied { target: profile.address() });
+        }
         return f();
     }
     let decision = profile.decide();

@@ -136,7 +136,7 @@ fn policies_are_forgotten_before_a_library_is_unmapped() {
     // SAFETY: as declared above.
     let at_end = unsafe { library.get::<extern "C" fn(extern "C" fn(usize))>("at_end") }.unwrap();
     at_end.call(look);
-    policy::for_library(&library).set(Policy::new().offload(true)).unwrap();
+    policy::for_library(&library).set(Policy::new().max_concurrent(2)).unwrap();
     at_end.target().set_policy(Policy::new().max_concurrent(1)).unwrap();
     drop(library);
     drop(at_end);

@@ -19,6 +19,32 @@ pub(super) struct Exact {
     pub(super) set: Option<Entry>,
     /// By its target's declaration.
     pub(super) declared: Option<Entry>,
+    /// As `set`, until the function had an address: for calls that began before. Ends when something is set.
+    carried_away: Option<Entry>,
+}
+
+impl Exact {
+    /// What the user asks for.
+    pub(super) fn asked(&self) -> Option<&Entry> {
+        self.set.as_ref().or(self.carried_away.as_ref())
+    }
+
+    pub(super) fn asked_mut(&mut self) -> Option<&mut Entry> {
+        self.set.as_mut().or(self.carried_away.as_mut())
+    }
+
+    /// What the user asks for, and what was there before.
+    pub(super) fn ask(&mut self, entry: Option<Entry>) -> Option<Entry> {
+        self.carried_away = None;
+        std::mem::replace(&mut self.set, entry)
+    }
+
+    /// The function has an address, to which what is set goes.
+    pub(super) fn carry_away(&mut self) -> Option<Entry> {
+        let set = self.set.take();
+        self.carried_away = set.or(self.carried_away);
+        set
+    }
 }
 
 /// Whose policy it is.

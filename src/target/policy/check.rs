@@ -148,6 +148,26 @@ impl Policy {
         }
     }
 
+    /// What is wrong with this policy for functions that no `pinvoke!` declares with it.
+    pub(in super::super) const fn misplaced(&self) -> Option<&'static str> {
+        if let Some(why) = self.contradiction() {
+            return Some(why);
+        }
+        if self.offload {
+            return Some(
+                "that calls may be made by another thread is for the author of a declaration to say, so offload \
+                 counts in the #[policy] of a pinvoke! function only: write it there, or leave it out and call \
+                 native::offload",
+            );
+        }
+        None
+    }
+
+    /// As `check`, for who sets the policy.
+    pub(crate) fn check_placed(&self) -> Result<(), PolicyError> {
+        self.misplaced().map_or(Ok(()), |why| Err(PolicyError::Contradiction { why }))
+    }
+
     /// As `check`, for constants.
     ///
     /// # Panics

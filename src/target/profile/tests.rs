@@ -254,6 +254,51 @@ fn what_was_said_of_a_target_goes_with_it_to_its_address() {
 }
 
 #[test]
+fn what_goes_to_an_address_is_in_force_all_the_time() {
+    let (denied, mixed) = (Policy::new().deny(), Policy::new().class(Class::Mixed));
+    let round = std::sync::atomic::AtomicUsize::new(0);
+    let gate = std::sync::Barrier::new(2);
+    let rounds = 500;
+    let targets: Vec<_> = (0..rounds).map(|_| Target::named("moves")).collect();
+    let addresses: Vec<_> = (0..rounds).map(|_| nowhere(1).start).collect();
+    let mut missed = 0;
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            for (target, at) in targets.iter().zip(&addresses) {
+                target.set_policy(denied).unwrap();
+                gate.wait();
+                target.resolve(*at, "libnowhere.so");
+                round.fetch_add(1, Ordering::Relaxed);
+                target.profile();
+                gate.wait();
+            }
+        });
+        for (turn, (target, at)) in targets.iter().zip(&addresses).enumerate() {
+            gate.wait();
+            while round.load(Ordering::Relaxed) == turn {
+                std::hint::spin_loop();
+            }
+            // No panic here: the other thread would wait for ever.
+            missed += usize::from(action(target.profile()) != Action::Denied);
+            missed += usize::from(policies::policy_of(Key::Address(*at)) != denied);
+            gate.wait();
+        }
+    });
+    assert_eq!(missed, 0);
+
+    // Who has found the profile before goes by it until the end of the call.
+    let target = Target::named("is called").with_policy(mixed);
+    target.set_policy(denied).unwrap();
+    let (before, at) = (target.profile(), nowhere(1).start);
+    target.resolve(at, "libnowhere.so");
+    assert_eq!((action(target.profile()), action(before)), (Action::Denied, Action::Denied));
+    // It is said once, and not said again when it was taken back.
+    assert!(target.clear_policy());
+    target.resolve(nowhere(1).start, "libnowhere.so");
+    assert_eq!((target.policy(), action(target.profile())), (mixed, Action::Compare));
+}
+
+#[test]
 fn a_target_that_is_resolved_elsewhere_follows() {
     let addresses = [nowhere(1).start, nowhere(1).start];
     let target = Target::new(0);
