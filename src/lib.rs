@@ -96,7 +96,7 @@ pub use sortie_scheduler::{
     StartError as BuildError, Straggler,
 };
 pub use target::governed::{Governs, PolicyRow};
-pub use target::ledger::TargetRow;
+pub use target::target_row::TargetRow;
 pub use time::sleep;
 
 /// Spawns a task on the current task's runtime.

@@ -2,7 +2,8 @@
 
 use crate::native::policy::Scope;
 use crate::target::governed::{self, PolicyRow};
-use crate::target::ledger::{Ledger, TargetRow};
+use crate::target::ledger::Ledger;
+use crate::target::target_row::TargetRow;
 use sortie_scheduler::{GuardKind, Scheduler};
 
 /// What a runtime has and did. Values are of one moment each, read one after the other.

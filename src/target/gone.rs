@@ -9,7 +9,8 @@
 
 use super::Profile;
 use super::histogram::Sum;
-use super::ledger::{Ledger, TargetRow};
+use super::ledger::Ledger;
+use super::target_row::TargetRow;
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Weak};

@@ -3,10 +3,10 @@
 //! Nothing is counted for it. Who reads asks which policy counts for each function now, and adds up what the ledger
 //! has of these functions.
 
-use super::ledger::TargetRow;
 use super::policies::{self, Key, Listed, Origin};
 use super::policy::Policy;
 use super::symbol;
+use super::target_row::TargetRow;
 use std::time::Duration;
 
 /// What the calls cost of all functions that one policy is in force for, in one runtime.

@@ -25,9 +25,7 @@ impl Histogram {
         // ORDERING: Relaxed, a count stands for itself, and has one writer.
         count.store(count.load(Ordering::Relaxed).saturating_add(weight), Ordering::Relaxed);
     }
-}
 
-impl Histogram {
     /// Begins anew, while nobody counts.
     pub(super) fn clear(&self) {
         // ORDERING: Relaxed, as in `add`.

@@ -2,9 +2,9 @@
 //!
 //! - [`Target`]: address, name, library of one function.
 //! - `symbol.rs`: what the loader knows of an address.
-//! - `ledger.rs`: what the calls of each target cost, per runtime; `page.rs`, `row.rs`: on one carrier; `timing.rs`: how
-//!   one call is timed, `histogram.rs`: how times are counted; `gone.rs`: what is kept of functions that are gone;
-//!   `governed.rs`: the same by policy.
+//! - `ledger.rs`: what the calls of each target cost, per runtime; `target_row.rs`: what a reader is given of one;
+//!   `page.rs`, `row.rs`: on one carrier; `timing.rs`: how one call is timed, `histogram.rs`: how times are counted;
+//!   `gone.rs`: what is kept of functions that are gone; `governed.rs`: the same by policy.
 //! - `class.rs`: what is learned from the times that calls take.
 //! - `policy.rs`, `text.rs`: what users ask for; `policies.rs`: for which functions; `unhooked.rs`: calls that are
 //!   not announced.
@@ -26,6 +26,7 @@ pub(crate) mod policy;
 pub(crate) mod profile;
 pub(crate) mod row;
 pub(crate) mod symbol;
+pub(crate) mod target_row;
 mod text;
 pub(crate) mod timing;
 pub(crate) mod unhooked;

@@ -13,8 +13,8 @@
 //!
 //! INVARIANT(lobby.matched): never an idle worker and somebody in line, outside the lock.
 //!
-//! INVARIANT(lobby.reserve): at no time are more workers held back than are to be, but for those that were before there
-//! were to be fewer: the monitor lets these out next.
+//! INVARIANT(lobby.reserve): never more workers are held back than are to be, but between [`Lobby::hold_back`] with
+//! fewer and the monitor's calls of [`Lobby::recruit`], which follow at once.
 //!
 //! # No lost wake-up
 //!

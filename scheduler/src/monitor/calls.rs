@@ -16,18 +16,17 @@
 //!
 //! Must not: tell anybody of anything, for who looks has a lock. What is taken is told of, and handed on, behind it.
 
+use super::sight::{AGE, Sight, Use, call_of, target_of};
 use crate::carrier::CarrierRef;
 use crate::config::Observed;
-use crate::crossing::word::{Phase, Snapshot};
+use crate::crossing::word::Snapshot;
 use crate::metrics::Counter;
 use crate::shared::Shared;
-use crate::sync::atomic::{Ordering, fence};
-use crate::worker::{Shown, Worker};
+use crate::sync::atomic::Ordering;
+use crate::worker::Worker;
 use std::time::{Duration, Instant};
 
-/// How long a call was seen before it is taken.
-const AGE: Duration = Duration::from_micros(20);
-/// The same, if it was not seen to wait: its first microseconds are spent on the way there.
+/// How long it is if the thread was not seen to wait: a call's first microseconds are spent on the way there.
 const AGE_AWAKE: Duration = Duration::from_micros(50);
 /// After what time a call that burns is taken where no processor is free.
 const BURN_LIMIT: Duration = Duration::from_millis(10);
@@ -37,53 +36,6 @@ const CROWDED_LIMIT: Duration = Duration::from_secs(1);
 
 /// At how many calls one who comes back looks at most: each costs some microseconds.
 const GLIMPSES: usize = 4;
-
-/// How a thread has spent its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Use {
-    Computed,
-    Waited,
-    /// It could run, and was not let, or nothing is known of it.
-    Unclear,
-}
-
-/// What was seen of the call of one carrier.
-#[derive(Clone, Copy, Debug)]
-struct Sight {
-    carrier: CarrierRef,
-    word: Snapshot,
-    since: Instant,
-    /// The thread's processor time then.
-    clock: Option<u64>,
-    /// How the thread was seen to spend its time when the worker was to be taken.
-    spent: Use,
-}
-
-impl Sight {
-    fn new(carrier: CarrierRef, word: Snapshot, now: Instant) -> Sight {
-        let clock = carrier.vitals.processor_time();
-        Sight { carrier, word, since: now, clock, spent: Use::Unclear }
-    }
-
-    fn is_of(&self, carrier: CarrierRef, word: Snapshot) -> bool {
-        self.carrier == carrier && self.word == word
-    }
-
-    fn age(&self, now: Instant) -> Duration {
-        now.saturating_duration_since(self.since)
-    }
-
-    /// How the thread has spent its time since.
-    fn use_of_time(&self, now: Instant) -> Use {
-        if let (Some(before), Some(after)) = (self.clock, self.carrier.vitals.processor_time()) {
-            let used = Duration::from_nanos(after.saturating_sub(before));
-            if 2 * used > self.age(now) {
-                return Use::Computed;
-            }
-        }
-        if self.carrier.vitals.is_asleep() { Use::Waited } else { Use::Unclear }
-    }
-}
 
 /// What is remembered of calls from look to look, by whoever looks.
 #[derive(Debug)]
@@ -224,47 +176,6 @@ impl Taken {
     }
 }
 
-/// The call whose worker was handed over on no evidence.
-#[derive(Default)]
-pub(super) struct Unproven(Option<Sight>);
-
-impl Unproven {
-    pub(super) fn forget(&mut self) {
-        self.0 = None;
-    }
-
-    /// Looks at the call, and frees its place once it was seen to wait.
-    pub(super) fn look(&mut self, shared: &Shared, now: Instant) {
-        let Some(carrier) = shared.unproven.carrier() else {
-            self.0 = None;
-            return;
-        };
-        let word = carrier.word.load();
-        if word.phase() != Phase::Native {
-            // It is about to leave.
-            return;
-        }
-        match &self.0 {
-            Some(sight) if sight.is_of(carrier, word) => {
-                if sight.age(now) >= AGE && sight.use_of_time(now) == Use::Waited {
-                    let target = target_of(carrier);
-                    if carrier.word.load() == word && shared.unproven.end(&carrier) {
-                        shared.observed(target, Observed::Blocked(sight.age(now)));
-                    }
-                }
-            }
-            _ => self.0 = Some(Sight::new(carrier, word, now)),
-        }
-    }
-}
-
-/// The call that the worker's carrier is in, if the worker may be taken.
-pub(super) fn call_of(shown: &Shown) -> Option<(CarrierRef, Snapshot)> {
-    let carrier = shown.holder()?;
-    let word = carrier.word.load();
-    carrier.takeable(word).map(|_| (carrier, word))
-}
-
 /// May the worker be taken, for all that was seen of the call?
 fn may_take(shared: &Shared, sight: &Sight, now: Instant) -> bool {
     match sight.spent {
@@ -288,14 +199,4 @@ fn may_take(shared: &Shared, sight: &Sight, now: Instant) -> bool {
         shared.burning.begin(&sight.carrier);
     }
     may
-}
-
-/// What the carrier's call is a call of, if its word is the same afterwards.
-fn target_of(carrier: CarrierRef) -> usize {
-    // ORDERING: Relaxed, the call may be over by now: the word tells.
-    let target = carrier.target.load(Ordering::Relaxed);
-    // ORDERING(crossing.word): Acquire, the target is read before the word; pairs with the store of the target before
-    // the Release store of the next call's word.
-    fence(Ordering::Acquire);
-    target
 }

@@ -1,10 +1,10 @@
 //! The monitor: the thread that takes workers back, and serves timers that nobody else does.
 //!
 //! It looks at every worker's carrier, and takes the worker of one whose task is in native code if work waits that
-//! could use it and no worker is idle (`calls.rs`). Calls that are known to block do not need it: their worker was
-//! handed over before. It also notices tasks that compute without end (`runaway.rs`), a runtime that stands still
-//! (`standstill.rs`), and, if it is to, circles of waits (`circles.rs`). Where there are far more workers than
-//! processors it says how many are held back (`reserve.rs`).
+//! could use it and no worker is idle (`calls.rs`, by what `sight.rs` sees). Calls that are known to block do not need
+//! it: their worker was handed over before. It also notices tasks that compute without end (`runaway.rs`), a runtime
+//! that stands still (`standstill.rs`), and, if it is to, circles of waits (`circles.rs`). Where there are far more
+//! workers than processors it says how many are held back (`reserve.rs`).
 //!
 //! # Cadence
 //!
@@ -33,15 +33,17 @@ mod circles;
 pub(crate) mod passing;
 mod reserve;
 mod runaway;
+mod sight;
 pub(crate) mod standstill;
 pub(crate) mod tide;
+mod unproven;
 
-use self::calls::Unproven;
 use self::circles::Circles;
 use self::reserve::Reserve;
 use self::runaway::Runaways;
 use self::standstill::Standstill;
 use self::tide::Tide;
+use self::unproven::UnprovenCall;
 use crate::crossing::fence;
 use crate::metrics::Counter;
 use crate::shared::Shared;
@@ -57,7 +59,7 @@ const QUIET_NAPS: u32 = 2;
 pub(crate) fn main(shared: &Arc<Shared>) {
     Slack::LEAST.set();
     let mut watch = Watch {
-        unproven: Unproven::default(),
+        unproven: UnprovenCall::default(),
         runaways: Runaways::new(shared),
         reserve: Reserve::new(Instant::now()),
         standstill: Standstill::new(Instant::now()),
@@ -128,7 +130,7 @@ enum Look {
 
 /// What the monitor remembers from look to look.
 struct Watch {
-    unproven: Unproven,
+    unproven: UnprovenCall,
     runaways: Runaways,
     reserve: Reserve,
     standstill: Standstill,

@@ -8,7 +8,7 @@
 //!
 //! Must not: cost returns that find a worker anything; take a worker past those who stand in line.
 
-use super::calls::call_of;
+use super::sight::call_of;
 use crate::idle::Placed;
 use crate::shared::Shared;
 use crate::sync::atomic::{AtomicU64, Ordering};

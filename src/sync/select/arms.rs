@@ -40,7 +40,7 @@ pub trait Arm {
         None
     }
 
-    /// The end of what brings it to something. `None`: others may.
+    /// Whose end it waits for. `None`: others may bring it to something, too.
     fn ends(&self) -> Option<Ends<'_>> {
         None
     }
