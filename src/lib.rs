@@ -73,8 +73,9 @@
 //! | [`spawn`], [`JoinHandle::abort`] | as ever | as ever | as ever |
 //!
 //! After a shutdown a [`spawn`] is refused, and its join says so; to abort a task that has ended, or was refused, does
-//! nothing. Waits of [`sync`] and [`time`] need no runtime, and are on any thread what they were before. In a program that is built with `panic = "abort"` aborts are refused ([`task::AbortError`]), time limits do
-//! not cut code short, and a shutdown waits for tasks to end by themselves.
+//! nothing. Waits of [`sync`] and [`time`] need no runtime, and are on any thread what they were before. In a program
+//! that is built with `panic = "abort"` aborts are refused ([`task::AbortError`]), time limits do not cut code short,
+//! and a shutdown waits for tasks to end by themselves.
 #![deny(missing_docs)]
 
 pub mod hosting;

@@ -152,7 +152,7 @@ impl Runtime {
         self.handle.snapshot()
     }
 
-    /// Circles of waits in which tasks of this runtime are: each waits for what the next has, and none goes on
+    /// Waits of this runtime's tasks that have no end: each is for others of them, mostly in a circle, and none goes on
     /// unless one of them is aborted.
     ///
     /// Known are waits without a limit

@@ -4,9 +4,9 @@
 //! means: managed and unmanaged layers, targets and hosting are `sortie`'s, which embeds it. Its
 //! interface serves that crate first. A program uses `sortie`.
 //!
-//! The rooms, from the ground up. What stands above `task` uses nothing below it, but for the crossing's fence and one of its numbers; from
-//! `task` on they know each other, for a task, its waits, its worker, its carrier and the crossing are one machine:
-//! who may touch which field is at the top of each.
+//! The rooms, from the ground up. What stands above `task` uses nothing below it, but for the crossing's fence and one
+//! of its numbers; from `task` on they know each other, for a task, its waits, its worker, its carrier and the crossing
+//! are one machine: who may touch which field is at the top of each.
 //!
 //! | room | what |
 //! |---|---|

@@ -1,9 +1,9 @@
 //! A native call: out, on the carrier's stack or the task's, and back.
 //!
-//! Two ways. Nearly all calls are of functions that are known to be short, and take the way of
-//! `call/fast.rs`, which has no locked instruction, no fence and no call but the function's; those whose
-//! callbacks may suspend that of `call/on_stack.rs` or `call/anywhere.rs`. All others take that of `call/general.rs`: it times
-//! calls, hands workers over, limits, traces.
+//! Two ways. Nearly all calls are of functions that are known to be short, and take the way of `call/fast.rs`, which
+//! has no locked instruction, no fence and no call but the function's; those whose callbacks may suspend that of
+//! `call/on_stack.rs` or `call/anywhere.rs`. All others take that of `call/general.rs`: it times calls, hands workers
+//! over, limits, traces.
 
 mod anywhere;
 mod fast;
@@ -27,9 +27,8 @@ use super::Target;
 /// migrate.
 ///
 /// # Panics
-/// With the panic of `f`, or with that of a [`callback`](super::callback()) under it, which goes first.
-/// If there is no memory for another layer, or the target's [`Policy`](super::Policy) denies calls, which it does on
-/// each thread. If
+/// With the panic of `f`, or with that of a [`callback`](super::callback()) under it, which goes first. If there is no
+/// memory for another layer, or the target's [`Policy`](super::Policy) denies calls, which it does on each thread. If
 /// the runtime was shut down meanwhile, the task unwinds.
 ///
 /// ```

@@ -261,9 +261,9 @@ fn change_exact<R>(key: Key, change: impl FnOnce(&mut Exact) -> R) -> R {
     answer
 }
 
-/// A function that had no address has one now: what the user asked for goes with it, unless something was
-/// asked for the address. In one step: no call finds it in neither place; and a call that began before and looks only now
-/// still finds it in the old one.
+/// A function that had no address has one now: what the user asked for goes with it, unless something was asked for the
+/// address. In one step: no call finds it in neither place; and a call that began before and looks only now still finds
+/// it in the old one.
 pub(super) fn carry_over(from: Key, to: Key) {
     let mut policies = POLICIES.write();
     let hook = policies.carry_hook_over(from, to);

@@ -174,7 +174,8 @@ impl Policy {
         self
     }
 
-    /// At most so many tasks in such a call at a time, in the whole process; further ones wait without a thread. At least 1.
+    /// At most so many tasks in such a call at a time, in the whole process; further ones wait without a thread. At
+    /// least 1.
     ///
     /// A call from a callback of a call of the same function goes with the place that its task has. Another limit, or
     /// none, holds at once for those who wait, too; those whose calls are refused by then are refused. A task that is
