@@ -78,6 +78,8 @@ impl Ring {
     }
 
     /// Takes the mail in.
+    // Each pick asks whether there is any, and mostly there is none.
+    #[inline(never)]
     pub(crate) fn take_in(&mut self, mailbox: &Mailbox) {
         let first = self.mail.len();
         mailbox.take_all(&mut self.mail);

@@ -259,11 +259,15 @@ fn take_more(carrier: &Carrier, other: usize) -> Option<TaskRef> {
 /// From the carrier's and the worker's own queues.
 #[inline]
 fn local(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
-    newest_here(carrier).or_else(|| more(carrier)).or_else(|| by_turns(carrier, tick, pinned))
+    // The usual end of a pick, and so not a link of a chain.
+    if let Some(task) = newest_here(carrier) {
+        return Some(task);
+    }
+    more(carrier).or_else(|| by_turns(carrier, tick, pinned))
 }
 
 /// The newest of the pinned tasks that were woken here, or of the worker's own.
-#[inline]
+#[inline(always)]
 fn newest_here(carrier: &Carrier) -> Option<TaskRef> {
     // SAFETY: this is the carrier's thread, with a worker, and the closure stays in the queues.
     woken(carrier).or_else(|| unsafe { carrier.with_worker(Worker::pop_newest) }?)
