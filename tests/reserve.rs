@@ -1,9 +1,9 @@
 //! Workers that are held back, where there are far more than processors, are there when they are of use: as many tasks
-//! run at once as there are workers.
+//! run at once as there are workers. And they are held back again when they are of none, though no work waits.
 
 use sortie_test::figures::cores;
-use sortie_test::{Case, MODES, exclusively};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use sortie_test::{Case, MODES, exclusively, until};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
@@ -50,4 +50,32 @@ fn tasks_that_block_their_threads_until_all_have_begun() {
     at_once(move |_| {
         all.wait();
     });
+}
+
+#[test]
+fn tasks_that_keep_to_their_workers_and_leave_no_processor_free() {
+    for mode in MODES {
+        exclusively(&Case::new(workers(), mode), |case| {
+            let runtime = case.watched(case.runtime());
+            let all = Arc::new(Barrier::new(workers()));
+            let stop = Arc::new(AtomicBool::new(false));
+            let tasks: Vec<_> = (0..workers())
+                .map(|_| {
+                    let (all, stop) = (all.clone(), stop.clone());
+                    runtime.spawn(move || {
+                        // With all of them let out each has one of its own.
+                        all.wait();
+                        while !stop.load(Ordering::Relaxed) {
+                            sortie::yield_now();
+                        }
+                    })
+                })
+                .collect();
+            let most = workers() - 4 * cores();
+            until("those of no use are held back", || runtime.snapshot().idle_workers >= most);
+            stop.store(true, Ordering::Relaxed);
+            tasks.into_iter().for_each(|task| task.join().unwrap());
+            assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
+        });
+    }
 }

@@ -22,7 +22,8 @@
 //! | still none | none: the gate is closed |
 //!
 //! It also wakes a little after a timer is due, but by then it was mostly served ([`crate::timer`]), and while stores
-//! are full after a peak (`tide.rs`); each second where deadlocks are reported.
+//! are full after a peak (`tide.rs`); ten times a second while more workers are let out than at first (`reserve.rs`);
+//! each second where deadlocks are reported.
 //!
 //! Without a credit nobody is asked to kick, either. An idle runtime wakes nobody.
 //!
@@ -75,6 +76,7 @@ pub(crate) fn main(shared: &Arc<Shared>) {
         let turn = tide.look(shared, now);
         let round = circles.look(shared, now);
         let look = watch.look(shared, now);
+        let rest = watch.reserve.rest(shared, now);
         fence::tell_loss();
         if !matches!(look, Look::Quiet) {
             naps = 0;
@@ -106,7 +108,7 @@ pub(crate) fn main(shared: &Arc<Shared>) {
                 if closed { None } else { Some(NAP) }
             }
         };
-        let limit = [limit, turn, round].into_iter().flatten().min();
+        let limit = [limit, turn, round, rest].into_iter().flatten().min();
         let is_kicked = shared.gate.sleep(shared.timers.set_alarm(limit));
         shared.timers.take_alarm();
         if is_kicked {
