@@ -4,7 +4,7 @@
 use sortie::native::{self, Class, Policy, Target};
 use sortie_test::figures::bound;
 use sortie_test::seccomp::{self, Answer};
-use sortie_test::{Case, child, events, exclusively};
+use sortie_test::{Case, Mode, child, events, exclusively};
 use std::time::{Duration, Instant};
 
 /// Said to be short: what is learned of a function that blocks makes membarriers rare.
@@ -80,5 +80,29 @@ fn refused() {
             check(&runtime);
             assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
         });
+    });
+}
+
+/// What the environment asks for is done in silence; what is not known changes nothing, and is said with what is.
+#[test]
+fn an_unknown_wish() {
+    child::each("an_unknown_wish", &["", "missing", "slow", "Slow", "none"], |wish| {
+        // SAFETY: nobody reads the environment meanwhile: the test's runner waits.
+        unsafe { std::env::set_var("SORTIE_MEMBARRIER", wish) };
+        events::record();
+        let known = ["", "missing", "slow"].contains(&wish);
+        exclusively(&Case::new(1, Mode::Pinned), |case| {
+            let runtime = case.runtime();
+            assert_eq!(runtime.run(|| native::call(&TARGET, || 1)), 1);
+        });
+        let seen = events::seen();
+        let names_both = |seen: &events::Seen| {
+            seen.text.contains("`missing` or `slow`") && seen.text.contains(wish)
+        };
+        assert_eq!(
+            seen.iter().filter(|seen| names_both(seen)).count(),
+            usize::from(!known),
+            "{seen:?}"
+        );
     });
 }

@@ -136,6 +136,10 @@ impl Builder {
 
     /// Starts the runtime.
     ///
+    /// The first one of a process asks the kernel for membarrier, by which short native calls need no fence. The
+    /// environment variable `SORTIE_MEMBARRIER`, which is read then, takes it away: `missing` has the runtime go on as
+    /// where there is none, `slow` as where it has proved slow. Any other value changes nothing, and a warning says so.
+    ///
     /// # Errors
     /// [`BuildError`] if an option cannot be, or the system refuses threads or memory.
     pub fn build(self) -> Result<Runtime, BuildError> {

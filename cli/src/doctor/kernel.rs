@@ -62,8 +62,9 @@ fn barrier(has_membarrier: bool) -> Finding {
         return SECTION.warning(
             NAME,
             "no",
-            "The kernel refuses membarrier(PRIVATE_EXPEDITED), by age or by a seccomp filter: each \
-             crossing into native code pays a full fence (about 8 ns) instead.",
+            "The kernel refuses membarrier(PRIVATE_EXPEDITED), by age or by a seccomp filter, or \
+             SORTIE_MEMBARRIER takes it away: each crossing into native code pays a full fence (about 8 ns) \
+             instead.",
         );
     }
     match time_barriers() {

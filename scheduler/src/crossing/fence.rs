@@ -43,7 +43,7 @@ static UNTOLD: AtomicBool = AtomicBool::new(false);
 /// Told when mode A ends.
 static ON_LOSS: OnceLock<fn()> = OnceLock::new();
 
-/// Names the environment variable that takes mode A away: `missing` or `slow`.
+/// Names the environment variable that takes mode A away: `missing` or `slow`. It is read once.
 const VARIABLE: &str = "SORTIE_MEMBARRIER";
 
 /// Registers the process once. True if mode A may be used.
@@ -60,12 +60,7 @@ pub fn register() -> bool {
                 0,
             )
         };
-        let wish = std::env::var(VARIABLE);
-        let means = match (answer, wish.as_deref()) {
-            (0, Ok("slow")) => SLOW,
-            (0, wish) if wish != Ok("missing") => QUICK,
-            _ => MISSING,
-        };
+        let means = if answer == 0 { wanted() } else { MISSING };
         // ORDERING: Relaxed, as above; two first registrations get the same answer.
         MEANS.fetch_max(means, Ordering::Relaxed);
         if means != QUICK {
@@ -77,6 +72,24 @@ pub fn register() -> bool {
         }
     }
     is_asymmetric()
+}
+
+/// What the environment makes of a membarrier that is there.
+fn wanted() -> u32 {
+    match std::env::var_os(VARIABLE) {
+        None => QUICK,
+        Some(value) if value.is_empty() => QUICK,
+        Some(value) if value == "slow" => SLOW,
+        Some(value) if value == "missing" => MISSING,
+        Some(value) => {
+            tracing::warn!(
+                target: "sortie::crossing",
+                found = ?value,
+                "{VARIABLE} changes nothing, as its value is not known: use `missing` or `slow`, or leave it out"
+            );
+            QUICK
+        }
+    }
 }
 
 /// Says who is to be told when mode A may not be used any more. The first answer counts.
