@@ -259,6 +259,34 @@ fn it_is_told_when_it_closes() {
     });
 }
 
+/// Who holds what the tasks of its set want, aborts them, and waits for their ends: these come, though nobody has
+/// unwound yet.
+#[test]
+fn who_is_aborted_is_in_no_deadlock() {
+    each_setting(|case| {
+        events::record();
+        let runtime = case.watched(case.builder().report_deadlocks(true).build().unwrap());
+        let owner = runtime.spawn(|| {
+            let (lock, now) = (Arc::new(Mutex::new(())), Arc::new(Event::manual()));
+            now.set();
+            for _ in 0..10 {
+                let _held = lock.lock();
+                let mut set = JoinSet::new();
+                for _ in 0..3 {
+                    set.spawn(wants(&lock, &now));
+                }
+                // They wait by then, mostly.
+                assert!(set.join_next_timeout(Duration::from_millis(1)).is_none());
+                set.shutdown();
+            }
+        });
+        owner.join().unwrap();
+        let told = deadlocks::told();
+        assert!(told.is_empty(), "{told:?}");
+        assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
+    });
+}
+
 /// Sets whose tasks want a lock that others hold, and get it, while their owners wait for any of them.
 #[test]
 fn what_ends_is_no_deadlock() {

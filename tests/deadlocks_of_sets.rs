@@ -3,7 +3,7 @@
 
 use sortie::native::{self, Target};
 use sortie::sync::{Event, Mutex};
-use sortie::task::{self, Group};
+use sortie::task::{self, AbortHandle, Group};
 use sortie::{Deadlock, Runtime};
 use sortie_test::{deadlocks, each, each_setting, events, until};
 use std::sync::Arc;
@@ -153,6 +153,44 @@ fn it_is_told_when_it_closes() {
             let told = deadlocks::told();
             assert!(told.len() == 1 && told[0].contains("the end of a scope"), "{told:?}");
             busy.end();
+            assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
+        }
+    });
+}
+
+/// Who holds what a task of its scope wants has it aborted, or is aborted itself before the end of the scope.
+#[test]
+fn who_is_aborted_is_in_no_deadlock() {
+    each_setting(|case| {
+        for aborts_itself in [false, true] {
+            events::record();
+            let runtime = case.watched(case.builder().report_deadlocks(true).build().unwrap());
+            let handle = Arc::new(Mutex::new(None::<AbortHandle>));
+            let (own, ready) = (handle.clone(), Arc::new(Event::manual()));
+            let begin = ready.clone();
+            let owner = runtime.spawn(move || {
+                begin.wait();
+                let (lock, wants) = (Mutex::new(()), Event::manual());
+                let _held = lock.lock();
+                task::scope(|s| {
+                    let task = s.spawn(|| {
+                        wants.set();
+                        drop(lock.lock());
+                    });
+                    wants.wait();
+                    // It waits by then, mostly.
+                    assert!(task.join_timeout(Duration::from_millis(1)).is_err());
+                    match aborts_itself {
+                        true => own.lock().take().unwrap().abort(),
+                        false => s.abort(),
+                    }
+                });
+            });
+            *handle.lock() = Some(owner.abort_handle());
+            ready.set();
+            assert_eq!(owner.join().is_err(), aborts_itself);
+            let told = deadlocks::told();
+            assert!(told.is_empty(), "{told:?}");
             assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
         }
     });

@@ -7,11 +7,12 @@
 //! many (`joining.rs`).
 //!
 //! Waits with a limit are not noted, nor those in code that has one: they end. An embedder's may have one in form only,
-//! and it notes them.
+//! and it notes them. The wait of a task that was asked to unwind ends, too: until that has looked, and may find that it
+//! is held back, its record is passed over.
 //!
 //! INVARIANT(blocked.word): a record points to the word of the lock that is waited for, or to what else says who may end
 //! the wait, and is taken out before the wait ends: who looks there under the table's lock finds it. A task that never
-//! ends its wait, because its runtime ended around it, keeps what it borrows, and the record.
+//! ends its wait, because its runtime ended around it, keeps what it borrows, and the record. Likewise to the task.
 //!
 //! Must not: run code of others under the table's lock.
 
@@ -21,7 +22,7 @@ use crate::deadlock;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use crate::task::membership::SetMark;
-use crate::task::{Id, abort};
+use crate::task::{Header, Id, abort};
 use std::collections::BTreeMap;
 use std::mem::transmute;
 use std::panic::Location;
@@ -83,16 +84,27 @@ struct Record {
     /// Without those of now in whose hands its end is.
     wait: Wait,
     owned: Owned,
+    /// The task, unless it was asked to unwind before and that is held back here.
+    may_unwind: Option<NonNull<Header>>,
     /// A circle that it is on was told.
     told: bool,
 }
 
-// SAFETY: the word is a shared atomic, and whoever is asked may be shared; they are there while the record is, by
-// INVARIANT(blocked.word).
+// SAFETY: the word is a shared atomic, whoever is asked may be shared, and of the task only what anybody may look at is
+// looked at; they are there while the record is, by INVARIANT(blocked.word).
 unsafe impl Send for Record {}
 
 impl Record {
-    fn wait(&self) -> Wait {
+    /// The wait, unless it is about to end by an abort.
+    fn wait(&self) -> Option<Wait> {
+        let is_about_to_unwind = self.may_unwind.is_some_and(|task| {
+            // SAFETY: by INVARIANT(blocked.word); the caller holds the lock of the record's shard.
+            abort::has_not_looked(unsafe { task.as_ref() })
+        });
+        (!is_about_to_unwind).then(|| self.lasting())
+    }
+
+    fn lasting(&self) -> Wait {
         let ender = match self.owned {
             Owned::Word(word) => {
                 // SAFETY: by INVARIANT(blocked.word); the caller holds the lock of the record's shard.
@@ -201,6 +213,7 @@ impl Noted {
             None => std::thread::current().name().map(Arc::from),
         };
         let reports = is_looked_at && task.is_some_and(|task| task.shared.config.report_deadlocks);
+        let may_unwind = task.filter(|task| !abort::is_held_back(task)).map(NonNull::from);
         let mut records = shard(waiter).lock();
         let wait = Wait {
             waiter,
@@ -216,7 +229,7 @@ impl Noted {
             place,
             ender: Ender::Nobody,
         };
-        let outer = records.insert(waiter.get(), Record { wait, owned, told: false });
+        let outer = records.insert(waiter.get(), Record { wait, owned, may_unwind, told: false });
         drop(records);
         let noted = Noted { waiter, outer };
         if reports {
@@ -270,9 +283,9 @@ pub fn blocked_by(waiter: Owner) -> Option<(u64, Owner)> {
     }
 }
 
-/// The wait of this one in the table.
+/// The wait of this one in the table, unless it is about to end by an abort.
 pub(crate) fn wait_of(waiter: Owner) -> Option<Wait> {
-    shard(waiter).lock().get(&waiter.get()).map(Record::wait)
+    shard(waiter).lock().get(&waiter.get()).and_then(Record::wait)
 }
 
 /// Marks a wait of the table as told. False: it was, or has ended.
@@ -284,11 +297,11 @@ pub(crate) fn mark_told(wait: &Wait) -> bool {
     })
 }
 
-/// All waits in the table.
+/// All such waits in the table.
 pub(crate) fn all() -> Vec<Wait> {
     let mut waits = Vec::new();
     for records in &RECORDS {
-        waits.extend(records.lock().values().map(Record::wait));
+        waits.extend(records.lock().values().filter_map(Record::wait));
     }
     waits
 }

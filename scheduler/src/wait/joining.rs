@@ -104,8 +104,11 @@ pub(crate) fn note_end_of_scope(set: SetMark, place: &'static Location<'static>)
     NotedEnd { _in_header: in_header, _in_table: in_table }
 }
 
-/// The wait that a task notes in its header. The caller has a reference to it.
+/// The wait that a task notes in its header, unless it is about to end by an abort. The caller has a reference to it.
 pub(crate) fn join_of(task: &Header) -> Option<Wait> {
+    if abort::has_not_looked(task) {
+        return None;
+    }
     // ORDERING: Relaxed, a look; who needs more looks again, with the references in hand.
     let joined = task.joining.joined.load(Ordering::Relaxed);
     let (what, ender) = match SetMark::of(joined) {

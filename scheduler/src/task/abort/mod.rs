@@ -21,11 +21,13 @@
 //! - *Where panics abort the process* (`panic = "abort"`) nothing can be unwound: requests are refused, and
 //!   shutdown waits for its tasks to end by themselves.
 
+mod ends;
 mod handle;
 mod payload;
 mod region;
 mod scope;
 
+pub(crate) use ends::{has_limit, has_not_looked, is_held_back};
 pub use handle::AbortHandle;
 pub use payload::is_abort;
 pub(super) use payload::is_whole;
@@ -218,14 +220,6 @@ fn due(task: &Header) -> Option<Payload> {
 /// Is something due that may be raised here? By the task.
 pub(crate) fn is_due(task: &Header) -> bool {
     wait::may_unwind(task) && due(task).is_some()
-}
-
-/// Does a time limit around this code end what waits here, sooner or later? By the task.
-pub(crate) fn has_limit(task: &Header) -> bool {
-    let Some(rare) = task.rare().filter(|_| wait::may_unwind(task)) else { return false };
-    let holds = rare.aborting.holds.get();
-    let ends = |open: &Open| open.has_limit && open.holds == holds;
-    rare.aborting.with_scopes(|scopes| scopes.iter().any(ends))
 }
 
 /// Unwinds the task, if something is due that may be raised here. By the task, in managed code.
