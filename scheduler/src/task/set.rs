@@ -62,6 +62,8 @@ struct Members {
     live: Vec<Member>,
     /// The keys of those that have ended and were not asked for, in an ordered set.
     ended: VecDeque<u32>,
+    /// One of them was taken since a wait for the next was noted: that is about to end.
+    is_taken: bool,
     /// Panics, less those that were forgiven.
     panics: isize,
     /// Who enters is aborted.
@@ -103,6 +105,7 @@ impl TaskSet {
             members: Mutex::new(Members {
                 live: Vec::new(),
                 ended: VecDeque::new(),
+                is_taken: false,
                 panics: 0,
                 aborts_later: false,
                 waiting: Vec::new(),
@@ -154,11 +157,16 @@ impl TaskSet {
         live.map(|member| wait::reference(member.header())).collect()
     }
 
-    /// The members of an ordered set, unless one has ended and was not asked for.
+    /// A wait for the next of an ordered set is about to be noted.
+    pub(crate) fn expect_next(&self) {
+        self.members.lock().is_taken = false;
+    }
+
+    /// The members of an ordered set, unless one has ended since then, or before and was not asked for.
     pub(crate) fn owners_unless_one_has_ended(&self) -> Option<Vec<Owner>> {
         let members = self.members.lock();
         let owners = || members.live.iter().map(|member| Owner::of_task(member.header())).collect();
-        members.ended.is_empty().then(owners)
+        (members.ended.is_empty() && !members.is_taken).then(owners)
     }
 
     /// Aborts the tasks that have not ended. Does not wait for them. Keeps `errno`.
@@ -261,7 +269,7 @@ impl TaskSet {
 
     /// The next end of a task in an ordered set, if there is one by now.
     pub fn next_ended(&self) -> Option<u32> {
-        self.members.lock().ended.pop_front()
+        self.members.lock().take_ended()
     }
 
     /// Waits until `look` finds something. `None`: the time has come.
@@ -338,9 +346,15 @@ impl std::fmt::Debug for TaskSet {
 }
 
 impl Members {
+    fn take_ended(&mut self) -> Option<u32> {
+        let ended = self.ended.pop_front();
+        self.is_taken |= ended.is_some();
+        ended
+    }
+
     /// See [`TaskSet::wait_for_next`].
     fn take_next(&mut self, set: &TaskSet) -> Option<Next> {
-        if let Some(key) = self.ended.pop_front() {
+        if let Some(key) = self.take_ended() {
             return Some(Next::Ended(key));
         }
         if self.live.is_empty() {

@@ -40,6 +40,7 @@ impl TaskSet {
     #[doc(hidden)]
     #[must_use]
     pub fn next_ends(&self) -> Ends<'_> {
+        self.expect_next();
         Ends(Kind::NextOf(self))
     }
 }
