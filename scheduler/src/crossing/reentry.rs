@@ -7,6 +7,7 @@ use crate::fiber::Reason;
 use crate::foreign;
 use crate::hold;
 use crate::metrics::Counter;
+use crate::shared::Shared;
 use crate::task::Header;
 use crate::wait;
 use crate::worker::Worker;
@@ -47,6 +48,11 @@ pub(super) fn reenter(carrier: &Carrier, task: &Header) -> Result<(), Terminated
     })
 }
 
+/// An idle worker, or one from behind a native call that blocks.
+fn free_worker(shared: &Shared) -> Option<Box<Worker>> {
+    shared.lobby.take_idle().or_else(|| shared.look_in_passing())
+}
+
 /// As [`reenter`], in place, and not for ever.
 pub(super) fn reenter_within(
     carrier: &Carrier,
@@ -60,7 +66,7 @@ pub(super) fn reenter_within(
             return Err(Refused::Terminated);
         }
         if !carrier.foreign
-            && let Some(worker) = shared.lobby.take_idle().or_else(|| shared.look_in_passing())
+            && let Some(worker) = free_worker(shared)
         {
             // SAFETY: this is the carrier's thread, and the word says `WAITING`.
             unsafe { carrier.put_worker(worker) };
@@ -117,9 +123,7 @@ pub(crate) fn regain_or_stop(carrier: &Carrier, task: &Header) {
         Ok(())
     };
     let regain = || {
-        if let Some(worker) =
-            carrier.shared().lobby.take_idle().or_else(|| carrier.shared().look_in_passing())
-        {
+        if let Some(worker) = free_worker(carrier.shared()) {
             // SAFETY: this is the carrier's thread, and the word says `WAITING`.
             unsafe { carrier.put_worker(worker) };
             return Ok(Regained::InPlace);
