@@ -1,7 +1,7 @@
 //! What very many suspended tasks cost, and that a spike of them leaves nothing of that behind.
 //!
 //! `SORTIE_SOAK=1 cargo test --release --test memory -- --nocapture` has a million, 100,000 inside callbacks, and a
-//! spike of 200,000.
+//! spike of a million.
 //! Each case is a process of its own: what the allocator kept for one is not counted for the other.
 
 use sortie::Runtime;
@@ -115,7 +115,7 @@ fn tasks_that_are_suspended_in_callbacks_take_little_memory() {
 fn a_spike_leaves_no_memory_behind() {
     child::each("a_spike_leaves_no_memory_behind", &[""], |_| {
         exclusively(&Case::new(2, Mode::Migrating), |case| {
-            let (usual, spike) = short_or_soak((2_000, 40_000), (10_000, 200_000));
+            let (usual, spike) = short_or_soak((2_000, 40_000), (10_000, 1_000_000));
             let runtime = runtime(case);
             let have = |tasks| {
                 let open = Arc::new(sortie::sync::Event::manual());
