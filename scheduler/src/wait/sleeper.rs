@@ -6,22 +6,31 @@ use super::list::List;
 use super::order::LEVELS;
 use super::{Owner, Waiter, Who, is_switchable, kept_task, managed, reference, task};
 use crate::carrier::Carrier;
+use crate::park::Parker;
 use crate::sync::Arc;
 use crate::sync::atomic::Ordering;
 use crate::task::header::Marks;
 use crate::task::priority::Priority;
 use crate::task::state::Wake;
-use crate::task::{Header, TaskRef, Waker};
+use crate::task::{Header, TaskRef};
 use crate::worker::current;
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 
-/// See the module.
+/// See the module. Two words: a million tasks that are suspended stand in lines.
 #[derive(Clone)]
-pub(crate) struct Sleeper {
-    waker: Waker,
-    /// The address of the only carrier that it can go on on, or 0; with [`HELD`] it waits in place there.
+pub(crate) enum Sleeper {
+    /// A task, and the address of the only carrier that it can go on on, or 0; with [`HELD`] it waits in place there.
+    Task(TaskRef, usize),
+    Thread(Box<Thread>),
+}
+
+/// Who sleeps as a thread does.
+#[derive(Clone)]
+pub(crate) struct Thread {
+    parker: Arc<Parker>,
+    /// As of a task.
     place: usize,
     /// Who it is, for those who look for deadlocks.
     owner: Owner,
@@ -31,24 +40,47 @@ pub(crate) struct Sleeper {
 const HELD: usize = 1;
 
 const _: () = assert!(align_of::<Carrier>() > HELD);
+const _: () = assert!(size_of::<Sleeper>() == 2 * size_of::<usize>());
 
 impl Sleeper {
     pub(crate) fn new(waiter: &Waiter) -> Sleeper {
         let kept = kept_task();
-        let in_place = match &waiter.who {
-            Who::Task(_) => kept.is_some_and(|(_, task)| !is_switchable(task)),
-            // A task in native code waits as a thread does, and its carrier with it.
-            Who::Thread(_) => true,
+        let place = |in_place| {
+            kept.map_or(0, |(carrier, task)| {
+                if in_place {
+                    std::ptr::from_ref(carrier).addr() | HELD
+                } else {
+                    Sitter::home(task)
+                }
+            })
         };
-        let place = kept.map_or(0, |(carrier, task)| {
-            if in_place { std::ptr::from_ref(carrier).addr() | HELD } else { Sitter::home(task) }
-        });
-        Sleeper { waker: waiter.waker(), place, owner: Owner::current() }
+        match &waiter.who {
+            Who::Task(waiter) => {
+                let in_place = kept.is_some_and(|(_, task)| !is_switchable(task));
+                Sleeper::Task(reference(waiter.task()), place(in_place))
+            }
+            // A task in native code waits as a thread does, and its carrier with it.
+            Who::Thread(parker) => Sleeper::Thread(Box::new(Thread {
+                parker: parker.clone(),
+                place: place(true),
+                owner: Owner::current(),
+            })),
+        }
     }
 
     /// Who sleeps.
     pub(crate) fn owner(&self) -> Owner {
-        self.owner
+        match self {
+            Sleeper::Task(task, _) => Owner::of_task(task),
+            Sleeper::Thread(thread) => thread.owner,
+        }
+    }
+
+    fn place(&self) -> usize {
+        match self {
+            Sleeper::Task(_, place) => *place,
+            Sleeper::Thread(thread) => thread.place,
+        }
     }
 }
 
@@ -63,23 +95,26 @@ impl Waiting for Sleeper {
         // A subscriber that panics has said so by the hook. Let through, its panic would end a wait
         // between a permit and its holder, or a second one the process. An abort that is raised
         // in a subscriber which waits is raised again at the next suspension point.
-        let _ = catch_unwind(AssertUnwindSafe(|| self.waker.wake()));
+        let _ = catch_unwind(AssertUnwindSafe(|| match self {
+            Sleeper::Task(task, _) => task.wake(),
+            Sleeper::Thread(thread) => thread.parker.unpark(),
+        }));
     }
 
     fn is_lost(&self) -> bool {
-        match &self.waker {
-            Waker::Task(task) | Waker::Hook(task) => task.shared.is_terminated(),
+        match self {
+            Sleeper::Task(task, _) => task.shared.is_terminated(),
             // A thread that sleeps as a thread outlives every runtime.
-            Waker::Thread(_) | Waker::Raiser(_) => false,
+            Sleeper::Thread(_) => false,
         }
     }
 
     fn home(&self) -> usize {
-        self.place & !HELD
+        self.place() & !HELD
     }
 
     fn holds(&self) -> usize {
-        if self.place & HELD != 0 { self.home() } else { 0 }
+        if self.place() & HELD != 0 { self.home() } else { 0 }
     }
 
     fn level(&self) -> u8 {
@@ -168,11 +203,7 @@ impl Sitter for Header {
     }
 
     fn stand(&self) -> Sleeper {
-        Sleeper {
-            waker: Waker::Task(reference(self)),
-            place: Sitter::home(self),
-            owner: Owner::of_task(self),
-        }
+        Sleeper::Task(reference(self), Sitter::home(self))
     }
 
     fn move_to(&self, ticket: Ticket) {

@@ -36,7 +36,7 @@ pub(crate) struct TaskWaiter {
 }
 
 impl TaskWaiter {
-    fn task(&self) -> &Header {
+    pub(super) fn task(&self) -> &Header {
         // SAFETY: a waiter stays in the frames of the task that made it.
         unsafe { self.task.as_ref() }
     }
