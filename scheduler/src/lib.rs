@@ -44,6 +44,8 @@ mod fetch;
 mod fiber;
 mod foreign;
 mod fork;
+#[doc(hidden)]
+pub mod fp_env;
 mod gate;
 mod handler;
 mod hold;

@@ -8,14 +8,14 @@
 //! - `class.rs`: what is learned from the times that calls take.
 //! - `policy.rs`, `text.rs`: what users ask for; `policies.rs`: for which functions; `unhooked.rs`: calls that are
 //!   not announced.
-//! - `bulkhead.rs`, `fp_env.rs`: what two of the policies do around a call.
+//! - `bulkhead.rs`: what a limit does around a call; the floating-point environment is the scheduler's `fp_env.rs`.
 //! - `profile.rs`: all of that for one function, per process; `decision.rs`: what follows for a call, in a
 //!   word.
 
 pub(crate) mod bulkhead;
 pub(crate) mod class;
 pub(crate) mod decision;
-pub(crate) mod fp_env;
+pub(crate) use sortie_scheduler::fp_env;
 mod gone;
 pub(crate) mod governed;
 mod histogram;

@@ -161,6 +161,8 @@ impl Shared {
             .name(self.config.thread_name.clone())
             .stack_size(self.config.native_stack_bytes)
             .spawn(move || {
+                // It has that of whoever starts it, perhaps a task that has changed it.
+                shared.environment.restore();
                 let _stack = overflow::on_carrier(&shared.signal_stacks);
                 let worker = carrier.take_gift();
                 if worker.is_none() {

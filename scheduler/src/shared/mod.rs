@@ -12,6 +12,7 @@ use crate::crossing::retake::Retaking;
 use crate::crossing::{Burning, Patience, Unproven};
 use crate::fiber::Depot;
 use crate::fork;
+use crate::fp_env;
 use crate::gate::Gate;
 use crate::hold::Hold;
 use crate::idle::Lobby;
@@ -47,6 +48,8 @@ const ID_BLOCK: u64 = 256;
 pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) start: Instant,
+    /// That of the thread which has made the runtime. Its threads begin with it.
+    pub(crate) environment: fp_env::Environment,
     /// How many processors the process may use.
     pub(crate) processors: usize,
     /// A spare looks out for work without sleeping.
@@ -146,6 +149,7 @@ impl Shared {
             sleep_slack: Slack::of_thread(),
             config,
             start: Instant::now(),
+            environment: fp_env::save(),
             processors: thread::available_parallelism().map_or(1, usize::from),
             has_hot_spare: AtomicBool::new(false),
             lobby: CachePadded::new(lobby),

@@ -1,11 +1,12 @@
 //! The floating-point environment of this thread: rounding, exceptions, denormals.
 //!
 //! A thread has one, and native code may change it: a codec that flushes denormals to zero would else
-//! change what the task computes afterwards.
+//! change what the task computes afterwards. A new thread has that of the one which starts it: carriers' threads, which are
+//! started on behalf of any task, begin with that of the thread which has made the runtime.
 
 /// What is kept over a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Environment {
+pub struct Environment {
     /// MXCSR, or FPCR.
     control: u64,
     /// The control word of the x87.
@@ -14,7 +15,7 @@ pub(crate) struct Environment {
 
 impl Environment {
     /// Writes it back, and returns what was there.
-    pub(crate) fn replace(self) -> Environment {
+    pub fn replace(self) -> Environment {
         let before = save();
         self.restore();
         before
@@ -23,7 +24,7 @@ impl Environment {
 
 /// Reads it.
 #[cfg(target_arch = "x86_64")]
-pub(crate) fn save() -> Environment {
+pub fn save() -> Environment {
     let (mut control, mut x87) = (0u32, 0u16);
     // SAFETY: both instructions store to the place given and change nothing.
     unsafe {
@@ -39,7 +40,7 @@ pub(crate) fn save() -> Environment {
 #[cfg(target_arch = "x86_64")]
 impl Environment {
     /// Writes it back where it differs: writing is slow, and mostly not needed.
-    pub(crate) fn restore(self) {
+    pub fn restore(self) {
         let now = save();
         if now.control != self.control {
             let control = self.control as u32;
@@ -60,7 +61,7 @@ impl Environment {
 
 /// Reads it.
 #[cfg(target_arch = "aarch64")]
-pub(crate) fn save() -> Environment {
+pub fn save() -> Environment {
     let control: u64;
     // SAFETY: reads a register.
     unsafe {
@@ -72,7 +73,7 @@ pub(crate) fn save() -> Environment {
 #[cfg(target_arch = "aarch64")]
 impl Environment {
     /// Writes it back where it differs.
-    pub(crate) fn restore(self) {
+    pub fn restore(self) {
         if save() != self {
             // SAFETY: the value was read by `save`.
             unsafe {
