@@ -248,11 +248,7 @@ fn it_is_told_when_it_closes() {
                 }
                 let _ = set.join_next();
             });
-            until("it is told", || !deadlocks::told().is_empty());
-            owner.abort();
-            is_aborted(owner);
-            let told = deadlocks::told();
-            assert!(told.len() == 1 && told[0].contains("one of several tasks"), "{told:?}");
+            deadlocks::is_told_once(owner, "one of several tasks");
             busy.end();
             assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
         }
@@ -315,10 +311,7 @@ fn what_ends_is_no_deadlock() {
         };
         let tasks: Vec<_> = (0..8).map(|n| runtime.spawn(work(n, runtime.handle()))).collect();
         let thread = std::thread::spawn(work(9, runtime.handle()));
-        for _ in 0..60 {
-            let found = runtime.deadlocks();
-            assert!(found.is_empty(), "{}", found[0]);
-        }
+        deadlocks::are_none(runtime);
         stop.store(true, SeqCst);
         tasks.into_iter().for_each(|task| task.join().unwrap());
         thread.join().unwrap();

@@ -5,7 +5,7 @@ use sortie::native::{self, Target};
 use sortie::sync::{Event, Mutex};
 use sortie::task::{self, AbortHandle, Group};
 use sortie::{Deadlock, Runtime};
-use sortie_test::{deadlocks, each, each_setting, events, until};
+use sortie_test::{deadlocks, each, each_setting, events};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
 use std::time::Duration;
@@ -147,11 +147,7 @@ fn it_is_told_when_it_closes() {
                     }
                 });
             });
-            until("it is told", || !deadlocks::told().is_empty());
-            owner.abort();
-            assert!(owner.join().unwrap_err().is_aborted());
-            let told = deadlocks::told();
-            assert!(told.len() == 1 && told[0].contains("the end of a scope"), "{told:?}");
+            deadlocks::is_told_once(owner, "the end of a scope");
             busy.end();
             assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
         }

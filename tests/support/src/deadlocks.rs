@@ -2,7 +2,8 @@
 
 use crate::busy::Busy;
 use crate::{events, until};
-use sortie::{Deadlock, Runtime};
+use sortie::{Deadlock, JoinHandle, Runtime};
+use std::fmt::Debug;
 use std::time::Duration;
 
 /// The only deadlock of a runtime, once it is there.
@@ -28,6 +29,31 @@ pub fn told() -> Vec<String> {
         seen.target == "sortie::task" && seen.text.contains("deadlock: each of these")
     };
     events::seen().into_iter().filter(is_deadlock).map(|seen| seen.text).collect()
+}
+
+/// A deadlock is told once, in words with these among them; who began it is aborted, which ends it.
+///
+/// # Panics
+/// If it is told otherwise, or its owner does not end as aborted.
+#[track_caller]
+pub fn is_told_once<T: Debug>(owner: JoinHandle<T>, words: &str) {
+    until("it is told", || !told().is_empty());
+    owner.abort();
+    assert!(owner.join().unwrap_err().is_aborted());
+    let told = told();
+    assert!(told.len() == 1 && told[0].contains(words), "{told:?}");
+}
+
+/// Looks at a busy runtime many times.
+///
+/// # Panics
+/// If it has a deadlock.
+#[track_caller]
+pub fn are_none(runtime: &Runtime) {
+    for _ in 0..60 {
+        let found = runtime.deadlocks();
+        assert!(found.is_empty(), "{}", found[0]);
+    }
 }
 
 /// Keeps a runtime from rest, so that nobody finds a deadlock because nothing runs.
