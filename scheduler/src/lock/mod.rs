@@ -27,7 +27,7 @@ use crate::sync::Mutex;
 use crate::sync::atomic::AtomicUsize;
 use crate::task::lent::lend;
 use crate::wait::Waiter;
-use crate::wait::blocked::blocked_on;
+use crate::wait::blocked::{blocked_on, blocked_undisturbed};
 use crate::wait::line::{Line, Ticket};
 use crate::wait::owner::Owner;
 use crate::wait::sleeper::Sleeper;
@@ -205,11 +205,12 @@ impl Lock {
         }
         let errno = Errno::save();
         let lending = lend(self.exclusive.owner_word(), || self.exclusive.is_by_level());
+        let what = "a wait for a lock";
+        let (word, wait) = (self.exclusive.owner_word(), || self.wait_in_line(owner, how));
         let in_time = match how {
-            Wait::Until(_) => self.wait_in_line(owner, how),
-            _ => blocked_on("a wait for a lock", self.exclusive.owner_word(), || {
-                self.wait_in_line(owner, how)
-            }),
+            Wait::Until(_) => wait(),
+            Wait::Long => blocked_on(what, word, wait),
+            Wait::Undisturbed => blocked_undisturbed(what, word, wait),
         };
         drop(lending);
         // On whatever thread this is now.

@@ -158,7 +158,7 @@ impl<T> JoinHandle<T> {
     #[track_caller]
     pub fn join(mut self) -> Result<T, JoinError> {
         if !self.is_finished() {
-            lend_turn(self.task());
+            lend_turn(self.task(), Location::caller());
             if !self.is_finished() {
                 wait_for(self.task(), None)?;
             }
@@ -221,8 +221,8 @@ impl<T> JoinHandle<T> {
 
 /// The shortest join: `task` is still to run here, and does so now. Inlined, see [`wait::switch_here`].
 #[inline(always)]
-fn lend_turn(task: &TaskRef) {
-    if let Some(lender) = lend::lend_to(task) {
+fn lend_turn(task: &TaskRef, place: &'static Location<'static>) {
+    if let Some(lender) = lend::lend_to(task, place) {
         wait::switch_here(lender, Reason::Lending);
     }
 }

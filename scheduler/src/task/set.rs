@@ -12,6 +12,8 @@
 //!
 //! Must not: wake, abort or drop a reference under the lock. All three may run code of others.
 
+#[cfg(test)]
+mod tests;
 mod watch;
 
 pub use watch::NextWatch;

@@ -126,6 +126,8 @@ impl TaskSet {
         if wait::is_abort_wanted(task) && abort::is_due(task) && self.begin_to_abort() {
             self.abort_all();
         }
+        // What a subscriber does, who is told of a deadlock, must not end the wait.
+        let _ = catch_unwind(AssertUnwindSafe(|| wait::look_if_held_back(task)));
     }
 }
 

@@ -8,7 +8,7 @@
 //!
 //! Waits with a limit are not noted, nor those in code that has one: they end. An embedder's may have one in form only,
 //! and it notes them. The wait of a task that was asked to unwind ends, too: until that has looked, and may find that it
-//! is held back, its record is passed over.
+//! is held back, its record is passed over. If it finds so, its wait is looked at as one that begins.
 //!
 //! INVARIANT(blocked.word): a record points to the word of the lock that is waited for, or to what else says who may end
 //! the wait, and is taken out before the wait ends: who looks there under the table's lock finds it. A task that never
@@ -160,6 +160,18 @@ pub fn blocked_unreported<R>(
     wait()
 }
 
+/// As [`blocked_on`], of who is to have it even to unwind: no abort ends the wait.
+#[track_caller]
+pub(crate) fn blocked_undisturbed<R>(
+    what: &'static str,
+    word: &AtomicUsize,
+    wait: impl FnOnce() -> R,
+) -> R {
+    let owned = Owned::Word(NonNull::from(word));
+    let _noted = Noted::held_back(what, owned, Location::caller());
+    wait()
+}
+
 /// As [`blocked_on`], while `wait` waits until each task of a set has ended.
 #[track_caller]
 pub(crate) fn blocked_on_each<R>(what: &'static str, set: SetMark, wait: impl FnOnce() -> R) -> R {
@@ -197,13 +209,28 @@ pub(super) struct Noted {
 }
 
 impl Noted {
-    // Not inlined: it is called around pauses, and a name of a thread is a thread-local's.
-    #[inline(never)]
     pub(super) fn new(
         what: &'static str,
         owned: Owned,
         place: &'static Location<'static>,
         is_looked_at: bool,
+    ) -> Noted {
+        Noted::enter(what, owned, place, is_looked_at, abort::is_held_back)
+    }
+
+    /// No abort ends it.
+    fn held_back(what: &'static str, owned: Owned, place: &'static Location<'static>) -> Noted {
+        Noted::enter(what, owned, place, true, |_| true)
+    }
+
+    // Not inlined: it is called around pauses, and a name of a thread is a thread-local's.
+    #[inline(never)]
+    fn enter(
+        what: &'static str,
+        owned: Owned,
+        place: &'static Location<'static>,
+        is_looked_at: bool,
+        is_held_back: fn(&Header) -> bool,
     ) -> Noted {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let waiter = Owner::current();
@@ -213,7 +240,7 @@ impl Noted {
             None => std::thread::current().name().map(Arc::from),
         };
         let reports = is_looked_at && task.is_some_and(|task| task.shared.config.report_deadlocks);
-        let may_unwind = task.filter(|task| !abort::is_held_back(task)).map(NonNull::from);
+        let may_unwind = task.filter(|task| !is_held_back(task)).map(NonNull::from);
         let mut records = shard(waiter).lock();
         let wait = Wait {
             waiter,
@@ -239,6 +266,22 @@ impl Noted {
             look(waiter);
         }
         noted
+    }
+}
+
+/// The current task was asked to unwind while it waited, and that is held back: if its wait is noted, it goes on, and who
+/// looked meanwhile has passed it over. Runs code of others, so the caller looks next for what it waits for.
+#[cold]
+#[inline(never)]
+pub(super) fn held_back(task: &Header) {
+    let waiter = Owner::of_task(task);
+    let mut records = shard(waiter).lock();
+    let record = records.get_mut(&waiter.get());
+    let reports =
+        record.is_some_and(|record| record.may_unwind.take().is_some() && record.wait.reports);
+    drop(records);
+    if reports {
+        deadlock::report(waiter);
     }
 }
 

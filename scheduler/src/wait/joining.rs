@@ -66,8 +66,20 @@ fn notes_in_header(task: &Header) -> bool {
     !task.shared.config.report_deadlocks && !is_looked_at()
 }
 
+/// Notes that the current task, which may move, joins another that runs on top of it, and so is in no wait that others
+/// would see. `None`: such notes are not in its header, and it had better wait.
+#[inline]
+pub(crate) fn note_join_from_below(
+    joiner: &'static Header,
+    joined: &Header,
+    place: &'static Location<'static>,
+) -> Option<Joins> {
+    let joined = Owner::of_task(joined).get();
+    notes_in_header(joiner).then(|| Joins::new(joiner, joined, place))
+}
+
 /// A note in the current task's header, while this lives.
-struct Joins(&'static Joining);
+pub(crate) struct Joins(&'static Joining);
 
 impl Joins {
     #[inline]

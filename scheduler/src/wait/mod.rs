@@ -55,7 +55,8 @@ pub(crate) use in_place::{block_in_place, would_deadlock};
 pub use nudge::Nudge;
 pub use owner::Owner;
 pub(crate) use pause::{
-    announce, is_abort_wanted, may_unwind, raise_if_aborted, switch_away, switch_here,
+    announce, is_abort_wanted, look_if_held_back, may_unwind, raise_if_aborted, switch_away,
+    switch_here,
 };
 pub use place::{Place, WaitList};
 pub(crate) use sleep::{sleep, sleep_until};

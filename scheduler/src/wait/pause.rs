@@ -5,7 +5,7 @@
 //! Must not: keep a carrier or a worker over the switch. What follows it reads them anew.
 
 use super::switchable::{tell, tell_back};
-use super::{block_in_place, is_switchable, is_to_switch, is_told, managed};
+use super::{block_in_place, blocked, is_switchable, is_to_switch, is_told, managed};
 use crate::fiber::Reason;
 use crate::task::{Header, abort};
 use crate::worker::current;
@@ -81,9 +81,7 @@ fn before_pause(until: Option<Instant>) -> Option<&'static Header> {
         }
     }
     block_in_place(carrier, task, until);
-    if let Some((_, task)) = managed() {
-        raise_if_aborted(task);
-    }
+    raise_if_possible();
     None
 }
 
@@ -155,11 +153,20 @@ pub(super) fn pass_here(task: &Header, to: Pass) {
     }
 }
 
+/// Behind a pause: raises what is due, or sees to it that a wait which goes on is not taken for one that ends.
 #[cold]
 #[inline(never)]
 pub(super) fn raise_if_possible() {
     if let Some((_, task)) = managed() {
         raise_if_aborted(task);
+        look_if_held_back(task);
+    }
+}
+
+/// The task may have been asked to unwind while it waited, and waits on.
+pub(crate) fn look_if_held_back(task: &Header) {
+    if task.shared.config.report_deadlocks && is_abort_wanted(task) {
+        blocked::held_back(task);
     }
 }
 

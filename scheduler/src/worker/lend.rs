@@ -16,7 +16,8 @@
 //! - INVARIANT(lend.still): who is below, or in the hand, goes on on this very thread, which the borrower comes back to.
 //!   A pinned task could not run elsewhere anyhow while its carrier is busy with the other. One that may move lends to the
 //!   task that it joins, and to nobody else: until that one is back it has nothing to do, unless it is aborted, which is
-//!   raised then; and not in a scope that others end, for a limit of time is to be kept.
+//!   raised then; and not in a scope that others end, for a limit of time is to be kept. If the other waits in place, that
+//!   lasts: so the join is noted for those who look for deadlocks, and nobody lends to who was asked to unwind.
 //! - INVARIANT(lend.short): a lender stays below, or in the hand, only until a task that it lent to is back for another
 //!   reason than its end. It goes on then, and if it still has to wait, waits as every joiner does.
 //! - INVARIANT(lend.bound): between two picks there are [`MOST_LENDS`] at most, and no more than [`LENDS`] while
@@ -38,6 +39,8 @@ use crate::metrics::Counter;
 use crate::task::header::Marks;
 use crate::task::{Header, TaskRef, abort};
 use crate::wait;
+use crate::wait::joining::note_join_from_below;
+use std::panic::Location;
 use std::ptr::NonNull;
 use tracing::level_filters::LevelFilter;
 
@@ -67,7 +70,10 @@ impl Hand {
 /// The current task wants to join `task`, and lends its turn until that is done, as far as it can. Returns the current
 /// task's header if it has to leave for the loop now, as [`Reason::Lending`]. Unwinds if the current task is aborted.
 #[inline(never)]
-pub(crate) fn lend_to(task: &TaskRef) -> Option<&'static Header> {
+pub(crate) fn lend_to(
+    task: &TaskRef,
+    place: &'static Location<'static>,
+) -> Option<&'static Header> {
     let (carrier, lender) = wait::managed()?;
     if !lender.is_pinned() && abort::has_scopes(lender)
         || !wait::is_switchable(lender)
@@ -92,7 +98,7 @@ pub(crate) fn lend_to(task: &TaskRef) -> Option<&'static Header> {
         None => return None,
     };
     let stays = if borrower.as_raw() == task.as_raw() {
-        run_joined(carrier, lender, borrower)
+        run_joined(carrier, lender, borrower, place)
     } else {
         lend_to_others(carrier, lender, task, borrower)
     };
@@ -126,21 +132,42 @@ pub(super) fn may_lend(carrier: &Carrier) -> bool {
 
 /// Lends the turn to the task that is joined. False: the lender is to leave for the loop.
 #[inline(always)]
-fn run_joined(carrier: &Carrier, lender: &Header, joined: TaskRef) -> bool {
+fn run_joined(
+    carrier: &Carrier,
+    lender: &'static Header,
+    joined: TaskRef,
+    place: &'static Location<'static>,
+) -> bool {
+    let noted = match lender.is_pinned() {
+        // It waits for its carrier.
+        true => None,
+        false => match note_join_from_below(lender, &joined, place) {
+            None => {
+                put_back(carrier, joined);
+                return true;
+            }
+            noted => noted,
+        },
+    };
     let Some((joined, fiber)) = with_fiber(carrier, joined) else { return true };
     joined.marks.set(Marks::LENT, true);
     // Who neither runs nor is queued is found there.
     carrier.shared().living.add(lender);
     // SAFETY: the task came from a queue, so the fiber is this thread's alone, and has a body.
     let reason = unsafe { resume(carrier, &joined, fiber) };
+    drop(noted);
     is_back(carrier, lender, joined, reason)
 }
 
-/// A task that was taken out of its queue, with its fiber. `None`: there is no warm one for it, and it is back in the
-/// queue.
+/// A task that was taken out of its queue, with its fiber. `None`: there is no warm one for it, or it is to unwind, which
+/// may be long, since destructors wait in place; it is back in the queue.
 #[inline(always)]
 pub(super) fn with_fiber(carrier: &Carrier, task: TaskRef) -> Option<(TaskRef, NonNull<Fiber>)> {
     if let Some(fiber) = task.fiber.get() {
+        if task.state.load().is_asked_to_unwind() {
+            put_back(carrier, task);
+            return None;
+        }
         return Some((task, fiber));
     }
     let depot = &carrier.shared().fibers;
