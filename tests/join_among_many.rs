@@ -74,6 +74,48 @@ fn tasks_of_all_kinds_come_to_their_ends() {
     });
 }
 
+/// Those that come before the joined one end while another thread drops, joins or aborts them.
+#[test]
+fn whose_handles_are_elsewhere_come_to_their_ends() {
+    each(|runtime| {
+        let drops = Drops::default();
+        let (send, handles) = mpsc::channel::<sortie::JoinHandle<_>>();
+        std::thread::scope(|scope| {
+            scope.spawn(move || {
+                for (n, task) in handles.into_iter().enumerate() {
+                    match n % 4 {
+                        0 => drop(task),
+                        1 => assert!(task.join().is_ok()),
+                        2 => {
+                            task.abort();
+                            // It may have ended before.
+                            assert!(task.join().map_or_else(|error| error.is_aborted(), |_| true));
+                        }
+                        _ => {
+                            let aborts = task.abort_handle();
+                            drop(task);
+                            aborts.abort();
+                        }
+                    }
+                }
+            });
+            let its = drops.clone();
+            runtime.run(move || {
+                for _ in 0..300 {
+                    let first = sortie::spawn(|| 7);
+                    for _ in 0..10 {
+                        let (value, own) = (its.value(), its.value());
+                        let task = sortie::spawn(move || (value, drop(own)).0);
+                        send.send(task).expect("the other thread waits for it");
+                    }
+                    assert_eq!(first.join().unwrap(), 7);
+                }
+            });
+        });
+        until("all values are dropped", || drops.dropped() == drops.made());
+    });
+}
+
 #[test]
 fn who_joins_one_in_the_middle_goes_on_with_its_end() {
     let order = alone(|| {

@@ -38,6 +38,16 @@ fn after_two_hundred_starts_and_ends() {
             for (n, task) in tasks.into_iter().enumerate() {
                 assert_eq!(task.join().unwrap(), n);
             }
+            runtime.run(|| {
+                // All but the first run on top of who joins that, and end in a way of their own.
+                let tasks: Vec<_> = (0..10).map(|n| sortie::spawn(move || n)).collect();
+                for (n, task) in tasks.into_iter().enumerate() {
+                    match n {
+                        5 => drop(task),
+                        n => assert_eq!(task.join().unwrap(), n),
+                    }
+                }
+            });
             let report = runtime.shutdown(Duration::from_secs(10));
             assert!(report.is_clean(), "{report}");
             until("the threads are gone", || leaks::threads(&case.thread_name).is_empty());

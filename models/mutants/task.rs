@@ -83,6 +83,24 @@ pub(super) const MUTANTS: &[Mutant] = &[
         to: "_ => (now & !JOINER, true),",
     },
     Mutant {
+        name: "state_left_to_a_joiner",
+        file: STATE,
+        from: "now & (PHASE | HANDLE | JOINER) == ACTIVE | HANDLE",
+        to: "now & (PHASE | HANDLE) == ACTIVE | HANDLE",
+    },
+    Mutant {
+        name: "state_left_to_nobody",
+        file: STATE,
+        from: "now & (PHASE | HANDLE | JOINER) == ACTIVE | HANDLE",
+        to: "now & (PHASE | JOINER) == ACTIVE",
+    },
+    Mutant {
+        name: "state_left_and_not_said",
+        file: STATE,
+        from: "(now & !WOKEN | DONE | LEFT, true)",
+        to: "(now & !WOKEN | DONE, true)",
+    },
+    Mutant {
         name: "state_changes_relaxed",
         file: STATE,
         from: ".compare_exchange_weak(now, next, Ordering::AcqRel, Ordering::Relaxed)",

@@ -5,7 +5,7 @@ use super::join_error::Refusal;
 use super::reference::TaskRef;
 use super::state::Completion;
 use crate::own_stack;
-use crate::worker::succession;
+use crate::worker::succession::{self, End};
 use std::ptr::NonNull;
 
 /// Ends a task whose output or error is stored: wakes the joiner, or drops what nobody wants. Then it leaves
@@ -21,9 +21,16 @@ pub(super) fn complete(header: NonNull<Header>, panicked: bool) {
         task.state.set_done_in_private();
         return;
     }
+    if !task.marks.has(Marks::ON_TOP) {
+        return complete_in_public(header, task, panicked);
+    }
+    let owes_nothing = task.state.load().owes_nothing() && task.sets().is_none();
+    if owes_nothing && succession::succeed(End::Left) {
+        return;
+    }
     complete_in_public(header, task, panicked);
-    if task.marks.has(Marks::ON_TOP) {
-        succession::succeed();
+    if !owes_nothing {
+        succession::succeed(End::Done);
     }
 }
 

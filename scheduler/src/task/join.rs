@@ -214,7 +214,8 @@ impl<T> JoinHandle<T> {
         // SAFETY: the task is done, as the callers saw, and this handle, which is now spent, takes its
         // output once.
         unsafe { (task.vtable.take_output)(task.as_raw(), output.as_mut_ptr().cast()) };
-        // SAFETY: written by the line above.
+        task.give_up_done();
+        // SAFETY: written by the table's function.
         unsafe { output.assume_init() }
     }
 }
@@ -311,6 +312,7 @@ impl<T> Drop for JoinHandle<T> {
         {
             // SAFETY: the task is done and this handle was not joined: the output is the handle's.
             unsafe { (task.vtable.drop_output)(task.as_raw()) };
+            task.give_up_done();
         }
     }
 }

@@ -3,6 +3,7 @@
 use super::header::Header;
 use super::state::Wake;
 use crate::sync::atomic::{Ordering, fence};
+use std::mem::ManuallyDrop;
 use std::ops::Deref;
 use std::ptr::NonNull;
 
@@ -42,6 +43,34 @@ impl TaskRef {
         // ORDERING: Relaxed, the other reference is in the hand of this very thread.
         self.refs.store(1, Ordering::Relaxed);
         std::mem::forget(self);
+    }
+
+    /// Gives a handle's reference up to a task that is done, and the scheduler's if that was left to it.
+    #[inline]
+    pub(super) fn give_up_done(self) {
+        let task = ManuallyDrop::new(self);
+        let count = if task.state.load().is_left() { 2 } else { 1 };
+        // SAFETY: the handle's own, and the one that was left to it; not used again.
+        unsafe { task.release(count) };
+    }
+
+    /// Gives up so many references.
+    ///
+    /// # Safety
+    /// They are the caller's, who does not use them again.
+    #[inline]
+    unsafe fn release(&self, count: u32) {
+        // ORDERING(task.refs): Acquire, pairs with the Release of each earlier drop. Who finds no references but its own has
+        // them all, and nobody is left to make another.
+        let are_last = self.refs.load(Ordering::Acquire) == count;
+        // ORDERING(task.refs): Release, pairs with the Acquire above and below: what was done through
+        // any reference comes before the end.
+        if are_last || self.refs.fetch_sub(count, Ordering::Release) == count {
+            // ORDERING(task.refs): Acquire, pairs with the Release of each earlier drop.
+            fence(Ordering::Acquire);
+            // SAFETY: these were the last references.
+            unsafe { (self.vtable.free)(self.0) };
+        }
     }
 
     /// Wakes the task: it goes on, or will find at its next suspension that it need not.
@@ -99,17 +128,8 @@ impl Clone for TaskRef {
 impl Drop for TaskRef {
     #[inline]
     fn drop(&mut self) {
-        // ORDERING(task.refs): Acquire, pairs with the Release of each earlier drop. Who finds one reference has
-        // it, and nobody is left to make another.
-        let is_last = self.refs.load(Ordering::Acquire) == 1;
-        // ORDERING(task.refs): Release, pairs with the Acquire above and below: what was done through
-        // any reference comes before the end.
-        if is_last || self.refs.fetch_sub(1, Ordering::Release) == 1 {
-            // ORDERING(task.refs): Acquire, pairs with the Release of each earlier drop.
-            fence(Ordering::Acquire);
-            // SAFETY: this was the last reference.
-            unsafe { (self.vtable.free)(self.0) };
-        }
+        // SAFETY: a counted reference, which ends here.
+        unsafe { self.release(1) };
     }
 }
 

@@ -52,6 +52,8 @@ const RAISE: u32 = 1 << 7;
 const PRIORITY: u32 = 0b111 << PRIORITY_AT;
 const PRIORITY_AT: u32 = 8;
 const ORDINARY: u32 = 3;
+/// Beside `DONE`: the scheduler's reference was left to the handle, which gives up two. Never cleared.
+const LEFT: u32 = 1 << 11;
 
 /// What a wake owes. See [`State::transition_to_woken`].
 #[must_use = "a task that is not submitted or unparked after a won wake never runs again"]
@@ -103,6 +105,15 @@ impl Snapshot {
     }
     pub(crate) fn is_blocked(self) -> bool {
         self.0 & PHASE == BLOCKED
+    }
+    /// Does the handle of a task that is done give up the scheduler's reference, too?
+    pub(crate) fn is_left(self) -> bool {
+        self.0 & LEFT != 0
+    }
+    /// Is nothing owed at its end, if it ends now? See [`State::transition_to_left`].
+    #[inline]
+    pub(crate) fn owes_nothing(self) -> bool {
+        owes_nothing(self.0)
     }
     pub(crate) fn is_abort_requested(self) -> bool {
         self.0 & ABORT != 0
@@ -261,13 +272,23 @@ impl State {
         })
     }
 
+    /// [`State::transition_to_done`], and the scheduler's reference goes to the handle: the task is no longer the
+    /// caller's to touch. False: something is owed, and nothing has changed.
+    #[inline]
+    pub(crate) fn transition_to_left(&self) -> bool {
+        self.update(|now| match owes_nothing(now) {
+            true => (now & !WOKEN | DONE | LEFT, true),
+            false => (now, false),
+        })
+    }
+
     /// [`State::transition_to_done`] for a task that nobody else knows but who joins it, in the hand of the
     /// loop on this thread: see INVARIANT(lend.private).
     #[inline]
     pub(crate) fn set_done_in_private(&self) {
         // ORDERING: Relaxed, nobody else reads or writes the word meanwhile.
         let now = self.0.load(Ordering::Relaxed);
-        debug_assert!(now & (PHASE | HANDLE | JOINER) == ACTIVE | HANDLE, "{:?}", Snapshot(now));
+        debug_assert!(owes_nothing(now), "{:?}", Snapshot(now));
         // ORDERING(task.state): Release, as the exchange that it stands for.
         self.0.store(now & !(PHASE | WOKEN) | DONE, Ordering::Release);
     }
@@ -300,6 +321,12 @@ impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.load().fmt(f)
     }
+}
+
+/// Is there a handle, and nobody who joins?
+#[inline]
+fn owes_nothing(now: u32) -> bool {
+    now & (PHASE | HANDLE | JOINER) == ACTIVE | HANDLE
 }
 
 #[inline]

@@ -12,14 +12,18 @@
 //!   its lender, and the record is that one's.
 //! - The task that is joined is not succeeded: with its end the lender goes on.
 //! - Who has run before has a fiber, and goes back to its queue, where the lender finds it.
+//! - Who ends, and owes nothing to a joiner or a set, is done in one exchange with the end of its reference, which is the
+//!   handle's from then on. So that is the last step that touches it.
 //!
 //! Must not: touch a task that has ended once its reference is given up; its body does nothing after that.
 
 use super::lend::{is_back, may_lend, next, put_back, with_fiber};
-use super::run::{give_up, resume, start_on, take_fiber};
+use super::run::{bind, give_up, resume, start_on, take_fiber};
 use crate::carrier::Carrier;
 use crate::crossing::fence::light;
+use crate::fiber::FiberBox;
 use crate::metrics::Counter;
+use crate::shared::Shared;
 use crate::task::header::Marks;
 use crate::task::{Header, TaskRef, abort};
 use crate::wait;
@@ -83,28 +87,61 @@ fn mark(borrower: &TaskRef, lending: &Lending, has_run: bool) {
     borrower.marks.set(Marks::ON_TOP, !is_joined && !has_run);
 }
 
-/// The current task has ended that began on top: the next is prepared, if the lender would lend to it.
+/// How the task ends that is succeeded.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// It is done.
+    Done,
+    /// It is done by leaving its reference to its handle, if nothing is owed to anybody.
+    Left,
+}
+
+/// The body of the current task has ended, which began on top: the next is prepared, if the lender would lend to it, and it
+/// ends. False: it goes on as if nobody came next.
 ///
 /// At the very end of its body, and never inlined: that one is generic code around user code, which may be switched.
 #[inline(never)]
-pub(crate) fn succeed() {
-    let Some((carrier, ended)) = wait::managed() else { return };
-    let Some(lending) = carrier.lending.get() else { return };
+pub(crate) fn succeed(by: End) -> bool {
+    let Some((carrier, task)) = wait::managed() else { return false };
+    let Some(lending) = carrier.lending.get() else { return false };
     // SAFETY: by INVARIANT(lend.record) it lies in the frame of the lender, which is below.
     let lending = unsafe { lending.as_ref() };
-    if ended.sits() || !goes_on(lending) || !may_lend(carrier) {
-        return;
+    if task.sits() || !goes_on(lending) || !may_lend(carrier) {
+        return false;
     }
-    let Some(task) = next(carrier) else { return };
-    if task.fiber.get().is_some() {
-        return put_back(carrier, task);
+    let Some(next) = next(carrier) else { return false };
+    if next.fiber.get().is_some() {
+        put_back(carrier, next);
+        return false;
     }
     let ended = lending.borrower.take().expect("the task that has the turn");
-    start_on(carrier, &task, take_fiber(carrier, &ended));
-    mark(&task, lending, false);
-    carrier.begin(&task, task.stack_low.get());
-    lending.borrower.set(Some(task));
-    end(carrier, ended);
+    let shared = carrier.shared();
+    shared.living.remove(&ended);
+    abort::forget(&ended);
+    let stack_low = ended.stack_low.get();
+    let fiber = take_fiber(carrier, &ended);
+    // The stack is the same.
+    carrier.begin(&next, stack_low);
+    // See `crate::census`.
+    light();
+    match by {
+        End::Done => give_up(shared, ended),
+        End::Left => {
+            if let Err(ended) = leave(shared, ended) {
+                take_back(carrier, lending, ended, fiber);
+                put_back(carrier, next);
+                return false;
+            }
+        }
+    }
+    start_on(carrier, &next, fiber);
+    mark(&next, lending, false);
+    lending.borrower.set(Some(next));
+    // SAFETY: this is the carrier's thread, and the word says `RUN`.
+    unsafe { carrier.with_worker(|worker| worker.count(Counter::Finished)) };
+    // The end may have begun meanwhile.
+    shared.after_finish();
+    true
 }
 
 /// Would the lender lend its turn once more?
@@ -117,17 +154,38 @@ fn goes_on(lending: &Lending) -> bool {
     !joined.state.load().is_done() && !wait::is_abort_wanted(lender)
 }
 
-/// Ends a task that is done, and not current any more.
+/// Ends a task that is not current any more, after a light fence, and leaves its reference to its handle. See
+/// [`crate::census`].
+///
+/// # Errors
+/// The task, which has not ended: the handle is gone meanwhile, or somebody joins.
 #[inline]
-fn end(carrier: &Carrier, task: TaskRef) {
-    let shared = carrier.shared();
-    // See `crate::census`.
-    light();
-    shared.living.remove(&task);
-    abort::forget(&task);
-    give_up(shared, task);
-    // SAFETY: this is the carrier's thread, and the word says `RUN`.
-    unsafe { carrier.with_worker(|worker| worker.count(Counter::Finished)) };
-    // The end may have begun meanwhile.
-    shared.after_finish();
+fn leave(shared: &Shared, task: TaskRef) -> Result<(), TaskRef> {
+    let is_left = if shared.census.is_asked() || shared.is_closing() {
+        leave_in_turn(shared, &task)
+    } else {
+        task.state.transition_to_left()
+    };
+    if !is_left {
+        return Err(task);
+    }
+    std::mem::forget(task);
+    Ok(())
+}
+
+#[cold]
+#[inline(never)]
+fn leave_in_turn(shared: &Shared, task: &TaskRef) -> bool {
+    let _census = shared.census.lock.lock();
+    task.state.transition_to_left()
+}
+
+/// The task is the current one after all, on the fiber that it has run on.
+#[cold]
+#[inline(never)]
+fn take_back(carrier: &Carrier, lending: &Lending, task: TaskRef, fiber: FiberBox) {
+    task.fiber.set(Some(fiber.into_raw()));
+    bind(carrier, &task);
+    carrier.begin(&task, task.stack_low.get());
+    lending.borrower.set(Some(task));
 }
