@@ -4,7 +4,12 @@
 //! than all else that a short task does. A store that is never emptied would hold its highest level for good. So its
 //! level is watched: what it had at its lowest during a whole *turn* nobody has needed in that time.
 //!
+//! Lines, in which each stands for a while, keep nothing: the room of one that is empty costs its next peak
+//! little beside what those cost who stand in it ([`give_room`]).
+//!
 //! Must not: know what is stored, or when a turn is over.
+
+use std::collections::VecDeque;
 
 /// The watch over one store.
 #[derive(Debug, Default)]
@@ -68,9 +73,30 @@ pub(crate) enum Outlook {
     Soon,
 }
 
+/// An empty line keeps room for this many.
+const KEPT_ROOM: usize = 1024;
+
+/// Gives back the room that a peak has made in a line, if nobody is in it any more.
+#[inline]
+pub(crate) fn give_room<T>(line: &mut VecDeque<T>) {
+    if line.capacity() > KEPT_ROOM && line.is_empty() {
+        line.shrink_to(KEPT_ROOM);
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_line_gives_its_room_when_it_is_empty() {
+        let mut line: VecDeque<u64> = (0..10_000).collect();
+        while line.pop_front().is_some() {
+            assert!(line.is_empty() || line.capacity() >= 10_000);
+            give_room(&mut line);
+        }
+        assert!(line.capacity() <= KEPT_ROOM, "{}", line.capacity());
+    }
 
     #[test]
     fn what_was_not_needed_for_a_whole_turn_goes() {

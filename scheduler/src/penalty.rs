@@ -17,6 +17,7 @@
 //! Must not: make a task wait that lets no others run, because it unwinds or keeps a hold.
 
 use crate::carrier::{Carrier, CarrierRef};
+use crate::ebb::give_room;
 use crate::metrics::Counter;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -103,6 +104,7 @@ impl Bench {
         let mut line = self.line.lock();
         let at = line.iter().position(is_it)?;
         let sitting = line.remove(at)?;
+        give_room(&mut line);
         // ORDERING: Relaxed, as in `is_empty`.
         self.sitting.store(line.len(), Ordering::Relaxed);
         Some(sitting.task)

@@ -148,6 +148,9 @@ fn ebb(lock: &Mutex<Class>, bytes: usize, is_turn: bool) -> Outlook {
         // SAFETY: these blocks are ours alone, side by side, and nothing in them is needed.
         unsafe { chunk::release(run[0].0, run.len() * bytes) };
     }
+    if blocks.capacity() / 4 > blocks.len().max(FEW) {
+        blocks.shrink_to(2 * blocks.len().max(FEW));
+    }
     let mut class = lock.lock();
     blocks.append(&mut class.cold);
     class.cold = blocks;
@@ -182,18 +185,21 @@ impl Class {
         true
     }
 
-    /// Takes out the chunks whose blocks are all among `blocks`, which are in order, and those with them. The last
-    /// chunk is being cut, and stays.
+    /// Takes out the chunks whose blocks are all among `blocks`, which are in order, and those with them.
     fn take_whole(&mut self, bytes: usize, blocks: &mut Vec<Block>) -> Vec<Chunk> {
-        let last = self.chunks.pop();
-        let all = std::mem::take(&mut self.chunks);
-        let (mut whole, kept): (Vec<_>, Vec<_>) = all.into_iter().partition(|chunk| {
+        // Of the last one only this much was cut.
+        let (last, cut) = (self.chunks.last().map(Chunk::start), self.cut);
+        let is_whole = |chunk: &mut Chunk| {
+            let cut = if last == Some(chunk.start()) { cut } else { chunk.bytes() };
             let first = blocks.partition_point(|block| block.address() < chunk.start());
-            let end = first + chunk.bytes() / bytes;
-            blocks.get(end - 1).is_some_and(|block| block.address() < chunk.end())
-        });
-        self.chunks = kept;
-        self.chunks.extend(last);
+            let uppermost = (cut / bytes).checked_sub(1).and_then(|n| blocks.get(first + n));
+            uppermost.is_some_and(|block| block.address() < chunk.end())
+        };
+        let mut whole: Vec<_> = self.chunks.extract_if(.., is_whole).collect();
+        if last != self.chunks.last().map(Chunk::start) {
+            // All others were cut to their ends.
+            self.cut = self.chunks.last().map_or(0, Chunk::bytes);
+        }
         whole.sort_unstable_by_key(Chunk::start);
         blocks.retain(|block| {
             let behind = whole.partition_point(|chunk| chunk.start() <= block.address());

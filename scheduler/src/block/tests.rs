@@ -88,15 +88,16 @@ fn a_peak_is_gone_after_two_ebbs() {
     assert_eq!(chunks(&blocks), most);
     assert_eq!(blocks.ebb(true), Outlook::NextTurn);
     assert_eq!(blocks.ebb(true), Outlook::Calm);
-    assert_eq!(chunks(&blocks), 1, "the last one of {most} is being cut");
-    // All that is left is still there to be had, once.
-    let left = {
+    assert_eq!(chunks(&blocks), 0, "of {most}");
+    {
         let class = blocks.classes[CLASS].lock();
-        class.warm.len() + class.cold.len()
-    };
-    let again = take(&blocks, left);
+        assert_eq!((class.warm.len(), class.cold.len()), (0, 0));
+        let room = class.warm.capacity().max(class.cold.capacity());
+        assert!(room <= 2 * FEW, "the lists keep room for {room}");
+    }
+    let again = take(&blocks, 1000);
     fill(&again);
-    assert_eq!(addresses(&again).len(), left);
+    assert_eq!(addresses(&again).len(), 1000);
 }
 
 #[test]
@@ -120,20 +121,43 @@ fn a_few_that_live_on_keep_their_pages_only() {
     }
 }
 
-#[test]
-fn the_chunk_that_is_being_cut_stays() {
-    let blocks = Blocks::new();
-    // The first two chunks to their ends.
-    let kept = take(&blocks, (64 << 10) / BYTES);
-    let rest = take(&blocks, (128 << 10) / BYTES);
-    assert_eq!(chunks(&blocks), 2);
-    let _ = blocks.give(CLASS, rest.into_iter());
+/// The first two chunks, cut to their ends.
+fn two_chunks(blocks: &Blocks) -> (Vec<Block>, Vec<Block>) {
+    let two = (take(blocks, (64 << 10) / BYTES), take(blocks, (128 << 10) / BYTES));
+    assert_eq!(chunks(blocks), 2);
+    two
+}
+
+fn give_and_cool(blocks: &Blocks, taken: Vec<Block>) {
+    let _ = blocks.give(CLASS, taken.into_iter());
     (0..3).for_each(|_| assert!(blocks.ebb(true) <= Outlook::NextTurn));
     assert!(blocks.classes[CLASS].lock().warm.is_empty(), "they are cold");
+}
+
+#[test]
+fn the_chunk_that_is_being_cut_goes_with_the_last_of_its_blocks() {
+    let blocks = Blocks::new();
+    let (first, second) = two_chunks(&blocks);
+    let mut third = take(&blocks, 100);
+    fill(&first);
+    fill(&second);
+    let left = third.pop().unwrap();
+    fill(std::slice::from_ref(&left));
+    give_and_cool(&blocks, third);
+    assert_eq!(chunks(&blocks), 3, "one block is out");
+    // It is cut further, once those that came back are used up.
+    let again = take(&blocks, 200);
+    fill(&again);
+    assert_eq!(chunks(&blocks), 3);
+    give_and_cool(&blocks, again.into_iter().chain([left]).collect());
     assert_eq!(chunks(&blocks), 2);
+    give_and_cool(&blocks, second);
+    assert_eq!(chunks(&blocks), 1);
     let more = take(&blocks, 2000);
     fill(&more);
-    assert!(addresses(&more).is_disjoint(&addresses(&kept)));
+    assert!(addresses(&more).is_disjoint(&addresses(&first)));
+    give_and_cool(&blocks, more.into_iter().chain(first).collect());
+    assert_eq!(chunks(&blocks), 0);
 }
 
 /// Is a chunk gone, once all its blocks are back and nobody has needed them, or with the store?

@@ -17,6 +17,7 @@
 //!
 //! Must not: know of spares or wake anybody; drop a task under its lock.
 
+use crate::ebb::give_room;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::collections::VecDeque;
@@ -109,6 +110,7 @@ impl<T> Backlog<T> {
         }
         let mut inner = self.inner.lock();
         let (_, task) = inner.calls.pop_front()?;
+        give_room(&mut inner.calls);
         inner.owed = inner.owed.saturating_sub(1);
         self.count(&inner);
         Some(task)

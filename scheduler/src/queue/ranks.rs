@@ -4,6 +4,7 @@
 //! runtime whose tasks all have the same priority pays a look at a flag that nobody writes.
 
 use super::Injector;
+use crate::ebb::give_room;
 use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::task::TaskRef;
 use crate::task::priority::Class;
@@ -86,6 +87,11 @@ impl Lanes {
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.tasks == 0
+    }
+
+    /// The carrier is about to sleep.
+    pub(super) fn rest(&mut self) {
+        self.classes.iter_mut().for_each(give_room);
     }
 
     pub(crate) fn push(&mut self, class: Class, task: TaskRef) {

@@ -10,6 +10,7 @@
 
 use super::Mailbox;
 use super::ranks::Lanes;
+use crate::ebb::give_room;
 use crate::task::TaskRef;
 use crate::task::priority::Class;
 use std::collections::VecDeque;
@@ -44,6 +45,12 @@ impl Ring {
     #[inline]
     pub(crate) fn has_woken(&self) -> bool {
         !self.woken.is_empty() || !self.mail.is_empty()
+    }
+
+    /// The carrier is about to sleep.
+    pub(crate) fn rest(&mut self) {
+        [&mut self.woken, &mut self.mail, &mut self.turns].into_iter().for_each(give_room);
+        self.ranked.rest();
     }
 
     /// Queues a task that was woken here.
@@ -162,5 +169,49 @@ fn fetch_ahead(line: &VecDeque<TaskRef>) {
     }
     if let Some(next) = line.front() {
         next.prefetch_stack();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sync::Arc;
+    use crate::{Config, CountingSemaphore, wait};
+    use std::time::{Duration, Instant};
+
+    /// For how many tasks the carrier has room that this runs on.
+    fn room() -> usize {
+        let (carrier, _) = wait::managed().expect("in a task");
+        // SAFETY: this is the carrier's thread.
+        unsafe {
+            carrier.with_ring(|ring| {
+                ring.woken.capacity() + ring.mail.capacity() + ring.turns.capacity()
+            })
+        }
+    }
+
+    #[test]
+    fn a_carrier_that_sleeps_keeps_no_room_for_a_peak() {
+        const PEAK: u32 = 20_000;
+        let scheduler = Config::new().workers(1).start().unwrap();
+        let gate = Arc::new(CountingSemaphore::new(0, PEAK));
+        let tasks: Vec<_> = (0..PEAK)
+            .map(|_| {
+                let gate = gate.clone();
+                scheduler.spawn(move || gate.wait())
+            })
+            .collect();
+        while gate.waiting() < PEAK as usize {
+            std::thread::yield_now();
+        }
+        // They are pinned to the only carrier, and come by mail.
+        let _ = gate.post(PEAK);
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        let until = Instant::now() + Duration::from_secs(10);
+        // Who has ended the last one may not sleep yet.
+        while scheduler.spawn(room).join().unwrap() > 3 * 2048 {
+            assert!(Instant::now() < until, "it keeps its room");
+            std::thread::yield_now();
+        }
+        let _ = scheduler.shutdown(Duration::from_secs(10));
     }
 }

@@ -9,6 +9,7 @@ use super::search::stop_searching;
 use crate::carrier::Carrier;
 use crate::crossing::{Bound, Refused};
 use crate::idle::Placed;
+use crate::queue::Ring;
 use crate::shared::Shared;
 use crate::sync::atomic::{Ordering, fence};
 use crate::timer::BATCHES;
@@ -177,6 +178,8 @@ enum Awake {
 /// A spare sleeps until it is wanted, or not needed any more.
 fn sleep(carrier: &Carrier) -> Awake {
     let shared = carrier.shared();
+    // SAFETY: this is the carrier's thread, in its loop.
+    unsafe { carrier.with_ring(Ring::rest) };
     // One limited sleep decides whether this spare is too many: an idle runtime wakes nobody.
     let mut lingers = true;
     loop {
