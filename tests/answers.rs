@@ -120,6 +120,22 @@ fn a_change_is_waited_for_in_time() {
 }
 
 #[test]
+fn who_waits_for_another_value_keeps_none() {
+    each(|runtime| {
+        let drops = Drops::new();
+        let (sender, receiver) = watch::channel(Some(drops.value()));
+        let task = runtime.spawn(move || receiver.wait_for(Option::is_none).map(drop));
+        until("it waits", || runtime.snapshot().idle_workers == runtime.case.workers);
+        // The sender has it alone, and it looks at the next when it can.
+        drop(sender.replace(Some(drops.value())));
+        assert_eq!(drops.dropped(), 1);
+        sender.send(None).unwrap();
+        task.join().unwrap().unwrap();
+        drops.check();
+    });
+}
+
+#[test]
 fn values_that_are_counted_up_by_many_are_counted_once() {
     each(|runtime| {
         let (sender, receiver) = watch::channel(0);

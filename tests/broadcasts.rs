@@ -4,7 +4,7 @@ use sortie::select;
 use sortie::sync::broadcast::{self, RecvError, RecvTimeoutError, SendError, TryRecvError};
 use sortie::sync::{Event, Select};
 use sortie_test::drops::Drops;
-use sortie_test::{MODES, each, each_of};
+use sortie_test::{MODES, each, each_of, until};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -88,6 +88,33 @@ fn messages_are_dropped_once_all_have_them_or_nobody_wants_them() {
         let SendError(refused) = sender.send(Arc::new(drops.value())).unwrap_err();
         drop(refused);
         drops.check();
+    });
+}
+
+/// A destructor that waits, in the one who sends.
+struct Slow(Arc<Event>);
+
+impl Drop for Slow {
+    fn drop(&mut self) {
+        self.0.wait();
+    }
+}
+
+#[test]
+fn a_message_that_is_displaced_and_takes_its_time_keeps_nobody_from_the_next() {
+    each(|runtime| {
+        let (sender, quick) = broadcast::channel(1);
+        let slow = quick.clone();
+        sender.send(Some(Arc::new(Slow(Arc::new(Event::manual()))))).unwrap();
+        assert!(quick.recv().unwrap().is_some());
+        let receives = runtime.spawn(move || quick.recv().unwrap().is_none());
+        until("it waits", || runtime.snapshot().idle_workers == runtime.case.workers);
+        let sends = runtime.spawn(move || sender.send(None));
+        assert!(receives.join_timeout(LONG).expect("it has the next").unwrap());
+        // Its destructor waits for ever.
+        sends.abort();
+        assert!(sends.join().unwrap_err().is_aborted());
+        drop(slow);
     });
 }
 

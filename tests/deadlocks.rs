@@ -151,6 +151,43 @@ fn a_circle_of_a_writer_something_done_once_a_join_and_a_thread() {
     });
 }
 
+/// Who only waits until it is done, and never would do it, waits for the one who is at it.
+#[test]
+fn a_wait_for_what_another_does_once() {
+    each(|runtime| {
+        let (once, lock) = (Arc::new(Once::new()), Arc::new(Mutex::new(())));
+        let [began, go_on] = [(); 2].map(|()| Arc::new(Event::manual()));
+        let beginner = {
+            let (once, lock) = (once.clone(), lock.clone());
+            let (began, go_on) = (began.clone(), go_on.clone());
+            runtime.spawn(move || {
+                once.call_once(|| {
+                    began.set();
+                    go_on.wait();
+                    drop(lock.lock());
+                });
+            })
+        };
+        let waiter = runtime.spawn(move || {
+            let _held = lock.lock();
+            began.wait();
+            go_on.set();
+            once.wait();
+        });
+        let deadlock = deadlocks::the_only(runtime);
+        let mut waits: Vec<_> = deadlock.waits().iter().map(|wait| wait.what()).collect();
+        waits.sort_unstable();
+        assert_eq!(waits, ["a wait for a lock", "a wait for what is done once"]);
+        for wait in deadlock.waits() {
+            assert!(wait.place().file().ends_with("deadlocks.rs"), "{deadlock}");
+        }
+        waiter.abort();
+        is_aborted(waiter);
+        beginner.join().unwrap();
+        assert!(runtime.deadlocks().is_empty());
+    });
+}
+
 #[test]
 fn tasks_that_join_each_other() {
     each(|runtime| {

@@ -2,7 +2,7 @@
 
 use sortie::sync::{Event, LazyLock, Once, OnceLock};
 use sortie_test::drops::Drops;
-use sortie_test::{MODES, each, each_of, until};
+use sortie_test::{MODES, each, each_of, panic_text, until};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -137,6 +137,31 @@ fn time_limits() {
         cell.set(5).unwrap();
         assert_eq!(task.join().unwrap(), Some(5));
     });
+}
+
+#[test]
+fn what_waits_for_itself_panics_instead() {
+    each(|runtime| {
+        let waits_for_itself = || {
+            let (cell, once) = (OnceLock::<u32>::new(), Once::new());
+            let cell_waits = || cell.get_or_init(|| *cell.wait());
+            assert!(panic_text(cell_waits).contains("waits for itself"));
+            assert!(panic_text(|| once.call_once(|| once.wait())).contains("waits for itself"));
+            *cell.get_or_init(|| 3)
+        };
+        assert_eq!(runtime.run(waits_for_itself), 3);
+        assert_eq!(waits_for_itself(), 3);
+    });
+}
+
+#[test]
+fn cells_are_cloned_and_compared_by_what_is_there() {
+    let (empty, full) = (OnceLock::new(), OnceLock::from(1));
+    assert_eq!((empty.clone().get(), full.clone().get()), (None, Some(&1)));
+    assert!(empty != full && empty == OnceLock::new() && full == OnceLock::from(1));
+    full.get_or_init(|| unreachable!("it is there"));
+    assert_eq!(empty.get_or_init(|| empty.clone().into_inner().unwrap_or(1)), &1);
+    assert_eq!(empty, full);
 }
 
 #[test]

@@ -60,6 +60,10 @@ pub type Mutex<T> = lock_api::Mutex<RawMutex, T>;
 /// let held = mutex.lock();
 /// sortie::spawn(move || drop(held));
 /// ```
+///
+/// It is to be dropped before the task ends. One that lies in a thread-local, or was leaked, holds the lock beyond that, in
+/// the name of a task that is gone: a later one in the same memory may be taken for it, by the panic of a second `lock` and
+/// by who looks for deadlocks.
 pub type MutexGuard<'a, T> = lock_api::MutexGuard<'a, RawMutex, T>;
 
 /// A [`MutexGuard`] of a part of the value.

@@ -10,6 +10,8 @@ const FRESH: usize = 0;
 /// It is done. Anything else: who is at it.
 const DONE: usize = 1;
 
+const WAIT: &str = "a wait for what is done once";
+
 /// Something that is done once, while all others wait for it.
 ///
 /// In the shape of `std::sync::Once`, without poisoning: if the closure panics, or its task is aborted in it, it has not
@@ -111,7 +113,8 @@ impl Once {
     /// Waits until somebody has done it.
     ///
     /// # Panics
-    /// In debug builds, if it would wait under a [`NoSuspend`](crate::task::NoSuspend) guard.
+    /// If the caller is at it: the wait would never end. In debug builds, if it would wait under a [`NoSuspend`](crate::task::NoSuspend) guard.
+    #[track_caller]
     pub fn wait(&self) {
         self.wait_for(None);
     }
@@ -174,25 +177,37 @@ impl Once {
                 }
                 Err(_) => {}
             }
-            let waiter = Waiter::new("a wait for what is done once");
+            let waiter = Waiter::new(WAIT);
             let place = self.turns.enter(&waiter);
             // ORDERING: Relaxed, the exchange decides; the fence in `enter` orders it with the look of who notifies.
             if !matches!(self.state.load(Ordering::Relaxed), FRESH | DONE) {
                 let wait = || place.wait_for(until);
-                if !blocked_on("a wait for what is done once", &self.state, wait) {
+                if !blocked_on(WAIT, &self.state, wait) {
                     return None;
                 }
             }
         }
     }
 
+    #[track_caller]
     fn wait_for(&self, until: Option<Instant>) -> bool {
         if self.is_completed() {
             return true;
         }
-        let waiter = Waiter::new("a wait for what is done once");
+        // ORDERING: Relaxed, only a word of the caller's own matters, and that it sees.
+        if until.is_none() && self.state.load(Ordering::Relaxed) == Owner::current().get() {
+            panic!("what is done once waits for itself");
+        }
+        let waiter = Waiter::new(WAIT);
         let place = self.done.enter(&waiter);
-        self.is_completed() || place.wait_for(until)
+        if self.is_completed() {
+            return true;
+        }
+        match until {
+            // While somebody is at it, nobody else can do it.
+            None => blocked_on(WAIT, &self.state, || place.wait_for(None)),
+            Some(_) => place.wait_for(until),
+        }
     }
 }
 

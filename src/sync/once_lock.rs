@@ -13,7 +13,7 @@ use std::time::{Duration, Instant};
 ///
 /// In the shape of `std::sync::OnceLock`. What makes the value may suspend; others that want it then are suspended too
 /// (threads sleep), and no worker waits. If it panics, or its task is aborted in it, the cell is still empty, and the
-/// next that waits, or comes, makes the value.
+/// next that waits, or comes, makes the value. A clone, and a comparison, sees a cell whose value is being made as empty.
 ///
 /// ```
 /// use sortie::sync::OnceLock;
@@ -208,7 +208,8 @@ impl<T> OnceLock<T> {
     /// Waits until the value is there.
     ///
     /// # Panics
-    /// In debug builds, if it would wait under a [`NoSuspend`](crate::task::NoSuspend) guard.
+    /// If the caller is making it: the wait would never end. In debug builds, if it would wait under a [`NoSuspend`](crate::task::NoSuspend) guard.
+    #[track_caller]
     pub fn wait(&self) -> &T {
         self.once.wait();
         // SAFETY: done, hence written.
@@ -283,6 +284,20 @@ impl<T> Default for OnceLock<T> {
         OnceLock::new()
     }
 }
+
+impl<T: Clone> Clone for OnceLock<T> {
+    fn clone(&self) -> OnceLock<T> {
+        self.get().cloned().map_or_else(OnceLock::new, OnceLock::from)
+    }
+}
+
+impl<T: PartialEq> PartialEq for OnceLock<T> {
+    fn eq(&self, other: &OnceLock<T>) -> bool {
+        self.get() == other.get()
+    }
+}
+
+impl<T: Eq> Eq for OnceLock<T> {}
 
 impl<T> From<T> for OnceLock<T> {
     fn from(value: T) -> OnceLock<T> {

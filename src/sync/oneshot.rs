@@ -55,6 +55,10 @@ struct Shared<T> {
     sender: WaitList,
 }
 
+// What changes under its lock runs no code of others; messages are their owners'.
+impl<T> std::panic::UnwindSafe for Shared<T> {}
+impl<T> std::panic::RefUnwindSafe for Shared<T> {}
+
 struct State<T> {
     message: Option<T>,
     has_sender: bool,

@@ -29,6 +29,10 @@ pub(crate) struct Ledger {
     switches: Switches,
 }
 
+// What changes under its locks runs no code of others.
+impl std::panic::UnwindSafe for Ledger {}
+impl std::panic::RefUnwindSafe for Ledger {}
+
 /// What is done about a task whose switches are told of, or whose waits may be ended, by its word.
 #[derive(Clone, Copy)]
 pub(crate) struct Switches {

@@ -50,6 +50,10 @@ pub struct Lock {
     exclusive: Exclusive<Sleeper>,
 }
 
+// Who unwinds out of a wait has left the line, and does not own it.
+impl std::panic::UnwindSafe for Lock {}
+impl std::panic::RefUnwindSafe for Lock {}
+
 /// How one waits.
 #[derive(Clone, Copy)]
 enum Wait {

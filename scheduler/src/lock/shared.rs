@@ -43,6 +43,10 @@ pub struct SharedLock {
     readers: Readers,
 }
 
+// As a lock of one owner.
+impl std::panic::UnwindSafe for SharedLock {}
+impl std::panic::RefUnwindSafe for SharedLock {}
+
 /// A wait to read or to write, for those who ask who may end it.
 struct Wait<'a> {
     lock: &'a SharedLock,

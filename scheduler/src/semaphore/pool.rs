@@ -56,6 +56,10 @@ impl std::fmt::Debug for InLine<'_> {
     }
 }
 
+// Who unwinds out of a wait has left the line, and holds no permit.
+impl std::panic::UnwindSafe for Pool {}
+impl std::panic::RefUnwindSafe for Pool {}
+
 impl Pool {
     /// So many permits, all free.
     pub(crate) const fn new(permits: u32) -> Pool {

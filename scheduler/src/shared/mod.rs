@@ -119,6 +119,10 @@ pub(crate) struct Shared {
     ids: AtomicU64,
 }
 
+// What changes under its locks runs no code of others.
+impl std::panic::UnwindSafe for Shared {}
+impl std::panic::RefUnwindSafe for Shared {}
+
 impl Shared {
     pub(crate) fn new(config: Config) -> Result<Shared, StartError> {
         config.check()?;

@@ -15,6 +15,10 @@ unsafe impl Send for TaskRef {}
 // SAFETY: as above.
 unsafe impl Sync for TaskRef {}
 
+// A task that others look at is never seen half changed: its state is a word.
+impl std::panic::UnwindSafe for TaskRef {}
+impl std::panic::RefUnwindSafe for TaskRef {}
+
 impl TaskRef {
     /// Takes over one of the counted references to the header.
     ///

@@ -54,6 +54,10 @@ pub struct TaskSet {
     members: Mutex<Members>,
 }
 
+// What changes under its lock runs no code of others.
+impl std::panic::UnwindSafe for TaskSet {}
+impl std::panic::RefUnwindSafe for TaskSet {}
+
 struct Member(*const Header);
 
 // SAFETY: followed under the set's lock only, where the header is there by INVARIANT(set.live).

@@ -58,6 +58,10 @@ pub struct WaitList {
     list: List<Header>,
 }
 
+// Who unwinds out of a wait has left the list.
+impl std::panic::UnwindSafe for WaitList {}
+impl std::panic::RefUnwindSafe for WaitList {}
+
 impl WaitList {
     /// A list in which nobody waits.
     #[must_use]

@@ -70,6 +70,10 @@ struct Shared<T> {
     closed: WaitList,
 }
 
+// What changes under its lock runs no code of others.
+impl<T: std::panic::RefUnwindSafe> std::panic::UnwindSafe for Shared<T> {}
+impl<T: std::panic::RefUnwindSafe> std::panic::RefUnwindSafe for Shared<T> {}
+
 struct State<T> {
     row: Row<T>,
     senders: usize,

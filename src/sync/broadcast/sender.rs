@@ -53,9 +53,10 @@ impl<T> Sender<T> {
         }
         let displaced = state.row.push(Arc::new(message), receivers);
         drop(state);
-        drop(displaced);
         // The lock orders it.
         self.shared.sent.notify_all_ordered();
+        // Last: its destructor may wait, or unwind.
+        drop(displaced);
         Ok(receivers)
     }
 

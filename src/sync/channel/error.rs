@@ -44,6 +44,12 @@ impl<T> SendTimeoutError<T> {
     }
 }
 
+impl<T> From<SendError<T>> for SendTimeoutError<T> {
+    fn from(SendError(message): SendError<T>) -> SendTimeoutError<T> {
+        SendTimeoutError::Disconnected(message)
+    }
+}
+
 impl<T> fmt::Debug for SendTimeoutError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {

@@ -31,6 +31,10 @@ pub(crate) struct Shared<T> {
     closed: WaitList,
 }
 
+// A message is in the channel, or its owner's.
+impl<T> std::panic::UnwindSafe for Shared<T> {}
+impl<T> std::panic::RefUnwindSafe for Shared<T> {}
+
 impl<T> Shared<T> {
     pub(super) fn new(flavor: Flavor<T>) -> Shared<T> {
         let (senders, receivers) = (Side::new(), Side::new());

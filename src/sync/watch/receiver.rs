@@ -241,6 +241,8 @@ impl<T> Receiver<T> {
             if is_wanted(&value) {
                 return Ok(value);
             }
+            // Not kept over the wait: others may have displaced it.
+            drop(value);
             self.wait(until)?;
         }
     }
