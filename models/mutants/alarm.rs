@@ -26,4 +26,23 @@ pub(super) const MUTANTS: &[Mutant] = &[
         from: "self.0.load(Ordering::Relaxed) > tick",
         to: "self.0.load(Ordering::Relaxed) < tick",
     },
+    Mutant {
+        name: "alarm_watch_without_fence",
+        file: ALARM,
+        from: "// behind which the monitor looks before it sets the alarm again.
+        fence(Ordering::SeqCst);",
+        to: "",
+    },
+    Mutant {
+        name: "alarm_awake_is_a_watch",
+        file: ALARM,
+        from: "until != AWAKE && until <= tick",
+        to: "until <= tick",
+    },
+    Mutant {
+        name: "alarm_late_is_a_watch",
+        file: ALARM,
+        from: "until != AWAKE && until <= tick",
+        to: "until != AWAKE",
+    },
 ];

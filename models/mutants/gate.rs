@@ -7,6 +7,12 @@ const GATE: &str = "gate.rs";
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant { name: "gate_close_without_fence", file: GATE, from: "fence::heavy()", to: "true" },
     Mutant {
+        name: "gate_both_is_ajar",
+        file: GATE,
+        from: "const BOTH: u32 = AJAR | CLOSED;",
+        to: "const BOTH: u32 = AJAR;",
+    },
+    Mutant {
         name: "gate_kick_wakes_nobody",
         file: GATE,
         from: "if self.word.swap(OPEN, Ordering::Relaxed) != OPEN {

@@ -223,8 +223,21 @@ pub(crate) const REPEATED: &[Repeated] = &[
     Repeated {
         file: "timer/mod.rs",
         model: "timers.rs",
-        text: "let key = self.shards[shard].insert(tick, waker)?;
+        text: "let key = self.shards[shard].insert(tick, waker, stays)?;
         Some((TimerKey { shard, key }, self.alarm.is_after(tick + GRACE)))",
+    },
+    Repeated {
+        file: "worker/put_off.rs",
+        model: "timers.rs",
+        text: "if shared.work_waits_beside(worker.index) || !shared.timers.is_watched(now) {
+            return true;
+        }
+        shared.gate.set_both();",
+    },
+    Repeated {
+        file: "timer/mod.rs",
+        model: "timers.rs",
+        text: "self.alarm.is_before(self.elapsed_ns(now) / TICK_NS + GRACE)",
     },
     Repeated {
         file: "timer/shard.rs",
@@ -236,7 +249,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
     Repeated {
         file: "shared/ready.rs",
         model: "timers.rs",
-        text: "let (key, sleeps_past) = self.timers.set(at, waker, by)?;
+        text: "let (key, sleeps_past) = self.timers.set(at, waker, by, stays)?;
         if sleeps_past {
             self.gate.ring();
         }",
@@ -315,9 +328,9 @@ pub(crate) const REPEATED: &[Repeated] = &[
                 lobby.stop_searching();",
     },
     Repeated {
-        file: "worker/search.rs",
+        file: "worker/put_off.rs",
         model: "idle/mod.rs",
-        text: "if stop_searching(carrier) {
+        text: "if tells == Some(true) {
         carrier.shared().look_again();",
     },
     Repeated {

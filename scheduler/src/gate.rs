@@ -19,6 +19,9 @@
 //! A gate *ajar* stands before a short sleep: work waits, and nobody is in native code. It is worth
 //! a kick to one who leaves, not to one who queues still more work. Before a short sleep because no
 //! work waits it is closed without the fence: who is missed is noticed when the sleep ends.
+//!
+//! A gate that is *both* stands before a sleep that has an end, after somebody has queued work, and told nobody of it
+//! ([`crate::worker::put_off`]): then a kick is worth its price to one who leaves, and to one who queues as ever.
 
 use crate::park::Parker;
 use crate::sync::atomic::{AtomicU32, Ordering};
@@ -31,6 +34,8 @@ const OPEN: u32 = 0;
 const AJAR: u32 = 1;
 /// The monitor sleeps.
 const CLOSED: u32 = 2;
+/// Closed, and those who leave are to look.
+const BOTH: u32 = AJAR | CLOSED;
 
 /// See the module.
 #[derive(Debug)]
@@ -70,7 +75,15 @@ impl Gate {
     #[cold]
     pub(crate) fn shut(&self) {
         // ORDERING: Relaxed, as in `set_ajar`; an exchange, so that a gate that was opened stays open.
-        let _ = self.word.compare_exchange(AJAR, CLOSED, Ordering::Relaxed, Ordering::Relaxed);
+        let change = |word| (word & AJAR != 0).then_some(CLOSED);
+        // ORDERING: Relaxed, as above.
+        let _ = self.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
+    }
+
+    /// For one who has left work waiting without telling anybody: who leaves is to look.
+    pub(crate) fn set_both(&self) {
+        // ORDERING: Relaxed, as in `set_ajar`; an exchange, as in `shut`.
+        let _ = self.word.compare_exchange(CLOSED, BOTH, Ordering::Relaxed, Ordering::Relaxed);
     }
 
     /// The monitor goes on.
@@ -94,7 +107,7 @@ impl Gate {
     #[inline(always)]
     pub(crate) fn is_ajar(&self) -> bool {
         // ORDERING: Relaxed, who misses it is noticed when the nap ends.
-        self.word.load(Ordering::Relaxed) == AJAR
+        self.word.load(Ordering::Relaxed) & AJAR != 0
     }
 
     /// For one who queued work, after its fence: does the monitor sleep without a near end?
@@ -102,7 +115,7 @@ impl Gate {
     pub(crate) fn is_closed(&self) -> bool {
         // ORDERING(gate.word): Relaxed, after the caller's fence; pairs with the heavy fence in
         // `close`.
-        self.word.load(Ordering::Relaxed) == CLOSED
+        self.word.load(Ordering::Relaxed) & CLOSED != 0
     }
 
     /// Wakes the monitor, once per closing. May change `errno`.

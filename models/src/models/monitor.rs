@@ -37,6 +37,7 @@ trait Gate: 'static {
     fn new() -> Self;
     fn close(&self) -> bool;
     fn set_ajar(&self);
+    fn set_both(&self);
     fn close_briefly(&self);
     fn open(&self);
     fn sleep(&self, limit: Option<Duration>) -> bool;
@@ -57,6 +58,9 @@ macro_rules! versions {
             }
             fn set_ajar(&self) {
                 self.set_ajar();
+            }
+            fn set_both(&self) {
+                self.set_both();
             }
             fn close_briefly(&self) {
                 self.close_briefly();
@@ -87,6 +91,7 @@ versions!(
     crate::gate::Gate,
     crate::mutants::gate_close_without_fence::Gate,
     crate::mutants::gate_kick_wakes_nobody::Gate,
+    crate::mutants::gate_both_is_ajar::Gate,
 );
 
 /// The steps that the model repeats, each of which a mutant leaves out.
@@ -310,6 +315,22 @@ fn pusher<G: Gate>(steps: Steps) {
     });
 }
 
+/// A push while somebody else, who has left work waiting, asks for the looks of those who leave.
+fn asker<G: Gate>(steps: Steps) {
+    explore(PROMISE, 2, move || {
+        let place = Place::<G>::new(steps);
+        place.carrier.word.leave(Native::Asymmetric);
+        let others: [fn(&Place<G>); 2] = [Place::monitor, |place| place.gate.set_both()];
+        let threads = others.map(|run| {
+            let place = place.clone();
+            spawn(move || run(&place))
+        });
+        place.queue();
+        place.after_queueing();
+        join(threads);
+    });
+}
+
 /// A push while the carrier is about to leave: either may be the one that finds the gate closed.
 fn both<G: Gate>(steps: Steps) {
     explore(PROMISE, 2, move || {
@@ -349,6 +370,11 @@ fn work_behind_a_leave_is_noticed() {
 #[test]
 fn work_pushed_behind_a_call_is_noticed() {
     pusher::<crate::gate::Gate>(TRUE_STEPS);
+}
+
+#[test]
+fn who_asks_leavers_to_look_keeps_no_kick_back() {
+    asker::<crate::gate::Gate>(TRUE_STEPS);
 }
 
 #[test]
@@ -397,6 +423,8 @@ caught! {
         leaver::<crate::mutants::gate_close_without_fence::Gate>(TRUE_STEPS);
     gate_close_without_fence_for_a_pusher:
         pusher::<crate::mutants::gate_close_without_fence::Gate>(TRUE_STEPS);
+    gate_both_is_ajar:
+        asker::<crate::mutants::gate_both_is_ajar::Gate>(TRUE_STEPS);
     gate_kick_wakes_nobody:
         pusher::<crate::mutants::gate_kick_wakes_nobody::Gate>(TRUE_STEPS);
 }

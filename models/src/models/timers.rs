@@ -2,7 +2,9 @@
 //!
 //! The monitor runs as in `monitor::main` with nothing to look for but timers, over the true gate and the
 //! true alarm, until it has served all. Others set a timer each, and tell the monitor if it sleeps past it.
-//! What the shards show of their wheels is one number here, and Relaxed, the weakest that it could be; all
+//! Or somebody fires a timer, and queues whom it has woken without telling anybody, unless the monitor would not look in
+//! time (`worker/put_off.rs`): then the monitor runs until it has seen that.
+//! What the shards show of their wheels is one number here, and Relaxed, the weakest that it could be; so is a queue; all
 //! ticks are the same.
 
 use crate::explore::{explore, join, spawn};
@@ -12,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 const PROMISE: &str = "timers: the monitor sleeps past a timer";
+const WATCH: &str = "timers: the monitor sleeps while work waits that nobody was told of";
 const TICK: u64 = 1;
 const NEVER: u64 = u64::MAX;
 const NAP: Duration = Duration::from_millis(2);
@@ -23,6 +26,7 @@ trait Alarm: 'static {
     fn lower(&self, until: u64);
     fn take(&self);
     fn is_after(&self, tick: u64) -> bool;
+    fn is_before(&self, tick: u64) -> bool;
 }
 
 macro_rules! versions {
@@ -43,6 +47,9 @@ macro_rules! versions {
             fn is_after(&self, tick: u64) -> bool {
                 self.is_after(tick)
             }
+            fn is_before(&self, tick: u64) -> bool {
+                self.is_before(tick)
+            }
         }
     )*};
 }
@@ -52,25 +59,50 @@ versions!(
     crate::mutants::alarm_set_without_fence::Alarm,
     crate::mutants::alarm_asked_without_fence::Alarm,
     crate::mutants::alarm_lies_to_who_asks::Alarm,
+    crate::mutants::alarm_watch_without_fence::Alarm,
+    crate::mutants::alarm_awake_is_a_watch::Alarm,
+    crate::mutants::alarm_late_is_a_watch::Alarm,
 );
 
 /// The step that the model repeats, and a mutant leaves out.
 #[derive(Clone, Copy)]
 struct Steps {
     second_look: bool,
+    second_look_at_work: bool,
 }
 
-const TRUE_STEPS: Steps = Steps { second_look: true };
+const TRUE_STEPS: Steps = Steps { second_look: true, second_look_at_work: true };
+
+/// What the monitor is at when somebody else fires a timer.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Finds {
+    /// About to look at what is queued.
+    Awake,
+    /// Behind that.
+    Asleep,
+}
 
 struct Place<A> {
     gate: Gate,
     alarm: A,
     /// Timers that were set and not served.
     set: AtomicU64,
+    /// Tasks that are queued.
+    queued: AtomicU64,
     steps: Steps,
 }
 
 impl<A: Alarm> Place<A> {
+    fn new(steps: Steps) -> Arc<Self> {
+        Arc::new(Place {
+            gate: Gate::new(),
+            alarm: A::new(),
+            set: AtomicU64::new(0),
+            queued: AtomicU64::new(0),
+            steps,
+        })
+    }
+
     fn next(&self) -> u64 {
         // ORDERING: Relaxed, the weakest look.
         if self.set.load(Ordering::Relaxed) > 0 { TICK } else { NEVER }
@@ -98,6 +130,58 @@ impl<A: Alarm> Place<A> {
         }
     }
 
+    fn work_waits(&self) -> bool {
+        // ORDERING: Relaxed, the weakest look.
+        self.queued.load(Ordering::Relaxed) > 0
+    }
+
+    /// As `monitor::main` with `Timers::set_alarm`, with all naps behind it, until it has fired the timer or seen whom it
+    /// has woken. It begins where the other `finds` it: loom lets nobody miss a change twice with a turn of others in
+    /// between, so the looks before are left out.
+    fn watch(&self, finds: Finds) {
+        let mut round = 0;
+        loop {
+            round += 1;
+            // ORDERING: Relaxed, as above.
+            if round > 1 && (self.set.swap(0, Ordering::Relaxed) > 0 || self.work_waits()) {
+                return;
+            }
+            let closed = self.gate.close();
+            let looks = round > 1 || finds == Finds::Awake;
+            if looks && self.steps.second_look_at_work && self.work_waits() {
+                self.gate.open();
+                continue;
+            }
+            self.alarm.set(NEVER);
+            let due = self.next();
+            let limit = if due == NEVER {
+                (!closed).then_some(NAP)
+            } else {
+                self.alarm.lower(due);
+                Some(NAP)
+            };
+            self.gate.sleep(limit);
+            self.alarm.take();
+            self.gate.open();
+        }
+    }
+
+    /// As `worker::put_off::tells`, by one who fires the timer.
+    fn fire(&self) {
+        // ORDERING: Relaxed, as above.
+        if self.set.swap(0, Ordering::Relaxed) == 0 {
+            return;
+        }
+        // ORDERING: Release, as a queue's push.
+        self.queued.store(1, Ordering::Release);
+        if self.alarm.is_before(TICK) {
+            self.gate.set_both();
+        } else {
+            // Another is called, who looks, in place of the monitor here.
+            self.gate.ring();
+        }
+    }
+
     /// As `Timers::set` with `Shared::set_timer`.
     fn set_timer(&self) {
         // ORDERING: Relaxed, the weakest that it could be.
@@ -110,8 +194,7 @@ impl<A: Alarm> Place<A> {
 
 fn setters<A: Alarm>(setters: u64, steps: Steps) {
     explore(PROMISE, 3, move || {
-        let place =
-            Arc::new(Place { gate: Gate::new(), alarm: A::new(), set: AtomicU64::new(0), steps });
+        let place = Place::<A>::new(steps);
         let threads: Vec<_> = (0..setters)
             .map(|_| {
                 let place = place.clone();
@@ -121,6 +204,26 @@ fn setters<A: Alarm>(setters: u64, steps: Steps) {
         place.monitor(setters);
         join(threads);
     });
+}
+
+fn fired<A: Alarm>(steps: Steps, finds: Finds) {
+    explore(WATCH, 3, move || {
+        let place = Place::<A>::new(steps);
+        // ORDERING: Relaxed, before there are others.
+        place.set.store(1, Ordering::Relaxed);
+        let keeper = {
+            let place = place.clone();
+            spawn(move || place.fire())
+        };
+        place.watch(finds);
+        join(vec![keeper]);
+    });
+}
+
+#[test]
+fn what_is_put_off_is_seen() {
+    fired::<crate::alarm::Alarm>(TRUE_STEPS, Finds::Awake);
+    fired::<crate::alarm::Alarm>(TRUE_STEPS, Finds::Asleep);
 }
 
 #[test]
@@ -145,11 +248,32 @@ macro_rules! caught {
 
 caught! {
     no_second_look_at_timers:
-        setters::<crate::alarm::Alarm>(1, Steps { second_look: false });
+        setters::<crate::alarm::Alarm>(1, Steps { second_look: false, ..TRUE_STEPS });
     alarm_set_without_fence:
         setters::<crate::mutants::alarm_set_without_fence::Alarm>(1, TRUE_STEPS);
     alarm_asked_without_fence:
         setters::<crate::mutants::alarm_asked_without_fence::Alarm>(1, TRUE_STEPS);
     alarm_lies_to_who_asks:
         setters::<crate::mutants::alarm_lies_to_who_asks::Alarm>(1, TRUE_STEPS);
+}
+
+macro_rules! sleeps {
+    ($($mutant:ident: $run:expr;)*) => {$(
+        #[test]
+        #[should_panic(expected = "timers: the monitor sleeps while work waits that nobody was told of")]
+        fn $mutant() {
+            $run;
+        }
+    )*};
+}
+
+sleeps! {
+    no_second_look_at_what_is_put_off: fired::<crate::alarm::Alarm>(
+        Steps { second_look_at_work: false, ..TRUE_STEPS }, Finds::Asleep);
+    alarm_watch_without_fence:
+        fired::<crate::mutants::alarm_watch_without_fence::Alarm>(TRUE_STEPS, Finds::Asleep);
+    alarm_awake_is_a_watch:
+        fired::<crate::mutants::alarm_awake_is_a_watch::Alarm>(TRUE_STEPS, Finds::Awake);
+    alarm_late_is_a_watch:
+        fired::<crate::mutants::alarm_late_is_a_watch::Alarm>(TRUE_STEPS, Finds::Awake);
 }

@@ -37,6 +37,8 @@
 //! that comes back from native code meanwhile need not wait: it takes the worker. Who is called and
 //! finds no worker becomes a spare again, and gives the search up as anybody does.
 //!
+//! A searcher that serves timers may put that off, while the monitor looks in its place ([`crate::worker::put_off`]).
+//!
 //! A worker that goes to the reserve takes the same steps. If A3 finds work then and nobody is idle to be woken, all
 //! others are at work, and the monitor is told.
 

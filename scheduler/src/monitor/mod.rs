@@ -49,7 +49,7 @@ use crate::crossing::fence;
 use crate::metrics::Counter;
 use crate::shared::Shared;
 use crate::sync::Arc;
-use crate::timer::Slack;
+use crate::timer::{Server, Slack};
 use std::time::{Duration, Instant};
 
 const FAST: Duration = Duration::from_micros(20);
@@ -72,7 +72,7 @@ pub(crate) fn main(shared: &Arc<Shared>) {
     let mut naps = 0;
     while !shared.is_stopping() {
         let now = Instant::now();
-        shared.timers.fire(now, 1, None);
+        shared.timers.fire(now, 1, Server::Monitor);
         let turn = tide.look(shared, now);
         let round = circles.look(shared, now);
         let look = watch.look(shared, now);

@@ -198,6 +198,11 @@ impl Local {
         self.remote.slot_is_empty() && self.deque.is_empty() && self.ring.is_empty()
     }
 
+    /// How many tasks there are.
+    pub(crate) fn len(&self) -> usize {
+        self.remote.len()
+    }
+
     /// Is there nothing but tasks that yielded?
     #[inline]
     pub(crate) fn has_only_yielded(&self) -> bool {

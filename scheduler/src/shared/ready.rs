@@ -150,12 +150,22 @@ impl Shared {
         self.lobby.in_line() > 0 || self.work_is_queued()
     }
 
+    /// As [`Shared::work_waits`], but for what this worker has queued.
+    pub(crate) fn work_waits_beside(&self, worker: usize) -> bool {
+        let others = || self.queues().iter().enumerate().filter(|(index, _)| *index != worker);
+        self.lobby.in_line() > 0
+            || self.work_is_common()
+            || others().any(|(_, shown)| !shown.queues.is_empty())
+    }
+
     /// Is any task on a queue that any worker serves?
     pub(crate) fn work_is_queued(&self) -> bool {
-        !self.injector.is_empty()
-            || !self.reentry.is_empty()
-            || !self.ranks.is_empty()
-            || self.queues().iter().any(|shown| !shown.queues.is_empty())
+        self.work_is_common() || self.queues().iter().any(|shown| !shown.queues.is_empty())
+    }
+
+    /// Is any task on a queue that is no worker's?
+    fn work_is_common(&self) -> bool {
+        !self.injector.is_empty() || !self.reentry.is_empty() || !self.ranks.is_empty()
     }
 
     /// Is this a carrier whose worker came for timers? Those that it wakes elsewhere come for them, too. `None`: this
@@ -172,7 +182,8 @@ impl Shared {
     pub(crate) fn set_timer(&self, at: Instant, waker: Waker) -> Option<TimerKey> {
         // SAFETY: the arena outlives this thread's stay in its runtime.
         let by = unsafe { current::carrier().as_ref() }.map_or(0, |carrier| carrier.index);
-        let (key, sleeps_past) = self.timers.set(at, waker, by)?;
+        let stays = waker.stays();
+        let (key, sleeps_past) = self.timers.set(at, waker, by, stays)?;
         if sleeps_past {
             self.gate.ring();
         }

@@ -25,6 +25,15 @@ impl Waker {
         }
     }
 
+    /// Does who is woken go on where it is now, and nowhere else?
+    pub(crate) fn stays(&self) -> bool {
+        match self {
+            Waker::Task(task) => !task.migrating,
+            Waker::Raiser(raiser) => raiser.stays(),
+            Waker::Thread(_) | Waker::Hook(_) => false,
+        }
+    }
+
     /// As [`Waker::wake`], because the time of the timer of this number has come.
     pub(crate) fn ring(&self, timer: u64) {
         match self {

@@ -47,6 +47,17 @@ impl Alarm {
         self.0.store(AWAKE, Ordering::Relaxed);
     }
 
+    /// For one who has published something else for the monitor to see: does it sleep, and until this tick at most? If not
+    /// it may have looked before, and then sleep for long.
+    pub(crate) fn is_before(&self, tick: u64) -> bool {
+        // ORDERING(timer.alarm): SeqCst, between what is published and the look at the alarm; pairs with the fence
+        // behind which the monitor looks before it sets the alarm again.
+        fence(Ordering::SeqCst);
+        // ORDERING(timer.alarm): Relaxed, after the fence.
+        let until = self.0.load(Ordering::Relaxed);
+        until != AWAKE && until <= tick
+    }
+
     /// For one who has published a timer: does the monitor sleep for longer than until this tick?
     pub(crate) fn is_after(&self, tick: u64) -> bool {
         // ORDERING(timer.alarm): SeqCst, between the timer and the look at the alarm; pairs with the fence

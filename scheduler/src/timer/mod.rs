@@ -8,12 +8,14 @@
 //!
 //! Whoever is awake, or a spare that *keeps the time*. Each carrier is at *home* at one shard, where it sets timers, mostly
 //! for tasks that stay with it: who wakes them elsewhere has to wake its thread. So others serve a shard only when it
-//! is late by the [`DEFERRAL`]: its carriers are in native code then, or compute.
+//! is late by the [`DEFERRAL`]: its carriers are in native code then, or compute. A shard of whose tasks none
+//! stays anywhere is *common*: one who keeps the time does so for all of these, and runs whom it wakes.
 //!
 //! - A worker looks every few picks, and when it has nothing else to do.
 //! - A spare about to sleep keeps the time of its home, and of all shards whose time nobody keeps ([`Timers::keep`]):
 //!   its sleep ends with the first that is due, and it takes an idle worker and serves. A later spare that sees an
-//!   earlier timer, or is at home there, keeps the time in its place; the first wakes in vain at most.
+//!   earlier timer, or is at home there while it is not common, keeps the time in its place; the first wakes in vain at
+//!   most.
 //! - The monitor serves what nobody has served for a while ([`GRACE`]), so that timers do not need any
 //!   worker: all may be in native code, or in tasks that do not switch. That each timer fires rests on it alone, and
 //!   on the protocol of its alarm (`alarm.rs`). All else is for precision.
@@ -65,6 +67,16 @@ const MAX_SHARDS: usize = 16;
 /// The shortest sleep of a monitor that has left late timers to others.
 const SHORTEST_SLEEP: Duration = Duration::from_micros(100);
 
+/// One who serves timers.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Server {
+    Monitor,
+    /// The carrier of this number, which is awake for something else.
+    Carrier(usize),
+    /// That one, which is awake for them.
+    Keeper(usize),
+}
+
 /// Names a timer that was set.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimerKey {
@@ -105,14 +117,20 @@ impl Timers {
         carrier & (self.shards.len() - 1)
     }
 
-    /// Sets a timer, on the carrier of this number. True: the monitor sleeps past it, and must be
-    /// woken. After [`Timers::close`] there is nobody to serve it, and it would keep the runtime's memory
-    /// through its task: no timer.
+    /// Sets a timer, on the carrier of this number; `stays`: who waits goes on there, and nowhere else. True: the monitor
+    /// sleeps past it, and must be woken. After [`Timers::close`] there is nobody to serve it, and it would keep the
+    /// runtime's memory through its task: no timer.
     #[must_use = "a monitor that sleeps past a timer must be woken"]
-    pub(crate) fn set(&self, at: Instant, waker: Waker, by: usize) -> Option<(TimerKey, bool)> {
+    pub(crate) fn set(
+        &self,
+        at: Instant,
+        waker: Waker,
+        by: usize,
+        stays: bool,
+    ) -> Option<(TimerKey, bool)> {
         let tick = self.elapsed_ns(at).div_ceil(TICK_NS).min(LAST_TICK);
         let shard = self.home(by);
-        let key = self.shards[shard].insert(tick, waker)?;
+        let key = self.shards[shard].insert(tick, waker, stays)?;
         Some((TimerKey { shard, key }, self.alarm.is_after(tick + GRACE)))
     }
 
@@ -123,24 +141,40 @@ impl Timers {
         drop(self.shards[key.shard].remove(key.key));
     }
 
-    /// Wakes those whose time has come, so many batches at most. True: there was one. `by`: a carrier, or the monitor.
-    pub(crate) fn fire(&self, now: Instant, mut batches: usize, by: Option<usize>) -> bool {
+    /// Is it for this one to serve a shard as soon as that is due? Busy workers would meet at a common one.
+    fn is_punctual(&self, index: usize, by: Server) -> bool {
+        match by {
+            Server::Monitor => false,
+            Server::Carrier(carrier) => index == self.home(carrier),
+            Server::Keeper(carrier) => {
+                index == self.home(carrier) || self.shards[index].is_common()
+            }
+        }
+    }
+
+    /// Wakes those whose time has come, so many batches at most. True: there was one.
+    pub(crate) fn fire(&self, now: Instant, mut batches: usize, by: Server) -> bool {
         let tick = self.elapsed_ns(now) / TICK_NS;
-        let home = by.map(|carrier| self.home(carrier));
-        // The monitor begins with another each time.
-        let first = home.unwrap_or_else(|| self.home(tick as usize));
-        let mut fired_some = false;
+        let first = match by {
+            // With another each time.
+            Server::Monitor => self.home(tick as usize),
+            Server::Carrier(carrier) | Server::Keeper(carrier) => self.home(carrier),
+        };
+        let mut fired = 0;
         for index in (first..self.shards.len()).chain(0..first) {
-            let shard = &self.shards[index];
-            let mut fired = 0;
-            while batches > 0 && shard.due(home == Some(index)) <= tick {
+            while batches > 0 && self.shards[index].due(self.is_punctual(index, by)) <= tick {
                 batches -= 1;
                 fired += self.fire_batch(index, tick);
             }
-            shard.rest_after(fired, tick);
-            fired_some |= fired > 0;
         }
-        fired_some
+        if fired > 0 {
+            let rest = tick + (REST * fired).min(LONGEST_REST);
+            let shards = self.shards.iter().enumerate();
+            shards
+                .filter(|(index, _)| self.is_punctual(*index, by))
+                .for_each(|(_, shard)| shard.rest_until(rest));
+        }
+        fired > 0
     }
 
     /// Wakes some of a shard whose time has come. How many.
@@ -152,23 +186,29 @@ impl Timers {
         due.into_iter().flatten().map(ring).count() as u64
     }
 
-    /// Is there one for this carrier to fire?
-    pub(crate) fn is_due(&self, now: Instant, by: usize) -> bool {
-        let home = self.home(by);
-        let due = |(index, shard): (usize, &CachePadded<Shard>)| shard.due(index == home);
+    /// Is there one for this one to fire?
+    pub(crate) fn is_due(&self, now: Instant, by: Server) -> bool {
+        let due =
+            |(index, shard): (usize, &CachePadded<Shard>)| shard.due(self.is_punctual(index, by));
         let first = self.shards.iter().enumerate().map(due).min();
         first.is_some_and(|first| first <= self.elapsed_ns(now) / TICK_NS)
     }
 
     /// As [`Timers::is_due`], by one who does not know the time. Costs a look where there are no timers.
     pub(crate) fn one_is_due(&self, by: usize) -> bool {
-        self.next() != NEVER && self.is_due(Instant::now(), by)
+        self.next() != NEVER && self.is_due(Instant::now(), Server::Carrier(by))
     }
 
-    /// As [`Timers::fire`], by a carrier that does not know the time. Costs a look where there are no timers.
+    /// As [`Timers::fire`], by one who does not know the time. Costs a look where there are no timers.
     #[inline]
-    pub(crate) fn fire_due(&self, batches: usize, by: usize) -> bool {
-        self.next() != NEVER && self.fire(Instant::now(), batches, Some(by))
+    pub(crate) fn fire_due(&self, batches: usize, by: Server) -> bool {
+        self.next() != NEVER && self.fire(Instant::now(), batches, by)
+    }
+
+    /// For one who has queued whom timers have woken now, and tells nobody: will the monitor look, after a sleep that ends
+    /// soon? See `alarm.rs`.
+    pub(crate) fn is_watched(&self, now: Instant) -> bool {
+        self.alarm.is_before(self.elapsed_ns(now) / TICK_NS + GRACE)
     }
 
     /// The first tick at which a timer is due, or one before it.

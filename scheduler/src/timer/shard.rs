@@ -3,9 +3,9 @@
 //! Must not: know of clocks, or wake anybody under its lock.
 
 use super::wheel::{Key, Wheel};
-use super::{BATCH, DEFERRAL, LONGEST_REST, NEVER, REST};
+use super::{BATCH, DEFERRAL, NEVER};
 use crate::sync::Mutex;
-use crate::sync::atomic::{AtomicU64, Ordering};
+use crate::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use crate::task::Waker;
 
 /// Beside the tick until which somebody sleeps: it is not at home here.
@@ -18,6 +18,8 @@ pub(super) struct Shard {
     wheel: Mutex<Option<Wheel<Waker>>>,
     /// When the first of them is due, or before. Written under the lock.
     next: AtomicU64,
+    /// Is one for a task that stays on its carrier? Or was one, since there were none at all. Written under the lock.
+    has_stayers: AtomicBool,
     /// Before this tick nobody wakes for them.
     rest: AtomicU64,
     /// Until when the keeper of their time sleeps, doubled, and whether it is [`AWAY`].
@@ -32,6 +34,7 @@ impl Shard {
         Shard {
             wheel: Mutex::new(Some(Wheel::new())),
             next: AtomicU64::new(NEVER),
+            has_stayers: AtomicBool::new(false),
             rest: AtomicU64::new(0),
             kept: AtomicU64::new(NEVER),
         }
@@ -40,7 +43,12 @@ impl Shard {
     /// Under the lock, after a change.
     fn show(&self, wheel: &Wheel<Waker>) {
         // ORDERING(timer.alarm): Relaxed, read by others after a fence of theirs; see `alarm.rs`.
-        self.next.store(wheel.next().unwrap_or(NEVER), Ordering::Relaxed);
+        let next = wheel.next().unwrap_or(NEVER);
+        self.next.store(next, Ordering::Relaxed);
+        if next == NEVER {
+            // ORDERING: Relaxed, as in `is_common`.
+            self.has_stayers.store(false, Ordering::Relaxed);
+        }
     }
 
     /// When the first is due, or before.
@@ -56,9 +64,20 @@ impl Shard {
         if is_home { self.next() } else { self.next().saturating_add(DEFERRAL) }
     }
 
+    /// Is it all the same who serves it, since none of those who wait stays anywhere? A look.
+    #[inline]
+    pub(super) fn is_common(&self) -> bool {
+        // ORDERING: Relaxed, a hint.
+        !self.has_stayers.load(Ordering::Relaxed)
+    }
+
     /// `None` after the end.
-    pub(super) fn insert(&self, tick: u64, waker: Waker) -> Option<Key> {
+    pub(super) fn insert(&self, tick: u64, waker: Waker, stays: bool) -> Option<Key> {
         let mut wheel = self.wheel.lock();
+        if stays {
+            // ORDERING: Relaxed, as in `is_common`.
+            self.has_stayers.store(true, Ordering::Relaxed);
+        }
         let key = wheel.as_mut()?.insert(tick, waker);
         self.show(wheel.as_ref()?);
         Some(key)
@@ -86,13 +105,10 @@ impl Shard {
         due
     }
 
-    /// So many have fired: who keeps the time may rest.
-    pub(super) fn rest_after(&self, fired: u64, tick: u64) {
-        if fired > 0 {
-            let rest = tick + (REST * fired).min(LONGEST_REST);
-            // ORDERING: Relaxed, a hint.
-            self.rest.fetch_max(rest, Ordering::Relaxed);
-        }
+    /// Who keeps the time may rest until then.
+    pub(super) fn rest_until(&self, tick: u64) {
+        // ORDERING: Relaxed, a hint.
+        self.rest.fetch_max(tick, Ordering::Relaxed);
     }
 
     /// Is it for a spare that is about to sleep to keep the time here? Until when it may sleep then.
@@ -103,9 +119,10 @@ impl Shard {
         }
         // ORDERING: Relaxed, both are hints: they decide who is precise and publish nothing.
         let (rest, kept) = (self.rest.load(Ordering::Relaxed), self.kept.load(Ordering::Relaxed));
-        let until = next.max(rest) + if is_home { 0 } else { DEFERRAL };
-        // Who is at home does not leave it to others.
-        (until < kept >> 1 || is_home && kept & AWAY != 0).then_some(until)
+        let is_common = self.is_common();
+        let until = next.max(rest) + if is_home || is_common { 0 } else { DEFERRAL };
+        // Who is at home does not leave those who stay there to others.
+        (until < kept >> 1 || is_home && !is_common && kept & AWAY != 0).then_some(until)
     }
 
     /// Somebody sleeps until then.

@@ -13,7 +13,12 @@ fn is_woken(parker: &Arc<Parker>) -> bool {
 }
 
 fn set(timers: &Timers, at: Instant, parker: &Arc<Parker>, by: usize) -> TimerKey {
-    timers.set(at, Waker::Thread(parker.clone()), by).expect("not closed").0
+    timers.set(at, Waker::Thread(parker.clone()), by, true).expect("not closed").0
+}
+
+/// As [`set`], for one who may go on anywhere.
+fn set_common(timers: &Timers, at: Instant, parker: &Arc<Parker>, by: usize) -> TimerKey {
+    timers.set(at, Waker::Thread(parker.clone()), by, false).expect("not closed").0
 }
 
 #[test]
@@ -26,28 +31,28 @@ fn timers_of_all_shards_fire_when_due_and_not_before() {
         set(&timers, at(n), parker, n * 3);
     }
     for (n, parker) in parkers.iter().enumerate() {
-        let by = Some(n * 3);
+        let by = Server::Carrier(n * 3);
         timers.fire(at(n) - Duration::from_micros(1), 1, by);
         assert!(!is_woken(parker), "{n} is woken too early");
         timers.fire(at(n) + Duration::from_micros(17), 1, by);
         assert!(is_woken(parker), "{n} is not woken in time");
     }
-    assert!(!timers.fire(at(1000), 1, None));
+    assert!(!timers.fire(at(1000), 1, Server::Monitor));
 }
 
 #[test]
 fn what_is_set_elsewhere_is_fired_a_little_later() {
     let deferral = Duration::from_nanos(DEFERRAL * TICK_NS);
     let tick = Duration::from_nanos(2 * TICK_NS);
-    for by in [Some(0), None] {
+    for by in [Server::Carrier(0), Server::Monitor] {
         let timers = Timers::new(2);
         let now = Instant::now();
         let [parker] = parkers();
         set(&timers, now, &parker, 1);
-        assert!(!timers.is_due(now + tick, 0));
-        assert!(timers.is_due(now + tick, 1), "it is at home there");
+        assert!(!timers.is_due(now + tick, Server::Carrier(0)));
+        assert!(timers.is_due(now + tick, Server::Carrier(1)), "it is at home there");
         assert!(!timers.fire(now + tick, 1, by));
-        assert!(timers.is_due(now + tick + deferral, 0));
+        assert!(timers.is_due(now + tick + deferral, Server::Carrier(0)));
         assert!(timers.fire(now + tick + deferral, 1, by));
         assert!(is_woken(&parker));
     }
@@ -63,9 +68,9 @@ fn one_call_fires_a_bounded_number() {
     }
     let later = now + Duration::from_millis(1);
     let left = || Arc::strong_count(&parker) - 1;
-    assert!(timers.fire(later, 3, Some(0)));
+    assert!(timers.fire(later, 3, Server::Carrier(0)));
     assert_eq!(left(), 1000 - BATCH * 3);
-    while timers.fire(later, 1, Some(0)) {}
+    while timers.fire(later, 1, Server::Carrier(0)) {}
     assert_eq!(left(), 0);
 }
 
@@ -77,7 +82,7 @@ fn a_timer_that_is_taken_back_wakes_nobody_and_keeps_nothing() {
     let keys = [0, 1].map(|by| set(&timers, now, &parker, by));
     keys.into_iter().for_each(|key| timers.remove(key));
     assert_eq!((timers.next(), Arc::strong_count(&parker)), (NEVER, 1));
-    timers.fire(now + Duration::from_millis(1), 1, None);
+    timers.fire(now + Duration::from_millis(1), 1, Server::Monitor);
     assert!(!is_woken(&parker));
     // Once more is nothing.
     keys.into_iter().for_each(|key| timers.remove(key));
@@ -90,9 +95,9 @@ fn closed_timers_keep_nothing_and_take_none() {
     let key = set(&timers, Instant::now(), &parker, 1);
     timers.close();
     assert_eq!(Arc::strong_count(&parker), 1);
-    assert!(timers.set(Instant::now(), Waker::Thread(parker.clone()), 0).is_none());
+    assert!(timers.set(Instant::now(), Waker::Thread(parker.clone()), 0, true).is_none());
     timers.remove(key);
-    assert!(!timers.fire(Instant::now() + Duration::from_secs(1), 1, None));
+    assert!(!timers.fire(Instant::now() + Duration::from_secs(1), 1, Server::Monitor));
     assert_eq!((timers.next(), Arc::strong_count(&parker)), (NEVER, 1));
 }
 
@@ -103,9 +108,9 @@ fn times_without_end_are_timers_too() {
     let now = Instant::now();
     set(&timers, now + Duration::from_secs(1 << 40), &parker, 0);
     set(&timers, now.checked_sub(Duration::from_secs(1)).unwrap_or(now), &parker, 0);
-    timers.fire(now + Duration::from_millis(1), 1, None);
+    timers.fire(now + Duration::from_millis(1), 1, Server::Monitor);
     assert_eq!(Arc::strong_count(&parker), 2);
-    timers.fire(now + Duration::from_secs(1 << 30), 1, None);
+    timers.fire(now + Duration::from_secs(1 << 30), 1, Server::Monitor);
     assert_eq!(Arc::strong_count(&parker), 2);
     let vigil = timers.keep(0).expect("a timer");
     assert!(vigil.left() > Duration::from_secs(1 << 30));
@@ -153,12 +158,69 @@ fn each_keeps_the_time_of_its_home_and_of_what_nobody_keeps() {
 }
 
 #[test]
+fn one_keeps_the_time_of_all_who_may_go_on_anywhere() {
+    let timers = Timers::new(2);
+    let [parker] = parkers();
+    let now = Instant::now();
+    let tick = Duration::from_nanos(2 * TICK_NS);
+    let [soon, late] = [5, 10].map(|seconds| now + Duration::from_secs(seconds));
+    let early = set_common(&timers, soon, &parker, 0);
+    set_common(&timers, late, &parker, 1);
+    let keeper = timers.keep(1).expect("nobody else does");
+    assert!(timers.keep(0).is_none(), "another does, and nobody stays here");
+    drop(keeper);
+    assert!(timers.is_due(soon + tick, Server::Keeper(1)), "it is not deferred");
+    assert!(!timers.is_due(soon + tick, Server::Carrier(1)), "it is, for who has else to do");
+    assert!(timers.fire(soon + tick, 1, Server::Keeper(1)));
+    assert!(is_woken(&parker));
+    timers.remove(early);
+    // One who stays is served at home.
+    set(&timers, late, &parker, 0);
+    let away = timers.keep(1).expect("its own");
+    let home = timers.keep(0).expect("its own, though another wakes before");
+    drop((home, away));
+}
+
+#[test]
+fn one_who_keeps_the_time_of_several_rests_for_all() {
+    let timers = Timers::new(2);
+    let [parker] = parkers();
+    let now = Instant::now();
+    let later = now + Duration::from_nanos(2 * TICK_NS);
+    for n in 0..20 {
+        set_common(&timers, now, &parker, 0);
+        set_common(&timers, later + n * Duration::from_nanos(TICK_NS), &parker, 1);
+    }
+    assert!(timers.fire(later, 1, Server::Keeper(0)));
+    let vigil = timers.keep(0).expect("there are more");
+    let rest = vigil.until * TICK_NS - timers.elapsed_ns(later);
+    assert!(rest > (LONGEST_REST - 1) * TICK_NS, "{rest} ns");
+}
+
+#[test]
+fn a_monitor_that_is_awake_or_sleeps_for_long_watches_nobody() {
+    let timers = Timers::new(1);
+    let [parker] = parkers();
+    let now = Instant::now();
+    assert!(!timers.is_watched(now), "it is awake");
+    let grace = Duration::from_nanos((GRACE + 2) * TICK_NS);
+    let at = now + Duration::from_secs(100);
+    set(&timers, at, &parker, 0);
+    assert!(timers.set_alarm(None).is_some());
+    let fired = at + Duration::from_nanos(TICK_NS);
+    assert!(!timers.is_watched(fired - grace), "it sleeps for long");
+    assert!(timers.is_watched(fired), "it wakes soon");
+    timers.take_alarm();
+    assert!(!timers.is_watched(fired));
+}
+
+#[test]
 fn the_monitor_is_told_of_what_it_would_sleep_past() {
     let timers = Timers::new(1);
     let [parker] = parkers();
     let must_wake = |after: Duration| {
         let at = Instant::now() + after;
-        timers.set(at, Waker::Thread(parker.clone()), 0).expect("not closed").1
+        timers.set(at, Waker::Thread(parker.clone()), 0, true).expect("not closed").1
     };
     assert!(!must_wake(Duration::from_secs(100)), "it is awake");
     let sleep = timers.set_alarm(None).expect("there is a timer");

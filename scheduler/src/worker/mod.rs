@@ -19,6 +19,7 @@ pub(crate) mod extra;
 pub(crate) mod lend;
 pub(crate) mod pass;
 mod pick;
+pub(crate) mod put_off;
 mod ranked;
 pub(crate) mod run;
 mod search;
@@ -27,6 +28,7 @@ pub(crate) mod succession;
 pub(crate) mod without;
 
 use self::extra::Run;
+use self::put_off::PutOff;
 use self::share::Share;
 use crate::carrier::{Carrier, CarrierRef};
 use crate::fiber::{Depot, FiberBox};
@@ -140,6 +142,10 @@ pub(crate) struct Worker {
     woken_streak: u8,
     /// Counted in the lobby as one that looks for work.
     pub(crate) searching: bool,
+    /// It has not told others yet what timers have made ready.
+    put_off: Option<PutOff>,
+    /// How many times it does not put that off.
+    impatience: u8,
     /// It was given away for the time of a native call, and its carrier has not been idle since.
     pub(crate) handed_off: bool,
     /// The worker whose deque it has taken from last, if that had something.
@@ -177,6 +183,8 @@ impl Worker {
             yields_alone: 0,
             woken_streak: 0,
             searching: false,
+            put_off: None,
+            impatience: 0,
             handed_off: false,
             relieved: None,
             share: Share::default(),
@@ -260,6 +268,7 @@ impl Worker {
     pub(crate) fn rest(&mut self) -> bool {
         self.share = Share::default();
         self.expects_mail = false;
+        self.put_off = None;
         std::mem::take(&mut self.handed_off)
     }
 

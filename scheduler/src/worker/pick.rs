@@ -19,6 +19,7 @@
 //! - a worker that was with its carrier for 16 picks goes to the first carrier in line;
 //! - where more workers are at work than are to be, every 16th pick of one finds nothing, and it goes to the reserve.
 
+use super::put_off::fire_timers;
 use super::search::search;
 use super::{Worker, ranked};
 use crate::carrier::Carrier;
@@ -76,7 +77,7 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
         return fair;
     }
     if tick.is_multiple_of(OTHERS_EVERY) {
-        shared.timers.fire_due(1, carrier.index);
+        fire_timers(carrier, 1);
         if !shared.offloaded.is_empty() {
             shared.hurry_calls();
         }
@@ -87,9 +88,7 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
     local(carrier, tick)
         .or_else(|| shared.reentry.pop())
         .or_else(|| shared.injector.pop())
-        .or_else(|| {
-            if shared.timers.fire_due(BATCHES, carrier.index) { local(carrier, tick) } else { None }
-        })
+        .or_else(|| if fire_timers(carrier, BATCHES) { local(carrier, tick) } else { None })
         .or_else(|| ranked::after_others(carrier, tick))
         .or_else(|| search(carrier))
 }

@@ -8,6 +8,7 @@
 use crate::carrier::Carrier;
 use crate::task::TaskRef;
 use crate::task::priority::Class;
+use crate::timer::Server;
 
 /// The golden ratio's fraction, of 2^32.
 const GOLDEN: u32 = 0x9E37_79B9;
@@ -32,7 +33,7 @@ fn leader(tick: u32) -> Option<Class> {
 pub(super) fn before_others(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
     if tick.is_multiple_of(TIMERS_EVERY) {
         // Whoever leads: those in front might be ready without end.
-        carrier.shared().timers.fire_due(1, carrier.index);
+        carrier.shared().timers.fire_due(1, Server::Carrier(carrier.index));
     }
     let leader = leader(tick)?;
     take(carrier, leader, tick)

@@ -4,6 +4,7 @@
 
 use super::Worker;
 use super::pick::pinned;
+use super::put_off::tell;
 use crate::carrier::Carrier;
 use crate::metrics::Counter;
 use crate::queue::Newest;
@@ -140,8 +141,11 @@ fn steal(shared: &Shared, worker: &mut Worker, eyed: &Cell<Newest>) -> Option<Ta
 /// queued meanwhile counted on it.
 #[inline]
 pub(super) fn found_work(carrier: &Carrier) {
-    if stop_searching(carrier) {
-        carrier.shared().look_again();
+    // SAFETY: this is the carrier's thread, in its loop.
+    let has_to_tell =
+        unsafe { carrier.with_worker(|worker| worker.searching || worker.put_off.is_some()) };
+    if has_to_tell == Some(true) {
+        tell(carrier);
     }
 }
 

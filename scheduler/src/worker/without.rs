@@ -12,7 +12,7 @@ use crate::idle::Placed;
 use crate::queue::Ring;
 use crate::shared::Shared;
 use crate::sync::atomic::{Ordering, fence};
-use crate::timer::BATCHES;
+use crate::timer::{BATCHES, Server};
 use std::time::{Duration, Instant};
 
 /// How many picks a worker stays with a carrier before it goes to one in line.
@@ -223,12 +223,13 @@ fn sleep(carrier: &Carrier) -> Awake {
 fn serve_timers(carrier: &Carrier) -> bool {
     let now = Instant::now();
     let timers = &carrier.shared().timers;
-    if !timers.is_due(now, carrier.index) {
+    let keeper = Server::Keeper(carrier.index);
+    if !timers.is_due(now, keeper) {
         return false;
     }
     let has_worker = reclaim(carrier, true);
     if !has_worker {
-        timers.fire(now, BATCHES, Some(carrier.index));
+        timers.fire(now, BATCHES, keeper);
     }
     has_worker
 }

@@ -77,6 +77,11 @@ impl Raiser {
         true
     }
 
+    /// Does the scope's task stay on its carrier?
+    pub(crate) fn stays(&self) -> bool {
+        self.signal.as_ref().is_some_and(|signal| !signal.task.migrating)
+    }
+
     /// Can anything be raised? Not on a thread without a task, on one that is attached, or where panics abort the
     /// process: there a scope's code just runs.
     pub fn is_effective(&self) -> bool {

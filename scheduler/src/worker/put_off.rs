@@ -1,0 +1,117 @@
+//! Whom timers have woken together one worker runs, before another is woken for them.
+//!
+//! A batch of timers wakes some ten tasks, most of which run for a microsecond and sleep again. To wake a thread for
+//! half of them takes longer than to run them all, and costs ten times as much. So a worker that was taken to serve
+//! timers and has queued nothing but whom they have woken does not call another at once, as who finds work ordinarily
+//! does ([`crate::idle`]), but only if something is left after [`PATIENCE`]. It looks at the clock before each turn.
+//!
+//! A turn may last. Then nobody looks here, and
+//!
+//! - the monitor does: nothing is put off unless it sleeps until a time that was asked for by timers, 1.6 ms from now
+//!   at most (`timer/alarm.rs`). It finds that work waits, and calls another.
+//! - So it does if a task leaves for native code, which kicks it: the gate is set ajar (`gate.rs`).
+//! - Who gives the worker away looks once more at what is queued, as ever, or its next carrier goes on here.
+//!
+//! A worker that has seen such a turn puts nothing off for a while.
+//!
+//! Must not: be asked where no worker that searches has found work.
+
+use super::Worker;
+use super::search::stop_searching;
+use crate::carrier::Carrier;
+use crate::sync::atomic::{Ordering, fence};
+use crate::timer::Server;
+use std::time::{Duration, Instant};
+
+/// For how long others wait for the worker that serves timers, before another is called.
+const PATIENCE: Duration = Duration::from_micros(50);
+
+/// How many tasks may wait for it.
+const MOST: usize = 32;
+
+/// How many batches are not put off after a turn that has outlasted the patience.
+const IMPATIENCE: u8 = 64;
+
+/// What a worker has put off.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct PutOff {
+    since: Instant,
+    /// When its turn began.
+    turn: Instant,
+}
+
+/// Fires timers whose time has come, by a carrier in its loop.
+pub(super) fn fire_timers(carrier: &Carrier, batches: usize) -> bool {
+    let shared = carrier.shared();
+    let timers = &shared.timers;
+    // SAFETY: this is the carrier's thread, in its loop.
+    let serves = unsafe { carrier.with_worker(|worker| worker.serves_timers && !worker.searching) };
+    let keeper = Server::Keeper(carrier.index);
+    if serves != Some(true) || shared.lobby.idle() == 0 {
+        return timers.fire_due(batches, Server::Carrier(carrier.index));
+    }
+    let now = Instant::now();
+    if !timers.is_due(now, keeper) {
+        return false;
+    }
+    // Nobody is to be called for each of them: that is decided before the next turn.
+    // SAFETY: as above.
+    unsafe { carrier.with_worker(|worker| worker.searching = true) };
+    shared.lobby.start_searching();
+    timers.fire(now, batches, keeper)
+}
+
+/// The carrier's worker has found work, and was searching or has put off to tell of it.
+#[cold]
+#[inline(never)]
+pub(super) fn tell(carrier: &Carrier) {
+    let was_last = stop_searching(carrier);
+    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the worker.
+    let tells = unsafe { carrier.with_worker(|worker| tells(carrier, worker, was_last)) };
+    if tells == Some(true) {
+        carrier.shared().look_again();
+    }
+}
+
+/// Is another to be told of what is queued? If not, either nothing is, or it is put off.
+fn tells(carrier: &Carrier, worker: &mut Worker, was_last: bool) -> bool {
+    let put_off = worker.put_off.take();
+    if !worker.serves_timers {
+        return was_last || put_off.is_some();
+    }
+    if worker.queues.is_empty() {
+        // Others' work may have been left to the search.
+        return was_last;
+    }
+    if !was_last && put_off.is_none() {
+        return false;
+    }
+    let now = Instant::now();
+    if let Some(put_off) = put_off {
+        if now.saturating_duration_since(put_off.turn) > PATIENCE {
+            worker.impatience = IMPATIENCE;
+        }
+        if now.saturating_duration_since(put_off.since) > PATIENCE {
+            return true;
+        }
+    }
+    if worker.queues.len() > MOST {
+        return true;
+    }
+    if was_last {
+        if worker.impatience > 0 {
+            worker.impatience -= 1;
+            return true;
+        }
+        let shared = carrier.shared();
+        // ORDERING(idle.counters): SeqCst, between the end of the search and the look at the queues, as in `look_again`.
+        fence(Ordering::SeqCst);
+        if shared.work_waits_beside(worker.index) || !shared.timers.is_watched(now) {
+            return true;
+        }
+        shared.gate.set_both();
+    }
+    let since = put_off.map_or(now, |put_off| put_off.since);
+    worker.put_off = Some(PutOff { since, turn: now });
+    false
+}
