@@ -132,6 +132,12 @@ impl FiberBox {
         }
     }
 
+    /// Has the processor look for the page where the fiber's next body begins.
+    #[inline]
+    pub(crate) fn prefetch_page(&self) {
+        crate::fetch::line(self.0.as_ptr().cast_const().cast());
+    }
+
     /// Ends a fiber that is between bodies, and gives its stack back.
     ///
     /// # Safety

@@ -63,7 +63,7 @@ pub(crate) struct Header {
     pub(super) stage: Cell<Stage>,
     /// How many of the native layers lie under a callback that catches what unwinds towards them.
     pub(crate) guarded_layers: Cell<u32>,
-    /// The number of the timer that has woken the task last: see [`Waker::ring`].
+    /// The number of the timer that has woken the task last: see [`Waker::begin_ring`].
     pub(crate) rung: AtomicU64,
     pub(super) refs: AtomicU32,
     /// Brackets of thread affinity that are open.
@@ -303,6 +303,13 @@ impl Header {
         crate::fetch::line(header.wrapping_byte_add(64).cast());
     }
 
+    /// Fetches the whole header: the task will run soon, and then perhaps end.
+    #[inline]
+    pub(super) fn prefetch_whole(&self) {
+        self.prefetch();
+        crate::fetch::line((&raw const self.joiner).cast());
+    }
+
     /// Fetches what a switch to the task touches beside its header, which was fetched before.
     #[inline]
     pub(crate) fn prefetch_stack(&self) {
@@ -318,7 +325,7 @@ impl Header {
     }
 
     /// Fetches what a task touches that goes on after a long time, and then perhaps ends: the frames that it rested
-    /// in, and what its end has to tell others.
+    /// in, and its place among the living.
     pub(super) fn prefetch_rest(&self) {
         /// The cache lines of so many frames as most tasks have.
         const FRAMES: usize = 8;
@@ -326,7 +333,7 @@ impl Header {
         let end = self.fiber.get().map_or(0, |fiber| fiber.addr().get());
         let lines = (resting_place..end).step_by(64).take(FRAMES);
         lines.skip(2).map(std::ptr::without_provenance).for_each(crate::fetch::line);
-        crate::fetch::line((&raw const self.joiner).cast());
+        self.living_place.prefetch();
     }
 
     /// The name for messages: given, or none.

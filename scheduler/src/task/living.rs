@@ -6,7 +6,7 @@
 //! task pays nothing.
 //!
 //! A list is rows of places, and a task knows its own: who leaves touches no other task, which would
-//! have left the caches long since. A row stays where it is when more are added: nobody waits until a million
+//! have left the caches long since, and who wakes a task can ask for its place ahead. A row stays where it is when more are added: nobody waits until a million
 //! places are copied, and what a list has outgrown takes no memory.
 //!
 //! Several lists, each under its lock, so that carriers do not meet.
@@ -25,43 +25,71 @@ const ROW: usize = 64;
 
 /// A task's place in its list. Touched by the task's owner only.
 #[derive(Debug)]
-pub(crate) struct LivingPlace(Cell<u32>);
+pub(crate) struct LivingPlace(Cell<Option<NonNull<Place>>>);
 
 impl LivingPlace {
     pub(super) fn new() -> LivingPlace {
-        LivingPlace(Cell::new(0))
+        LivingPlace(Cell::new(None))
+    }
+
+    /// Fetches the place into the cache, for one who will leave the list.
+    #[inline]
+    pub(super) fn prefetch(&self) {
+        if let Some(place) = self.0.get() {
+            crate::fetch::line(place.as_ptr().cast_const().cast());
+        }
     }
 }
 
+/// A place in a list: the task in it, if it is not free. Touched under the list's lock only.
+#[derive(Debug)]
+pub(crate) struct Place(Cell<Option<NonNull<Header>>>);
+
+/// INVARIANT(living.places): what is in `free`, and what [`List::enter`] has given, is in `rows`.
 #[derive(Default)]
 struct List {
-    /// Each but the last is full. `None`: the place is free.
-    rows: Vec<Vec<Option<NonNull<Header>>>>,
-    free: Vec<u32>,
+    /// Each is full. They stay where they are as long as one place is taken.
+    rows: Vec<Vec<Place>>,
+    free: Vec<NonNull<Place>>,
 }
 
 impl List {
-    /// A place that was nobody's yet.
-    fn add(&mut self) -> u32 {
-        if self.rows.last().is_none_or(|row| row.len() == ROW) {
-            self.rows.push(Vec::with_capacity(ROW));
+    /// Gives a task a place.
+    fn enter(&mut self, task: NonNull<Header>) -> NonNull<Place> {
+        let place = self.free.pop().unwrap_or_else(|| self.grow());
+        // SAFETY: the list's own (INVARIANT(living.places)).
+        unsafe { place.as_ref() }.0.set(Some(task));
+        place
+    }
+
+    /// Makes a row of places, and takes the first.
+    #[cold]
+    fn grow(&mut self) -> NonNull<Place> {
+        let row: Vec<_> = (0..ROW).map(|_| Place(Cell::new(None))).collect();
+        self.free.extend(row.iter().rev().map(NonNull::from));
+        self.rows.push(row);
+        self.free.pop().expect("a row has places")
+    }
+
+    /// Frees a place.
+    ///
+    /// # Safety
+    /// It came from [`List::enter`] of this list, and is freed once.
+    unsafe fn leave(&mut self, place: NonNull<Place>) {
+        // SAFETY: the list's own, by contract (INVARIANT(living.places)).
+        unsafe { place.as_ref() }.0.set(None);
+        self.free.push(place);
+        if self.free.len() == self.rows.len() * ROW && self.rows.len() > 1 {
+            *self = List::default();
         }
-        let place = self.places();
-        self.rows.last_mut().expect("added above, or not full").push(None);
-        u32::try_from(place).expect("fewer than 2^36 tasks at once")
     }
 
-    /// How many there are.
-    fn places(&self) -> usize {
-        self.rows.last().map_or(0, |last| (self.rows.len() - 1) * ROW + last.len())
-    }
-
-    fn place(&mut self, place: u32) -> &mut Option<NonNull<Header>> {
-        &mut self.rows[place as usize / ROW][place as usize % ROW]
+    fn tasks(&self) -> impl Iterator<Item = NonNull<Header>> {
+        self.rows.iter().flatten().filter_map(|place| place.0.get())
     }
 }
 
-// SAFETY: the pointers are to headers, which may be shared; see `Living::all`.
+// SAFETY: the pointers are to places of the list's own, and to headers, which may be shared; see `Living::all`.
 unsafe impl Send for List {}
 
 /// See the module.
@@ -89,10 +117,8 @@ impl Living {
 
     #[cold]
     fn enter(&self, task: &Header) {
-        let mut list = self.shard(task).lock();
-        let place = list.free.pop().unwrap_or_else(|| list.add());
-        *list.place(place) = Some(NonNull::from(task));
-        task.living_place.0.set(place);
+        let place = self.shard(task).lock().enter(NonNull::from(task));
+        task.living_place.0.set(Some(place));
     }
 
     /// Removes a task that has ended. By its owner.
@@ -105,13 +131,9 @@ impl Living {
 
     #[inline(never)]
     fn leave(&self, task: &Header) {
-        let mut list = self.shard(task).lock();
-        let place = task.living_place.0.get();
-        *list.place(place) = None;
-        list.free.push(place);
-        if list.free.len() == list.places() && list.rows.len() > 1 {
-            *list = List::default();
-        }
+        let place = task.living_place.0.get().expect("who is in the list has a place");
+        // SAFETY: from `enter`, of the same shard, and the mark that said so is gone.
+        unsafe { self.shard(task).lock().leave(place) };
     }
 
     /// A reference to every task in the list.
@@ -119,10 +141,10 @@ impl Living {
         let mut tasks = Vec::new();
         for shard in &self.shards {
             let list = shard.lock();
-            for task in list.rows.iter().flatten().flatten() {
+            for task in list.tasks() {
                 // SAFETY: a task in the list has not ended, so the scheduler's reference is out:
                 // it cannot be freed while the lock keeps it from being removed.
-                let borrowed = std::mem::ManuallyDrop::new(unsafe { TaskRef::from_raw(*task) });
+                let borrowed = std::mem::ManuallyDrop::new(unsafe { TaskRef::from_raw(task) });
                 tasks.push(TaskRef::clone(&borrowed));
             }
         }
@@ -133,5 +155,31 @@ impl Living {
 impl std::fmt::Debug for Living {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_list().entries(self.all()).finish()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn each_has_a_place_of_its_own_and_an_empty_list_no_rows() {
+        const MANY: usize = 5 * ROW + 1;
+        let task = |n: usize| NonNull::<Header>::dangling().map_addr(|it| it.saturating_add(n));
+        let mut list = List::default();
+        let mut places: Vec<_> = (0..MANY).map(|n| list.enter(task(n))).collect();
+        // SAFETY: each is freed once.
+        places.drain(..ROW).for_each(|place| unsafe { list.leave(place) });
+        places.extend((0..ROW).map(|n| list.enter(task(n))));
+        assert_eq!(list.rows.len(), 6, "free places are taken first");
+        let all: HashSet<_> = list.tasks().collect();
+        assert_eq!(all, (0..MANY).map(task).collect());
+        // SAFETY: as above.
+        places.drain(1..).for_each(|place| unsafe { list.leave(place) });
+        assert_eq!(list.tasks().count(), 1);
+        // SAFETY: as above.
+        unsafe { list.leave(places[0]) };
+        assert_eq!((list.rows.len(), list.free.len()), (0, 0));
     }
 }

@@ -82,18 +82,11 @@ impl TaskRef {
         self.settle(self.state.transition_to_woken());
     }
 
-    /// As [`TaskRef::wake`], by the timer of this number, of a task that has rested for so long that it has left
-    /// the caches.
-    pub(super) fn ring(&self, timer: u64) {
+    /// As [`TaskRef::wake`], by the timer of this number, but for what is owed.
+    pub(super) fn begin_ring(&self, timer: u64) -> Wake {
         // ORDERING: Relaxed, published by the wake that follows (task.state); who does not see it asks the clock.
         self.rung.store(timer, Ordering::Relaxed);
-        let owed = self.state.transition_to_woken();
-        if let Wake::Submit = owed {
-            // It is the winner's, until it is queued.
-            self.prefetch_stack();
-            self.prefetch_rest();
-        }
-        self.settle(owed);
+        self.state.transition_to_woken()
     }
 
     /// Does what a won wake owes.

@@ -3,6 +3,7 @@
 use super::abort::Raiser;
 use super::cancel;
 use super::reference::TaskRef;
+use super::state::Wake;
 use crate::park::Parker;
 use crate::sync::Arc;
 
@@ -18,10 +19,10 @@ pub(crate) enum Waker {
 }
 
 impl Waker {
-    /// Fetches into the cache what a wake touches.
+    /// Fetches into the cache what a wake touches, and what the one that goes on does of its own.
     pub(crate) fn prefetch(&self) {
         if let Waker::Task(task) = self {
-            task.prefetch();
+            task.prefetch_whole();
         }
     }
 
@@ -34,11 +35,37 @@ impl Waker {
         }
     }
 
-    /// As [`Waker::wake`], because the time of the timer of this number has come.
-    pub(crate) fn ring(&self, timer: u64) {
-        match self {
-            Waker::Task(task) => task.ring(timer),
-            other => other.wake(),
+    /// As [`Waker::wake`], because the time of the timer of this number has come, but for what
+    /// [`Waker::end_ring`] is to do with the answer.
+    pub(crate) fn begin_ring(&self, timer: u64) -> Wake {
+        if let Waker::Task(task) = self {
+            return task.begin_ring(timer);
+        }
+        self.wake();
+        Wake::Nothing
+    }
+
+    /// Fetches into the cache where the one rested that is to go on.
+    #[inline]
+    pub(crate) fn prefetch_stack(&self, owed: Wake) {
+        if let (Waker::Task(task), Wake::Submit) = (self, owed) {
+            // It is the winner's, until it is queued.
+            task.prefetch_stack();
+        }
+    }
+
+    /// Fetches what it touches beside that.
+    #[inline]
+    pub(crate) fn prefetch_rest(&self, owed: Wake) {
+        if let (Waker::Task(task), Wake::Submit) = (self, owed) {
+            task.prefetch_rest();
+        }
+    }
+
+    /// Does what is left of [`Waker::begin_ring`].
+    pub(crate) fn end_ring(self, owed: Wake) {
+        if let Waker::Task(task) = self {
+            task.settle(owed);
         }
     }
 

@@ -26,6 +26,7 @@
 //! together, where they are not each fires at its time.
 
 pub(crate) mod alarm;
+mod ring;
 mod shard;
 mod slack;
 mod slot;
@@ -179,11 +180,7 @@ impl Timers {
 
     /// Wakes some of a shard whose time has come. How many.
     fn fire_batch(&self, shard: usize, tick: u64) -> u64 {
-        let due = self.shards[shard].take_due(tick);
-        // All at once: one after the other, each would wait for its own memory.
-        due.iter().flatten().for_each(|(_, waker)| waker.prefetch());
-        let ring = |(key, waker): (wheel::Key, Waker)| waker.ring(TimerKey { shard, key }.number());
-        due.into_iter().flatten().map(ring).count() as u64
+        ring::all(shard, self.shards[shard].take_due(tick)) as u64
     }
 
     /// Is there one for this one to fire?

@@ -220,8 +220,7 @@ impl Worker {
     #[inline(always)]
     pub(crate) fn take_fiber(&mut self, depot: &Depot) -> Option<FiberBox> {
         if self.fibers.is_empty() {
-            depot.refill(&mut self.fibers, WARM_FIBERS / 2);
-            self.cold_fibers = self.fibers.len();
+            self.refill_fibers(depot);
         }
         let fiber = self.fibers.pop();
         if self.fibers.len() < self.cold_fibers {
@@ -230,6 +229,15 @@ impl Worker {
             self.fibers.last().into_iter().for_each(FiberBox::prefetch);
         }
         fiber
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn refill_fibers(&mut self, depot: &Depot) {
+        depot.refill(&mut self.fibers, WARM_FIBERS / 2);
+        self.cold_fibers = self.fibers.len();
+        // Their pages are looked for side by side; one by one, each first run would wait for its own.
+        self.fibers.iter().for_each(FiberBox::prefetch_page);
     }
 
     /// Keeps a finished fiber; gives it back if there is no room.
