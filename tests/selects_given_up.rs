@@ -151,11 +151,12 @@ fn storm(handle: &Handle, random: &mut Rng) {
         })
     };
     // Each turn of the event is waited for: one that is lost is never there.
+    let last_turn = Arc::new(AtomicBool::new(false));
     let turns = {
-        let shared = shared.clone();
+        let (shared, last_turn) = (shared.clone(), last_turn.clone());
         handle.spawn(move || {
             for turn in 1.. {
-                if shared.stop.load(SeqCst) {
+                if last_turn.load(SeqCst) {
                     return turn - 1;
                 }
                 shared.turns.set();
@@ -177,8 +178,9 @@ fn storm(handle: &Handle, random: &mut Rng) {
     }
     let before = shared.let_through.load(SeqCst);
     until("the event goes on", || shared.let_through.load(SeqCst) > before);
-    shared.stop.store(true, SeqCst);
+    last_turn.store(true, SeqCst);
     let turns = turns.join().unwrap();
+    shared.stop.store(true, SeqCst);
     for task in tasks.into_iter().chain([stays]) {
         task.join().unwrap();
     }
