@@ -3,6 +3,8 @@
 use sortie::TargetRow;
 use sortie::native::{self, Class, Target};
 use sortie_test::{Mode, Running, each, each_of};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 fn row(runtime: &Running<'_>, name: &str) -> TargetRow {
     let rows = runtime.snapshot().targets;
@@ -40,6 +42,30 @@ fn a_function_that_blocks_is_long_at_its_first_calls() {
         assert_eq!(row.calls, 40);
         assert!(row.hand_offs > 0 && row.blocked > 0, "{row:?}");
         assert!(row.p50.as_millis() >= 1, "{row:?}");
+    });
+}
+
+#[test]
+fn a_function_whose_first_call_did_not_block_keeps_its_worker_at_the_next() {
+    each(|runtime| {
+        let target: &Target = Box::leak(Box::new(Target::named("tried")));
+        let handle = runtime.handle();
+        runtime.run(move || {
+            let is_over = Arc::new(AtomicBool::new(false));
+            let its = is_over.clone();
+            // Ready all the time, so that who gives its worker away gives it to this one.
+            let other = handle.spawn(move || {
+                while !its.load(Ordering::Relaxed) {
+                    sortie::yield_now();
+                }
+            });
+            (0..20).for_each(|_| native::call_here(target, || ()));
+            is_over.store(true, Ordering::Relaxed);
+            other.join().unwrap();
+        });
+        let row = row(runtime, "tried");
+        assert_eq!((row.class, row.calls), (Class::Unknown, 20));
+        assert!(row.hand_offs <= 1, "{row:?}");
     });
 }
 

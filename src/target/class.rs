@@ -109,6 +109,8 @@ pub(crate) struct Verdict {
     pub(crate) class: Class,
     /// Long by using the processor rather than by blocking.
     pub(crate) burning: bool,
+    /// Not one call has come to its end, or was seen to do anything.
+    pub(crate) untried: bool,
 }
 
 /// The verdict is another by the last observation.
@@ -200,7 +202,8 @@ impl State {
     }
 
     fn verdict(self) -> Verdict {
-        Verdict { class: self.class, burning: self.burning }
+        let untried = self.class == Class::Unknown && self.since == 0;
+        Verdict { class: self.class, burning: self.burning, untried }
     }
 
     /// The state after one more observation, and, if the verdict is another, why.
@@ -226,6 +229,9 @@ impl State {
         }
         if u32::from(self.since) + 1 < ENOUGH {
             self.since += 1;
+            if self.class == Class::Unknown {
+                return (self, "its first call has not blocked");
+            }
         } else {
             let (class, why) = self.judge();
             if class != self.class {

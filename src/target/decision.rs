@@ -36,7 +36,7 @@ pub(crate) enum Action {
     Unhooked = 5,
     /// Refused.
     Denied = 6,
-    /// Nothing is known: as `HandOver` for one such call at a time, else as `Compare`.
+    /// Nothing is known, not of one call: as `HandOver` for one such call at a time, else as `Compare`.
     Unproven = 7,
 }
 
@@ -67,7 +67,9 @@ impl Decision {
             Class::Long if learned.burning && !is_pinned => Action::Compare,
             // What is declared to call back comes back for its worker at once.
             Class::Unknown if policy.callbacks != Callbacks::Block => Action::Compare,
-            Class::Unknown => Action::Unproven,
+            Class::Unknown if learned.untried => Action::Unproven,
+            // Its calls so far have not blocked, or it would be long.
+            Class::Unknown => Action::Compare,
             Class::Long => Action::HandOver,
         };
         let mut word = action as u32;

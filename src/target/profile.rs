@@ -255,6 +255,10 @@ impl Profile {
         let errno = sortie_scheduler::crossing::Errno::save();
         let decision = policies::settle(self, is_asymmetric());
         let Change { from, to, why } = change;
+        if to.class == from.class && from.untried {
+            // No other class, only no wager on it any more.
+            return errno.restore();
+        }
         tracing::debug!(
             target: "sortie::target",
             function = %self,

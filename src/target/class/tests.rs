@@ -28,7 +28,10 @@ fn the_word_keeps_every_state() {
             }
         }
     }
-    assert_eq!(Learned::new().verdict(), Verdict { class: Class::Unknown, burning: false });
+    assert_eq!(
+        Learned::new().verdict(),
+        Verdict { class: Class::Unknown, burning: false, untried: true }
+    );
 }
 
 #[test]
@@ -88,10 +91,10 @@ fn one_long_call_ends_the_shortness_of_a_function_until_32_more_say_otherwise() 
         let burning = kind == Kind::Burned;
         // Of one that was timed only, nobody knows whether its thread was kept from a processor.
         let class = if kind == Kind::Timed { Class::Mixed } else { Class::Long };
-        assert_eq!(change.to, Verdict { class, burning });
+        assert_eq!(change.to, Verdict { class, burning, untried: false });
         assert_eq!(feed(&learned, 31, US, Kind::Timed), []);
         let change = learned.observe(US, Kind::Timed, 1).expect("a change");
-        assert_eq!(change.to, Verdict { class: Class::Short, burning: false });
+        assert_eq!(change.to, Verdict { class: Class::Short, burning: false, untried: false });
     }
 }
 
@@ -140,7 +143,7 @@ fn a_function_that_blocks_mostly_is_long_however_short() {
     assert_eq!(learned.class(), Class::Mixed);
     let changes = feed(&learned, 32, 20 * US, Kind::Blocked);
     assert_eq!(changes.len(), 1);
-    assert_eq!(changes[0].to, Verdict { class: Class::Long, burning: false });
+    assert_eq!(changes[0].to, Verdict { class: Class::Long, burning: false, untried: false });
     // Shorter waits are none.
     let learned = after(32, US);
     assert_eq!(feed(&learned, 1_000, 20 * US - 1, Kind::Blocked), []);
@@ -169,7 +172,7 @@ fn a_mixed_function_that_blocks_once_is_long_until_32_more_say_otherwise() {
     assert_eq!(learned.class(), Class::Mixed);
     assert_eq!(feed(&learned, 1, 20 * US - 1, Kind::Blocked), []);
     let change = learned.observe(20 * US, Kind::Blocked, 1).expect("a change");
-    assert_eq!(change.to, Verdict { class: Class::Long, burning: false });
+    assert_eq!(change.to, Verdict { class: Class::Long, burning: false, untried: false });
     assert_eq!(feed(&learned, 31, US, Kind::Timed), []);
     assert_eq!(learned.observe(US, Kind::Timed, 1).expect("a change").to.class, Class::Short);
 }
@@ -186,7 +189,7 @@ fn one_call_of_eight_that_is_asked_stands_for_all_of_them() {
         learned.observe(30 * US, Kind::Blocked, 8);
         feed(&learned, 7, 30 * US, Kind::Timed);
     }
-    assert_eq!(learned.verdict(), Verdict { class: Class::Long, burning: false });
+    assert_eq!(learned.verdict(), Verdict { class: Class::Long, burning: false, untried: false });
 }
 
 #[test]
@@ -206,8 +209,10 @@ fn what_is_old_counts_less() {
 fn forgetting_begins_anew() {
     let learned = after(100, US);
     learned.reset();
-    assert_eq!(learned.class(), Class::Unknown);
-    assert_eq!(feed(&learned, 31, US, Kind::Timed), []);
+    assert!(learned.verdict().untried);
+    let first = learned.observe(US, Kind::Timed, 1).expect("a change");
+    assert_eq!((first.to.class, first.to.untried), (Class::Unknown, false));
+    assert_eq!(feed(&learned, 30, US, Kind::Timed), []);
     assert_eq!(feed(&learned, 1, US, Kind::Timed).len(), 1);
 }
 

@@ -81,6 +81,8 @@ fn each_class_has_its_action() {
     };
     for (profile, action, timed) in [
         (of(0, 0), Action::Unproven, true),
+        (of(US, 1), Action::Compare, true),
+        (of(200 * US, 31), Action::Compare, true),
         (of(US, 32), Action::Asymmetric, false),
         (of(50 * US, 32), Action::Compare, false),
         (of(200 * US, 32), Action::HandOver, true),
