@@ -11,22 +11,23 @@ use std::time::Duration;
 #[test]
 fn both_are_named() {
     let runtime = Case::new(1, Mode::Pinned).runtime();
-    let [has_passed, stop] = [(); 2].map(|()| Arc::new(AtomicBool::new(false)));
-    let (seen, stops) = (has_passed.clone(), stop.clone());
+    let [passing, kept, stop] = [(); 3].map(|()| Arc::new(AtomicBool::new(false)));
+    let (seen, keeping, stops) = (passing.clone(), kept.clone(), stop.clone());
     let keeps = runtime.spawn(move || {
         while !seen.load(Ordering::SeqCst) {
             sortie::yield_now();
         }
+        keeping.store(true, Ordering::SeqCst);
         while !stops.load(Ordering::SeqCst) {
             std::hint::spin_loop();
         }
     });
-    let passing = has_passed.clone();
     let passes = runtime.spawn(move || {
         passing.store(true, Ordering::SeqCst);
         sortie::yield_now();
     });
-    until("the other one keeps the turn", || has_passed.load(Ordering::SeqCst));
+    // It may have said so before it has yielded, but the other one was not back before that.
+    until("the other one keeps the turn", || kept.load(Ordering::SeqCst));
     let report = runtime.shutdown(Duration::from_millis(20));
     stop.store(true, Ordering::SeqCst);
     let named: Vec<_> = report.stragglers().iter().map(|it| it.id).collect();

@@ -13,8 +13,9 @@
 //! cleared. So a task that is seen as current under the lock is not freed before the lock is left: the
 //! loop that runs it still holds its reference. Where a task goes on on another carrier (it was
 //! suspended, or a call of its was made elsewhere), `current` was cleared before the task was queued
-//! there, hence before the fence of the carrier that ends it. A foreign thread clears its own under the
-//! lock.
+//! there, hence before the fence of the carrier that ends it. One that may move and passes its turn on
+//! is queued first, but the other carrier waits until it is away, and `current` is another by then, or
+//! none (`worker/pass.rs`). A foreign thread clears its own under the lock.
 //!
 //! The lock keeps carriers from ending tasks: what is asked is read quickly, and said afterwards.
 

@@ -117,7 +117,7 @@ unsafe fn pass_among_all(carrier: &Carrier, task: &Header, resting_place: usize)
     let next = unsafe { carrier.with_worker(|worker| worker.queues.push_last_and_pop(its)) };
     let Some(next) = next.flatten() else {
         // Thieves have them all, this one too.
-        return Some(Pass::ToLoop);
+        return Some(leave_to_loop(carrier));
     };
     if ptr::eq(next.as_raw().as_ptr(), task) {
         // Thieves had the others.
@@ -137,9 +137,17 @@ unsafe fn pass_among_all(carrier: &Carrier, task: &Header, resting_place: usize)
             // The loop's next.
             // SAFETY: by contract, and the closure stays in the queues.
             unsafe { carrier.with_worker(|worker| worker.queues.push(next)) };
-            Some(Pass::ToLoop)
+            Some(leave_to_loop(carrier))
         }
     }
+}
+
+/// The current task has queued itself, and leaves for the loop: it is this carrier's no longer. It may end elsewhere as
+/// soon as it is away, so the carrier does not show it then. See [`crate::census`].
+#[cold]
+fn leave_to_loop(carrier: &Carrier) -> Pass {
+    carrier.end();
+    Pass::ToLoop
 }
 
 /// The next task is the carrier's from here on, and stands on the loop. Returns the one that had the turn, if it is there still.
@@ -167,7 +175,6 @@ fn is_plain(carrier: &Carrier, task: &Header) -> bool {
         && task.marks.has(Marks::LINKED)
         && !task.has_span
         && !has_lenders
-        && !shared.is_closing()
         && !shared.ranks.is_open()
         && shared.lobby.in_line() == 0
         // ORDERING: Relaxed, the flag publishes nothing; the loop takes it back.

@@ -106,9 +106,14 @@ fn take_turn(carrier: &Carrier, task: TaskRef) -> Option<TaskRef> {
     carrier.turn.set(Some(task));
     // SAFETY: the task came from a queue, so its fiber is this loop's alone.
     let reason = unsafe { resume(carrier, header, fiber) };
+    let turn = carrier.turn.take();
+    debug_assert!(
+        turn.is_some() || carrier.current().is_null(),
+        "a task that has queued itself may have been freed"
+    );
     carrier.end();
     drop(span);
-    let Some(task) = carrier.turn.take() else {
+    let Some(task) = turn else {
         // Queued by itself, before it left.
         carrier.shared().after_queueing();
         return lender(carrier);
