@@ -130,6 +130,31 @@ fn the_child_ends_with_its_task() {
     });
 }
 
+/// Ends a process with an error that is not the one which has made this.
+struct OnlyIn(u32);
+
+impl Drop for OnlyIn {
+    fn drop(&mut self) {
+        if std::process::id() != self.0 {
+            std::process::exit(9);
+        }
+    }
+}
+
+/// Who forks has the turn of one that joins it. Nothing of that one runs in the child, not even its destructors.
+#[test]
+fn the_child_ends_with_a_task_that_was_lent_its_turn() {
+    each_of(&[1, 4], &[Mode::Pinned, Mode::Migrating], |runtime| {
+        let child = runtime.run(|| {
+            // A fiber is kept that is warm: only on such a one the next runs at once.
+            sortie::spawn(|| ()).join().unwrap();
+            let _here = OnlyIn(std::process::id());
+            sortie::spawn(|| forks::start(|| ())).join().unwrap()
+        });
+        forks::check(child);
+    });
+}
+
 #[test]
 fn the_child_executes_another_program() {
     exclusively(&Case::new(2, Mode::Pinned), |case| {

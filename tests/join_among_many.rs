@@ -1,12 +1,16 @@
 //! Who joins one of many tasks has those that come before it run one after the other; each of them is a task like any, and
 //! who joins goes on as soon as its own is done, or it is aborted.
 
+#[cfg(debug_assertions)]
+use sortie::task::NoSuspend;
 use sortie::task::{AbortHandle, Builder};
 use sortie_test::drops::Drops;
 use sortie_test::{Case, Mode, each, exclusively, text_of, until};
+#[cfg(debug_assertions)]
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// What came, in its order.
 #[derive(Clone, Default)]
@@ -196,4 +200,77 @@ fn those_that_wait_for_a_turn_have_it_before_all_others_have_run() {
         seen.load(Ordering::Relaxed)
     });
     assert!(seen < MANY / 2, "{seen} of {MANY} tasks came before");
+}
+
+#[test]
+fn who_is_aborted_lends_no_turn() {
+    let order = alone(|| {
+        /// Says that its task unwinds.
+        struct Unwinds(Order);
+        impl Drop for Unwinds {
+            fn drop(&mut self) {
+                self.0.note("unwound");
+            }
+        }
+        let order = Order::default();
+        let (joins, inner) = (order.clone(), order.clone());
+        let (send, itself) = mpsc::channel::<AbortHandle>();
+        let task = sortie::spawn(move || {
+            let _unwinds = Unwinds(joins);
+            itself.recv().expect("its handle").abort();
+            let _ = sortie::spawn(move || inner.note("joined")).join();
+        });
+        send.send(task.abort_handle()).expect("the task has not begun");
+        assert!(task.join().unwrap_err().is_aborted());
+        // The one that was to be joined runs all the same.
+        while order.0.lock().unwrap().len() < 2 {
+            sortie::yield_now();
+        }
+        order.take()
+    });
+    assert_eq!(order, ["unwound", "joined"]);
+}
+
+/// Without debug assertions nothing is refused.
+#[cfg(debug_assertions)]
+#[test]
+fn who_must_not_suspend_lends_no_turn() {
+    let (has_refused, ran) = alone(|| {
+        let ran = Arc::new(AtomicU32::new(0));
+        let its = ran.clone();
+        let task = sortie::spawn(move || its.fetch_add(1, Ordering::Relaxed));
+        let refused = catch_unwind(AssertUnwindSafe(|| {
+            let _region = NoSuspend::new();
+            task.join().unwrap();
+        }));
+        (refused.is_err(), ran.load(Ordering::Relaxed))
+    });
+    assert!(has_refused);
+    assert_eq!(ran, 0, "it ran on top of one that must not suspend");
+}
+
+/// What it joins may end elsewhere meanwhile, and it goes on there.
+#[test]
+fn who_may_move_lends_to_none_but_the_one_that_it_joins() {
+    exclusively(&Case::new(2, Mode::Migrating), |case| {
+        let runtime = case.watched(case.runtime());
+        let went_on = runtime.run(|| {
+            let at_once = [(); 4].map(|()| sortie::spawn(sortie::yield_now));
+            at_once.into_iter().for_each(|task| assert!(task.join().is_ok()));
+            let went_on = Arc::new(AtomicU32::new(0));
+            let its = went_on.clone();
+            let joined = sortie::spawn(|| ());
+            let younger = sortie::spawn(move || {
+                let end = Instant::now() + Duration::from_secs(10);
+                while its.load(Ordering::Relaxed) == 0 && Instant::now() < end {
+                    std::hint::spin_loop();
+                }
+                its.load(Ordering::Relaxed)
+            });
+            joined.join().unwrap();
+            went_on.store(1, Ordering::Relaxed);
+            younger.join().unwrap()
+        });
+        assert_eq!(went_on, 1, "it was kept below the younger one");
+    });
 }

@@ -106,11 +106,15 @@ impl Subscriber for Spans {
     }
 }
 
+fn subscribe() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| tracing::subscriber::set_global_default(Spans).unwrap());
+}
+
 /// Tasks with a span and without take turns, and each finds its own.
 #[test]
 fn each_has_its_span() {
-    static ONCE: Once = Once::new();
-    ONCE.call_once(|| tracing::subscriber::set_global_default(Spans).unwrap());
+    subscribe();
     each_of(&[1, 2, 4], &MODES, |runtime| {
         let handle = runtime.handle();
         let tasks: Vec<_> = (0..4 * runtime.case.workers as u64)
@@ -127,6 +131,32 @@ fn each_has_its_span() {
             })
             .collect();
         tasks.into_iter().for_each(|task| task.join().unwrap());
+    });
+}
+
+/// Who joins one that is still to run runs it at once, and before it those that were spawned after it.
+#[test]
+fn each_has_its_span_who_was_lent_a_turn() {
+    subscribe();
+    each_of(&[1, 2, 4], &[Mode::Pinned], |runtime| {
+        runtime.run(|| {
+            // Fibers are kept that are warm: only on such tasks run on top of others.
+            let at_once = [(); 4].map(|()| sortie::spawn(sortie::yield_now));
+            at_once.into_iter().for_each(|task| task.join().unwrap());
+            for n in 1..100u64 {
+                let spawn = |mine: u64| {
+                    let span = tracing::info_span!("lent", n = mine);
+                    Builder::new().span(span).spawn(move || assert_eq!(entered(), [mine]))
+                };
+                // The younger one has a span, and comes first.
+                let older = sortie::spawn(|| assert!(entered().is_empty()));
+                let younger = spawn(n);
+                older.join().unwrap();
+                younger.join().unwrap();
+                spawn(n).join().unwrap();
+                assert!(entered().is_empty());
+            }
+        });
     });
 }
 

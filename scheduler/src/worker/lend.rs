@@ -27,7 +27,7 @@
 //!   nobody else if its references are two: the scheduler's, and the handle in the lender's hand. Its last steps
 //!   need no exchange then.
 //!
-//! Must not: keep a lender on a carrier that has lost its worker, or cedes it: it goes to the ring of pinned tasks.
+//! Must not: keep a lender on a carrier that has lost its worker, or cedes it: it is queued.
 
 use super::pick::{newest, others_wait};
 use super::run::{give_fibers, resume, start_on, take_fiber};
@@ -288,17 +288,12 @@ pub(super) fn lender(carrier: &Carrier) -> Option<TaskRef> {
     None
 }
 
-/// The carrier has lost its worker meanwhile: all lenders are ready tasks, of its ring those that are pinned.
+/// The carrier has lost its worker meanwhile: all lenders are ready tasks, as any that is woken.
 #[cold]
 fn put_down(carrier: &Carrier, last: TaskRef) {
     // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the hand.
     let others = unsafe { carrier.with_hand(|hand| std::mem::take(&mut hand.lenders)) };
     for lender in others.into_iter().chain([last]) {
-        if lender.is_pinned() {
-            // SAFETY: as above, and the closure stays in the ring.
-            unsafe { carrier.with_ring(|ring| ring.push_woken(lender)) };
-        } else {
-            carrier.shared().submit(lender);
-        }
+        carrier.shared().submit(lender);
     }
 }

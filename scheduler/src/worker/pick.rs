@@ -42,20 +42,26 @@ const WOKEN_BUDGET: u8 = 3;
 /// The next task for the worker that this carrier owns.
 pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
     let shared = carrier.shared();
-    // SAFETY: this is the carrier's thread, in its loop: the word says `RUN`.
-    let (tick, tenure) = unsafe {
-        carrier.with_worker(|worker| {
-            worker.tenure = worker.tenure.saturating_add(1);
-            worker.lends = 0;
-            // An extra worker that is not wanted any more has no next task.
-            (!worker.is_recalled()).then(|| {
-                let tick = worker.next_tick();
-                worker.plain_picks = if worker.is_extra() { 0 } else { plain_picks_after(tick) };
-                (tick, worker.tenure)
-            })
+    let count = |worker: &mut Worker| {
+        worker.tenure = worker.tenure.saturating_add(1);
+        worker.lends = 0;
+        // An extra worker that is not wanted any more has no next task.
+        (!worker.is_recalled()).then(|| {
+            let tick = worker.next_tick();
+            let is_plain = worker.plain_picks > 0;
+            worker.plain_picks = if is_plain {
+                worker.plain_picks - 1
+            } else if worker.is_extra() {
+                0
+            } else {
+                plain_picks_after(tick)
+            };
+            (tick, worker.tenure, is_plain)
         })
-    }??;
-    if tick.is_multiple_of(OTHERS_EVERY) && is_one_too_many(carrier) {
+    };
+    // SAFETY: this is the carrier's thread, in its loop: the word says `RUN`, and the closure stays in the worker.
+    let (tick, tenure, is_plain) = unsafe { carrier.with_worker(count) }??;
+    if !is_plain && tick.is_multiple_of(OTHERS_EVERY) && is_one_too_many(carrier) {
         return None;
     }
     if shared.ranks.is_open()
@@ -68,22 +74,8 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
     {
         return Some(task);
     }
-    let fair = match tick % FAIR_EVERY {
-        0 => shared.injector.pop(),
-        FAIR_HALF => fair(carrier, tick / FAIR_EVERY),
-        _ => None,
-    };
-    if fair.is_some() {
-        return fair;
-    }
-    if tick.is_multiple_of(OTHERS_EVERY) {
-        fire_timers(carrier, 1);
-        if !shared.offloaded.is_empty() {
-            shared.hurry_calls();
-        }
-        if let Some(task) = shared.reentry.pop() {
-            return Some(task);
-        }
+    if !is_plain && let Some(task) = fair_or_waiting(carrier, tick) {
+        return Some(task);
     }
     local(carrier, tick)
         .or_else(|| shared.reentry.pop())
@@ -91,6 +83,25 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
         .or_else(|| if fire_timers(carrier, BATCHES) { local(carrier, tick) } else { None })
         .or_else(|| ranked::after_others(carrier, tick))
         .or_else(|| search(carrier))
+}
+
+/// What a pick that is not plain finds before it looks where all do.
+#[inline(never)]
+fn fair_or_waiting(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
+    let shared = carrier.shared();
+    let fair = match tick % FAIR_EVERY {
+        0 => shared.injector.pop(),
+        FAIR_HALF => fair(carrier, tick / FAIR_EVERY),
+        _ => None,
+    };
+    if fair.is_some() || !tick.is_multiple_of(OTHERS_EVERY) {
+        return fair;
+    }
+    fire_timers(carrier, 1);
+    if !shared.offloaded.is_empty() {
+        shared.hurry_calls();
+    }
+    shared.reentry.pop()
 }
 
 /// Is the worker to go to the reserve?
