@@ -30,17 +30,20 @@ fn compute(time: Duration) {
     }
 }
 
-/// `LOAD` tasks that compute and sleep: each needs a fortieth of a processor, all need 80 % of two.
+/// `LOAD` tasks that compute and sleep: each needs a fortieth of a processor, all need 80 % of two. They begin in pairs, of
+/// which each waits for the other without a switch: who stays where it begins is one of as many there as here.
 #[test]
 fn a_woken_task_beside_a_load() {
     for mode in [Mode::Pinned, Mode::Migrating] {
         exclusively(&Case::new(2, mode), |case| {
             let runtime = case.watched(case.runtime());
             let stop = Arc::new(AtomicBool::new(false));
+            let pairs: Arc<[Meeting]> = (0..LOAD / 2).map(|_| Meeting::default()).collect();
             let load: Vec<_> = (0..LOAD as u64)
                 .map(|seed| {
-                    let stop = stop.clone();
+                    let (stop, pairs) = (stop.clone(), pairs.clone());
                     runtime.spawn(move || {
+                        pairs[seed as usize / 2].meet();
                         let mut random = fastrand::Rng::with_seed(seed);
                         while !stop.load(Ordering::Relaxed) {
                             compute(WORK);
@@ -56,6 +59,19 @@ fn a_woken_task_beside_a_load() {
             stop.store(true, Ordering::Relaxed);
             load.into_iter().for_each(|task| task.join().unwrap());
         });
+    }
+}
+
+/// Two who meet are on two threads.
+#[derive(Default)]
+struct Meeting(AtomicU64);
+
+impl Meeting {
+    fn meet(&self) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        while self.0.load(Ordering::Relaxed) < 2 {
+            std::hint::spin_loop();
+        }
     }
 }
 
