@@ -5,7 +5,7 @@
 
 use super::FiberBox;
 use crate::ebb::{Ebb, Outlook};
-use crate::stack::{StackError, StackShape, StackStats, Stacks};
+use crate::stack::{Stack, StackError, StackShape, StackStats, Stacks};
 use crate::sync::Mutex;
 
 /// So many warm fibers are kept for good.
@@ -71,12 +71,31 @@ impl Depot {
         let surplus = warm.ebb.next(AT_ONCE);
         let outlook = warm.ebb.outlook();
         let coldest = warm.fibers.drain(..surplus).collect();
+        // A peak is gone, but for those that are kept.
+        let is_over = surplus > 0 && warm.fibers.len() <= KEPT;
+        let kept = if is_over { warm.take_all() } else { Vec::new() };
         if outlook == Outlook::Calm {
             warm.fibers.shrink_to(KEPT);
         }
         drop(warm);
         self.take_apart(coldest);
+        if is_over {
+            self.keep_near(kept);
+        }
         outlook
+    }
+
+    /// Keeps those of these fibers whose stacks lie together: tasks that end in no order leave one in each slab, which
+    /// would stay mapped for it, page tables and all.
+    fn keep_near(&self, fibers: Vec<FiberBox>) {
+        let mut stacks = stacks_of(fibers);
+        let mut far = Stacks::split_off_far(&mut stacks);
+        self.stacks.give_batch(&mut far);
+        self.stacks.trim();
+        let mut near: Vec<_> = stacks.into_iter().rev().map(FiberBox::new).collect();
+        let mut warm = self.warm.lock();
+        near.append(&mut warm.fibers);
+        warm.fibers = near;
     }
 
     /// Gives everything back to the system that is not in use.
@@ -87,11 +106,7 @@ impl Depot {
     }
 
     fn take_apart(&self, fibers: Vec<FiberBox>) {
-        let mut stacks: Vec<_> = fibers
-            .into_iter()
-            // SAFETY: a fiber in a pool is between bodies: it is new, or it was kept when done.
-            .map(|fiber| unsafe { fiber.into_stack() })
-            .collect();
+        let mut stacks = stacks_of(fibers);
         if !stacks.is_empty() {
             self.stacks.give_batch(&mut stacks);
         }
@@ -107,7 +122,18 @@ impl Depot {
     }
 }
 
+/// The stacks of fibers that were in a pool.
+fn stacks_of(fibers: Vec<FiberBox>) -> Vec<Stack> {
+    // SAFETY: a fiber in a pool is between bodies: it is new, or it was kept when done.
+    fibers.into_iter().map(|fiber| unsafe { fiber.into_stack() }).collect()
+}
+
 impl Warm {
+    fn take_all(&mut self) -> Vec<FiberBox> {
+        self.ebb.fell_to(0);
+        std::mem::take(&mut self.fibers)
+    }
+
     fn take(&mut self) -> Option<FiberBox> {
         let fiber = self.fibers.pop()?;
         self.ebb.fell_to(self.fibers.len());
@@ -118,5 +144,42 @@ impl Warm {
 impl Drop for Depot {
     fn drop(&mut self) {
         self.clear();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A peak of fibers that are given back in no order, and what nobody needs is gone.
+    fn after_a_peak(depot: &Depot, fibers: usize) {
+        let mut taken: Vec<_> = (0..fibers).map(|_| Some(depot.take().unwrap())).collect();
+        // A prime that is no factor of the count: each is met once.
+        let mixed = (0..fibers).filter_map(|n| taken[n * 7919 % fibers].take()).collect();
+        assert!(depot.give(mixed), "somebody is to be told");
+        let mut turns = (0..100).map(|turn| depot.ebb(turn % 10 == 0));
+        assert!(turns.any(|outlook| outlook == Outlook::Calm));
+    }
+
+    #[test]
+    fn the_last_fibers_of_a_peak_do_not_keep_its_slabs() {
+        let depot = Depot::new(StackShape::fiber(16 << 10).unwrap());
+        after_a_peak(&depot, 20_000);
+        let stats = depot.stats();
+        // One that is empty is kept.
+        assert!(stats.slabs <= 5, "{stats:?}");
+        assert!((1..=KEPT).contains(&stats.stacks_out), "some are warm: {stats:?}");
+        let again: Vec<_> = (0..2 * KEPT).map(|_| depot.take().unwrap()).collect();
+        let _ = depot.give(again);
+    }
+
+    #[test]
+    fn what_lies_together_stays_warm() {
+        let depot = Depot::new(StackShape::fiber(16 << 10).unwrap());
+        let taken: Vec<_> = (0..20_000).map(|_| depot.take().unwrap()).collect();
+        let _ = depot.give(taken.into_iter().rev().collect());
+        let mut turns = (0..100).map(|turn| depot.ebb(turn % 10 == 0));
+        assert!(turns.any(|outlook| outlook == Outlook::Calm));
+        assert_eq!(depot.stats().stacks_out, KEPT);
     }
 }

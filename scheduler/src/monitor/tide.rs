@@ -73,13 +73,20 @@ impl Tide {
         let turn_ends = self.turn_ends?;
         let is_over = now >= turn_ends;
         if is_over {
-            // What idle workers keep for their next tasks is few, but each may lie in another page.
-            shared.lobby.each_idle(|worker| worker.supply.give_blocks_back(&shared.blocks));
+            // What idle workers keep for their next tasks is few, but each may lie in another page, or slab.
+            shared.lobby.each_idle(|worker| {
+                worker.supply.give_blocks_back(&shared.blocks);
+                worker.give_fibers_back(&shared.fibers);
+            });
         }
         let outlook = shared.blocks.ebb(is_over).max(shared.fibers.ebb(is_over));
         let outlook = outlook.max(shared.own_stacks.ebb(is_over));
         if is_over {
             self.turn_ends = (outlook != Outlook::Calm).then(|| now + TURN);
+            if outlook == Outlook::Calm {
+                // Tasks that were suspended in callbacks had one each, beside their fiber.
+                shared.native_stacks.trim();
+            }
         }
         let left = self.turn_ends?.saturating_duration_since(now);
         Some(if outlook == Outlook::Soon { left.min(NAP) } else { left })

@@ -14,6 +14,7 @@
 //! Must not: cache per worker. That is done above, with whole fibers.
 
 mod ahead;
+mod near;
 
 use std::collections::BTreeSet;
 use std::fmt;

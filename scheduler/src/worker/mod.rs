@@ -261,6 +261,15 @@ impl Worker {
         self.fibers.drain(..surplus).collect()
     }
 
+    /// Gives the fibers back, whose watcher the caller is.
+    #[cold]
+    pub(crate) fn give_fibers_back(&mut self, to: &Depot) {
+        self.cold_fibers = 0;
+        if !self.fibers.is_empty() {
+            let _ = to.give(self.fibers.drain(..).collect());
+        }
+    }
+
     /// All fibers, at the end.
     pub(crate) fn take_fibers(&mut self) -> Vec<FiberBox> {
         std::mem::take(&mut self.fibers)
