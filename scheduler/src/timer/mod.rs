@@ -193,13 +193,19 @@ impl Timers {
 
     /// As [`Timers::is_due`], by one who does not know the time. Costs a look where there are no timers.
     pub(crate) fn one_is_due(&self, by: usize) -> bool {
-        self.next() != NEVER && self.is_due(Instant::now(), Server::Carrier(by))
+        self.has_some() && self.is_due(Instant::now(), Server::Carrier(by))
     }
 
     /// As [`Timers::fire`], by one who does not know the time. Costs a look where there are no timers.
     #[inline]
     pub(crate) fn fire_due(&self, batches: usize, by: Server) -> bool {
-        self.next() != NEVER && self.fire(Instant::now(), batches, by)
+        self.has_some() && self.fire(Instant::now(), batches, by)
+    }
+
+    /// Is there any? A look.
+    #[inline]
+    pub(crate) fn has_some(&self) -> bool {
+        self.next() != NEVER
     }
 
     /// For one who has queued whom timers have woken now, and tells nobody: will the monitor look, after a sleep that ends

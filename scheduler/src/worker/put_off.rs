@@ -40,8 +40,15 @@ pub(super) struct PutOff {
     turn: Instant,
 }
 
-/// Fires timers whose time has come, by a carrier in its loop.
+/// Fires timers whose time has come, by a carrier in its loop. Costs a look where there are no timers.
+#[inline]
 pub(super) fn fire_timers(carrier: &Carrier, batches: usize) -> bool {
+    carrier.shared().timers.has_some() && fire_due(carrier, batches)
+}
+
+/// [`fire_timers`], where there are some.
+#[inline(never)]
+fn fire_due(carrier: &Carrier, batches: usize) -> bool {
     let shared = carrier.shared();
     let timers = &shared.timers;
     // SAFETY: this is the carrier's thread, in its loop.
