@@ -258,20 +258,20 @@ pub(crate) const REPEATED: &[Repeated] = &[
         file: "shared/ready.rs",
         model: "idle/mod.rs",
         text: "fence(Ordering::SeqCst);
-        self.tell_of_work();",
+        self.tell_of_work(ahead);",
     },
     Repeated {
         file: "shared/ready.rs",
         model: "idle/mod.rs",
         text: "exchange_fence();
-        self.tell_of_work();",
+        self.tell_of_work(None);",
     },
     Repeated {
         file: "shared/ready.rs",
         model: "idle/mod.rs",
         text: "if self.lobby.idle() > 0 {
             if self.lobby.searching() == 0 {
-                self.rouse();
+                self.rouse(ahead);
             }
         } else if self.gate.is_closed() {
             self.gate.kick();
@@ -294,7 +294,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
         model: "idle/mod.rs",
         text: "fence(Ordering::SeqCst);
         if self.work_waits() {
-            self.after_queueing();",
+            self.after_queueing_for(ahead);",
     },
     Repeated {
         file: "shared/carriers.rs",
@@ -302,7 +302,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
         text: "match self.lobby.place(worker, self.work_is_queued()) {
             Placed::Given(worker, carrier) => carrier.give(worker),
             Placed::NoSpare(worker) => drop(self.start_carrier_for(worker)),
-            Placed::Idle => self.look_again(),
+            Placed::Idle => self.look_again_for(ahead.as_ref()),
         }",
     },
     Repeated {

@@ -17,3 +17,33 @@ pub(crate) fn line(address: *const ()) {
         std::arch::asm!("prfm pldl1keep, [{}]", in(reg) address, options(nostack, readonly, preserves_flags));
     }
 }
+
+/// As [`line`], for one that is to be written: others are to give it up meanwhile.
+#[inline(always)]
+fn line_to_write(address: *const ()) {
+    // SAFETY: as above; a processor that does not know the hint passes over it.
+    #[cfg(target_arch = "x86_64")]
+    unsafe {
+        std::arch::asm!("prefetchw [{}]", in(reg) address, options(nostack, readonly, preserves_flags));
+    }
+    // SAFETY: as above.
+    #[cfg(target_arch = "aarch64")]
+    unsafe {
+        std::arch::asm!("prfm pstl1keep, [{}]", in(reg) address, options(nostack, readonly, preserves_flags));
+    }
+}
+
+/// Fetches all lines of what lies at this address. It may be gone.
+#[inline(always)]
+pub(crate) fn all<T>(at: *const T) {
+    (0..size_of::<T>()).step_by(LINE).for_each(|by| line(at.wrapping_byte_add(by).cast()));
+}
+
+/// As [`all`], for what is to be written.
+#[inline(always)]
+pub(crate) fn all_to_write<T>(at: *const T) {
+    (0..size_of::<T>()).step_by(LINE).for_each(|by| line_to_write(at.wrapping_byte_add(by).cast()));
+}
+
+/// The bytes of a cache line.
+const LINE: usize = 64;

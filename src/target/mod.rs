@@ -36,6 +36,7 @@ pub(crate) use profile::Profile;
 use class::Class;
 use policies::Key;
 use policy::{Policy, PolicyError};
+use std::borrow::Cow;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
 
@@ -56,21 +57,19 @@ pub struct Target {
     address: AtomicUsize,
     /// The profile that calls use; null until the first one, and when the address changes.
     profile: AtomicPtr<Profile>,
-    name: Name,
+    name: Option<Cow<'static, str>>,
     library: OnceLock<Box<str>>,
     policy: Option<Policy>,
     /// The profile that was used while there was no address. Given back at the end.
     unaddressed: OnceLock<&'static Profile>,
 }
 
-enum Name {
-    Unknown,
-    Static(&'static str),
-    Owned(Box<str>),
-}
-
 impl Target {
-    const fn with(address: usize, name: Name, policy: Option<Policy>) -> Target {
+    const fn with(
+        address: usize,
+        name: Option<Cow<'static, str>>,
+        policy: Option<Policy>,
+    ) -> Target {
         Target {
             address: AtomicUsize::new(address),
             profile: AtomicPtr::new(std::ptr::null_mut()),
@@ -83,13 +82,13 @@ impl Target {
 
     /// The function at an address.
     pub const fn new(address: usize) -> Target {
-        Target::with(address, Name::Unknown, None)
+        Target::with(address, None, None)
     }
 
     /// A function that has a name, and an address that is not known yet, or never will be (a closure
     /// that makes several native calls).
     pub const fn named(name: &'static str) -> Target {
-        Target::with(0, Name::Static(name), None)
+        Target::with(0, Some(Cow::Borrowed(name)), None)
     }
 
     /// As `named`, with a policy if one is declared.
@@ -99,7 +98,7 @@ impl Target {
             Some(policy) => Some(policy.checked()),
             None => None,
         };
-        Target::with(0, Name::Static(name), policy)
+        Target::with(0, Some(Cow::Borrowed(name)), policy)
     }
 
     /// This target, with a policy for its function.
@@ -136,7 +135,7 @@ impl Target {
 
     /// A function that was found in a library.
     pub fn dynamic(name: String, library: String, address: usize) -> Target {
-        let target = Target::with(address, Name::Owned(name.into()), None);
+        let target = Target::with(address, Some(Cow::Owned(name)), None);
         let _ = target.library.set(library.into_boxed_str());
         target
     }
@@ -163,11 +162,7 @@ impl Target {
 
     /// The function's name, if it was given.
     pub fn name(&self) -> Option<&str> {
-        match &self.name {
-            Name::Unknown => None,
-            Name::Static(name) => Some(name),
-            Name::Owned(name) => Some(name),
-        }
+        self.name.as_deref()
     }
 
     /// The library that the function was found in, if it is known.
@@ -211,7 +206,7 @@ impl Target {
     fn profile_for(&self, address: usize) -> &'static Profile {
         if address == 0 {
             let unaddressed = || {
-                let profile = Profile::unaddressed(self.name());
+                let profile = Profile::unaddressed(self.name.clone());
                 if let Some(policy) = self.policy {
                     policies::declare(profile.key(), policy);
                 }
@@ -228,7 +223,7 @@ impl Target {
             policies::carry_over(before.key(), key);
         }
         let profile = Profile::at(address);
-        profile.set_names(self.name(), self.library());
+        profile.set_names(self.name.clone(), self.library());
         profile
     }
 

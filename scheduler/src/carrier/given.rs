@@ -4,9 +4,10 @@
 //! wakes it. A carrier takes in what it was given before it is in the lobby again.
 
 use super::Carrier;
+use crate::fetch;
 use crate::sync::atomic::Ordering;
 use crate::task::TaskRef;
-use crate::worker::Worker;
+use crate::worker::{Ahead, Worker};
 use std::ptr::{self, NonNull};
 
 // What a spare may be sent for.
@@ -61,8 +62,9 @@ impl Carrier {
     }
 
     /// A spare was taken from the lobby to fetch an idle worker, and to search: it counts as searching
-    /// already.
-    pub(crate) fn call(&self) {
+    /// already. `ahead`: what it will touch then, if that is known.
+    pub(crate) fn call(&self, ahead: Option<&Ahead>) {
+        self.hint.set(ahead);
         self.send(CALLED);
     }
 
@@ -77,9 +79,14 @@ impl Carrier {
         self.take_errand(RECALLED)
     }
 
-    /// Was it called? On the carrier's own thread.
+    /// Was it called? Then what it touches next is on its way. On the carrier's own thread.
     pub(crate) fn take_call(&self) -> bool {
-        self.take_errand(CALLED)
+        let is_called = self.take_errand(CALLED);
+        if is_called && let Some(ahead) = self.hint.told() {
+            ahead.fetch();
+            fetch::all(&raw const self.shared().injector);
+        }
+        is_called
     }
 
     fn take_errand(&self, errand: u8) -> bool {

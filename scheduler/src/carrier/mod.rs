@@ -40,9 +40,9 @@ use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsize};
 use crate::task::{Header, TaskRef};
 use crate::vitals::Vitals;
-use crate::worker::Worker;
 use crate::worker::lend::Hand;
 use crate::worker::succession::Lending;
+use crate::worker::{Hint, Worker};
 use crossbeam_utils::CachePadded;
 use std::cell::{Cell, UnsafeCell};
 use std::ptr::{self, NonNull};
@@ -112,6 +112,8 @@ pub(crate) struct Carrier {
     job: AtomicPtr<Header>,
     /// What it was taken from the spares for, if for none of the above.
     errand: AtomicU8,
+    /// If it was called, what it is to fetch ahead.
+    pub(crate) hint: Hint,
     /// Stacks for its tasks' next native calls. See [`crate::native_stack`].
     #[expect(clippy::vec_box, reason = "a stack is handed on as the box it is")]
     native_stacks: UnsafeCell<Vec<Box<Stack>>>,
@@ -190,6 +192,7 @@ impl Carrier {
             gift: AtomicPtr::new(ptr::null_mut()),
             job: AtomicPtr::new(ptr::null_mut()),
             errand: AtomicU8::new(given::IDLE),
+            hint: Hint::default(),
             native_stacks: UnsafeCell::new(Vec::new()),
             mailbox: Mailbox::new(),
             thread: Mutex::new(None),

@@ -5,6 +5,7 @@ use super::reentry::{give_away, pass_on};
 use super::word::{Native, Phase};
 use super::{Below, Errno, Exit, Parting, below};
 use crate::carrier::Carrier;
+use crate::fetch;
 use crate::foreign;
 use crate::sync::atomic::Ordering;
 use crate::task::{Header, cancel};
@@ -93,6 +94,11 @@ pub(super) fn publish(carrier: &Carrier, target: usize, exit: Exit) {
 /// The worker goes to whoever can use it, and the call begins without.
 #[cold]
 fn hand_over(carrier: &Carrier) {
+    let shared = carrier.shared();
+    if shared.processors > 1 {
+        // What is written last comes meanwhile.
+        fetch::all_to_write(&raw const shared.lobby);
+    }
     let errno = Errno::save();
     carrier.parting.set(Parting::HandedOver);
     carrier.word.leave_without_worker();

@@ -125,11 +125,12 @@ impl FiberBox {
     /// Fetches into the cache what the fiber's next body touches first.
     #[inline]
     pub(crate) fn prefetch(&self) {
-        let fiber = self.0.as_ptr().cast_const().cast::<()>();
-        // The fiber itself, and the first frames below it.
-        for line in 0..5 {
-            crate::fetch::line(fiber.wrapping_byte_sub(line * 64));
-        }
+        Fiber::prefetch(self.address());
+    }
+
+    /// Where it lies.
+    pub(crate) fn address(&self) -> *const Fiber {
+        self.0.as_ptr()
     }
 
     /// Has the processor look for the page where the fiber's next body begins.
@@ -168,6 +169,15 @@ impl std::fmt::Debug for FiberBox {
 }
 
 impl Fiber {
+    /// [`FiberBox::prefetch`], of a fiber that may be gone.
+    #[inline]
+    pub(crate) fn prefetch(fiber: *const Fiber) {
+        // The fiber itself, and the first frames below it.
+        for line in 0..5 {
+            crate::fetch::line(fiber.wrapping_byte_sub(line * 64).cast());
+        }
+    }
+
     /// Gives the fiber its next body, which runs at the next [`Fiber::resume`].
     pub(crate) fn prepare(&self, body: Body) {
         self.body.set(Some(body));

@@ -168,7 +168,7 @@ impl Watch {
         if shared.lobby.idle() > 0 {
             // Nothing needs to be taken, but somebody to run what waits.
             if shared.lobby.searching() == 0 {
-                shared.rouse();
+                shared.rouse(None);
             }
         } else {
             if look_at_calls(shared, now) {

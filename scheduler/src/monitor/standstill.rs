@@ -111,7 +111,7 @@ fn burst(shared: &Shared) {
         // Those that are spare hold tasks, or would have taken it.
         shared.hurry_calls();
     } else if shared.lobby.idle() > 0 {
-        shared.rouse();
+        shared.rouse(None);
     }
 }
 

@@ -52,6 +52,11 @@ pub(crate) struct Newest {
 impl Newest {
     pub(crate) const NONE: Newest = Newest { task: ptr::null_mut(), number: 0 };
 
+    /// Null: there is none. It may have run.
+    pub(crate) fn task(self) -> *const Header {
+        self.task
+    }
+
     pub(crate) fn is_none(self) -> bool {
         self.task.is_null()
     }

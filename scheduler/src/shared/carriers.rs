@@ -43,10 +43,12 @@ impl Shared {
             self.hand_on_extra(worker);
             return;
         }
+        // On the only processor nothing is elsewhere.
+        let ahead = (self.processors > 1).then(|| worker.ahead());
         match self.lobby.place(worker, self.work_is_queued()) {
             Placed::Given(worker, carrier) => carrier.give(worker),
             Placed::NoSpare(worker) => drop(self.start_carrier_for(worker)),
-            Placed::Idle => self.look_again(),
+            Placed::Idle => self.look_again_for(ahead.as_ref()),
         }
     }
 

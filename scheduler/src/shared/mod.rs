@@ -53,7 +53,7 @@ pub(crate) struct Shared {
     /// How many processors the process may use.
     pub(crate) processors: usize,
     /// A spare looks out for work without sleeping.
-    pub(crate) has_hot_spare: AtomicBool,
+    pub(crate) has_hot_spare: CachePadded<AtomicBool>,
     pub(crate) lobby: CachePadded<Lobby<Box<Worker>, CarrierRef>>,
     pub(crate) injector: Injector,
     /// Ready tasks of other priorities than the ordinary one.
@@ -155,7 +155,7 @@ impl Shared {
             start: Instant::now(),
             environment: fp_env::save(),
             processors: thread::available_parallelism().map_or(1, usize::from),
-            has_hot_spare: AtomicBool::new(false),
+            has_hot_spare: CachePadded::new(AtomicBool::new(false)),
             lobby: CachePadded::new(lobby),
             injector: Injector::new(),
             ranks: CachePadded::new(Ranks::new()),

@@ -9,7 +9,7 @@ use crate::shutdown;
 use crate::sync::atomic::{Ordering, exchange_fence, fence};
 use crate::task::{TaskRef, Waker};
 use crate::timer::TimerKey;
-use crate::worker::current;
+use crate::worker::{Ahead, current};
 use std::time::Instant;
 
 impl Shared {
@@ -81,10 +81,16 @@ impl Shared {
     /// To be called after work was queued where any worker may take it.
     #[inline]
     pub(crate) fn after_queueing(&self) {
+        self.after_queueing_for(None);
+    }
+
+    /// [`Shared::after_queueing`]. `ahead`: what is touched by who is told, if that is known.
+    #[inline]
+    fn after_queueing_for(&self, ahead: Option<&Ahead>) {
         // ORDERING(idle.counters): SeqCst, between the push and the look at the counters; pairs
         // with the fence of a worker that went idle. Also the fence before the look at the gate.
         fence(Ordering::SeqCst);
-        self.tell_of_work();
+        self.tell_of_work(ahead);
     }
 
     /// As [`Shared::after_queueing`], right behind the `SeqCst` exchange that has queued the work.
@@ -92,15 +98,16 @@ impl Shared {
     pub(crate) fn after_exchange(&self) {
         // ORDERING(idle.counters): SeqCst, as in `after_queueing`.
         exchange_fence();
-        self.tell_of_work();
+        self.tell_of_work(None);
     }
 
-    /// Looks for one who is to be told that work was queued. Behind the fence.
+    /// Looks for one who is to be told that work was queued. Behind the fence. `ahead`: what it will touch, if that is
+    /// known.
     #[inline]
-    fn tell_of_work(&self) {
+    fn tell_of_work(&self, ahead: Option<&Ahead>) {
         if self.lobby.idle() > 0 {
             if self.lobby.searching() == 0 {
-                self.rouse();
+                self.rouse(ahead);
             }
         } else if self.gate.is_closed() {
             self.gate.kick();
@@ -116,22 +123,27 @@ impl Shared {
     /// To be called by one who gives up what others may have counted on: queued work that they left
     /// to it is somebody's again.
     pub(crate) fn look_again(&self) {
+        self.look_again_for(None);
+    }
+
+    /// [`Shared::look_again`]. `ahead`: what is touched by who finds work, if that is known.
+    pub(crate) fn look_again_for(&self, ahead: Option<&Ahead>) {
         // ORDERING(idle.counters): SeqCst, between what was given up and the look at the queues;
         // pairs with the fence in `after_queueing`.
         fence(Ordering::SeqCst);
         if self.work_waits() {
-            self.after_queueing();
+            self.after_queueing_for(ahead);
         }
     }
 
     /// Calls a carrier for an idle worker, to search.
     #[cold]
-    pub(crate) fn rouse(&self) {
+    pub(crate) fn rouse(&self, ahead: Option<&Ahead>) {
         if !self.lobby.start_searching_alone() {
             return;
         }
         match self.lobby.rouse() {
-            Some(Roused::Spare(spare)) => spare.call(),
+            Some(Roused::Spare(spare)) => spare.call(ahead),
             Some(Roused::NoSpare(mut worker)) => {
                 worker.searching = true;
                 self.start_carrier_for(worker);

@@ -2,6 +2,7 @@
 //!
 //! - [`Worker`]: the queues, the warm fibers, the ticks. Owned by value by one carrier at a time,
 //!   in that carrier's cell, or by the lobby while idle.
+//! - `ahead.rs`: what is fetched ahead where a worker goes on.
 //! - `current.rs`: which carrier is this thread? The crate's one door to thread-local storage.
 //! - `run.rs`: the loop of a carrier: pick, resume, settle. `pick.rs`: which task is next, `search.rs`: from others,
 //!   `ranked.rs`: if their priorities differ. `without.rs`: how a carrier gives its worker away, and gets one again.
@@ -14,6 +15,7 @@
 //! not may not: that is how at most N carriers are in managed code, and as many more as extra
 //! workers are out, which are counted.
 
+mod ahead;
 pub(crate) mod current;
 pub(crate) mod extra;
 pub(crate) mod lend;
@@ -27,6 +29,7 @@ mod share;
 pub(crate) mod succession;
 pub(crate) mod without;
 
+pub(crate) use self::ahead::{Ahead, Hint};
 use self::extra::Run;
 use self::put_off::PutOff;
 use self::share::Share;

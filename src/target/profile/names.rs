@@ -13,18 +13,21 @@ pub(super) struct Names {
 
 impl Profile {
     /// Adds what a target knows.
-    pub(in super::super) fn set_names(&self, name: Option<&str>, library: Option<&str>) {
+    pub(in super::super) fn set_names(
+        &self,
+        name: Option<Cow<'static, str>>,
+        library: Option<&str>,
+    ) {
         // Many functions share that one.
         if self.is_shared() {
             return;
         }
         let mut names = self.names.lock();
-        let owned = |text: &str| Cow::Owned(text.to_owned());
-        if names.name.as_deref() != name && name.is_some() {
-            names.name = name.map(owned);
+        if name.is_some() {
+            names.name = name;
         }
         if names.library.as_deref() != library && library.is_some() {
-            names.library = library.map(owned);
+            names.library = library.map(|text| Cow::Owned(text.to_owned()));
         }
     }
 

@@ -12,6 +12,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 /// So many addresses get profiles of their own.
 const MOST_ADDRESSES: usize = 65_536;
 
+/// So many profiles without an address are made at a time.
+const BATCH: usize = 16;
+
 /// The profiles of addresses.
 static TABLE: RwLock<BTreeMap<usize, &'static Profile>> = RwLock::new(BTreeMap::new());
 /// Those without an address: all, and those that nobody uses.
@@ -26,6 +29,19 @@ static OTHER: Profile = Profile::new(
 struct Unaddressed {
     all: Vec<&'static Profile>,
     free: Vec<&'static Profile>,
+}
+
+impl Unaddressed {
+    /// Some more, one of them for the caller: the next task waits while the first call of a function finds its profile.
+    #[cold]
+    fn make(&mut self) -> &'static Profile {
+        let some = (0..BATCH).map(|_| Profile::new(0, Names::default())).collect();
+        let some: &'static [Profile] = Box::leak::<'static>(some);
+        self.all.extend(some);
+        let (first, others) = some.split_first().expect("a batch is not empty");
+        self.free.extend(others);
+        first
+    }
 }
 
 impl Profile {
@@ -66,13 +82,10 @@ impl Profile {
     }
 
     /// A profile for a target that has no address, until it is [given back](Profile::give_back).
-    pub(crate) fn unaddressed(name: Option<&str>) -> &'static Profile {
+    pub(crate) fn unaddressed(name: Option<Cow<'static, str>>) -> &'static Profile {
         let mut unaddressed = UNADDRESSED.lock();
-        let profile = unaddressed.free.pop().unwrap_or_else(|| {
-            let profile: &'static Profile = Box::leak(Box::new(Profile::new(0, Names::default())));
-            unaddressed.all.push(profile);
-            profile
-        });
+        let profile = unaddressed.free.pop().unwrap_or_else(|| unaddressed.make());
+        drop(unaddressed);
         profile.set_names(name, None);
         profile
     }

@@ -67,7 +67,7 @@ fn what_is_too_many_shares_one_profile_unless_a_policy_says_something() {
     assert_eq!(Profile::intern(three, 0).address(), three);
     assert!(std::ptr::eq(Profile::at(0), other));
     // Its name is everybody's.
-    other.set_names(Some("mine"), None);
+    other.set_names(Some("mine".into()), None);
     assert_eq!(other.name().as_deref(), Some("other"));
     let _ = other.decide();
 }
@@ -198,7 +198,7 @@ fn what_all_decisions_rest_on_makes_all_of_them_stale() {
 fn a_policy_makes_the_decisions_of_its_functions_stale() {
     let range = nowhere(2);
     let (one, other) = (Profile::at(range.start), Profile::at(range.end - 1));
-    let unaddressed = Profile::unaddressed(Some("stale"));
+    let unaddressed = Profile::unaddressed(Some("stale".into()));
     for key in [one.key(), unaddressed.key()] {
         let profile = if key == one.key() { one } else { unaddressed };
         decided(profile);
