@@ -13,6 +13,7 @@ mod mailbox;
 mod offload;
 mod parking;
 mod permits;
+mod pile;
 mod repeated;
 mod rest;
 mod ring;
@@ -56,6 +57,7 @@ pub(crate) const MUTANTS: &[&[Mutant]] = &[
     offload::MUTANTS,
     parking::MUTANTS,
     permits::MUTANTS,
+    pile::MUTANTS,
     rest::MUTANTS,
     ring::MUTANTS,
     task::MUTANTS,

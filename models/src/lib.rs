@@ -43,6 +43,8 @@ mod mailbox;
 mod park;
 #[path = "../../scheduler/src/semaphore/permits.rs"]
 mod permits;
+#[path = "../../scheduler/src/worker/pile.rs"]
+mod pile;
 #[path = "../../scheduler/src/fiber/switch/rest.rs"]
 mod rest;
 #[path = "../../scheduler/src/ring/slots.rs"]

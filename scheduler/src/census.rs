@@ -24,7 +24,9 @@ use crate::crossing::fence;
 use crate::shared::Shared;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
-use crate::task::{Header, Id};
+use crate::task::{Header, Id, TaskRef};
+use crate::wait::reference;
+use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
 
@@ -39,9 +41,9 @@ impl Census {
     /// For a carrier that is about to give up a task, after its light fence.
     #[inline]
     pub(crate) fn is_asked(&self) -> bool {
-        // ORDERING(census): Relaxed, after the light fence in `finish`; pairs with the heavy fence in
-        // `Shared::ask`.
-        self.asking.load(Ordering::Relaxed) > 0
+        // ORDERING(census): Acquire, pairs with the Release of who has asked and looks no more. After the light fence in
+        // `finish`, which pairs with the heavy fence in `Shared::ask`.
+        self.asking.load(Ordering::Acquire) > 0
     }
 }
 
@@ -112,6 +114,31 @@ impl Shared {
         looked.is_some()
     }
 
+    /// A reference to every task that waits, was switched away, or lends its turn, and has not ended.
+    pub(crate) fn living_tasks(&self) -> Vec<TaskRef> {
+        // SAFETY: asked as it has to be.
+        let mut lenders = self.ask(|| unsafe { self.lenders() }).unwrap_or_default();
+        // Last: who has left the pile meanwhile, and is to wait, is on this list from before on.
+        let mut tasks = self.living.all();
+        let listed: HashSet<_> = tasks.iter().map(TaskRef::as_raw).collect();
+        lenders.retain(|lender| !listed.contains(&lender.as_raw()));
+        tasks.append(&mut lenders);
+        tasks
+    }
+
+    /// A reference to every task that lends its turn.
+    ///
+    /// # Safety
+    /// Under the census lock, behind the heavy fence: see INVARIANT(pile.kept).
+    pub(crate) unsafe fn lenders(&self) -> Vec<TaskRef> {
+        let mut lenders = Vec::new();
+        for carrier in self.arena.all() {
+            // SAFETY: by contract.
+            lenders.extend(carrier.pile.seen().map(|task| reference(unsafe { task.as_ref() })));
+        }
+        lenders
+    }
+
     /// Asks something of carriers while none of them frees a task. `None`: it cannot be told.
     fn ask<R>(&self, question: impl FnOnce() -> R) -> Option<R> {
         // ORDERING(census): Relaxed, the heavy fence orders it before the looks of the question; pairs with the light
@@ -121,8 +148,41 @@ impl Shared {
         let lock = self.census.lock.lock();
         let answer = can_tell.then(question);
         drop(lock);
-        // ORDERING: Relaxed, a carrier that still sees it only takes the lock for nothing.
-        self.census.asking.fetch_sub(1, Ordering::Relaxed);
+        // ORDERING(census): Release, pairs with the Acquire in `is_asked`: who frees a task without the lock comes after
+        // this look at it.
+        self.census.asking.fetch_sub(1, Ordering::Release);
         answer
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::{Config, Spawn, spawn_here, yield_now};
+    use std::sync::mpsc;
+
+    #[test]
+    fn who_lends_its_turn_is_among_the_living() {
+        let scheduler = Config::new().workers(1).start().expect("threads for a runtime");
+        // Only on fibers that are warm tasks run on top of others.
+        let warm = scheduler.spawn(|| {
+            let tasks = [(); 4].map(|()| spawn_here(yield_now).ok().expect("in a task"));
+            tasks.into_iter().for_each(|task| assert!(task.join().is_ok()));
+        });
+        warm.join().expect("a task that ends");
+        let (enter, inside) = mpsc::channel();
+        let (end, ended) = mpsc::channel::<()>();
+        let below = scheduler.spawn_with(Spawn::new().name("below"), move || {
+            let on_top = move || {
+                enter.send(()).expect("somebody waits for it");
+                ended.recv().expect("somebody lets it go on");
+            };
+            spawn_here(on_top).ok().expect("in a task").join()
+        });
+        inside.recv().expect("it runs");
+        let living = scheduler.living();
+        end.send(()).expect("it waits for it");
+        below.join().expect("a task that ends").expect("a task that ends");
+        let is_found = living.iter().any(|(_, name)| name.as_deref() == Some("below"));
+        assert!(is_found, "{living:?}");
     }
 }

@@ -240,7 +240,7 @@ impl Look<'_> {
 
 /// The tasks of a runtime that ever waited.
 fn living(shared: &Shared) -> Tasks {
-    shared.living.all().into_iter().map(|task| (Owner::of_task(&task), task)).collect()
+    shared.living_tasks().into_iter().map(|task| (Owner::of_task(&task), task)).collect()
 }
 
 /// Those of them that are in sets, by set.
@@ -293,7 +293,7 @@ pub(crate) fn report(waiter: Owner) {
     let tasks = in_place.map_or_else(HashMap::new, |(carrier, _)| living(carrier.shared()));
     let members = LazyCell::new(|| match task() {
         // Its first wait makes it one of the living, and has not begun.
-        Some(task) => members(task.shared.living.all().iter().chain([&reference(task)])),
+        Some(task) => members(task.shared.living_tasks().iter().chain([&reference(task)])),
         None => Members::new(),
     });
     let look = Look { tasks: &tasks, members: &members, about };

@@ -244,7 +244,7 @@ impl Scheduler {
         if self.shared.is_forked() {
             return Vec::new();
         }
-        let tasks = self.shared.living.all();
+        let tasks = self.shared.living_tasks();
         let mut tasks: Vec<_> = tasks.iter().map(|task| (task.id, task.name().cloned())).collect();
         tasks.sort_by_key(|(id, _)| *id);
         tasks

@@ -180,7 +180,7 @@ fn pause(deadline: Option<Instant>) -> Option<Duration> {
 /// catch each abort.
 fn close(shared: &Shared, deadline: Option<Instant>) -> bool {
     loop {
-        for task in shared.living.all() {
+        for task in shared.living_tasks() {
             task.abort();
         }
         // Also for tasks that are queued on workers which nobody runs.
@@ -325,7 +325,9 @@ fn census(shared: &Shared) -> Vec<Straggler> {
         };
         stragglers.push(Straggler::new(task, place));
     }
-    for task in shared.living.all() {
+    // SAFETY: as above, by INVARIANT(pile.kept).
+    let lenders = unsafe { shared.lenders() };
+    for task in lenders.into_iter().chain(shared.living.all()) {
         if !stragglers.iter().any(|known| known.id == task.id) && !task.state.load().is_done() {
             stragglers.push(Straggler::new(&task, Place::Suspended));
         }

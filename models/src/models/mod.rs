@@ -16,6 +16,7 @@ mod mailbox;
 mod monitor;
 mod parking;
 mod permits;
+mod pile;
 mod proof;
 mod rest;
 mod ring;

@@ -6,7 +6,7 @@
 //!
 //! # Who may touch which field
 //!
-//! 1. `word`, `request`, `target`, `parker`, `gift`, `mailbox`: anybody, as each says.
+//! 1. `word`, `request`, `target`, `parker`, `gift`, `mailbox`, `pile`: anybody, as each says.
 //! 2. `worker`: written by the carrier's own thread only, while nobody may take it. Others read it
 //!    between a look at the word and an exchange that only one side can win
 //!    ([`crate::crossing::retake`]): if theirs wins, nothing has changed since the look, and what they
@@ -41,6 +41,7 @@ use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU8, AtomicU64, AtomicUsiz
 use crate::task::{Header, TaskRef};
 use crate::vitals::Vitals;
 use crate::worker::lend::Hand;
+use crate::worker::pile::Pile;
 use crate::worker::succession::Lending;
 use crate::worker::{Hint, Worker};
 use crossbeam_utils::CachePadded;
@@ -74,6 +75,8 @@ pub(crate) struct Carrier {
     pub(crate) turn: Cell<Option<TaskRef>>,
     /// Of the uppermost of those that lend their turns to others. See INVARIANT(lend.record).
     pub(crate) lending: Cell<Option<NonNull<Lending>>>,
+    /// Who lends a turn on this carrier. Written by its own thread; others look as `worker/pile.rs` says.
+    pub(crate) pile: Pile,
     /// Who asks for the worker in mode A.
     pub(crate) request: CachePadded<Request>,
     /// If the native call that is under way has no worker, why. The carrier's own.
@@ -174,6 +177,7 @@ impl Carrier {
             lowest: Cell::new(None),
             turn: Cell::new(None),
             lending: Cell::new(None),
+            pile: Pile::new(),
             request: CachePadded::new(Request::new()),
             parting: Cell::new(Parting::Taken),
             seen_since: AtomicU64::new(0),

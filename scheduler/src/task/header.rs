@@ -99,6 +99,8 @@ impl Marks {
     pub(crate) const LENT: u8 = 4;
     /// It began on top of who joins another, and has not been away since. See `worker/succession.rs`.
     pub(crate) const ON_TOP: u8 = 8;
+    /// It has lent its turn: others may have seen it since.
+    pub(crate) const HAS_LENT: u8 = 16;
 
     /// Is it noted?
     #[inline]

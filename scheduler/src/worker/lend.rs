@@ -18,6 +18,7 @@
 //!   task that it joins, and to nobody else: until that one is back it has nothing to do, unless it is aborted, which is
 //!   raised then; and not in a scope that others end, for a limit of time is to be kept. If the other waits in place, that
 //!   lasts: so the join is noted for those who look for deadlocks, and nobody lends to who was asked to unwind.
+//!   Meanwhile it is in its carrier's pile (`pile.rs`), or on the list of the living.
 //! - INVARIANT(lend.short): a lender stays below, or in the hand, only until a task that it lent to is back for another
 //!   reason than its end. It goes on then, and if it still has to wait, waits as every joiner does.
 //! - INVARIANT(lend.bound): between two picks there are [`MOST_LENDS`] at most, and no more than [`LENDS`] while
@@ -151,12 +152,21 @@ fn run_joined(
     };
     let Some((joined, fiber)) = with_fiber(carrier, joined) else { return true };
     joined.marks.set(Marks::LENT, true);
-    // Who neither runs nor is queued is found there.
-    carrier.shared().living.add(lender);
+    note(carrier, lender);
     // SAFETY: the task came from a queue, so the fiber is this thread's alone, and has a body.
     let reason = unsafe { resume(carrier, &joined, fiber) };
     drop(noted);
     is_back(carrier, lender, joined, reason)
+}
+
+/// The current task is about to lend its turn: who neither runs nor is queued is found in the pile, or on the list of the
+/// living.
+#[inline(always)]
+pub(super) fn note(carrier: &Carrier, lender: &Header) {
+    lender.marks.set(Marks::HAS_LENT, true);
+    if lender.marks.has(Marks::LINKED) || !carrier.pile.push(NonNull::from(lender)) {
+        carrier.shared().living.add(lender);
+    }
 }
 
 /// A task that was taken out of its queue, with its fiber. `None`: there is no warm one for it, or it is to unwind, which
@@ -193,11 +203,15 @@ pub(super) fn is_back(
     let back = match reason {
         Reason::Done if carrier.word.is_run() => {
             carrier.begin(lender, lender.stack_low.get());
+            carrier.pile.pop(NonNull::from(lender));
             finish_on_top(carrier, borrower)
         }
         _ => Err(borrower),
     };
     if let Err(borrower) = back {
+        // In the loop's hand it is found there.
+        carrier.shared().living.add(lender);
+        carrier.pile.pop(NonNull::from(lender));
         carrier.end();
         // SAFETY: this is the carrier's thread, and the closure stays in the hand.
         unsafe { carrier.with_hand(|hand| hand.back.push((borrower, reason))) };

@@ -7,6 +7,7 @@
 //! - `run.rs`: the loop of a carrier: pick, resume, settle. `pick.rs`: which task is next, `search.rs`: from others,
 //!   `ranked.rs`: if their priorities differ. `without.rs`: how a carrier gives its worker away, and gets one again.
 //! - `lend.rs`: a join that needs no queue and no wake-up. `succession.rs`: one task after the other on the same fiber.
+//!   `pile.rs`: who lends, for those who look.
 //!   `pass.rs`: a yield that needs no loop.
 //! - `extra.rs`: workers that stand in for one whose task does not switch.
 //! - `share.rs`: what tasks that yield have of a worker's time beside those that leave for native code.
@@ -21,6 +22,7 @@ pub(crate) mod extra;
 pub(crate) mod lend;
 pub(crate) mod pass;
 mod pick;
+pub(crate) mod pile;
 pub(crate) mod put_off;
 mod ranked;
 pub(crate) mod run;

@@ -17,7 +17,7 @@
 //!
 //! Must not: touch a task that has ended once its reference is given up; its body does nothing after that.
 
-use super::lend::{is_back, may_lend, next, put_back, with_fiber};
+use super::lend::{is_back, may_lend, next, note, put_back, with_fiber};
 use super::run::{bind, give_up, resume, start_on, take_fiber};
 use crate::carrier::Carrier;
 use crate::crossing::fence::light;
@@ -58,8 +58,7 @@ pub(super) fn lend_to_others(
         let has_run = borrower.fiber.get().is_some();
         let Some((borrower, fiber)) = with_fiber(carrier, borrower) else { return true };
         mark(&borrower, &lending, has_run);
-        // Who neither runs nor is queued is found there.
-        carrier.shared().living.add(lender);
+        note(carrier, lender);
         let header = borrower.as_raw();
         lending.borrower.set(Some(borrower));
         let below = carrier.lending.replace(Some(NonNull::from(&lending)));
