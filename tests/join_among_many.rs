@@ -120,6 +120,44 @@ fn whose_handles_are_elsewhere_come_to_their_ends() {
     });
 }
 
+/// What an output's destructor does that nobody else drops.
+struct Waits(&'static str);
+
+impl Drop for Waits {
+    fn drop(&mut self) {
+        match self.0 {
+            "yields" => sortie::yield_now(),
+            "sleeps" => sortie::sleep(Duration::from_micros(20)),
+            _ => sortie::spawn(sortie::yield_now).join().unwrap(),
+        }
+    }
+}
+
+/// It is another's turn then, and those who lend go on, or lend to it once more.
+#[test]
+fn whose_outputs_wait_when_they_are_dropped_come_to_their_ends() {
+    each(|runtime| {
+        let ended = Arc::new(AtomicU32::new(0));
+        let its = ended.clone();
+        runtime.run(move || {
+            for _ in 0..20 {
+                let first = sortie::spawn(|| 7);
+                for how in ["yields", "sleeps", "joins", "sleeps"] {
+                    let its = its.clone();
+                    drop(sortie::spawn(move || {
+                        its.fetch_add(1, Ordering::Relaxed);
+                        Waits(how)
+                    }));
+                    drop(sortie::spawn(|| ()));
+                }
+                assert_eq!(first.join().unwrap(), 7);
+            }
+        });
+        until("all have ended", || runtime.snapshot().tasks_live() == 0);
+        assert_eq!(ended.load(Ordering::Relaxed), 80);
+    });
+}
+
 #[test]
 fn who_joins_one_in_the_middle_goes_on_with_its_end() {
     let order = alone(|| {

@@ -29,7 +29,8 @@ pub(super) fn complete(header: NonNull<Header>, panicked: bool) {
         return;
     }
     complete_in_public(header, task, panicked);
-    if !owes_nothing {
+    // It may have been away: the destructor of an output may wait.
+    if !owes_nothing && task.marks.has(Marks::ON_TOP) {
         succession::succeed(End::Done);
     }
 }

@@ -102,6 +102,7 @@ pub(crate) enum End {
 #[inline(never)]
 pub(crate) fn succeed(by: End) -> bool {
     let Some((carrier, task)) = wait::managed() else { return false };
+    debug_assert!(task.marks.has(Marks::ON_TOP), "the record may be another's");
     let Some(lending) = carrier.lending.get() else { return false };
     // SAFETY: by INVARIANT(lend.record) it lies in the frame of the lender, which is below.
     let lending = unsafe { lending.as_ref() };
