@@ -52,10 +52,15 @@ fn fire_due(carrier: &Carrier, batches: usize) -> bool {
     let shared = carrier.shared();
     let timers = &shared.timers;
     // SAFETY: this is the carrier's thread, in its loop.
-    let serves = unsafe { carrier.with_worker(|worker| worker.serves_timers && !worker.searching) };
-    let keeper = Server::Keeper(carrier.index);
-    if serves != Some(true) || shared.lobby.idle() == 0 {
+    let asked = unsafe { carrier.with_worker(|worker| (worker.serves_timers, worker.searching)) };
+    let (serves_timers, searches) = asked.unwrap_or_default();
+    // Who was woken for timers just now fires those that it has seen, although the last idle worker is its own.
+    if !serves_timers || !searches && shared.lobby.idle() == 0 {
         return timers.fire_due(batches, Server::Carrier(carrier.index));
+    }
+    let keeper = Server::Keeper(carrier.index);
+    if searches {
+        return timers.fire_due(batches, keeper);
     }
     let now = Instant::now();
     if !timers.is_due(now, keeper) {
@@ -121,4 +126,49 @@ fn tells(carrier: &Carrier, worker: &mut Worker, was_last: bool) -> bool {
     let since = put_off.map_or(now, |put_off| put_off.since);
     worker.put_off = Some(PutOff { since, turn: now });
     false
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::sync::Arc;
+    use crate::sync::atomic::{AtomicBool, Ordering};
+    use crate::{Config, this_task, wait};
+    use std::time::Duration;
+
+    /// How many times a worker has come to a carrier of the current task's runtime.
+    fn arrivals() -> u32 {
+        let (carrier, _) = wait::managed().expect("in a task");
+        let shown = carrier.shared().queues().iter();
+        shown.map(|shown| shown.arrivals.load(Ordering::Relaxed)).sum()
+    }
+
+    /// A task sleeps that was at home on one carrier, which computes meanwhile: another keeps its time.
+    #[test]
+    fn who_comes_for_a_timer_that_was_set_elsewhere_fires_it_at_once() {
+        const ROUNDS: usize = 64;
+        // SAFETY: the tasks have nothing that stays with a thread.
+        let scheduler = unsafe { Config::new().workers(2).migrating() }.start().unwrap();
+        let mut came: Vec<_> = (0..ROUNDS)
+            .map(|_| {
+                let is_over = Arc::new(AtomicBool::new(false));
+                let its = is_over.clone();
+                let sleeper = scheduler.spawn(move || {
+                    let before = arrivals();
+                    this_task::sleep(Duration::from_millis(3));
+                    its.store(true, Ordering::Relaxed);
+                    arrivals() - before
+                });
+                let other = scheduler.spawn(move || {
+                    while !is_over.load(Ordering::Relaxed) {
+                        std::hint::spin_loop();
+                    }
+                });
+                other.join().unwrap();
+                sleeper.join().unwrap()
+            })
+            .collect();
+        let _ = scheduler.shutdown(Duration::from_secs(10));
+        came.sort_unstable();
+        assert!(came[ROUNDS * 3 / 4] <= 2, "to come and go until it is late: {came:?}");
+    }
 }
