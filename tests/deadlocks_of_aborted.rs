@@ -6,7 +6,8 @@ use sortie::sync::{Condvar, Event, Mutex, RwLock, oneshot};
 use sortie::task::{self, AbortHandle, Builder, JoinSet, delay_abort};
 use sortie::{Handle, JoinHandle};
 use sortie_natives::with_callback;
-use sortie_test::{deadlocks, each, each_setting, events, until};
+use sortie_scheduler::abort;
+use sortie_test::{Case, Mode, deadlocks, each, each_setting, events, exclusively, until};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -189,6 +190,41 @@ fn a_region_that_holds_the_abort_back() {
             busy.end();
             assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
         }
+    });
+}
+
+/// What held the first abort back does not hold the second: until its task has looked, it is in no deadlock.
+#[test]
+fn an_abort_that_is_not_held_back_after_one_that_was() {
+    exclusively(&Case::new(1, Mode::Pinned), |case| {
+        events::record();
+        let runtime = case.watched(case.builder().report_deadlocks(true).build().unwrap());
+        runtime.run(|| {
+            for aborts_before in [false, true] {
+                let (lock, ready) = (Arc::new(Mutex::new(())), Arc::new(Event::manual()));
+                let (wanted, is_ready) = (lock.clone(), ready.clone());
+                let held = lock.lock();
+                let doomed = sortie::spawn(move || {
+                    assert!(abort::begin_critical());
+                    is_ready.wait();
+                    drop(wanted.lock());
+                });
+                sortie::yield_now();
+                if aborts_before {
+                    doomed.abort();
+                }
+                ready.set();
+                // It waits for the lock by then, and is woken, and waits on.
+                (0..3).for_each(|_| sortie::yield_now());
+                doomed.abort();
+                (0..3).for_each(|_| sortie::yield_now());
+                doomed.abort_rudely();
+                is_aborted(doomed);
+                drop(held);
+            }
+        });
+        let told = deadlocks::told();
+        assert!(told.is_empty(), "{told:?}");
     });
 }
 

@@ -21,7 +21,7 @@ use crate::carrier::Carrier;
 use crate::crossing;
 use crate::fiber::Reason;
 use crate::sync::atomic::Ordering;
-use crate::task::abort;
+use crate::task::abort::{self, Asked};
 use crate::task::state::Suspend;
 use crate::wait;
 use crate::wait::joining::note_end_of_scope;
@@ -123,11 +123,12 @@ impl TaskSet {
     }
 
     fn pass_abort_on(&self, task: &Header) {
+        let asked = Asked::of(task);
         if wait::is_abort_wanted(task) && abort::is_due(task) && self.begin_to_abort() {
             self.abort_all();
         }
         // What a subscriber does, who is told of a deadlock, must not end the wait.
-        let _ = catch_unwind(AssertUnwindSafe(|| wait::look_if_held_back(task)));
+        let _ = catch_unwind(AssertUnwindSafe(|| wait::look_if_held_back(task, asked)));
     }
 }
 

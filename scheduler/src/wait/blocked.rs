@@ -8,7 +8,8 @@
 //!
 //! Waits with a limit are not noted, nor those in code that has one: they end. An embedder's may have one in form only,
 //! and it notes them. The wait of a task that was asked to unwind ends, too: until that has looked, and may find that it
-//! is held back, its record is passed over. If it finds so, its wait is looked at as one that begins.
+//! is held back, its record is passed over. If it finds so, its wait is looked at as one that begins. A further request,
+//! which may not be held back, is another to look at.
 //!
 //! INVARIANT(blocked.word): a record points to the word of the lock that is waited for, or to what else says who may end
 //! the wait, and is taken out before the wait ends: who looks there under the table's lock finds it. A task that never
@@ -21,8 +22,9 @@ use super::task;
 use crate::deadlock;
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use crate::task::abort::{self, Asked};
 use crate::task::membership::SetMark;
-use crate::task::{Header, Id, abort};
+use crate::task::{Header, Id};
 use std::collections::BTreeMap;
 use std::mem::transmute;
 use std::panic::Location;
@@ -84,8 +86,8 @@ struct Record {
     /// Without those of now in whose hands its end is.
     wait: Wait,
     owned: Owned,
-    /// The task, unless it was asked to unwind before and that is held back here.
-    may_unwind: Option<NonNull<Header>>,
+    /// The task, if an abort may end the wait, and what it was asked for that is held back here.
+    may_unwind: Option<(NonNull<Header>, Asked)>,
     /// A circle that it is on was told.
     told: bool,
 }
@@ -97,9 +99,9 @@ unsafe impl Send for Record {}
 impl Record {
     /// The wait, unless it is about to end by an abort.
     fn wait(&self) -> Option<Wait> {
-        let is_about_to_unwind = self.may_unwind.is_some_and(|task| {
+        let is_about_to_unwind = self.may_unwind.is_some_and(|(task, seen)| {
             // SAFETY: by INVARIANT(blocked.word); the caller holds the lock of the record's shard.
-            abort::has_not_looked(unsafe { task.as_ref() })
+            abort::has_not_looked_since(unsafe { task.as_ref() }, seen)
         });
         (!is_about_to_unwind).then(|| self.lasting())
     }
@@ -168,7 +170,7 @@ pub(crate) fn blocked_undisturbed<R>(
     wait: impl FnOnce() -> R,
 ) -> R {
     let owned = Owned::Word(NonNull::from(word));
-    let _noted = Noted::held_back(what, owned, Location::caller());
+    let _noted = Noted::undisturbed(what, owned, Location::caller());
     wait()
 }
 
@@ -215,12 +217,12 @@ impl Noted {
         place: &'static Location<'static>,
         is_looked_at: bool,
     ) -> Noted {
-        Noted::enter(what, owned, place, is_looked_at, abort::is_held_back)
+        Noted::enter(what, owned, place, is_looked_at, true)
     }
 
     /// No abort ends it.
-    fn held_back(what: &'static str, owned: Owned, place: &'static Location<'static>) -> Noted {
-        Noted::enter(what, owned, place, true, |_| true)
+    fn undisturbed(what: &'static str, owned: Owned, place: &'static Location<'static>) -> Noted {
+        Noted::enter(what, owned, place, true, false)
     }
 
     // Not inlined: it is called around pauses, and a name of a thread is a thread-local's.
@@ -230,7 +232,7 @@ impl Noted {
         owned: Owned,
         place: &'static Location<'static>,
         is_looked_at: bool,
-        is_held_back: fn(&Header) -> bool,
+        may_unwind: bool,
     ) -> Noted {
         static NUMBERS: AtomicU64 = AtomicU64::new(0);
         let waiter = Owner::current();
@@ -240,7 +242,8 @@ impl Noted {
             None => std::thread::current().name().map(Arc::from),
         };
         let reports = is_looked_at && task.is_some_and(|task| task.shared.config.report_deadlocks);
-        let may_unwind = task.filter(|task| !is_held_back(task)).map(NonNull::from);
+        let may_unwind = task.filter(|_| may_unwind);
+        let may_unwind = may_unwind.map(|task| (NonNull::from(task), Asked::held_back(task)));
         let mut records = shard(waiter).lock();
         let wait = Wait {
             waiter,
@@ -269,16 +272,18 @@ impl Noted {
     }
 }
 
-/// The current task was asked to unwind while it waited, and that is held back: if its wait is noted, it goes on, and who
+/// The current task was asked for this while it waited, and that is held back: if its wait is noted, it goes on, and who
 /// looked meanwhile has passed it over. Runs code of others, so the caller looks next for what it waits for.
 #[cold]
 #[inline(never)]
-pub(super) fn held_back(task: &Header) {
+pub(super) fn held_back(task: &Header, asked: Asked) {
     let waiter = Owner::of_task(task);
     let mut records = shard(waiter).lock();
-    let record = records.get_mut(&waiter.get());
-    let reports =
-        record.is_some_and(|record| record.may_unwind.take().is_some() && record.wait.reports);
+    let reports = records.get_mut(&waiter.get()).is_some_and(|record| {
+        let seen = record.may_unwind.as_mut().map(|(_, seen)| seen);
+        let is_new = seen.is_some_and(|seen| std::mem::replace(seen, asked) != asked);
+        is_new && record.wait.reports
+    });
     drop(records);
     if reports {
         deadlock::report(waiter);

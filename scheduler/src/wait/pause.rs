@@ -7,7 +7,8 @@
 use super::switchable::{tell, tell_back};
 use super::{block_in_place, blocked, is_switchable, is_to_switch, is_told, managed};
 use crate::fiber::Reason;
-use crate::task::{Header, abort};
+use crate::task::Header;
+use crate::task::abort::{self, Asked};
 use crate::worker::current;
 use crate::worker::pass::Pass;
 use std::time::Instant;
@@ -158,15 +159,16 @@ pub(super) fn pass_here(task: &Header, to: Pass) {
 #[inline(never)]
 pub(super) fn raise_if_possible() {
     if let Some((_, task)) = managed() {
+        let asked = Asked::of(task);
         raise_if_aborted(task);
-        look_if_held_back(task);
+        look_if_held_back(task, asked);
     }
 }
 
-/// The task may have been asked to unwind while it waited, and waits on.
-pub(crate) fn look_if_held_back(task: &Header) {
-    if task.shared.config.report_deadlocks && is_abort_wanted(task) {
-        blocked::held_back(task);
+/// The task waits on, whatever it was asked for while it waited.
+pub(crate) fn look_if_held_back(task: &Header, asked: Asked) {
+    if task.shared.config.report_deadlocks && asked != Asked::default() {
+        blocked::held_back(task, asked);
     }
 }
 

@@ -27,7 +27,7 @@ mod payload;
 mod region;
 mod scope;
 
-pub(crate) use ends::{has_limit, has_not_looked, is_held_back};
+pub(crate) use ends::{Asked, has_limit, has_not_looked, has_not_looked_since};
 pub use handle::AbortHandle;
 pub use payload::is_abort;
 pub(super) use payload::is_whole;
