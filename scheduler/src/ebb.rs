@@ -18,6 +18,8 @@ pub(crate) struct Ebb {
     lowest: usize,
     /// How much of what nobody needed in earlier turns is still in store.
     surplus: usize,
+    /// So many are none of the surplus, as of the last turn.
+    kept: usize,
     /// Is somebody to say when turns are over?
     watched: bool,
 }
@@ -30,15 +32,16 @@ impl Ebb {
         level > low && !std::mem::replace(&mut self.watched, true)
     }
 
-    /// Something was taken.
+    /// Something was taken. What is left of what is kept is for those who take next.
     #[inline]
     pub(crate) fn fell_to(&mut self, level: usize) {
         self.lowest = self.lowest.min(level);
-        self.surplus = self.surplus.min(level);
+        self.surplus = self.surplus.min(level.saturating_sub(self.kept));
     }
 
     /// A turn is over. The store keeps `kept` for good, whoever needs them.
     pub(crate) fn turn(&mut self, level: usize, kept: usize, low: usize) {
+        self.kept = kept;
         self.surplus = self.lowest.min(level.saturating_sub(kept));
         self.lowest = level;
         self.watched = level > low || self.surplus > 0;
@@ -143,5 +146,18 @@ mod tests {
         ebb.fell_to(5);
         assert_eq!(ebb.next(40), 5);
         assert_eq!(ebb.next(40), 0);
+    }
+
+    #[test]
+    fn what_is_kept_is_no_surplus_when_others_take() {
+        let mut ebb = Ebb::default();
+        let _ = ebb.rose_to(100, 10);
+        ebb.turn(100, 10, 10);
+        ebb.turn(100, 10, 10);
+        ebb.fell_to(15);
+        assert_eq!(ebb.next(40), 5);
+        ebb.fell_to(7);
+        assert_eq!(ebb.next(40), 0);
+        assert_eq!(ebb.outlook(), Outlook::NextTurn);
     }
 }

@@ -69,7 +69,8 @@ impl Carrier {
     }
 
     fn send(&self, errand: u8) {
-        // ORDERING: Relaxed, the parker's token orders it.
+        // ORDERING: Relaxed. A hot spare may see it before the parker's token; what it is sent to it finds under locks: the
+        // lobby's, by which it was taken, and the queue's.
         self.errand.store(errand, Ordering::Relaxed);
         self.parker.unpark();
     }
@@ -90,7 +91,7 @@ impl Carrier {
     }
 
     fn take_errand(&self, errand: u8) -> bool {
-        // ORDERING: Relaxed, the parker's token orders it, and a spare is given one thing at a time.
+        // ORDERING: Relaxed, as in `send`; a spare is given one thing at a time, by the lobby's lock.
         let is_sent = self.errand.load(Ordering::Relaxed) == errand;
         if is_sent {
             // ORDERING: Relaxed, as above.

@@ -174,6 +174,20 @@ mod tests {
     }
 
     #[test]
+    fn a_new_peak_finds_the_few_that_are_kept() {
+        let depot = Depot::new(StackShape::fiber(16 << 10).unwrap());
+        let peak = (0..20_000).map(|_| depot.take().unwrap()).collect();
+        assert!(depot.give(peak), "somebody is to be told");
+        assert_eq!(depot.ebb(true), Outlook::NextTurn);
+        assert_eq!(depot.ebb(true), Outlook::Soon, "some of what nobody needed is gone");
+        let left = depot.warm.lock().fibers.len();
+        let again: Vec<_> = (0..left - KEPT / 2).map(|_| depot.take().unwrap()).collect();
+        assert_eq!(depot.ebb(false), Outlook::NextTurn);
+        assert_eq!(depot.warm.lock().fibers.len(), KEPT / 2);
+        let _ = depot.give(again);
+    }
+
+    #[test]
     fn what_lies_together_stays_warm() {
         let depot = Depot::new(StackShape::fiber(16 << 10).unwrap());
         let taken: Vec<_> = (0..20_000).map(|_| depot.take().unwrap()).collect();
