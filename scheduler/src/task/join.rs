@@ -11,7 +11,7 @@ use crate::wait::circle::{self, Awaited};
 use crate::wait::joining::blocked_in_join;
 use crate::worker::lend;
 use std::marker::PhantomData;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::panic::Location;
 use std::time::{Duration, Instant};
 
@@ -156,7 +156,7 @@ impl<T> JoinHandle<T> {
     /// stack, or if the wait could never end.
     #[inline]
     #[track_caller]
-    pub fn join(mut self) -> Result<T, JoinError> {
+    pub fn join(self) -> Result<T, JoinError> {
         if !self.is_finished() {
             lend_turn(self.task(), Location::caller());
             if !self.is_finished() {
@@ -195,7 +195,7 @@ impl<T> JoinHandle<T> {
     ///
     /// # Errors
     /// As [`JoinHandle::join_timeout`].
-    pub fn join_until(mut self, until: Instant) -> Result<Result<T, JoinError>, Self> {
+    pub fn join_until(self, until: Instant) -> Result<Result<T, JoinError>, Self> {
         let task = self.task();
         if !task.state.load().is_done() {
             match wait_for(task, Some(until)) {
@@ -207,9 +207,10 @@ impl<T> JoinHandle<T> {
         Ok(self.take_output())
     }
 
-    /// The output of a task that is done.
-    fn take_output(&mut self) -> Result<T, JoinError> {
-        let task = self.task.take().expect("present until here");
+    /// The output of a task that is done. What is left of the handle is not dropped, for there is nothing to ask it.
+    #[inline(always)]
+    fn take_output(self) -> Result<T, JoinError> {
+        let task = ManuallyDrop::new(self).task.take().expect("present until here");
         let mut output = MaybeUninit::<Result<T, JoinError>>::uninit();
         // SAFETY: the task is done, as the callers saw, and this handle, which is now spent, takes its
         // output once.

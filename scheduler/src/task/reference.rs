@@ -66,15 +66,23 @@ impl TaskRef {
     unsafe fn release(&self, count: u32) {
         // ORDERING(task.refs): Acquire, pairs with the Release of each earlier drop. Who finds no references but its own has
         // them all, and nobody is left to make another.
-        let are_last = self.refs.load(Ordering::Acquire) == count;
-        // ORDERING(task.refs): Release, pairs with the Acquire above and below: what was done through
-        // any reference comes before the end.
-        if are_last || self.refs.fetch_sub(count, Ordering::Release) == count {
-            // ORDERING(task.refs): Acquire, pairs with the Release of each earlier drop.
-            fence(Ordering::Acquire);
+        if self.refs.load(Ordering::Acquire) == count || self.release_shared(count) {
             // SAFETY: these were the last references.
             unsafe { (self.vtable.free)(self.0) };
         }
+    }
+
+    /// Takes so many from the references that others share. True: nobody has one any more.
+    #[inline(never)]
+    fn release_shared(&self, count: u32) -> bool {
+        // ORDERING(task.refs): Release, pairs with the Acquire in `release` and below: what was done through
+        // any reference comes before the end.
+        let are_last = self.refs.fetch_sub(count, Ordering::Release) == count;
+        if are_last {
+            // ORDERING(task.refs): Acquire, pairs with the Release of each earlier drop.
+            fence(Ordering::Acquire);
+        }
+        are_last
     }
 
     /// Wakes the task: it goes on, or will find at its next suspension that it need not.
