@@ -161,6 +161,8 @@ impl std::fmt::Debug for Living {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sync::Arc;
+    use crate::{Config, spawn_here, wait, yield_now};
     use std::collections::HashSet;
 
     #[test]
@@ -181,5 +183,36 @@ mod tests {
         // SAFETY: as above.
         unsafe { list.leave(places[0]) };
         assert_eq!((list.rows.len(), list.free.len()), (0, 0));
+    }
+
+    /// In the child of a `fork` the lists may be locked for good.
+    #[test]
+    fn a_child_ends_with_a_task_that_was_lent_its_turn_and_asks_no_list() {
+        let scheduler = Config::new().workers(1).start().expect("threads for a runtime");
+        // Only on fibers that are warm tasks run on top of others.
+        let warm = scheduler.spawn(|| {
+            let tasks = [(); 4].map(|()| spawn_here(yield_now).ok().expect("in a task"));
+            tasks.into_iter().for_each(|task| assert!(task.join().is_ok()));
+        });
+        warm.join().expect("it just ends");
+        let lends = scheduler.spawn(|| {
+            let forks = || {
+                let shared = Arc::clone(&wait::task().expect("its own").shared);
+                let locked: Vec<_> = shared.living.shards.iter().map(|it| it.lock()).collect();
+                // SAFETY: the child does nothing but end.
+                let child = unsafe { libc::fork() };
+                if child == 0 {
+                    // SAFETY: has no conditions.
+                    unsafe { libc::alarm(5) };
+                    std::mem::forget(locked);
+                }
+                child
+            };
+            spawn_here(forks).ok().expect("in a task").join().expect("it just ends")
+        });
+        let (child, mut status) = (lends.join().expect("it just ends"), 0);
+        // SAFETY: the place is borrowed for the call.
+        assert_eq!(unsafe { libc::waitpid(child, &raw mut status, 0) }, child);
+        assert_eq!(status, 0, "it hung, if this is 0xe");
     }
 }

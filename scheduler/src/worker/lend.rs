@@ -36,6 +36,7 @@ use super::succession::lend_to_others;
 use crate::carrier::Carrier;
 use crate::crossing::fence::light;
 use crate::fiber::{Fiber, Reason};
+use crate::fork;
 use crate::metrics::Counter;
 use crate::task::header::Marks;
 use crate::task::{Header, TaskRef, abort};
@@ -209,6 +210,10 @@ pub(super) fn is_back(
         _ => Err(borrower),
     };
     if let Err(borrower) = back {
+        if carrier.shared().is_forked() {
+            // Before a lock: who had it may be the parent's.
+            fork::end_of_child();
+        }
         // In the loop's hand it is found there.
         carrier.shared().living.add(lender);
         carrier.pile.pop(NonNull::from(lender));
