@@ -10,7 +10,7 @@
 //! - INVARIANT(pass.lowest): only the task that stands on the loop itself passes the turn, [`Carrier::lowest`] is its
 //!   fiber. One that was lent its turn stands on its lender, which waits for that one to come back.
 //! - INVARIANT(pass.bound): a pass is a pick, and only one that would take the next of those that yielded without looking
-//!   anywhere else: the loop says at its own how many such ones follow ([`Worker::plain_picks`]).
+//!   anywhere else: the loop says, at one that looks further, how many such ones follow ([`Worker::plain_picks`]).
 //! - INVARIANT(pass.queued): the task is queued before it is switched away. Pinned tasks nobody but their own thread takes
 //!   from the ring. One that may move another thread may take before it is away: it is announced before
 //!   it is queued, that thread waits until it is away, and nothing of it is written from its queueing on but by the switch.
