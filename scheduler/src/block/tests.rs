@@ -186,3 +186,37 @@ fn what_nobody_needs_is_unmapped_and_in_the_end_all() {
     assert!((0..20).any(|_| is_unmapped(false)));
     assert!((0..20).any(|_| is_unmapped(true)));
 }
+
+#[test]
+fn what_is_taken_while_others_are_cooled_is_one_taker_s() {
+    const TAKERS: u8 = 2;
+    let blocks = Blocks::new();
+    let takes = |mark: u8| {
+        for round in 0..500 {
+            // Now a few, now more than the first chunks have.
+            let taken = take(&blocks, 1 + (round * 37 + usize::from(mark)) % 7 * 100);
+            for block in &taken {
+                // SAFETY: the block is ours, and has so many bytes.
+                unsafe { block.0.as_ptr().write_bytes(mark, BYTES) };
+            }
+            std::thread::yield_now();
+            for block in &taken {
+                // SAFETY: as above, and they are written.
+                let bytes = unsafe { std::slice::from_raw_parts(block.0.as_ptr(), BYTES) };
+                assert!(bytes.iter().all(|byte| *byte == mark));
+            }
+            let _ = blocks.give(CLASS, taken.into_iter());
+        }
+    };
+    std::thread::scope(|scope| {
+        let takes = &takes;
+        let takers: Vec<_> = (1..=TAKERS).map(|mark| scope.spawn(move || takes(mark))).collect();
+        while takers.iter().any(|taker| !taker.is_finished()) {
+            // A store in which nobody needs anything, most of the time.
+            let _ = blocks.ebb(true);
+        }
+    });
+    // The last few are not watched.
+    (0..3).for_each(|_| assert!(blocks.ebb(true) <= Outlook::NextTurn));
+    assert_eq!(chunks(&blocks), 0);
+}
