@@ -290,7 +290,8 @@ impl Worker {
     pub(crate) fn rest(&mut self) -> bool {
         self.share = Share::default();
         self.expects_mail = false;
-        self.put_off = None;
+        // Others have taken what it has not told of.
+        let _ = self.take_put_off();
         std::mem::take(&mut self.handed_off)
     }
 

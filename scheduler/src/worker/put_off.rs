@@ -26,6 +26,10 @@ use std::time::{Duration, Instant};
 /// For how long others wait for the worker that serves timers, before another is called.
 const PATIENCE: Duration = Duration::from_micros(50);
 
+/// So long a turn is remembered although nobody waits behind it any more. Shorter ones are those of a thread that was kept
+/// from its processor by the one that has taken them.
+const LASTING: Duration = Duration::from_micros(200);
+
 /// How many tasks may wait for it.
 const MOST: usize = 32;
 
@@ -85,9 +89,22 @@ pub(super) fn tell(carrier: &Carrier) {
     }
 }
 
+impl Worker {
+    /// Nothing is put off any more. What was, and the time: a turn that others waited behind is over.
+    pub(super) fn take_put_off(&mut self) -> Option<(PutOff, Instant)> {
+        let put_off = self.put_off.take()?;
+        let now = Instant::now();
+        let bearable = if self.queues.is_empty() { LASTING } else { PATIENCE };
+        if now.saturating_duration_since(put_off.turn) > bearable {
+            self.impatience = IMPATIENCE;
+        }
+        Some((put_off, now))
+    }
+}
+
 /// Is another to be told of what is queued? If not, either nothing is, or it is put off.
 fn tells(carrier: &Carrier, worker: &mut Worker, was_last: bool) -> bool {
-    let put_off = worker.put_off.take();
+    let put_off = worker.take_put_off();
     if !worker.serves_timers {
         return was_last || put_off.is_some();
     }
@@ -98,16 +115,14 @@ fn tells(carrier: &Carrier, worker: &mut Worker, was_last: bool) -> bool {
     if !was_last && put_off.is_none() {
         return false;
     }
-    let now = Instant::now();
-    if let Some(put_off) = put_off {
-        if now.saturating_duration_since(put_off.turn) > PATIENCE {
-            worker.impatience = IMPATIENCE;
+    let (since, now) = match put_off {
+        Some((put_off, now)) => (put_off.since, now),
+        None => {
+            let now = Instant::now();
+            (now, now)
         }
-        if now.saturating_duration_since(put_off.since) > PATIENCE {
-            return true;
-        }
-    }
-    if worker.queues.len() > MOST {
+    };
+    if now.saturating_duration_since(since) > PATIENCE || worker.queues.len() > MOST {
         return true;
     }
     if was_last {
@@ -123,17 +138,32 @@ fn tells(carrier: &Carrier, worker: &mut Worker, was_last: bool) -> bool {
         }
         shared.gate.set_both();
     }
-    let since = put_off.map_or(now, |put_off| put_off.since);
     worker.put_off = Some(PutOff { since, turn: now });
     false
 }
 
 #[cfg(test)]
 mod tests {
+    use super::{IMPATIENCE, LASTING, PutOff, Worker};
     use crate::sync::Arc;
     use crate::sync::atomic::{AtomicBool, Ordering};
     use crate::{Config, this_task, wait};
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
+
+    #[test]
+    fn a_turn_that_lasts_is_remembered_although_others_have_run_who_waited_behind_it() {
+        let rests_after = |lasts: Duration| {
+            let mut worker = Worker::new(0);
+            let begin = Instant::now().checked_sub(lasts).expect("the machine has run for so long");
+            worker.put_off = Some(PutOff { since: begin, turn: begin });
+            let _ = worker.rest();
+            assert!(worker.put_off.is_none());
+            worker.impatience
+        };
+        assert_eq!(rests_after(2 * LASTING), IMPATIENCE);
+        let shorter = (0..1000).any(|_| rests_after(Duration::ZERO) == 0);
+        assert!(shorter, "a short turn is none");
+    }
 
     /// How many times a worker has come to a carrier of the current task's runtime.
     fn arrivals() -> u32 {
