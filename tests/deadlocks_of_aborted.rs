@@ -31,6 +31,17 @@ fn spawn_movable<T: Send + 'static>(
     unsafe { Builder::new().migrating() }.spawn_on(runtime, f)
 }
 
+/// What `owner` brings about is told once, of a wait for `what`, while others run.
+fn is_told_beside_others(case: &Case, what: &str, owner: impl FnOnce() + Send + 'static) {
+    events::record();
+    let runtime = case.watched(case.builder().report_deadlocks(true).build().unwrap());
+    let busy = deadlocks::no_rest(&runtime);
+    let owner = spawn_movable(&runtime.handle(), owner);
+    deadlocks::is_told_once(owner, what);
+    busy.end();
+    assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
+}
+
 fn is_aborted(task: JoinHandle<()>) {
     assert!(task.join().unwrap_err().is_aborted());
 }
@@ -113,13 +124,7 @@ fn it_is_told_when_it_closes() {
     each_setting(|case| {
         for (what, want) in WANTS {
             for is_late in [false, true] {
-                events::record();
-                let runtime = case.watched(case.builder().report_deadlocks(true).build().unwrap());
-                let busy = deadlocks::no_rest(&runtime);
-                let owner = spawn_movable(&runtime.handle(), move || has_and_joins(want, is_late));
-                deadlocks::is_told_once(owner, what);
-                busy.end();
-                assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
+                is_told_beside_others(case, what, move || has_and_joins(want, is_late));
             }
         }
     });
@@ -129,10 +134,7 @@ fn it_is_told_when_it_closes() {
 #[test]
 fn a_set_that_is_shut_down_by_the_one_that_has_the_lock() {
     each_setting(|case| {
-        events::record();
-        let runtime = case.watched(case.builder().report_deadlocks(true).build().unwrap());
-        let busy = deadlocks::no_rest(&runtime);
-        let owner = spawn_movable(&runtime.handle(), || {
+        is_told_beside_others(case, "one of several tasks", || {
             let (lock, mut set) = (Arc::new(Mutex::new(())), JoinSet::new());
             let ready = [(); 3].map(|()| Arc::new(Event::manual()));
             for ready in &ready {
@@ -147,9 +149,6 @@ fn a_set_that_is_shut_down_by_the_one_that_has_the_lock() {
             let _held = lock.lock();
             set.shutdown();
         });
-        deadlocks::is_told_once(owner, "one of several tasks");
-        busy.end();
-        assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
     });
 }
 
@@ -167,10 +166,7 @@ const HELD_BACK: [HeldBack; 3] = [
 fn a_region_that_holds_the_abort_back() {
     each_setting(|case| {
         for held_back in HELD_BACK {
-            events::record();
-            let runtime = case.watched(case.builder().report_deadlocks(true).build().unwrap());
-            let busy = deadlocks::no_rest(&runtime);
-            let owner = spawn_movable(&runtime.handle(), move || {
+            is_told_beside_others(case, "a wait for a lock", move || {
                 let (lock, ready) = (Arc::new(Mutex::new(())), Arc::new(Event::manual()));
                 let _held = lock.lock();
                 let doomed = {
@@ -186,9 +182,6 @@ fn a_region_that_holds_the_abort_back() {
                 doomed.abort();
                 let _ = doomed.join();
             });
-            deadlocks::is_told_once(owner, "a wait for a lock");
-            busy.end();
-            assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
         }
     });
 }
@@ -232,10 +225,7 @@ fn an_abort_that_is_not_held_back_after_one_that_was() {
 #[test]
 fn a_wait_for_a_condition() {
     each_setting(|case| {
-        events::record();
-        let runtime = case.watched(case.builder().report_deadlocks(true).build().unwrap());
-        let busy = deadlocks::no_rest(&runtime);
-        let owner = spawn_movable(&runtime.handle(), || {
+        is_told_beside_others(case, "a wait for a lock", || {
             let shared = Arc::new((Mutex::new(()), Condvar::new()));
             let ready = Arc::new(Event::manual());
             let doomed = {
@@ -253,9 +243,6 @@ fn a_wait_for_a_condition() {
             doomed.abort();
             let _ = doomed.join();
         });
-        deadlocks::is_told_once(owner, "a wait for a lock");
-        busy.end();
-        assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
     });
 }
 

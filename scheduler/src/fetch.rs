@@ -3,34 +3,32 @@
 //! A thousand tasks that take turns have left the first cache by the time of their next turn, and each turn touches
 //! half a dozen lines of its task's. Who knows which task is next but one asks for them meanwhile.
 
+/// A hint about the cache line at an address, by the instruction for each processor.
+macro_rules! hint {
+    ($x86_64:literal, $aarch64:literal, $address:expr) => {{
+        // SAFETY: a hint to the processor, without effect but in its caches; one that does not know it passes over it.
+        #[cfg(target_arch = "x86_64")]
+        unsafe {
+            std::arch::asm!($x86_64, in(reg) $address, options(nostack, readonly, preserves_flags));
+        }
+        // SAFETY: as above.
+        #[cfg(target_arch = "aarch64")]
+        unsafe {
+            std::arch::asm!($aarch64, in(reg) $address, options(nostack, readonly, preserves_flags));
+        }
+    }};
+}
+
 /// Fetches the cache line at this address. Any address will do: nothing is read.
 #[inline(always)]
 pub(crate) fn line(address: *const ()) {
-    // SAFETY: a hint to the processor, without effect but in its caches.
-    #[cfg(target_arch = "x86_64")]
-    unsafe {
-        std::arch::asm!("prefetcht0 [{}]", in(reg) address, options(nostack, readonly, preserves_flags));
-    }
-    // SAFETY: as above.
-    #[cfg(target_arch = "aarch64")]
-    unsafe {
-        std::arch::asm!("prfm pldl1keep, [{}]", in(reg) address, options(nostack, readonly, preserves_flags));
-    }
+    hint!("prefetcht0 [{}]", "prfm pldl1keep, [{}]", address);
 }
 
-/// As [`line`], for one that is to be written: others are to give it up meanwhile.
+/// As [`line()`], for one that is to be written: others are to give it up meanwhile.
 #[inline(always)]
 fn line_to_write(address: *const ()) {
-    // SAFETY: as above; a processor that does not know the hint passes over it.
-    #[cfg(target_arch = "x86_64")]
-    unsafe {
-        std::arch::asm!("prefetchw [{}]", in(reg) address, options(nostack, readonly, preserves_flags));
-    }
-    // SAFETY: as above.
-    #[cfg(target_arch = "aarch64")]
-    unsafe {
-        std::arch::asm!("prfm pstl1keep, [{}]", in(reg) address, options(nostack, readonly, preserves_flags));
-    }
+    hint!("prefetchw [{}]", "prfm pstl1keep, [{}]", address);
 }
 
 /// Fetches all lines of what lies at this address. It may be gone.
