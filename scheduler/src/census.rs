@@ -157,18 +157,14 @@ impl Shared {
 
 #[cfg(test)]
 mod tests {
-    use crate::{Config, Spawn, spawn_here, yield_now};
+    use crate::worker::lend::leave_warm_fibers;
+    use crate::{Config, Spawn, spawn_here};
     use std::sync::mpsc;
 
     #[test]
     fn who_lends_its_turn_is_among_the_living() {
         let scheduler = Config::new().workers(1).start().expect("threads for a runtime");
-        // Only on fibers that are warm tasks run on top of others.
-        let warm = scheduler.spawn(|| {
-            let tasks = [(); 4].map(|()| spawn_here(yield_now).ok().expect("in a task"));
-            tasks.into_iter().for_each(|task| assert!(task.join().is_ok()));
-        });
-        warm.join().expect("a task that ends");
+        leave_warm_fibers(&scheduler);
         let (enter, inside) = mpsc::channel();
         let (end, ended) = mpsc::channel::<()>();
         let below = scheduler.spawn_with(Spawn::new().name("below"), move || {

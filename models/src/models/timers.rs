@@ -108,6 +108,19 @@ impl<A: Alarm> Place<A> {
         if self.set.load(Ordering::Relaxed) > 0 { TICK } else { NEVER }
     }
 
+    /// Until the timer that is `due`, or without one for as long as this.
+    fn sleep(&self, due: u64, without: Option<Duration>) {
+        let limit = if due == NEVER {
+            without
+        } else {
+            self.alarm.lower(due);
+            Some(NAP)
+        };
+        self.gate.sleep(limit);
+        self.alarm.take();
+        self.gate.open();
+    }
+
     /// As `monitor::main` with `Timers::set_alarm`, until so many were served.
     fn monitor(&self, mut timers: u64) {
         loop {
@@ -118,15 +131,7 @@ impl<A: Alarm> Place<A> {
             }
             self.alarm.set(NEVER);
             let due = if self.steps.second_look { self.next() } else { NEVER };
-            let limit = if due == NEVER {
-                None
-            } else {
-                self.alarm.lower(due);
-                Some(NAP)
-            };
-            self.gate.sleep(limit);
-            self.alarm.take();
-            self.gate.open();
+            self.sleep(due, None);
         }
     }
 
@@ -154,15 +159,7 @@ impl<A: Alarm> Place<A> {
             }
             self.alarm.set(NEVER);
             let due = self.next();
-            let limit = if due == NEVER {
-                (!closed).then_some(NAP)
-            } else {
-                self.alarm.lower(due);
-                Some(NAP)
-            };
-            self.gate.sleep(limit);
-            self.alarm.take();
-            self.gate.open();
+            self.sleep(due, (!closed).then_some(NAP));
         }
     }
 

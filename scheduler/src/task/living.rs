@@ -162,7 +162,8 @@ impl std::fmt::Debug for Living {
 mod tests {
     use super::*;
     use crate::sync::Arc;
-    use crate::{Config, spawn_here, wait, yield_now};
+    use crate::worker::lend::leave_warm_fibers;
+    use crate::{Config, spawn_here, wait};
     use std::collections::HashSet;
 
     #[test]
@@ -189,12 +190,7 @@ mod tests {
     #[test]
     fn a_child_ends_with_a_task_that_was_lent_its_turn_and_asks_no_list() {
         let scheduler = Config::new().workers(1).start().expect("threads for a runtime");
-        // Only on fibers that are warm tasks run on top of others.
-        let warm = scheduler.spawn(|| {
-            let tasks = [(); 4].map(|()| spawn_here(yield_now).ok().expect("in a task"));
-            tasks.into_iter().for_each(|task| assert!(task.join().is_ok()));
-        });
-        warm.join().expect("it just ends");
+        leave_warm_fibers(&scheduler);
         let lends = scheduler.spawn(|| {
             let forks = || {
                 let shared = Arc::clone(&wait::task().expect("its own").shared);

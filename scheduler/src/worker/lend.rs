@@ -316,3 +316,13 @@ fn put_down(carrier: &Carrier, last: TaskRef) {
         carrier.shared().submit(lender);
     }
 }
+
+/// Only on fibers that are warm tasks run on top of others: leaves some.
+#[cfg(test)]
+pub(crate) fn leave_warm_fibers(scheduler: &crate::Scheduler) {
+    let warm = scheduler.spawn(|| {
+        let tasks = [(); 4].map(|()| crate::spawn_here(crate::yield_now).ok().expect("in a task"));
+        tasks.into_iter().for_each(|task| assert!(task.join().is_ok()));
+    });
+    warm.join().expect("it just ends");
+}
