@@ -86,7 +86,7 @@ const WAYS: [fn(&Steps); 8] = [
 fn collect(gc: &RuntimeGcManager, steps: &Steps) {
     for stop in 0..STOPS {
         let world = gc.suspend().expect("the host has a manager for collections");
-        let before = steps.managed.load(SeqCst);
+        let (before, native) = (steps.managed.load(SeqCst), steps.native.load(SeqCst));
         // What is tested: that nothing happens.
         std::thread::sleep(Duration::from_micros(200));
         assert_eq!(steps.managed.load(SeqCst), before, "managed code has run");
@@ -94,10 +94,10 @@ fn collect(gc: &RuntimeGcManager, steps: &Steps) {
         // Others may be bound to this thread.
         let goes_on = || {
             sortie::yield_now();
-            steps.managed.load(SeqCst) > before
+            steps.managed.load(SeqCst) > before && steps.native.load(SeqCst) > native
         };
         if stop % 8 == 0 {
-            until("the world goes on", goes_on);
+            until("the world goes on, and out to native code", goes_on);
         }
     }
 }
