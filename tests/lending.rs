@@ -47,7 +47,7 @@ fn who_joins_can_be_aborted_while_the_other_waits() {
                 let task = sortie::spawn(move || {
                     // ORDERING: Relaxed, the test only waits for it.
                     inside.store(true, Ordering::Relaxed);
-                    gate.acquire();
+                    gate.acquire().forget();
                 });
                 task.join().unwrap();
             })

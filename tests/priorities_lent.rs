@@ -29,7 +29,7 @@ impl Place for RwLock<()> {
 
 impl Place for Semaphore {
     fn with(&self, f: &mut dyn FnMut()) {
-        let _permit = self.permit();
+        let _permit = self.acquire();
         f();
     }
 }

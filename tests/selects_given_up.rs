@@ -70,7 +70,7 @@ impl Shared {
     fn take_all(&self, mut own: Own) {
         while !self.stop.load(SeqCst) {
             let limit = Duration::from_micros(own.random.u64(..200));
-            let permit = own.random.bool().then(|| self.permits.permit());
+            let permit = own.random.bool().then(|| self.permits.acquire());
             match own.random.u8(..3) {
                 0 => self.take(&own, limit),
                 1 => _ = timeout(limit, || self.take(&own, Duration::MAX)),

@@ -19,9 +19,9 @@ fn many_at_once_with_time_limits_and_aborts() {
                 for round in 0..20 {
                     let limit = Duration::from_micros(u64::from(n * round % 83));
                     let permit = match n % 3 {
-                        0 => semaphore.permit_timeout(limit),
-                        1 => Some(semaphore.permit_many(1 + n % PERMITS)),
-                        _ => Some(semaphore.permit()),
+                        0 => semaphore.acquire_timeout(limit),
+                        1 => Some(semaphore.acquire_many(1 + n % PERMITS)),
+                        _ => Some(semaphore.acquire()),
                     };
                     let Some(permit) = permit else { continue };
                     let now = out.fetch_add(permit.permits(), Ordering::SeqCst);
@@ -64,21 +64,20 @@ fn who_wants_many_is_not_overtaken_and_lets_others_in_when_it_gives_up() {
     each_of(&[1], &MODES, |runtime| {
         runtime.run(|| {
             let semaphore = Arc::new(Semaphore::new(3));
-            let one = semaphore.permit();
+            let one = semaphore.acquire();
             let at = semaphore.clone();
-            let all = sortie::spawn(move || at.acquire_many(3));
+            let all = sortie::spawn(move || at.acquire_many(3).forget());
             sortie::yield_now();
-            assert!(!semaphore.try_acquire(), "two are free, and one waits for three");
+            assert!(semaphore.try_acquire().is_none(), "two are free, and one waits for three");
             let at = semaphore.clone();
-            let behind = sortie::spawn(move || drop(at.permit()));
+            let behind = sortie::spawn(move || drop(at.acquire()));
             sortie::yield_now();
             assert_eq!(semaphore.waiting(), 2);
             all.abort();
             assert!(all.join().unwrap_err().is_aborted());
             behind.join().unwrap();
             drop(one);
-            assert!(semaphore.try_acquire_many(3));
-            semaphore.release_many(3);
+            assert!(semaphore.try_acquire_many(3).is_some());
         });
     });
 }
@@ -87,17 +86,17 @@ fn who_wants_many_is_not_overtaken_and_lets_others_in_when_it_gives_up() {
 fn time_limits() {
     each(|runtime| {
         let semaphore = Arc::new(Semaphore::new(1));
-        let permit = semaphore.permit();
+        let permit = semaphore.acquire();
         let wait = {
             let semaphore = semaphore.clone();
-            move || semaphore.acquire_timeout(Duration::from_millis(1))
+            move || semaphore.acquire_timeout(Duration::from_millis(1)).is_some()
         };
         assert!(!runtime.spawn(wait.clone()).join().unwrap());
         assert!(!wait());
         // Who gives up takes no part of what it wanted, and keeps nobody else waiting.
         let many = {
             let semaphore = semaphore.clone();
-            move || semaphore.acquire_many_timeout(2, Duration::from_millis(1))
+            move || semaphore.acquire_many_timeout(2, Duration::from_millis(1)).is_some()
         };
         drop(permit);
         assert!(!runtime.spawn(many.clone()).join().unwrap() && !many());
@@ -105,15 +104,15 @@ fn time_limits() {
         assert!(wait());
         semaphore.set_permits(3);
         assert!(many());
-        semaphore.release_many(3);
+        assert_eq!(semaphore.in_use(), 0);
     });
 }
 
 #[test]
 fn none_is_never_waited_for() {
     let semaphore = Semaphore::new(0);
-    semaphore.acquire_many(0);
-    assert!(semaphore.try_acquire_many(0));
+    drop(semaphore.acquire_many(0));
+    assert!(semaphore.try_acquire_many(0).is_some());
     semaphore.release_many(0);
 }
 
@@ -123,7 +122,7 @@ fn a_permit_that_keeps_its_semaphore_is_released_where_its_task_ends() {
         let slots = Arc::new(Semaphore::new(3));
         let tasks: Vec<_> = (0..12)
             .map(|n| {
-                let slot = slots.permit().into_arc(&slots);
+                let slot = slots.acquire_arc();
                 assert!(Arc::ptr_eq(slot.semaphore(), &slots) && slot.permits() == 1);
                 let task = runtime.spawn(move || {
                     let _slot = slot;
@@ -141,10 +140,13 @@ fn a_permit_that_keeps_its_semaphore_is_released_where_its_task_ends() {
             .collect();
         let ended = tasks.into_iter().filter_map(|task| task.join().ok()).count();
         assert_eq!(ended, 4);
-        assert!(slots.acquire_many_timeout(3, Duration::from_secs(60)));
+        let all = slots.acquire_many_timeout(3, Duration::from_secs(60)).expect("all come back");
+        all.into_arc(&slots).forget();
+        assert!(slots.try_acquire_arc().is_none());
         slots.release_many(3);
+        assert_eq!(slots.try_acquire_many_arc(3).map(|all| all.permits()), Some(3));
         let other = Arc::new(Semaphore::new(1));
-        let refused = catch_unwind(AssertUnwindSafe(|| slots.permit().into_arc(&other)));
+        let refused = catch_unwind(AssertUnwindSafe(|| slots.acquire().into_arc(&other)));
         assert!(refused.is_err() && (slots.in_use(), other.in_use()) == (0, 0));
     });
 }

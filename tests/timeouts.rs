@@ -26,7 +26,7 @@ impl Drop for Dropped<'_> {
 fn waits_of_all_kinds_are_ended_in_time_and_leave_nothing() {
     each_of(&[1, 2, 4, 8, 64], &MODES, |runtime| {
         let semaphore = Arc::new(Semaphore::new(1));
-        semaphore.acquire();
+        let permit = semaphore.acquire();
         let mutex = Arc::new(Mutex::new(()));
         let held = mutex.lock();
         let forever = runtime.spawn(|| sortie::sleep(Duration::MAX));
@@ -36,7 +36,7 @@ fn waits_of_all_kinds_are_ended_in_time_and_leave_nothing() {
             let mut joined = None;
             let waits: [&mut dyn FnMut(); 4] = [
                 &mut || sortie::sleep(Duration::MAX),
-                &mut || for_semaphore.acquire(),
+                &mut || drop(for_semaphore.acquire()),
                 &mut || drop(for_mutex.lock()),
                 &mut || joined = forever.take().map(|it| it.join_timeout(LONG)),
             ];
@@ -55,8 +55,8 @@ fn waits_of_all_kinds_are_ended_in_time_and_leave_nothing() {
         });
         // Nobody stands in line any more.
         drop(held);
-        semaphore.release();
-        assert!(semaphore.try_acquire());
+        drop(permit);
+        assert!(semaphore.try_acquire().is_some());
         assert!(mutex.try_lock().is_some());
     });
 }

@@ -8,7 +8,7 @@
 //! finds another limit here than it has read does so too. Each of them asks the policies anew until what it has set is
 //! what they say, so the last one leaves the last limit.
 
-use sortie_scheduler::Semaphore;
+use sortie_scheduler::{Permit, Semaphore};
 use std::num::NonZeroU32;
 
 /// The places of one native function.
@@ -17,7 +17,7 @@ pub(super) struct Bulkhead(Semaphore);
 
 /// One of them, given back when it is dropped.
 #[derive(Debug)]
-pub(crate) struct Place(&'static Bulkhead);
+pub(crate) struct Place(Permit<'static>);
 
 /// As many as a semaphore can have.
 const MOST: u32 = (1 << 31) - 1;
@@ -59,18 +59,11 @@ impl Place {
         if bulkhead.0.permits() != permits(Some(limit)) {
             bulkhead.follow(now);
         }
-        bulkhead.0.acquire();
-        Place(bulkhead)
+        Place(bulkhead.0.acquire())
     }
 
     /// Is it one of these?
     pub(super) fn is_of(&self, bulkhead: &Bulkhead) -> bool {
-        std::ptr::eq(self.0, bulkhead)
-    }
-}
-
-impl Drop for Place {
-    fn drop(&mut self) {
-        self.0.0.release();
+        std::ptr::eq(self.0.semaphore(), &bulkhead.0)
     }
 }

@@ -267,14 +267,7 @@ impl<I: Iterator> Source<I> {
     /// The next items, up to so many, and not so many of the last ones that other tasks would have none. `None`: there
     /// are no more.
     fn take(&self, most: usize) -> Option<Batch<I::Item>> {
-        struct Turn<'a>(&'a Semaphore);
-        impl Drop for Turn<'_> {
-            fn drop(&mut self) {
-                self.0.release();
-            }
-        }
-        self.turn.acquire();
-        let _turn = Turn(&self.turn);
+        let _turn = self.turn.acquire();
         // ORDERING: Relaxed, a hint to begin nothing; the panic itself goes another way.
         if self.stopped.load(Ordering::Relaxed) {
             return None;

@@ -37,8 +37,9 @@ const WAIT: &str = "a wait for a permit";
 
 /// A counting semaphore whose waiters are served first come, first served.
 ///
-/// A permit is a number, not an object: who acquired one releases it, on whatever thread it is
-/// then. A task that ends without that keeps it for ever.
+/// Who acquires gets a [`Permit`], which comes back when it is dropped: where its task ends, by a panic or an abort too.
+/// What is [forgotten](Permit::forget) is [released](Semaphore::release) by whoever does so, on whatever thread. There is
+/// no end of a semaphore at which its waiters fail: who shall not wait any longer is aborted, or waits with a limit.
 ///
 /// ```
 /// use sortie_scheduler::{Config, Semaphore};
@@ -49,15 +50,15 @@ const WAIT: &str = "a wait for a permit";
 /// let tasks: Vec<_> = (0..10)
 ///     .map(|_| {
 ///         runtime.spawn(|| {
-///             PRINTERS.acquire();
+///             let _printer = PRINTERS.acquire();
 ///             assert!(PRINTERS.in_use() <= 2);
-///             PRINTERS.release();
 ///         })
 ///     })
 ///     .collect();
 /// for task in tasks {
 ///     task.join().unwrap();
 /// }
+/// assert_eq!(PRINTERS.in_use(), 0);
 /// # Ok::<(), sortie_scheduler::StartError>(())
 /// ```
 pub struct Semaphore {
@@ -70,7 +71,7 @@ impl Semaphore {
     ///
     /// ```
     /// static NO_LIMIT: sortie_scheduler::Semaphore = sortie_scheduler::Semaphore::new(u32::MAX);
-    /// NO_LIMIT.acquire();
+    /// let _permit = NO_LIMIT.acquire();
     /// ```
     #[must_use]
     pub const fn new(permits: u32) -> Semaphore {
@@ -93,13 +94,14 @@ impl Semaphore {
     ///
     /// ```
     /// let semaphore = sortie_scheduler::Semaphore::new(1);
-    /// semaphore.acquire();
+    /// let permit = semaphore.acquire();
     /// assert_eq!(semaphore.in_use(), 1);
-    /// semaphore.release();
+    /// drop(permit);
+    /// assert_eq!(semaphore.in_use(), 0);
     /// ```
     #[inline]
-    pub fn acquire(&self) {
-        self.acquire_many(1);
+    pub fn acquire(&self) -> Permit<'_> {
+        self.acquire_many(1)
     }
 
     /// Takes so many permits at once, waiting for them behind all who came before: who comes later waits behind
@@ -112,30 +114,29 @@ impl Semaphore {
     ///
     /// ```
     /// let bytes = sortie_scheduler::Semaphore::new(1024);
-    /// bytes.acquire_many(1000);
-    /// assert!(!bytes.try_acquire_many(25));
-    /// bytes.release_many(1000);
+    /// let most = bytes.acquire_many(1000);
+    /// assert_eq!((most.permits(), bytes.available_permits()), (1000, 24));
     /// ```
     #[inline]
-    pub fn acquire_many(&self, permits: u32) {
-        if permits > 0 && !self.pool.take(permits) {
+    pub fn acquire_many(&self, permits: u32) -> Permit<'_> {
+        if !self.takes_at_once(permits) {
             self.pool.wait(permits, WAIT, None);
         }
+        Permit::of(self, permits)
     }
 
-    /// As [`Semaphore::acquire`], but waits no longer than until this time. False: no permit was free by then.
+    /// As [`Semaphore::acquire`], but waits no longer than until this time. `None`: no permit was free by then.
     ///
     /// # Panics
     /// As [`Semaphore::acquire`].
     ///
     /// ```
     /// let semaphore = sortie_scheduler::Semaphore::new(0);
-    /// assert!(!semaphore.acquire_until(std::time::Instant::now()));
+    /// assert!(semaphore.acquire_until(std::time::Instant::now()).is_none());
     /// ```
     #[inline]
-    #[must_use = "true: a permit was taken, and must be released"]
-    pub fn acquire_until(&self, until: Instant) -> bool {
-        self.pool.take(1) || self.pool.wait(1, WAIT, Some(until))
+    pub fn acquire_until(&self, until: Instant) -> Option<Permit<'_>> {
+        self.acquire_many_until(1, until)
     }
 
     /// As [`Semaphore::acquire_until`], for so long from now.
@@ -147,30 +148,31 @@ impl Semaphore {
     /// use std::time::Duration;
     ///
     /// let semaphore = sortie_scheduler::Semaphore::new(1);
-    /// assert!(semaphore.acquire_timeout(Duration::MAX));
-    /// assert!(!semaphore.acquire_timeout(Duration::from_millis(1)));
+    /// let permit = semaphore.acquire_timeout(Duration::MAX);
+    /// assert!(permit.is_some() && semaphore.acquire_timeout(Duration::from_millis(1)).is_none());
     /// ```
     #[inline]
-    #[must_use = "true: a permit was taken, and must be released"]
-    pub fn acquire_timeout(&self, timeout: Duration) -> bool {
-        self.pool.take(1) || self.pool.wait(1, WAIT, Some(deadline(timeout)))
+    pub fn acquire_timeout(&self, timeout: Duration) -> Option<Permit<'_>> {
+        self.acquire_many_timeout(1, timeout)
     }
 
-    /// As [`Semaphore::acquire_many`], but waits no longer than until this time. False: so many were not free by then, and
+    /// As [`Semaphore::acquire_many`], but waits no longer than until this time. `None`: so many were not free by then, and
     /// none was taken.
     ///
     /// # Panics
     /// As [`Semaphore::acquire`].
     ///
     /// ```
+    /// use std::time::Instant;
+    ///
     /// let bytes = sortie_scheduler::Semaphore::new(1024);
-    /// assert!(bytes.acquire_many_until(1000, std::time::Instant::now()));
-    /// assert!(!bytes.acquire_many_until(25, std::time::Instant::now()));
+    /// let most = bytes.acquire_many_until(1000, Instant::now());
+    /// assert!(most.is_some() && bytes.acquire_many_until(25, Instant::now()).is_none());
     /// ```
     #[inline]
-    #[must_use = "true: permits were taken, and must be released"]
-    pub fn acquire_many_until(&self, permits: u32, until: Instant) -> bool {
-        permits == 0 || self.pool.take(permits) || self.pool.wait(permits, WAIT, Some(until))
+    pub fn acquire_many_until(&self, permits: u32, until: Instant) -> Option<Permit<'_>> {
+        let taken = self.takes_at_once(permits) || self.pool.wait(permits, WAIT, Some(until));
+        taken.then(|| Permit::of(self, permits))
     }
 
     /// As [`Semaphore::acquire_many_until`], for so long from now.
@@ -182,40 +184,48 @@ impl Semaphore {
     /// use std::time::Duration;
     ///
     /// let bytes = sortie_scheduler::Semaphore::new(1024);
-    /// assert!(!bytes.acquire_many_timeout(1025, Duration::from_millis(1)));
+    /// assert!(bytes.acquire_many_timeout(1025, Duration::from_millis(1)).is_none());
     /// ```
-    #[must_use = "true: permits were taken, and must be released"]
-    pub fn acquire_many_timeout(&self, permits: u32, timeout: Duration) -> bool {
-        self.acquire_many_until(permits, deadline(timeout))
+    #[inline]
+    pub fn acquire_many_timeout(&self, permits: u32, timeout: Duration) -> Option<Permit<'_>> {
+        // Looks at the clock only if it has to wait.
+        let taken =
+            self.takes_at_once(permits) || self.pool.wait(permits, WAIT, Some(deadline(timeout)));
+        taken.then(|| Permit::of(self, permits))
     }
 
     /// Takes a permit if one is free and nobody waits. Does not wait. Keeps `errno`.
     ///
     /// ```
     /// let semaphore = sortie_scheduler::Semaphore::new(1);
-    /// assert!(semaphore.try_acquire());
-    /// assert!(!semaphore.try_acquire());
+    /// let permit = semaphore.try_acquire();
+    /// assert!(permit.is_some() && semaphore.try_acquire().is_none());
     /// ```
     #[inline]
-    #[must_use = "true: a permit was taken, and must be released"]
-    pub fn try_acquire(&self) -> bool {
+    pub fn try_acquire(&self) -> Option<Permit<'_>> {
         self.try_acquire_many(1)
     }
 
     /// Takes so many permits if they are free and nobody waits. Does not wait. Keeps `errno`.
     ///
     /// ```
-    /// let semaphore = sortie_scheduler::Semaphore::new(3);
-    /// assert!(semaphore.try_acquire_many(2));
-    /// assert!(!semaphore.try_acquire_many(2));
+    /// let bytes = sortie_scheduler::Semaphore::new(3);
+    /// let two = bytes.try_acquire_many(2);
+    /// assert!(two.is_some() && bytes.try_acquire_many(2).is_none());
     /// ```
     #[inline]
-    #[must_use = "true: the permits were taken, and must be released"]
-    pub fn try_acquire_many(&self, permits: u32) -> bool {
-        permits == 0 || self.pool.try_take(permits)
+    pub fn try_acquire_many(&self, permits: u32) -> Option<Permit<'_>> {
+        let taken = permits == 0 || self.pool.try_take(permits);
+        taken.then(|| Permit::of(self, permits))
     }
 
-    /// Gives a permit back. If somebody waits and the limit allows, it is handed to the first of
+    /// Takes permits by the word alone; false: they have to be waited for. None is never waited for.
+    #[inline]
+    fn takes_at_once(&self, permits: u32) -> bool {
+        permits == 0 || self.pool.take(permits)
+    }
+
+    /// Gives a [forgotten](Permit::forget) permit back. If somebody waits and the limit allows, it is handed to the first of
     /// them, who is woken.
     ///
     /// Does not wait. Keeps `errno`: a wake may be a system call, and what a native call has
@@ -223,6 +233,14 @@ impl Semaphore {
     ///
     /// # Panics
     /// If no permit is out.
+    ///
+    /// ```
+    /// static TURN: sortie_scheduler::Semaphore = sortie_scheduler::Semaphore::new(1);
+    /// TURN.acquire().forget();
+    /// // Whoever is told that it is over.
+    /// std::thread::spawn(|| TURN.release()).join().unwrap();
+    /// assert!(TURN.try_acquire().is_some());
+    /// ```
     #[inline]
     pub fn release(&self) {
         self.release_many(1);
@@ -235,7 +253,7 @@ impl Semaphore {
     ///
     /// ```
     /// let semaphore = sortie_scheduler::Semaphore::new(3);
-    /// semaphore.acquire_many(3);
+    /// semaphore.acquire_many(3).forget();
     /// semaphore.release_many(2);
     /// assert_eq!(semaphore.in_use(), 1);
     /// ```
@@ -253,9 +271,9 @@ impl Semaphore {
     ///
     /// ```
     /// let semaphore = sortie_scheduler::Semaphore::new(0);
-    /// assert!(!semaphore.try_acquire());
+    /// assert!(semaphore.try_acquire().is_none());
     /// semaphore.set_permits(1);
-    /// assert!(semaphore.try_acquire());
+    /// assert!(semaphore.try_acquire().is_some());
     /// ```
     pub fn set_permits(&self, permits: u32) {
         self.pool.permits.set_limit(permits);
@@ -278,6 +296,18 @@ impl Semaphore {
     /// How many permits are taken, or handed to somebody who is about to run.
     pub fn in_use(&self) -> u32 {
         self.pool.permits.counts().0
+    }
+
+    /// How many permits are free: none, if more are in use than there are by now.
+    ///
+    /// ```
+    /// let semaphore = sortie_scheduler::Semaphore::new(3);
+    /// let _permit = semaphore.acquire();
+    /// assert_eq!(semaphore.available_permits(), 2);
+    /// ```
+    pub fn available_permits(&self) -> u32 {
+        let (held, limit) = self.pool.permits.counts();
+        limit.saturating_sub(held)
     }
 
     /// How many wait now.

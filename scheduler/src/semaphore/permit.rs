@@ -1,10 +1,8 @@
 //! Permits that are released when they are dropped.
 
 use super::Semaphore;
-use crate::wait::deadline;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 /// A permit of a [`Semaphore`], released when it is dropped. It may be sent to another task.
 #[must_use = "a permit that is dropped is released"]
@@ -14,10 +12,21 @@ pub struct Permit<'a> {
     permits: u32,
 }
 
-impl Permit<'_> {
+impl<'a> Permit<'a> {
+    /// For permits that were taken.
+    #[inline]
+    pub(super) fn of(semaphore: &'a Semaphore, permits: u32) -> Permit<'a> {
+        Permit { semaphore, permits }
+    }
+
     /// How many permits it stands for.
     pub fn permits(&self) -> u32 {
         self.permits
+    }
+
+    /// The semaphore.
+    pub fn semaphore(&self) -> &'a Semaphore {
+        self.semaphore
     }
 
     /// Keeps the permits from being released here: their number is released by whoever calls
@@ -25,31 +34,29 @@ impl Permit<'_> {
     ///
     /// ```
     /// let semaphore = sortie_scheduler::Semaphore::new(1);
-    /// semaphore.permit().forget();
-    /// assert!(semaphore.try_permit().is_none());
+    /// semaphore.acquire().forget();
+    /// assert!(semaphore.try_acquire().is_none());
     /// semaphore.release();
     /// ```
     pub fn forget(self) {
         std::mem::forget(self);
     }
 
-    /// The same permit, which keeps its semaphore: for a task that outlives the borrow.
+    /// The same permit, which keeps its semaphore: for a task that outlives the borrow. [`Semaphore::acquire_arc`] gives
+    /// it at once; this is for one that was taken with a limit of time.
     ///
     /// # Panics
     /// If it is a permit of another semaphore.
     ///
     /// ```
     /// use sortie_scheduler::Semaphore;
-    /// use std::sync::Arc;
+    /// use std::{sync::Arc, time::Duration};
     ///
-    /// let runtime = sortie_scheduler::Config::new().start()?;
     /// let slots = Arc::new(Semaphore::new(2));
-    /// for _ in 0..10 {
-    ///     // Waits here for a slot, which comes back when the task ends.
-    ///     let slot = slots.permit().into_arc(&slots);
-    ///     drop(runtime.spawn(move || drop(slot)));
-    /// }
-    /// # Ok::<(), sortie_scheduler::StartError>(())
+    /// let slot = slots.acquire_timeout(Duration::from_secs(1)).expect("one is free");
+    /// let slot = slot.into_arc(&slots);
+    /// std::thread::spawn(move || drop(slot)).join().unwrap();
+    /// assert_eq!(slots.in_use(), 0);
     /// ```
     #[track_caller]
     pub fn into_arc(self, semaphore: &Arc<Semaphore>) -> ArcPermit {
@@ -66,7 +73,7 @@ impl Drop for Permit<'_> {
     }
 }
 
-/// A [`Permit`] that keeps its semaphore by an `Arc`: see [`Permit::into_arc`].
+/// A [`Permit`] that keeps its semaphore by an `Arc`: see [`Semaphore::acquire_arc`].
 #[must_use = "a permit that is dropped is released"]
 #[derive(Debug)]
 pub struct ArcPermit {
@@ -84,6 +91,17 @@ impl ArcPermit {
     pub fn semaphore(&self) -> &Arc<Semaphore> {
         &self.semaphore
     }
+
+    /// As [`Permit::forget`]; the semaphore is let go of.
+    ///
+    /// ```
+    /// let semaphore = std::sync::Arc::new(sortie_scheduler::Semaphore::new(1));
+    /// semaphore.acquire_arc().forget();
+    /// assert_eq!(semaphore.in_use(), 1);
+    /// ```
+    pub fn forget(mut self) {
+        self.permits = 0;
+    }
 }
 
 impl Drop for ArcPermit {
@@ -93,108 +111,53 @@ impl Drop for ArcPermit {
 }
 
 impl Semaphore {
-    /// As [`Semaphore::acquire`]; the permit is released when what this returns is dropped, by an abort too.
+    /// As [`Semaphore::acquire`], for a permit that outlives the borrow.
     ///
     /// # Panics
     /// As [`Semaphore::acquire`].
     ///
     /// ```
-    /// let semaphore = sortie_scheduler::Semaphore::new(1);
-    /// let permit = semaphore.permit();
-    /// assert_eq!(semaphore.in_use(), 1);
-    /// drop(permit);
-    /// assert_eq!(semaphore.in_use(), 0);
+    /// use sortie_scheduler::Semaphore;
+    /// use std::sync::Arc;
+    ///
+    /// let runtime = sortie_scheduler::Config::new().start()?;
+    /// let slots = Arc::new(Semaphore::new(2));
+    /// for _ in 0..10 {
+    ///     // Waits here for a slot, which comes back when the task ends.
+    ///     let slot = slots.acquire_arc();
+    ///     drop(runtime.spawn(move || drop(slot)));
+    /// }
+    /// # Ok::<(), sortie_scheduler::StartError>(())
     /// ```
     #[inline]
-    pub fn permit(&self) -> Permit<'_> {
-        self.permit_many(1)
+    pub fn acquire_arc(self: &Arc<Self>) -> ArcPermit {
+        self.acquire_many_arc(1)
     }
 
-    /// As [`Semaphore::acquire_many`], released by a drop.
-    ///
-    /// # Panics
-    /// As [`Semaphore::acquire`].
-    ///
-    /// ```
-    /// let semaphore = sortie_scheduler::Semaphore::new(3);
-    /// assert_eq!(semaphore.permit_many(2).permits(), 2);
-    /// ```
-    #[inline]
-    pub fn permit_many(&self, permits: u32) -> Permit<'_> {
-        self.acquire_many(permits);
-        Permit { semaphore: self, permits }
-    }
-
-    /// As [`Semaphore::try_acquire`], released by a drop.
-    ///
-    /// ```
-    /// let semaphore = sortie_scheduler::Semaphore::new(1);
-    /// let permit = semaphore.try_permit();
-    /// assert!(permit.is_some() && semaphore.try_permit().is_none());
-    /// ```
-    #[inline]
-    pub fn try_permit(&self) -> Option<Permit<'_>> {
-        self.try_acquire().then(|| Permit { semaphore: self, permits: 1 })
-    }
-
-    /// As [`Semaphore::try_acquire_many`], released by a drop.
-    ///
-    /// ```
-    /// let bytes = sortie_scheduler::Semaphore::new(3);
-    /// let two = bytes.try_permit_many(2);
-    /// assert!(two.is_some() && bytes.try_permit_many(2).is_none());
-    /// ```
-    #[inline]
-    pub fn try_permit_many(&self, permits: u32) -> Option<Permit<'_>> {
-        self.try_acquire_many(permits).then(|| Permit { semaphore: self, permits })
-    }
-
-    /// As [`Semaphore::acquire_until`], released by a drop.
+    /// As [`Semaphore::acquire_many`], for a permit that outlives the borrow.
     ///
     /// # Panics
     /// As [`Semaphore::acquire`].
     #[inline]
-    pub fn permit_until(&self, until: Instant) -> Option<Permit<'_>> {
-        self.acquire_until(until).then(|| Permit { semaphore: self, permits: 1 })
+    pub fn acquire_many_arc(self: &Arc<Self>, permits: u32) -> ArcPermit {
+        self.acquire_many(permits).into_arc(self)
     }
 
-    /// As [`Semaphore::acquire_timeout`], released by a drop.
-    ///
-    /// # Panics
-    /// As [`Semaphore::acquire`].
+    /// As [`Semaphore::try_acquire`], for a permit that outlives the borrow.
     ///
     /// ```
-    /// let semaphore = sortie_scheduler::Semaphore::new(1);
-    /// let permit = semaphore.permit();
-    /// assert!(semaphore.permit_timeout(std::time::Duration::from_millis(1)).is_none());
-    /// # drop(permit);
+    /// let slots = std::sync::Arc::new(sortie_scheduler::Semaphore::new(1));
+    /// let slot = slots.try_acquire_arc();
+    /// assert!(slot.is_some() && slots.try_acquire_arc().is_none());
     /// ```
     #[inline]
-    pub fn permit_timeout(&self, timeout: Duration) -> Option<Permit<'_>> {
-        self.permit_until(deadline(timeout))
+    pub fn try_acquire_arc(self: &Arc<Self>) -> Option<ArcPermit> {
+        self.try_acquire_many_arc(1)
     }
 
-    /// As [`Semaphore::acquire_many_until`], released by a drop.
-    ///
-    /// # Panics
-    /// As [`Semaphore::acquire`].
-    pub fn permit_many_until(&self, permits: u32, until: Instant) -> Option<Permit<'_>> {
-        self.acquire_many_until(permits, until).then(|| Permit { semaphore: self, permits })
-    }
-
-    /// As [`Semaphore::acquire_many_timeout`], released by a drop.
-    ///
-    /// # Panics
-    /// As [`Semaphore::acquire`].
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// let bytes = sortie_scheduler::Semaphore::new(3);
-    /// let two = bytes.permit_many_timeout(2, Duration::from_millis(1));
-    /// assert!(two.is_some() && bytes.permit_many_timeout(2, Duration::from_millis(1)).is_none());
-    /// ```
-    pub fn permit_many_timeout(&self, permits: u32, timeout: Duration) -> Option<Permit<'_>> {
-        self.permit_many_until(permits, deadline(timeout))
+    /// As [`Semaphore::try_acquire_many`], for a permit that outlives the borrow.
+    #[inline]
+    pub fn try_acquire_many_arc(self: &Arc<Self>, permits: u32) -> Option<ArcPermit> {
+        Some(self.try_acquire_many(permits)?.into_arc(self))
     }
 }

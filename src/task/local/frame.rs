@@ -60,20 +60,8 @@ fn run<T>(
     if let Some(inherited) = &inherited {
         inherited.bind(local);
     }
-    let _permit = permits.as_deref().map(|permits| {
-        permits.acquire();
-        Permit(permits)
-    });
+    let _permit = permits.as_deref().map(Semaphore::acquire);
     f()
-}
-
-/// A permit that is given back when this is dropped.
-struct Permit<'a>(&'a Semaphore);
-
-impl Drop for Permit<'_> {
-    fn drop(&mut self) {
-        self.0.release();
-    }
 }
 
 /// A task's body has ended. Never inlined, for it would be so into each task's first frame.

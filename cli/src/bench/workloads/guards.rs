@@ -88,7 +88,7 @@ fn overflow(runtime: &Runtime, tasks: u64, unlucky: u64) {
                 let gate = gates[usize::from(n == unlucky)].clone();
                 let name = if n == unlucky { "unlucky" } else { "idle" };
                 task::Builder::new().name(name).spawn(move || {
-                    gate.acquire();
+                    gate.acquire().forget();
                     if n == unlucky { recurse(0) } else { n }
                 })
             })

@@ -79,7 +79,7 @@ fn park(ops: u64) -> Parked {
         .map(|n| {
             let gate = gate.clone();
             sortie::spawn(move || {
-                gate.acquire();
+                gate.acquire().forget();
                 n
             })
         })

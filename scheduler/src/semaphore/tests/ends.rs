@@ -6,7 +6,7 @@ use super::*;
 fn an_aborted_waiter_leaves_the_line() {
     each(|runtime| {
         let semaphore = leak(1);
-        semaphore.acquire();
+        semaphore.acquire().forget();
         let (first, to_abort) = queue(runtime, semaphore, || unreachable!("aborted"));
         let (second, _second) = queue(runtime, semaphore, || semaphore.release());
         to_abort.abort();
@@ -22,7 +22,7 @@ fn an_aborted_waiter_leaves_the_line() {
 fn an_aborted_waiter_passes_on_what_it_was_handed() {
     each(|runtime| {
         let semaphore = leak(1);
-        semaphore.acquire();
+        semaphore.acquire().forget();
         let (first, to_abort) = queue(runtime, semaphore, || semaphore.release());
         let (second, _second) = queue(runtime, semaphore, || semaphore.release());
         // Handed the permit, and aborted before or while it goes on.
@@ -35,7 +35,7 @@ fn an_aborted_waiter_passes_on_what_it_was_handed() {
     // One worker, kept busy: the first is aborted between the hand-over and its next step.
     let runtime = start(1, false);
     let semaphore = leak(1);
-    semaphore.acquire();
+    semaphore.acquire().forget();
     let (first, to_abort) = queue(&runtime, semaphore, || unreachable!("aborted"));
     let (second, _second) = queue(&runtime, semaphore, || semaphore.release());
     let busy = runtime.spawn(move || {
@@ -55,7 +55,7 @@ fn a_shutdown_takes_its_waiters_out_of_the_line() {
     for workers in WORKERS {
         let [one, two] = [start(workers, false), start(workers % 3 + 1, true)];
         let semaphore = leak(1);
-        semaphore.acquire();
+        semaphore.acquire().forget();
         let ending: Vec<_> =
             (0..10).map(|_| queue(&one, semaphore, || unreachable!("aborted"))).collect();
         let other = queue(&two, semaphore, || semaphore.release());
@@ -76,7 +76,7 @@ fn a_runtime_that_leaves_tasks_behind_keeps_no_permit() {
     for migrating in [false, true] {
         let [one, two] = [start(1, migrating), start(1, false)];
         let semaphore = leak(1);
-        semaphore.acquire();
+        semaphore.acquire().forget();
         // Two that will never go on: one was handed the permit by then, the other waits.
         let handed = queue(&one, semaphore, || unreachable!("its runtime has ended"));
         let waiting = queue(&one, semaphore, || unreachable!("its runtime has ended"));

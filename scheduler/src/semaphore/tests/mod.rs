@@ -57,9 +57,8 @@ fn is_unused(semaphore: &Semaphore) {
     assert_eq!(semaphore.in_use(), 0);
     assert_eq!(semaphore.waiting(), 0);
     let permits = semaphore.permits();
-    assert!((0..permits).all(|_| semaphore.try_acquire()));
-    assert!(!semaphore.try_acquire());
-    (0..permits).for_each(|_| semaphore.release());
+    let all: Vec<_> = (0..permits).map_while(|_| semaphore.try_acquire()).collect();
+    assert!(all.len() == permits as usize && semaphore.try_acquire().is_none());
 }
 
 /// Spawns a task that acquires, and returns once it stands in line.
@@ -73,7 +72,7 @@ fn queue(
     let task = runtime.spawn(move || {
         let (_, task) = wait::managed().unwrap();
         tell.send(wait::reference(task)).unwrap();
-        semaphore.acquire();
+        semaphore.acquire().forget();
         then();
     });
     let reference = told.recv().unwrap();
@@ -90,7 +89,7 @@ fn leak(permits: u32) -> &'static Semaphore {
 fn first_come_first_served() {
     each(|runtime| {
         let semaphore = leak(1);
-        semaphore.acquire();
+        semaphore.acquire().forget();
         let order = Arc::new(Mutex::new(Vec::new()));
         let mut waiters = Vec::new();
         for n in 0..20 {
@@ -100,7 +99,7 @@ fn first_come_first_served() {
                 semaphore.release();
             }));
         }
-        assert!(!semaphore.try_acquire(), "nobody overtakes");
+        assert!(semaphore.try_acquire().is_none(), "nobody overtakes");
         assert_eq!(semaphore.waited(), 20);
         semaphore.release();
         waiters.into_iter().for_each(|(task, _)| task.join().unwrap());
@@ -119,7 +118,7 @@ fn never_above_the_limit_with_tasks_and_threads_mixed() {
             let inside = inside.clone();
             move || {
                 for _ in 0..20 {
-                    semaphore.acquire();
+                    semaphore.acquire().forget();
                     // ORDERING: Relaxed, a count.
                     let others = inside.fetch_add(1, Ordering::Relaxed);
                     assert!(others < 3, "{others} others");
@@ -158,14 +157,14 @@ fn who_waits_in_place_goes_before_those_who_need_its_carrier() {
     for handed_first in [false, true] {
         let runtime = start(1, false);
         let semaphore = leak(1);
-        semaphore.acquire();
+        semaphore.acquire().forget();
         let (first, _first) = queue(&runtime, semaphore, || semaphore.release());
         let second = runtime.spawn(move || {
             in_a_callback(|| {
                 if handed_first {
                     semaphore.release();
                 }
-                semaphore.acquire();
+                semaphore.acquire().forget();
                 semaphore.release();
             });
         });
@@ -184,16 +183,16 @@ fn who_waits_in_place_goes_before_those_who_need_its_carrier() {
 fn callbacks_and_native_code_wait_in_line() {
     each(|runtime| {
         let semaphore = leak(1);
-        semaphore.acquire();
+        semaphore.acquire().forget();
         let in_place = runtime.spawn(move || {
             in_a_callback(|| {
-                semaphore.acquire();
+                semaphore.acquire().forget();
                 semaphore.release();
             });
         });
         let native = runtime.spawn(move || {
             assert!(crossing::leave(1, Exit::Compare));
-            semaphore.acquire();
+            semaphore.acquire().forget();
             semaphore.release();
             crossing::come_back().unwrap();
         });
@@ -274,11 +273,11 @@ impl tracing::Subscriber for Careless {
 #[test]
 fn errno_is_kept() {
     let (runtime, semaphore) = (start(1, false), leak(1));
-    semaphore.acquire();
+    semaphore.acquire().forget();
     let task = runtime.spawn(move || {
         set_errno(libc::EXDEV);
         // The wait is traced on this thread.
-        tracing::subscriber::with_default(Careless, || semaphore.acquire());
+        tracing::subscriber::with_default(Careless, || semaphore.acquire().forget());
         assert_eq!(errno(), Some(libc::EXDEV));
         semaphore.release();
     });
@@ -308,12 +307,11 @@ fn a_mixture() {
         let task = |n: u32| {
             let (inside, tell) = (inside.clone(), tell.clone());
             move || {
-                struct Held<'a>(&'static Semaphore, &'a AtomicU32);
-                impl Drop for Held<'_> {
+                struct Inside<'a>(&'a AtomicU32);
+                impl Drop for Inside<'_> {
                     fn drop(&mut self) {
                         // ORDERING: Relaxed, a count.
-                        self.1.fetch_sub(1, Ordering::Relaxed);
-                        self.0.release();
+                        self.0.fetch_sub(1, Ordering::Relaxed);
                     }
                 }
                 let (_, task) = wait::managed().unwrap();
@@ -321,9 +319,9 @@ fn a_mixture() {
                     tell.send(wait::reference(task)).unwrap();
                 }
                 for _ in 0..10 {
-                    semaphore.acquire();
+                    let _permit = semaphore.acquire();
                     let others = inside.fetch_add(1, Ordering::Relaxed);
-                    let _held = Held(semaphore, &inside);
+                    let _inside = Inside(&inside);
                     assert!(others < 3, "{others} others");
                     yield_now();
                 }
