@@ -1,7 +1,8 @@
 //! A wait for a condition lets the mutex go, ends by a notification, and holds the mutex again however it ends.
 
-use sortie::sync::{Condvar, Mutex};
-use sortie_test::{MODES, each, each_of, until};
+use sortie::native::{self, Target};
+use sortie::sync::{Condvar, Mutex, MutexGuard};
+use sortie_test::{MODES, each, each_of, each_setting, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -202,3 +203,50 @@ fn aborts_and_time_limits_lose_no_notification() {
         }
     });
 }
+
+/// Says what the value was when it was dropped.
+struct Reads<'a> {
+    held: MutexGuard<'a, (usize, usize)>,
+    saw: &'a AtomicUsize,
+}
+
+impl Drop for Reads<'_> {
+    fn drop(&mut self) {
+        self.saw.store(self.held.0, Ordering::SeqCst);
+    }
+}
+
+/// In a callback it waits on its thread, which the end of the runtime does not wait for.
+#[test]
+fn who_outlives_its_runtime_holds_the_mutex_again_when_it_unwinds() {
+    each_setting(|case| {
+        let runtime = case.runtime();
+        let (inbox, saw) = (Arc::new(Inbox::default()), Arc::new(AtomicUsize::new(0)));
+        let waiter = {
+            let (inbox, saw) = (inbox.clone(), saw.clone());
+            runtime.spawn(move || {
+                native::call_here(&CALL_BACK, || {
+                    sortie_natives::with_callback(1, |_| {
+                        native::callback(-1, || {
+                            let mut reads = Reads { held: inbox.letters.lock(), saw: &saw };
+                            reads.held.1 += 1;
+                            inbox.arrived.wait(&mut reads.held);
+                            0
+                        })
+                    })
+                })
+            })
+        };
+        inbox.wait_for_waiters(1);
+        let mut held = inbox.letters.lock();
+        let report = runtime.shutdown(Duration::from_millis(20));
+        assert_eq!(report.stragglers().len(), 1, "it waits for the mutex: {report}");
+        held.0 = 7;
+        drop(held);
+        assert!(waiter.join().unwrap_err().is_aborted());
+        assert_eq!(saw.load(Ordering::SeqCst), 7, "it was alone with the value");
+        assert!(!inbox.letters.is_locked());
+    });
+}
+
+static CALL_BACK: Target = Target::named("natives_call_back");

@@ -65,13 +65,16 @@ impl RawCondvar {
         let place = self.0.enter(&waiter);
         mutex.let_go(held);
         let outcome = catch_unwind(AssertUnwindSafe(|| wait(place)));
-        mutex.take_again(held);
-        outcome.unwrap_or_else(|abort| resume_unwind(abort))
+        let again = mutex.take_again(held);
+        match (outcome, again) {
+            (Ok(outcome), Ok(())) => outcome,
+            (Err(unwinds), _) | (_, Err(unwinds)) => resume_unwind(unwinds),
+        }
     }
 }
 
-// SAFETY: who waits is in the list before it lets the mutex go, and holds it again when it returns or unwinds; taking it
-// again raises no abort, and panics only where it could not end.
+// SAFETY: who waits is in the list before it lets the mutex go, and holds it again when it returns or unwinds: nothing
+// unwinds before it is taken again.
 unsafe impl lock_api::RawCondvar for RawCondvar {
     #[allow(clippy::declare_interior_mutable_const, reason = "how lock_api makes a constant one")]
     const INIT: RawCondvar = RawCondvar(WaitList::new());

@@ -158,10 +158,13 @@ impl RawMutex {
         self.0.unlock(held.owner);
     }
 
-    /// Takes the lock again, and raises no abort while it waits.
+    /// Takes the lock again, and raises no abort while it waits. What unwinds the wait all the same is for the caller to go
+    /// on with, who holds the lock.
     #[track_caller]
-    pub(super) fn take_again(&self, held: &mut Held) {
-        *held = Held::new(self.0.lock_undisturbed());
+    pub(super) fn take_again(&self, held: &mut Held) -> std::thread::Result<()> {
+        let (owner, unwinds) = self.0.lock_undisturbed();
+        *held = Held::new(owner);
+        unwinds
     }
 }
 

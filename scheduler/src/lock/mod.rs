@@ -33,6 +33,7 @@ use crate::wait::owner::Owner;
 use crate::wait::sleeper::Sleeper;
 use crate::wait::spin::spin;
 use exclusive::Exclusive;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
 /// A lock with one owner at a time, and no data: see the mutex that `sortie` makes of it.
@@ -136,18 +137,24 @@ impl Lock {
         taken.then_some(owner)
     }
 
-    /// As [`Lock::lock`], but an abort is not raised while it waits: for those who hold the lock again when they
-    /// unwind.
+    /// As [`Lock::lock`], for those who hold the lock again when they unwind: an abort is not raised while it waits, and
+    /// what unwinds the wait all the same, as the end of a runtime does to a task that waits in place, is handed to the
+    /// caller, who holds the lock then, to go on with. Who holds it already waits.
     ///
-    /// # Panics
-    /// As [`Lock::lock`].
+    /// ```
+    /// let lock = sortie_scheduler::Lock::new();
+    /// let (owner, unwinds) = lock.lock_undisturbed();
+    /// assert!(unwinds.is_ok());
+    /// lock.unlock(owner);
+    /// ```
     #[track_caller]
-    pub fn lock_undisturbed(&self) -> Owner {
+    pub fn lock_undisturbed(&self) -> (Owner, std::thread::Result<()>) {
         let owner = Owner::current();
-        if !self.exclusive.take(owner.get()) {
-            self.wait(owner, Wait::Undisturbed);
+        if self.exclusive.take(owner.get()) {
+            return (owner, Ok(()));
         }
-        owner
+        let waited = catch_unwind(AssertUnwindSafe(|| self.wait(owner, Wait::Undisturbed)));
+        (owner, waited.map(drop).inspect_err(|_| self.wait_as_thread(owner)))
     }
 
     /// Lets the lock go, which `owner` has taken. Does not wait. Keeps `errno`.
@@ -196,7 +203,7 @@ impl Lock {
     #[inline(never)]
     #[track_caller]
     fn wait(&self, owner: Owner, how: Wait) -> bool {
-        if !matches!(how, Wait::Until(_)) && Owner::of(self.exclusive.word()) == Some(owner) {
+        if matches!(how, Wait::Long) && Owner::of(self.exclusive.word()) == Some(owner) {
             panic!("this task or thread holds the lock already, and would wait for itself");
         }
         let looks = || match self.exclusive.word() {
@@ -223,7 +230,10 @@ impl Lock {
     }
 
     fn wait_in_line(&self, owner: Owner, how: Wait) -> bool {
-        let waiter = Waiter::new("a wait for a lock");
+        let waiter = match how {
+            Wait::Undisturbed => Waiter::undisturbed(),
+            Wait::Long | Wait::Until(_) => Waiter::new("a wait for a lock"),
+        };
         let Some(ticket) = self.exclusive.enter(Sleeper::new(&waiter), owner.get()) else {
             return true;
         };
@@ -241,6 +251,17 @@ impl Lock {
         }
         std::mem::forget(in_line);
         true
+    }
+
+    /// Waits for the lock where nothing can unwind: as a thread that runs no task.
+    #[cold]
+    fn wait_as_thread(&self, owner: Owner) {
+        let waiter = Waiter::of_thread();
+        if let Some(ticket) = self.exclusive.enter(Sleeper::new(&waiter), owner.get()) {
+            while !self.exclusive.take_up(ticket, owner.get()) {
+                waiter.pause();
+            }
+        }
     }
 }
 

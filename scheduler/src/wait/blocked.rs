@@ -27,7 +27,7 @@ use crate::task::membership::SetMark;
 use crate::task::{Header, Id};
 use std::collections::BTreeMap;
 use std::mem::transmute;
-use std::panic::Location;
+use std::panic::{AssertUnwindSafe, Location, catch_unwind};
 use std::ptr::NonNull;
 use std::sync::{Arc, OnceLock};
 
@@ -169,8 +169,9 @@ pub(crate) fn blocked_undisturbed<R>(
     word: &AtomicUsize,
     wait: impl FnOnce() -> R,
 ) -> R {
-    let owned = Owned::Word(NonNull::from(word));
-    let _noted = Noted::undisturbed(what, owned, Location::caller());
+    let (owned, place) = (Owned::Word(NonNull::from(word)), Location::caller());
+    // What a subscriber does, who is told that this closes a circle, must not end the wait.
+    let _noted = catch_unwind(AssertUnwindSafe(|| Noted::undisturbed(what, owned, place)));
     wait()
 }
 

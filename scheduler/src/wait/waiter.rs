@@ -13,6 +13,7 @@ use crate::task::{Header, Waker};
 use crate::timer::TimerKey;
 use crate::worker::current;
 use std::cell::Cell;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
@@ -97,6 +98,19 @@ impl Waiter {
             None => Who::Thread(current::thread_parker()),
         };
         Waiter { who }
+    }
+
+    /// As [`Waiter::new`], for a wait that nothing must unwind, and that a [`NoSuspend`](crate::NoSuspend) has let begin.
+    pub(crate) fn undisturbed() -> Waiter {
+        let Some((_, task)) = managed() else { return Waiter::of_thread() };
+        // What a subscriber does must not end the wait.
+        let _ = catch_unwind(AssertUnwindSafe(|| announce(task)));
+        Waiter { who: Who::Task(TaskWaiter { task: NonNull::from(task), timer: Cell::new(None) }) }
+    }
+
+    /// The current thread, which sleeps as one that runs no task.
+    pub(crate) fn of_thread() -> Waiter {
+        Waiter { who: Who::Thread(current::thread_parker()) }
     }
 
     /// The task, if it can be switched away while it sits in a list's seat, and sits in none.
