@@ -198,9 +198,7 @@ fn look_at_calls(shared: &Shared, now: Instant) -> bool {
         taken.iter().for_each(|taken| taken.tell(shared, now));
         taken.into_iter().for_each(|taken| taken.hand_on(shared, |worker| shared.hand_on(worker)));
         // Where one call blocks, others follow: the next worker is not to wait for a thread.
-        if shared.lobby.spares() == 0 {
-            shared.start_spare();
-        }
+        shared.start_spare();
     }
     natives
 }

@@ -13,7 +13,8 @@
 //!
 //! INVARIANT(backlog.starting): while a call that is due finds no spare, a thread is being started, or one was refused.
 //! A start is counted before, and the thread looks here after it has taken itself off the count: the lock orders
-//! that look and the push of who found enough of them under way.
+//! that look and the push of who found enough of them under way. It takes itself off when it is one of the spares, so
+//! that who finds nobody on the count finds it there.
 //!
 //! Must not: know of spares or wake anybody; drop a task under its lock.
 
@@ -125,7 +126,7 @@ impl<T> Backlog<T> {
         inner.owed > 0 || inner.calls.front().is_some_and(|(due, _)| *due <= now)
     }
 
-    /// A thread is to be started for the calls that wait. False: so many, or more, are on their way here.
+    /// A thread is to be started without a worker. False: so many, or more, are on their way here.
     pub(crate) fn begin_start(&self, most: usize) -> bool {
         let mut inner = self.inner.lock();
         let may = inner.starting < most;

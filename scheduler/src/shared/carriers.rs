@@ -100,13 +100,23 @@ impl Shared {
         );
     }
 
-    /// Starts a carrier without a worker, so that the next worker that is taken back finds a thread. False: there is
-    /// none.
-    pub(crate) fn start_spare(&self) -> bool {
-        self.offloaded.begin_start(usize::MAX) && self.start_counted()
+    /// Starts a carrier without a worker, so that the next worker that is taken back finds a thread. Unless there is
+    /// a spare, or one is on its way: however late threads come, one is ahead.
+    pub(crate) fn start_spare(&self) {
+        if !self.offloaded.begin_start(1) {
+            return;
+        }
+        // Behind the count: who was on it and is not any more is seen here (backlog.starting).
+        if self.lobby.spares() == 0 {
+            self.start_counted();
+            return;
+        }
+        self.offloaded.end_start();
+        // Somebody may have counted on the thread that is not started.
+        self.hurry_calls();
     }
 
-    /// [`Shared::start_spare`], counted as one on its way to the calls that wait for a thread.
+    /// Starts a carrier without a worker that is counted as on its way. False: there is none.
     pub(crate) fn start_counted(&self) -> bool {
         let refused = self.start_carrier(None).err();
         if let Some((_, why)) = &refused {
@@ -167,9 +177,6 @@ impl Shared {
                 shared.environment.restore();
                 let _stack = overflow::on_carrier(&shared.signal_stacks);
                 let worker = carrier.take_gift();
-                if worker.is_none() {
-                    shared.offloaded.end_start();
-                }
                 carrier_main(&shared, carrier, worker);
             });
         match started {
@@ -252,6 +259,42 @@ impl Shared {
         let gifts = self.arena.all().into_iter().filter_map(|carrier| carrier.take_gift());
         for worker in self.lobby.close().into_iter().chain(gifts) {
             self.dispose(worker);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::Config;
+    use crate::sync::atomic::Ordering;
+    use std::sync::mpsc;
+
+    /// However late a thread comes, and whenever it is asked for.
+    #[test]
+    fn one_spare_is_ahead() {
+        for _ in 0..50 {
+            let scheduler = Config::new().workers(1).start().expect("threads for a runtime");
+            let (enter, inside) = mpsc::channel();
+            let (end, ended) = mpsc::channel::<()>();
+            // So that the first thread is none of the spares.
+            let task = scheduler.spawn(move || {
+                enter.send(()).expect("somebody waits for it");
+                ended.recv().expect("somebody lets it go on");
+            });
+            inside.recv().expect("it runs");
+            let shared = &scheduler.shared;
+            let threads = || shared.threads.load(Ordering::Relaxed);
+            assert!(shared.offloaded.begin_start(1));
+            shared.start_spare();
+            assert_eq!(threads(), 1, "one is on its way");
+            shared.offloaded.end_start();
+            while shared.lobby.spares() == 0 {
+                shared.start_spare();
+            }
+            shared.start_spare();
+            assert_eq!(threads(), 2);
+            end.send(()).expect("it waits for it");
+            task.join().expect("a task that ends");
         }
     }
 }

@@ -7,7 +7,7 @@
 use super::lend::{lender, unpile};
 use super::pick::next;
 use super::search::found_work;
-use super::without::{become_spare, cede, is_due_to_cede, retire};
+use super::without::{arrive, become_spare, cede, is_due_to_cede, retire};
 use super::{Worker, current};
 use crate::carrier::{Carrier, CarrierRef};
 use crate::crossing::fence::light;
@@ -33,13 +33,16 @@ pub(crate) fn carrier_main(shared: &Shared, carrier: CarrierRef, first: Option<B
     handler::remember(&carrier);
     carrier.vitals.begin();
     shared.sleep_slack.set();
+    let mut arrives = first.is_none();
     if let Some(worker) = first {
         // SAFETY: this is the carrier's thread, and a new carrier's word says `WAITING`.
         unsafe { carrier.put_worker(worker) };
     }
     let bomb = Bomb;
     loop {
-        let stays = if !carrier.word.is_run() {
+        let stays = if std::mem::take(&mut arrives) {
+            arrive(&carrier)
+        } else if !carrier.word.is_run() {
             serve(&carrier);
             carrier.word.is_run() || become_spare(&carrier)
         } else if is_due_to_cede(&carrier) {

@@ -97,6 +97,24 @@ fn give_queued(shared: &Shared, worker: &Worker) {
     shared.drain_if_terminated();
 }
 
+/// A thread that was started without a worker is here. False: it is to end.
+pub(super) fn arrive(carrier: &Carrier) -> bool {
+    let shared = carrier.shared();
+    if shared.is_stopping() {
+        shared.offloaded.end_start();
+        return false;
+    }
+    carrier.word.spare();
+    shared.lobby.add_spare(carrier.as_ref());
+    // After it is one of the spares: else nobody would know of it for a moment. Before the looks at the calls
+    // (backlog.starting).
+    shared.offloaded.end_start();
+    if !shared.offloaded.is_empty() && shared.lobby.leave_spares(carrier.as_ref()) {
+        return true;
+    }
+    sleep_as_spare(carrier, true)
+}
+
 /// A carrier in its loop that has lost its worker. False: it is to end.
 pub(super) fn become_spare(carrier: &Carrier) -> bool {
     if carrier.shared().is_stopping() {
