@@ -58,6 +58,7 @@ impl Runtime {
     /// # Panics
     /// With the panic of `f`. In managed code of a task, where `spawn` and `join` serve instead. If
     /// the runtime is shut down before `f` has ended.
+    #[doc(alias = "block_on")]
     #[track_caller]
     pub fn run<T: Send + 'static>(&self, f: impl FnOnce() -> T + Send + 'static) -> T {
         assert!(
@@ -67,7 +68,7 @@ impl Runtime {
         );
         match self.spawn(f).join() {
             Ok(output) => output,
-            Err(error) => match error.into_panic() {
+            Err(error) => match error.try_into_panic() {
                 Ok(payload) => std::panic::resume_unwind(payload),
                 Err(error) => panic!("Runtime::run has no output: {error}"),
             },

@@ -127,7 +127,7 @@ fn who_waits_for_another_value_keeps_none() {
         let task = runtime.spawn(move || receiver.wait_for(Option::is_none).map(drop));
         until("it waits", || runtime.snapshot().idle_workers == runtime.case.workers);
         // The sender has it alone, and it looks at the next when it can.
-        drop(sender.replace(Some(drops.value())));
+        drop(sender.send_replace(Some(drops.value())));
         assert_eq!(drops.dropped(), 1);
         sender.send(None).unwrap();
         task.join().unwrap().unwrap();

@@ -56,7 +56,7 @@ fn who_comes_too_late_is_told_how_many_it_has_missed() {
             assert_eq!(slow.try_recv(), Err(TryRecvError::Empty));
             (0..5).for_each(|n| assert_eq!(sender.send(n), Ok(1)));
             assert_eq!(slow.len(), 2);
-            assert_eq!(slow.try_recv(), Err(TryRecvError::Missed(3)));
+            assert_eq!(slow.try_recv(), Err(TryRecvError::Lagged(3)));
             assert_eq!(slow.recv(), Ok(3));
             drop(sender);
             assert_eq!(slow.recv_timeout(LONG), Ok(4));
@@ -75,7 +75,7 @@ fn messages_are_dropped_once_all_have_them_or_nobody_wants_them() {
         let second = sender.subscribe();
         (0..5).for_each(|_| drop(sender.send(Arc::new(drops.value()))));
         assert_eq!(drops.dropped(), 1, "displaced");
-        assert_eq!(first.recv().unwrap_err(), RecvError::Missed(1));
+        assert_eq!(first.recv().unwrap_err(), RecvError::Lagged(1));
         drop(first.recv().unwrap());
         assert_eq!(drops.dropped(), 1, "the second wants it");
         drop(second.clone());

@@ -49,7 +49,7 @@ fn a_panic_of_the_closure_is_raised_at_the_call() {
             }
         });
         let task = runtime.spawn(|| native::call(&CLOSURE, || panic_any(5i8)));
-        let payload = task.join().unwrap_err().into_panic().unwrap();
+        let payload = task.join().unwrap_err().into_panic();
         assert_eq!(*payload.downcast::<i8>().unwrap(), 5);
     });
 }

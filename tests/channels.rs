@@ -128,11 +128,11 @@ fn the_end_of_the_senders_comes_after_the_last_message() {
             sender.send(1).unwrap();
             let other = sender.clone();
             drop(sender);
-            assert!(!receiver.is_disconnected());
+            assert!(!receiver.is_closed());
             other.send(2).unwrap();
             drop(other);
             assert_eq!(task.join().unwrap(), [1, 2]);
-            assert!(receiver.is_disconnected());
+            assert!(receiver.is_closed());
             assert_eq!(receiver.recv(), Err(RecvError));
             assert_eq!(receiver.try_recv(), Err(TryRecvError::Disconnected));
             assert_eq!(receiver.recv_timeout(LONG), Err(RecvTimeoutError::Disconnected));
@@ -156,7 +156,7 @@ fn the_end_of_the_receivers_gives_the_message_back_and_drops_the_rest() {
             drop(receiver);
             assert!(task.is_none_or(|task| task.join().unwrap()), "it was in vain");
             until("what was left is dropped", || drops.dropped() == drops.made());
-            assert!(sender.is_disconnected());
+            assert!(sender.is_closed());
             let SendError(_back) = sender.send(drops.value()).unwrap_err();
             assert!(matches!(
                 sender.send_timeout(drops.value(), LONG),

@@ -69,7 +69,7 @@ fn tasks_of_all_kinds_come_to_their_ends() {
                     Ok(value) => assert_eq!(value, n),
                     Err(error) => {
                         assert_eq!(n % 10, 8);
-                        assert_eq!(text_of(error.into_panic().unwrap()), "in its turn");
+                        assert_eq!(text_of(error.into_panic()), "in its turn");
                     }
                 }
             }

@@ -85,7 +85,7 @@ fn its_panic_is_the_joins() {
         let text = runtime.run(|| {
             on_a_pile(3, || {
                 let failed = sortie::spawn(|| -> () { panic!("on top") }).join();
-                sortie_test::text_of(failed.unwrap_err().into_panic().unwrap())
+                sortie_test::text_of(failed.unwrap_err().into_panic())
             })
         });
         assert_eq!(text, "on top");

@@ -21,7 +21,7 @@ fn a_panic_ends_its_task_alone() {
                 Ok(output) => assert_eq!(output, n),
                 Err(error) => {
                     assert!(n % 3 == 0 && error.is_panic() && !error.is_aborted());
-                    assert_eq!(text_of(error.into_panic().unwrap()), format!("task number {n}"));
+                    assert_eq!(text_of(error.into_panic()), format!("task number {n}"));
                 }
             }
         }
@@ -50,7 +50,7 @@ fn the_error_says_who_and_why() {
         let text = format!("task {} panicked with a payload that is no text", task.id());
         let error: sortie::JoinError = task.join().unwrap_err();
         assert_eq!(error.to_string(), text);
-        assert_eq!(*error.into_panic().unwrap().downcast::<u8>().unwrap(), 7);
+        assert_eq!(*error.into_panic().downcast::<u8>().unwrap(), 7);
     });
 }
 
@@ -76,10 +76,10 @@ fn the_joiner_of_a_joiner_gets_what_that_one_raises() {
             let inner = sortie::spawn(|| panic!("first"));
             let error: sortie::JoinError = inner.join().unwrap_err();
             assert!(!std::thread::panicking());
-            panic!("second after {}", text_of(error.into_panic().unwrap()));
+            panic!("second after {}", text_of(error.into_panic()));
         });
         let error: sortie::JoinError = outer.join().unwrap_err();
-        assert_eq!(text_of(error.into_panic().unwrap()), "second after first");
+        assert_eq!(text_of(error.into_panic()), "second after first");
     });
 }
 

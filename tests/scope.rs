@@ -150,10 +150,7 @@ fn a_panic_of_a_task_is_the_scopes_unless_it_was_joined() {
                         }
                         if joined {
                             let error: sortie::JoinError = task.join().unwrap_err();
-                            assert_eq!(
-                                *error.into_panic().unwrap().downcast::<&str>().unwrap(),
-                                "a task's"
-                            );
+                            assert_eq!(*error.into_panic().downcast::<&str>().unwrap(), "a task's");
                         }
                     })
                 }))
@@ -276,7 +273,7 @@ fn joined_closures_run_side_by_side_and_keep_their_order() {
                     sortie::join!(|| part(0), || part(1), || part(2))
                 })
             };
-            let payload = task.join().unwrap_err().into_panic().unwrap();
+            let payload = task.join().unwrap_err().into_panic();
             assert_eq!(*payload.downcast::<usize>().unwrap(), culprit);
             assert_eq!(ended.load(SeqCst), 2);
         }

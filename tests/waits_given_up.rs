@@ -137,7 +137,7 @@ fn messages_for_all_reach_all_who_stay_or_are_missed_by_number() {
                                 sortie::sleep(pause);
                             }
                         }
-                        Err(broadcast::RecvTimeoutError::Missed(messages)) => missed += messages,
+                        Err(broadcast::RecvTimeoutError::Lagged(messages)) => missed += messages,
                         Err(broadcast::RecvTimeoutError::Timeout) => {}
                         Err(broadcast::RecvTimeoutError::Disconnected) => break,
                     }

@@ -131,6 +131,11 @@ impl Scheduler {
         wait::task().map(|task| Scheduler { shared: Arc::clone(&task.shared) })
     }
 
+    /// What the embedder keeps with the scheduler: see [`Config::embedder`].
+    pub fn embedder(&self) -> Option<&Arc<dyn crate::Embedder>> {
+        self.shared.config.embedder.as_ref()
+    }
+
     /// Ends the scheduler: refuses spawns, aborts suspended tasks, waits for the rest until `limit`
     /// has passed, and says who was left.
     ///

@@ -34,6 +34,7 @@ impl Builder {
     /// Of more than four for each processor the rest is held back while the others keep the processors busy and each of
     /// them goes from task to task. A task that computes, or blocks in code that it has not announced, for 10 ms keeps
     /// nobody waiting: another worker comes out for it.
+    #[doc(alias = "worker_threads")]
     pub fn workers(self, workers: usize) -> Builder {
         Builder { config: self.config.workers(workers) }
     }
@@ -46,6 +47,7 @@ impl Builder {
 
     /// Usable bytes of a task's stack, rounded up to pages; at least 16 KiB. A task that needs more
     /// ends the process with a message that names it.
+    #[doc(alias = "thread_stack_size")]
     pub fn stack_bytes(self, bytes: usize) -> Builder {
         Builder { config: self.config.stack_bytes(bytes) }
     }

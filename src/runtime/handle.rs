@@ -8,6 +8,7 @@ use crate::task::{Scope, Stack, scope_on};
 use crate::transition::{self, Event, Layers, TransitionError};
 use crate::{Deadlock, JoinHandle, StackError};
 use sortie_scheduler::{AttachError, Scheduler, Spawn};
+use std::any::Any;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -21,6 +22,29 @@ pub struct Handle {
 }
 
 impl Handle {
+    /// A way to the runtime whose task this thread runs, in managed or native code; `None` anywhere else.
+    ///
+    /// ```
+    /// use sortie::Handle;
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// let answer = runtime.run(|| {
+    ///     let handle = Handle::current().expect("in a task");
+    ///     // For a thread, say, that a library starts.
+    ///     std::thread::spawn(move || handle.spawn(|| 42).join().unwrap()).join().unwrap()
+    /// });
+    /// assert_eq!(answer, 42);
+    /// assert!(Handle::current().is_none());
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn current() -> Option<Handle> {
+        let scheduler = Scheduler::current()?;
+        let kept: Arc<dyn Any + Send + Sync> = scheduler.embedder()?.clone();
+        let ledger = kept.downcast().ok()?;
+        Some(Handle { scheduler, ledger })
+    }
+
     /// Spawns a task, as [`Runtime::spawn`](crate::Runtime::spawn). If the runtime was shut down the task is refused, and
     /// its join says so.
     pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>

@@ -39,6 +39,7 @@ use std::time::{Duration, Instant};
 /// assert_eq!(sum, 3);
 /// # Ok::<(), sortie::BuildError>(())
 /// ```
+#[doc(alias("Notify", "ResetEvent"))]
 #[derive(Debug)]
 pub struct Event(Kind);
 
@@ -110,6 +111,7 @@ impl Event {
     /// Sets the event. Who waits goes on: all, or the first of them.
     ///
     /// Does not wait.
+    #[doc(alias = "notify_one")]
     pub fn set(&self) {
         match &self.0 {
             Kind::Auto(event) => event.set(),
@@ -152,6 +154,7 @@ impl Event {
     ///
     /// # Panics
     /// In debug builds, if it would wait under a [`NoSuspend`](crate::task::NoSuspend) guard.
+    #[doc(alias = "notified")]
     pub fn wait(&self) {
         match &self.0 {
             Kind::Auto(event) => event.wait(),

@@ -148,6 +148,22 @@ impl<T> OnceLock<T> {
         self.get_or_try_init_for(Some(until), f)
     }
 
+    /// As [`OnceLock::get_or_try_init_until`], for so long from now.
+    ///
+    /// # Panics
+    /// As [`OnceLock::get_or_init`].
+    ///
+    /// # Errors
+    /// Those of `f`.
+    #[track_caller]
+    pub fn get_or_try_init_timeout<E>(
+        &self,
+        timeout: Duration,
+        f: impl FnOnce() -> Result<T, E>,
+    ) -> Result<Option<&T>, E> {
+        self.get_or_try_init_until(deadline(timeout), f)
+    }
+
     /// As [`OnceLock::get_or_init`], but waits for others no longer than `timeout`. `None`: somebody was at it all that
     /// time. What `f` takes is not limited.
     ///

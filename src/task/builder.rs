@@ -109,6 +109,7 @@ impl Builder {
     /// assert_eq!(depth.join()?, 20_000);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    #[doc(alias = "stack_size")]
     pub fn stack_bytes(self, bytes: usize) -> Builder {
         Builder { options: self.options.stack_bytes(bytes), ..self }
     }

@@ -30,6 +30,7 @@ use std::time::{Duration, Instant};
 /// # Ok::<(), sortie::BuildError>(())
 /// ```
 #[derive(Clone)]
+#[doc(alias = "TaskTracker")]
 pub struct Group {
     inner: Arc<Inner>,
 }

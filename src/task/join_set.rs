@@ -65,7 +65,8 @@ impl<T> JoinSet<T> {
         self.len == 0
     }
 
-    /// Spawns a task on the current task's runtime. Neither suspends nor blocks.
+    /// Spawns a task on the current task's runtime, and gives its number, by which the set [aborts](JoinSet::abort) it.
+    /// Neither suspends nor blocks.
     ///
     /// # Panics
     /// On a thread that runs no task: there [`JoinSet::spawn_on`] says which runtime.
@@ -78,7 +79,7 @@ impl<T> JoinSet<T> {
         Builder::new().spawn_in(self, f)
     }
 
-    /// Spawns a task on a runtime, from anywhere. Neither suspends nor blocks.
+    /// As [`JoinSet::spawn`], on a runtime, from anywhere.
     ///
     /// ```
     /// use sortie::task::JoinSet;

@@ -316,7 +316,7 @@ fn told<T>(tasks: &TaskSet, result: Result<T, JoinError>) -> Result<T, JoinError
 #[cold]
 #[track_caller]
 pub(super) fn raise(error: JoinError) -> ! {
-    match error.into_panic() {
+    match error.try_into_panic() {
         Ok(payload) => resume_unwind(payload),
         Err(error) => {
             // Mostly it was aborted because this task is.

@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 ///
 /// A tick is missed if nobody waits for it until the time of the one after it: the task had something else to do,
 /// or had no turn.
+#[doc(alias = "MissedTickBehavior")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum MissedTicks {
     /// They come one right after the other, until none is missing. For what must be done so many times.
@@ -87,6 +88,7 @@ impl Interval {
     /// let interval = interval(Duration::from_secs(1)).missed_ticks(MissedTicks::Skip);
     /// # drop(interval);
     /// ```
+    #[doc(alias = "set_missed_tick_behavior")]
     pub fn missed_ticks(mut self, missed: MissedTicks) -> Interval {
         self.missed = missed;
         self

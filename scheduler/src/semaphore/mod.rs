@@ -275,6 +275,7 @@ impl Semaphore {
     /// semaphore.set_permits(1);
     /// assert!(semaphore.try_acquire().is_some());
     /// ```
+    #[doc(alias = "add_permits")]
     pub fn set_permits(&self, permits: u32) {
         self.pool.permits.set_limit(permits);
     }

@@ -5,6 +5,7 @@ use std::mem::ManuallyDrop;
 use std::sync::Arc;
 
 /// A permit of a [`Semaphore`], released when it is dropped. It may be sent to another task.
+#[doc(alias = "SemaphorePermit")]
 #[must_use = "a permit that is dropped is released"]
 #[derive(Debug)]
 pub struct Permit<'a> {
@@ -74,6 +75,7 @@ impl Drop for Permit<'_> {
 }
 
 /// A [`Permit`] that keeps its semaphore by an `Arc`: see [`Semaphore::acquire_arc`].
+#[doc(alias = "OwnedSemaphorePermit")]
 #[must_use = "a permit that is dropped is released"]
 #[derive(Debug)]
 pub struct ArcPermit {
@@ -129,6 +131,7 @@ impl Semaphore {
     /// }
     /// # Ok::<(), sortie_scheduler::StartError>(())
     /// ```
+    #[doc(alias = "acquire_owned")]
     #[inline]
     pub fn acquire_arc(self: &Arc<Self>) -> ArcPermit {
         self.acquire_many_arc(1)
@@ -138,6 +141,7 @@ impl Semaphore {
     ///
     /// # Panics
     /// As [`Semaphore::acquire`].
+    #[doc(alias = "acquire_many_owned")]
     #[inline]
     pub fn acquire_many_arc(self: &Arc<Self>, permits: u32) -> ArcPermit {
         self.acquire_many(permits).into_arc(self)
@@ -150,6 +154,7 @@ impl Semaphore {
     /// let slot = slots.try_acquire_arc();
     /// assert!(slot.is_some() && slots.try_acquire_arc().is_none());
     /// ```
+    #[doc(alias = "try_acquire_owned")]
     #[inline]
     pub fn try_acquire_arc(self: &Arc<Self>) -> Option<ArcPermit> {
         self.try_acquire_many_arc(1)

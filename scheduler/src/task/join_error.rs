@@ -106,9 +106,25 @@ impl JoinError {
 
     /// The panic's payload, to look at or to raise again with [`std::panic::resume_unwind`].
     ///
+    /// # Panics
+    /// If the task did not panic: see [`JoinError::is_panic`].
+    ///
+    /// ```
+    /// let runtime = sortie_scheduler::Config::new().start()?;
+    /// let error = runtime.spawn(|| panic!("no such file")).join().map(|()| ()).unwrap_err();
+    /// assert_eq!(error.into_panic().downcast_ref(), Some(&"no such file"));
+    /// # Ok::<(), sortie_scheduler::StartError>(())
+    /// ```
+    #[track_caller]
+    pub fn into_panic(self) -> Box<dyn Any + Send> {
+        self.try_into_panic().unwrap_or_else(|error| panic!("no panic: {error}"))
+    }
+
+    /// The panic's payload, if there is one.
+    ///
     /// # Errors
     /// The error itself, if the task did not panic.
-    pub fn into_panic(self) -> Result<Box<dyn Any + Send>, JoinError> {
+    pub fn try_into_panic(self) -> Result<Box<dyn Any + Send>, JoinError> {
         match self.0.kind {
             Kind::Panicked(payload) => Ok(payload.into_inner()),
             _ => Err(self),

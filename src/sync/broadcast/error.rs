@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RecvError {
     /// So many messages were displaced by later ones. The next call goes on behind them.
-    Missed(u64),
+    Lagged(u64),
     /// There are no senders any more, and no messages.
     Disconnected,
 }
@@ -16,8 +16,8 @@ pub enum RecvError {
 pub enum TryRecvError {
     /// There is none yet.
     Empty,
-    /// As [`RecvError::Missed`].
-    Missed(u64),
+    /// As [`RecvError::Lagged`].
+    Lagged(u64),
     /// As [`RecvError::Disconnected`].
     Disconnected,
 }
@@ -27,8 +27,8 @@ pub enum TryRecvError {
 pub enum RecvTimeoutError {
     /// None came in time.
     Timeout,
-    /// As [`RecvError::Missed`].
-    Missed(u64),
+    /// As [`RecvError::Lagged`].
+    Lagged(u64),
     /// As [`RecvError::Disconnected`].
     Disconnected,
 }
@@ -36,7 +36,7 @@ pub enum RecvTimeoutError {
 impl From<RecvError> for TryRecvError {
     fn from(error: RecvError) -> TryRecvError {
         match error {
-            RecvError::Missed(messages) => TryRecvError::Missed(messages),
+            RecvError::Lagged(messages) => TryRecvError::Lagged(messages),
             RecvError::Disconnected => TryRecvError::Disconnected,
         }
     }
@@ -45,7 +45,7 @@ impl From<RecvError> for TryRecvError {
 impl From<RecvError> for RecvTimeoutError {
     fn from(error: RecvError) -> RecvTimeoutError {
         match error {
-            RecvError::Missed(messages) => RecvTimeoutError::Missed(messages),
+            RecvError::Lagged(messages) => RecvTimeoutError::Lagged(messages),
             RecvError::Disconnected => RecvTimeoutError::Disconnected,
         }
     }
@@ -54,7 +54,7 @@ impl From<RecvError> for RecvTimeoutError {
 impl fmt::Display for RecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            RecvError::Missed(messages) => {
+            RecvError::Lagged(messages) => {
                 write!(
                     f,
                     "{messages} messages were displaced by later ones before they were received"
@@ -71,7 +71,7 @@ impl fmt::Display for TryRecvError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             TryRecvError::Empty => f.write_str("no message has been sent yet"),
-            TryRecvError::Missed(messages) => RecvError::Missed(messages).fmt(f),
+            TryRecvError::Lagged(messages) => RecvError::Lagged(messages).fmt(f),
             TryRecvError::Disconnected => RecvError::Disconnected.fmt(f),
         }
     }
@@ -81,7 +81,7 @@ impl fmt::Display for RecvTimeoutError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             RecvTimeoutError::Timeout => f.write_str("no message was sent in time"),
-            RecvTimeoutError::Missed(messages) => RecvError::Missed(messages).fmt(f),
+            RecvTimeoutError::Lagged(messages) => RecvError::Lagged(messages).fmt(f),
             RecvTimeoutError::Disconnected => RecvError::Disconnected.fmt(f),
         }
     }

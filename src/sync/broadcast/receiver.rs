@@ -66,7 +66,7 @@ impl<T> Receiver<T> {
         self.next.store(next, Ordering::Relaxed);
         match taken {
             Ok(message) => Some(Ok(message)),
-            Err(Missing::Displaced(messages)) => Some(Err(RecvError::Missed(messages))),
+            Err(Missing::Displaced(messages)) => Some(Err(RecvError::Lagged(messages))),
             Err(Missing::NotSent) => (state.senders == 0).then_some(Err(RecvError::Disconnected)),
         }
     }
@@ -119,14 +119,14 @@ impl<T: Clone> Receiver<T> {
     /// let (sender, receiver) = broadcast::channel(2);
     /// (1..=3).for_each(|n| assert!(sender.send(n).is_ok()));
     /// drop(sender);
-    /// assert_eq!(receiver.recv(), Err(RecvError::Missed(1)));
+    /// assert_eq!(receiver.recv(), Err(RecvError::Lagged(1)));
     /// assert_eq!(receiver.recv(), Ok(2));
     /// assert_eq!(receiver.recv(), Ok(3));
     /// assert_eq!(receiver.recv(), Err(RecvError::Disconnected));
     /// ```
     pub fn recv(&self) -> Result<T, RecvError> {
         self.wait(None).map(Arc::unwrap_or_clone).map_err(|error| match error {
-            RecvTimeoutError::Missed(messages) => RecvError::Missed(messages),
+            RecvTimeoutError::Lagged(messages) => RecvError::Lagged(messages),
             RecvTimeoutError::Disconnected => RecvError::Disconnected,
             RecvTimeoutError::Timeout => unreachable!("a wait without a limit has no end of time"),
         })

@@ -40,7 +40,7 @@ impl<T> Sender<T> {
     /// let (sender, receiver) = broadcast::channel(1);
     /// assert_eq!(sender.send('a'), Ok(1));
     /// assert_eq!(sender.send('b'), Ok(1));
-    /// assert_eq!(receiver.recv(), Err(broadcast::RecvError::Missed(1)));
+    /// assert_eq!(receiver.recv(), Err(broadcast::RecvError::Lagged(1)));
     /// assert_eq!(receiver.recv(), Ok('b'));
     /// drop(receiver);
     /// assert_eq!(sender.send('c'), Err(broadcast::SendError('c')));

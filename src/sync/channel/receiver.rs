@@ -92,6 +92,7 @@ impl<T> Receiver<T> {
     ///
     /// # Panics
     /// As [`Receiver::recv`].
+    #[doc(alias = "recv_deadline")]
     pub fn recv_until(&self, until: Instant) -> Result<T, RecvTimeoutError> {
         self.shared.recv(Some(until))
     }
@@ -126,11 +127,11 @@ impl<T> Receiver<T> {
     /// let (sender, receiver) = sortie::sync::channel::unbounded();
     /// sender.send(1).unwrap();
     /// drop(sender);
-    /// assert!(receiver.is_disconnected());
+    /// assert!(receiver.is_closed());
     /// assert_eq!(receiver.recv(), Ok(1));
     /// ```
-    pub fn is_disconnected(&self) -> bool {
-        self.shared.is_disconnected()
+    pub fn is_closed(&self) -> bool {
+        self.shared.is_closed()
     }
 
     /// How many messages are in the channel.
@@ -194,7 +195,7 @@ impl<T> fmt::Debug for Receiver<T> {
         f.debug_struct("Receiver")
             .field("len", &self.len())
             .field("capacity", &self.capacity())
-            .field("is_disconnected", &self.is_disconnected())
+            .field("is_closed", &self.is_closed())
             .finish()
     }
 }

@@ -95,6 +95,7 @@ impl<T> Sender<T> {
     ///
     /// # Panics
     /// As [`Sender::send`].
+    #[doc(alias = "send_deadline")]
     pub fn send_until(&self, message: T, until: Instant) -> Result<(), SendTimeoutError<T>> {
         self.shared.send(message, Some(until))
     }
@@ -103,12 +104,12 @@ impl<T> Sender<T> {
     ///
     /// ```
     /// let (sender, receiver) = sortie::sync::channel::unbounded::<u32>();
-    /// assert!(!sender.is_disconnected());
+    /// assert!(!sender.is_closed());
     /// drop(receiver);
-    /// assert!(sender.is_disconnected());
+    /// assert!(sender.is_closed());
     /// ```
-    pub fn is_disconnected(&self) -> bool {
-        self.shared.is_disconnected()
+    pub fn is_closed(&self) -> bool {
+        self.shared.is_closed()
     }
 
     /// Waits until there are no receivers any more: then nobody wants what the sender would make.
@@ -215,7 +216,7 @@ impl<T> fmt::Debug for Sender<T> {
         f.debug_struct("Sender")
             .field("len", &self.len())
             .field("capacity", &self.capacity())
-            .field("is_disconnected", &self.is_disconnected())
+            .field("is_closed", &self.is_closed())
             .finish()
     }
 }

@@ -207,7 +207,7 @@ impl<T> Shared<T> {
         }
     }
 
-    pub(crate) fn is_disconnected(&self) -> bool {
+    pub(crate) fn is_closed(&self) -> bool {
         match &self.flavor {
             Flavor::Bounded(ring) => ring.is_closed(),
             Flavor::Unbounded(queue) => queue.is_closed(),
@@ -218,7 +218,7 @@ impl<T> Shared<T> {
     /// A sender waits until the last receiver is gone. False: the time came first.
     pub(super) fn wait_for_end_of_receivers(&self, until: Option<Instant>) -> bool {
         let what = "a wait for the end of receivers";
-        wait_for_close(&self.closed, what, || self.is_disconnected(), until)
+        wait_for_close(&self.closed, what, || self.is_closed(), until)
     }
 
     pub(crate) fn len(&self) -> usize {

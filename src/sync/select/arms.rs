@@ -132,7 +132,7 @@ impl<T> Arm for Recv<'_, T> {
     fn is_ready(&self, party: &Arc<Party>) -> bool {
         match self.rendezvous() {
             Some(place) => place.is_sender_there(party),
-            None => !self.receiver.is_empty() || self.receiver.is_disconnected(),
+            None => !self.receiver.is_empty() || self.receiver.is_closed(),
         }
     }
 
@@ -240,7 +240,7 @@ impl<T> Arm for Send<'_, T> {
             && match self.rendezvous() {
                 Some(place) => place.is_receiver_there(party),
                 None => {
-                    self.sender.is_disconnected()
+                    self.sender.is_closed()
                         || self.sender.capacity().is_none_or(|most| self.sender.len() < most)
                 }
             }

@@ -174,7 +174,7 @@ impl<T> Receiver<T> {
     /// let runtime = sortie::Runtime::new()?;
     /// let (sender, receiver) = sortie::sync::watch::channel(0);
     /// let task = runtime.spawn(move || *receiver.wait_for(|n| *n >= 10).unwrap());
-    /// (1..=10).for_each(|n| drop(sender.replace(n)));
+    /// (1..=10).for_each(|n| drop(sender.send_replace(n)));
     /// assert_eq!(task.join().unwrap(), 10);
     /// # Ok::<(), sortie::BuildError>(())
     /// ```

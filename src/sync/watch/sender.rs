@@ -32,7 +32,7 @@ impl<T> Sender<T> {
     /// Makes this the latest value, and wakes those who wait for one. Neither suspends nor blocks.
     ///
     /// # Errors
-    /// The value, if there are no receivers. [`Sender::replace`] does without.
+    /// The value, if there are no receivers. [`Sender::send_replace`] does without.
     ///
     /// ```
     /// let (sender, receiver) = sortie::sync::watch::channel(1);
@@ -52,11 +52,30 @@ impl<T> Sender<T> {
     ///
     /// ```
     /// let (sender, _) = sortie::sync::watch::channel(1);
-    /// assert_eq!(*sender.replace(2), 1);
+    /// assert_eq!(*sender.send_replace(2), 1);
     /// assert_eq!(*sender.borrow(), 2);
     /// ```
-    pub fn replace(&self, value: T) -> Ref<T> {
+    pub fn send_replace(&self, value: T) -> Ref<T> {
         self.shared.replace(value)
+    }
+
+    /// Changes a copy of the latest value, and sends that. If another comes meanwhile, `modify` is called again, with a copy of
+    /// that.
+    ///
+    /// ```
+    /// let (sender, receiver) = sortie::sync::watch::channel(vec![1]);
+    /// sender.send_modify(|numbers| numbers.push(2));
+    /// assert_eq!(*receiver.borrow(), [1, 2]);
+    /// ```
+    pub fn send_modify(&self, mut modify: impl FnMut(&mut T))
+    where
+        T: Clone,
+    {
+        self.update(|now| {
+            let mut next = now.clone();
+            modify(&mut next);
+            next
+        });
     }
 
     /// Makes the next value out of the latest. If another comes meanwhile, `next` is called again, with that.
