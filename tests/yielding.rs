@@ -158,9 +158,7 @@ fn those_that_yield_have_turns_beside_many_that_leave_for_native_code() {
 #[test]
 fn a_worker_whose_tasks_only_yield_takes_from_anothers_deque() {
     each_of(&[2], &[Mode::Migrating], |runtime| {
-        // A task that was kept from a processor may have got an extra worker, who would take from the deque, too.
-        let shared = std::iter::from_fn(|| Some(is_shared(runtime))).flatten().next();
-        assert_eq!(shared, Some(true), "one worker ran all of them");
+        assert!(unassisted(runtime, is_shared), "one worker ran all of them");
     });
 }
 
@@ -169,20 +167,19 @@ fn a_worker_whose_tasks_only_yield_takes_from_anothers_deque() {
 #[test]
 fn a_worker_that_has_begun_what_it_took_takes_more() {
     each_of(&[2], &MODES, |runtime| {
-        // A task that was kept from a processor may have got an extra worker, who would take from the deque, too.
-        let turns = std::iter::repeat_with(|| turns_until_all_have_begun(runtime)).flatten().next();
-        let turns = turns.unwrap();
+        let turns = unassisted(runtime, turns_until_all_have_begun);
         assert!(turns <= 2 * MADE, "{turns} turns while {MADE} tasks began");
     });
 }
 
 const MADE: usize = 400;
 
-/// A task computes until another worker has begun all that it has made, but for the newest. How many turns do those have
-/// meanwhile? `None` if another worker was there.
-fn turns_until_all_have_begun(runtime: &Running<'_>) -> Option<usize> {
-    let before = runtime.snapshot().compensations;
-    let turns = runtime.run(|| {
+/// A task computes until another worker, which had something else to do until all were made, has begun all of them but for
+/// the newest. How many turns do those have meanwhile?
+fn turns_until_all_have_begun(runtime: &Running<'_>) -> usize {
+    let other = Busy::start(runtime, 1);
+    let all_are_made = other.stop_flag();
+    let turns = runtime.run(move || {
         let [begun, turns] = [(); 2].map(|()| Arc::new(AtomicUsize::new(0)));
         let tasks: Vec<_> = (0..MADE)
             .map(|_| {
@@ -196,30 +193,71 @@ fn turns_until_all_have_begun(runtime: &Running<'_>) -> Option<usize> {
                 })
             })
             .collect();
+        all_are_made.store(true, Ordering::Relaxed);
         while begun.load(Ordering::Relaxed) < MADE - 1 {
             std::hint::spin_loop();
         }
         tasks.into_iter().for_each(|task| task.join().unwrap());
         turns.load(Ordering::Relaxed)
     });
-    (runtime.snapshot().compensations == before).then_some(turns)
+    other.end();
+    turns
+}
+
+/// A worker whose only task yields looks into another's deque every so many turns, although there was nothing the last time.
+#[test]
+fn a_worker_whose_task_yields_alone_looks_again_and_again() {
+    each_of(&[2], &MODES, |runtime| {
+        let turns = std::iter::repeat_with(|| unassisted(runtime, turns_alone_until_one_begins));
+        let most = turns.flatten().take(20).max().unwrap();
+        assert!(most <= 1_000, "{most} turns of one, beside ready tasks behind one that computes");
+    });
+}
+
+/// A task yields alone on one worker, for a while, until one that computes on the other makes some that it does not run. How
+/// many turns does the first have until one of those begins? `None` if one began before all were made.
+fn turns_alone_until_one_begins(runtime: &Running<'_>) -> Option<usize> {
+    let (turns, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+    let yields = runtime.spawn({
+        let (turns, stop) = (turns.clone(), stop.clone());
+        move || {
+            while !stop.load(Ordering::Relaxed) {
+                turns.fetch_add(1, Ordering::Relaxed);
+                sortie::yield_now();
+            }
+        }
+    });
+    until("it has looked around", || turns.load(Ordering::Relaxed) >= 1_000);
+    let turns = runtime.run(move || {
+        let begun_at = Arc::new(OnceLock::new());
+        let tasks: Vec<_> = (0..8)
+            .map(|_| {
+                let (begun_at, turns) = (begun_at.clone(), turns.clone());
+                sortie::spawn(move || _ = begun_at.set(turns.load(Ordering::Relaxed)))
+            })
+            .collect();
+        let made_at = turns.load(Ordering::Relaxed);
+        let begun_at = std::iter::repeat_with(|| begun_at.get().copied()).flatten().next();
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        begun_at.unwrap().checked_sub(made_at)
+    });
+    stop.store(true, Ordering::Relaxed);
+    yields.join().unwrap();
+    turns
 }
 
 /// The same of a worker that has one task, which finds nobody to yield to.
 #[test]
 fn a_worker_whose_task_yields_alone_takes_from_anothers_deque() {
     each_of(&[2], &MODES, |runtime| {
-        // A task that was kept from a processor may have got an extra worker, who would take from the deque, too.
-        let relieved = (0..20).any(|_| is_relieved(runtime));
+        let relieved = (0..20).any(|_| without_extra(runtime, relieve).is_some());
         assert!(relieved, "those behind the task that computes waited for an extra worker");
     });
 }
 
-/// While a task yields alone on one worker and another computes on the other: do tasks that the latter spawned run,
-/// without another worker?
-fn is_relieved(runtime: &Running<'_>) -> bool {
+/// While a task yields alone on one worker and another computes on the other: tasks that the latter spawned run.
+fn relieve(runtime: &Running<'_>) {
     let yields = Busy::start_with(runtime, 1, sortie::yield_now);
-    let before = runtime.snapshot().compensations;
     runtime.run(|| {
         let others: Vec<_> = (0..8).map(|_| sortie::spawn(|| ())).collect();
         // The newest is kept for this worker itself.
@@ -228,12 +266,10 @@ fn is_relieved(runtime: &Running<'_>) -> bool {
         }
     });
     yields.end();
-    runtime.snapshot().compensations == before
 }
 
-/// Does the other worker run any of the tasks that are in the deque of one, while one task yields on each? `None` if
-/// another worker was there.
-fn is_shared(runtime: &Running<'_>) -> Option<bool> {
+/// Does the other worker run any of the tasks that are in the deque of one, while one task yields on each?
+fn is_shared(runtime: &Running<'_>) -> bool {
     let (stop, present) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let yields: Vec<_> = (0..2)
         .map(|_| {
@@ -250,7 +286,6 @@ fn is_shared(runtime: &Running<'_>) -> Option<bool> {
         })
         .collect();
     until("one is on each worker", || present.load(Ordering::Relaxed) == 2);
-    let before = runtime.snapshot().compensations;
     let is_shared = runtime.run(|| {
         let (first, is_shared) = (Arc::new(OnceLock::new()), Arc::new(AtomicBool::new(false)));
         let tasks: Vec<_> = (0..5_000)
@@ -273,5 +308,19 @@ fn is_shared(runtime: &Running<'_>) -> Option<bool> {
     });
     stop.store(true, Ordering::Relaxed);
     yields.into_iter().for_each(|task| task.join().unwrap());
-    (runtime.snapshot().compensations == before).then_some(is_shared)
+    is_shared
+}
+
+/// What `attempt` says the first time that no extra worker is there: a task that is kept from a processor may get one, who
+/// takes from the others' queues, too.
+fn unassisted<T>(runtime: &Running<'_>, attempt: fn(&Running<'_>) -> T) -> T {
+    std::iter::repeat_with(|| without_extra(runtime, attempt)).flatten().next().unwrap()
+}
+
+/// What `attempt` says, if no extra worker was there.
+fn without_extra<T>(runtime: &Running<'_>, attempt: fn(&Running<'_>) -> T) -> Option<T> {
+    until("no extra worker is out", || runtime.snapshot().compensating == 0);
+    let before = runtime.snapshot().compensations;
+    let said = attempt(runtime);
+    (runtime.snapshot().compensations == before).then_some(said)
 }

@@ -146,6 +146,7 @@ impl Carrier {
     #[inline]
     pub(crate) unsafe fn is_to_look_around(&self) -> bool {
         // SAFETY: by contract, and the closure stays here.
-        unsafe { self.with_worker(Worker::counts_alone) }.unwrap_or(false)
+        unsafe { self.with_worker(|worker| worker.counts_alone(|| self.shared().queues().len())) }
+            .unwrap_or(false)
     }
 }

@@ -153,7 +153,8 @@ pub(crate) struct Worker {
     impatience: u8,
     /// It was given away for the time of a native call, and its carrier has not been idle since.
     pub(crate) handed_off: bool,
-    /// The worker whose deque it has taken from last, if that had something.
+    /// The worker whose deque it looks into once it has begun all that is in its own: where it has taken from last, if
+    /// that had something, or any, of a worker whose only task yields.
     relieved: Option<usize>,
     share: Share,
     /// It was taken to serve timers, or for those whom they have woken on another carrier, and nobody has called for
@@ -214,11 +215,16 @@ impl Worker {
         Id(id)
     }
 
-    /// A task that is alone yields. True: one time in so many.
+    /// A task that is alone yields. True: one time in so many, and the loop then looks into another's deque, too.
+    /// `queues`: how many workers have some.
     #[inline]
-    pub(crate) fn counts_alone(&mut self) -> bool {
+    pub(crate) fn counts_alone(&mut self, queues: impl FnOnce() -> usize) -> bool {
         self.yields_alone = self.yields_alone.wrapping_add(1);
-        self.yields_alone.is_multiple_of(LOOKS_AROUND_EVERY)
+        let looks_around = self.yields_alone.is_multiple_of(LOOKS_AROUND_EVERY);
+        if looks_around && self.relieved.is_none() {
+            self.relieved = Some(self.random_below(queues()));
+        }
+        looks_around
     }
 
     /// A warm fiber, if there is one. `depot`: where there are more.

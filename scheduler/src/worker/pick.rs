@@ -10,7 +10,7 @@
 //!   ring of the others: each time another of them leads, and the first that has something serves; the ring of a worker
 //!   that has many more is levelled with one's own, and a worker whose tasks only yield takes from another's deque;
 //! - who has taken tasks from another worker's deque, and has begun them all, takes more of them before its own that
-//!   yield have their turns;
+//!   yield have their turns; while its only task yields, it looks into another's at each turn of the loop;
 //! - every 16th pick looks at the timers and at native calls that wait for a thread, and into the re-entry queue first;
 //! - the first pick of a worker that comes to a carrier serves the injector, or the oldest of the carrier's pinned
 //!   tasks that take turns, of those that were woken, or of those that yielded, by turns of the carrier's own, and at
@@ -240,7 +240,7 @@ fn relieved(carrier: &Carrier) -> Option<TaskRef> {
     unsafe { carrier.with_worker(relieve) }?
 }
 
-/// From the worker whose deque this one has taken from last, if it has begun all that.
+/// From the worker whose deque this one has taken from last, if it has begun all that, or is to look into.
 ///
 /// One that is woken while another makes a thousand tasks gets thirty-two of them. Those yield, and it never searches
 /// again: the others would all begin where they were made, and, if they stay where they begin, stay there.
