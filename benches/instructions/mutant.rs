@@ -14,8 +14,8 @@ const CHANGES: [Change; 2] = [
     },
     Change {
         file: "src/transition/raw.rs",
-        from: "out(local, target, profile, decision.exit())?;",
-        to: "out(local, target, profile, decision.exit())?;
+        from: "out_raw(local, target, profile, decision.exit())?;",
+        to: "out_raw(local, target, profile, decision.exit())?;
         (0..24).for_each(|it| {
             std::hint::black_box(it);
         });",

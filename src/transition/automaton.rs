@@ -126,6 +126,15 @@ impl Layers {
         self.push(Slot::native(target))
     }
 
+    /// [`Layers::leave`] of a raw call, which a raw `enter` ends: no frame of ours is around it.
+    #[inline]
+    pub(crate) fn leave_raw(&mut self, target: usize) -> Result<(), TransitionError> {
+        if self.top_is_native() {
+            return Err(self.misuse(Event::Leave));
+        }
+        self.push(Slot::native_raw(target))
+    }
+
     /// The native call has returned: pops its `U(t)`, and returns it.
     ///
     /// # Errors
@@ -139,6 +148,20 @@ impl Layers {
         let slot = self.slots.pop();
         debug_assert!(!slot.is_marked(), "I2: a Ux was on top");
         Ok(Layer::Native { target: slot.word })
+    }
+
+    /// May a raw `enter` end the native code on top? Not that of a call with a frame of ours: it goes on in that frame when it
+    /// returns, and runs on another stack, perhaps.
+    ///
+    /// # Errors
+    /// [`TransitionError::NotOwner`] if not. Pops nothing.
+    #[inline]
+    pub(crate) fn check_raw_enter(&mut self) -> Result<(), TransitionError> {
+        let len = self.slots.len();
+        if !self.top_is_native() || len == 0 || !self.slots.at(len - 1).is_raw() {
+            return Err(self.misuse(Event::Enter));
+        }
+        Ok(())
     }
 
     /// Native code calls back: pushes an `R`, upon a `Ux` if the call was not announced.

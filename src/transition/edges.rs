@@ -24,9 +24,27 @@ pub(crate) fn out(
     exit: Exit,
 ) -> Result<(), TransitionError> {
     local.layers(|layers| layers.leave(target)).inspect_err(report)?;
+    go_out(local, target, profile, exit);
+    Ok(())
+}
+
+/// [`out`], of a raw call.
+pub(super) fn out_raw(
+    local: &Local,
+    target: usize,
+    profile: &'static Profile,
+    exit: Exit,
+) -> Result<(), TransitionError> {
+    local.layers(|layers| layers.leave_raw(target)).inspect_err(report)?;
+    go_out(local, target, profile, exit);
+    Ok(())
+}
+
+/// The layer is pushed.
+#[inline(always)]
+fn go_out(local: &Local, target: usize, profile: &'static Profile, exit: Exit) {
     trace::edge(Event::Leave, Some(target), local);
     crossing::leave(profile.word(), exit);
-    Ok(())
 }
 
 /// `enter`, for a task that is known.
@@ -41,7 +59,7 @@ pub(crate) fn back_late(local: &Local) -> Result<Back, TransitionError> {
 }
 
 #[inline]
-pub(super) fn back_by<E: Into<Refused>>(
+fn back_by<E: Into<Refused>>(
     local: &Local,
     come_back: impl FnOnce() -> Result<Back, E>,
 ) -> Result<Back, TransitionError> {
@@ -50,6 +68,15 @@ pub(super) fn back_by<E: Into<Refused>>(
         return local.layers(|layers| layers.enter().map(|_| Back::Kept)).inspect_err(report);
     }
     local.layers(|layers| layers.prepare(Event::Enter)).inspect_err(report)?;
+    back_checked(local, come_back)
+}
+
+/// `enter` of a raw call, behind [`Layers::check_raw_enter`].
+#[inline]
+pub(super) fn back_checked<E: Into<Refused>>(
+    local: &Local,
+    come_back: impl FnOnce() -> Result<Back, E>,
+) -> Result<Back, TransitionError> {
     let back = come_back().map_err(|why| refused(local, Event::Enter, why.into()))?;
     let popped = local.layers(Layers::enter)?;
     trace::edge(Event::Enter, popped.target(), local);

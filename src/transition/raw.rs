@@ -8,7 +8,7 @@
 //! Must not: do anything in a signal handler, which may have interrupted a step of the scheduler's.
 
 use super::automaton::Layers;
-use super::edges::{back, back_by, back_in, call_in, call_in_by, out, profile_on_top, report};
+use super::edges::{back_checked, back_in, call_in, call_in_by, out_raw, profile_on_top, report};
 use super::error::TransitionError;
 use super::jumped;
 use super::layer::{Event, Layer};
@@ -65,7 +65,7 @@ fn leave_from(target: usize, place: usize) -> Result<(), TransitionError> {
         if decision.is_denied() {
             return Err(local.layers(|layers| layers.leave_denied(target))).inspect_err(report);
         }
-        out(local, target, profile, decision.exit())?;
+        out_raw(local, target, profile, decision.exit())?;
         if decision.is_special() && profile.fp_env() == FpEnv::Restore {
             local.set_fp_env(Some(fp_env::save()));
         }
@@ -84,7 +84,7 @@ fn leave_from(target: usize, place: usize) -> Result<(), TransitionError> {
 /// for a task that may migrate, which may go on on another thread. Keeps `errno`.
 ///
 /// # Errors
-/// [`TransitionError`]: the top layer is not native, or no task runs here, and nothing has changed;
+/// [`TransitionError`]: the top layer is not one that [`leave`] made, or no task runs here, and nothing has changed;
 /// or the runtime was shut down, and the task, which is still in its native layer, must not run
 /// managed code any more. [`TransitionError::Unbalanced`] comes after the transition, which was made; only
 /// with [`find_jumps`].
@@ -106,10 +106,11 @@ fn enter_from(place: usize) -> Result<(), TransitionError> {
         if local.finds_jumps() {
             dead = jumped::land_raw(local, place);
         }
+        local.layers(Layers::check_raw_enter).inspect_err(report)?;
         let timing = local.set_raw(None).map(|timing| timing.end(Duration::ZERO));
         // After a callback nothing is known of the call but what becomes of the worker.
         let ended = timing.or_else(|| profile_on_top(local).map(Ended::untimed));
-        let back = local.come_back_to_fp_env(|| back(local))?;
+        let back = local.come_back_to_fp_env(|| back_checked(local, crossing::come_back))?;
         ended.inspect(|ended| ended.record(back));
         Ok(local.take_panic())
     });
@@ -140,7 +141,7 @@ fn finish_enter(
 /// false on a thread that runs no task, where nothing is done. Does not block.
 ///
 /// The native code of a call has been jumped to, and returns; [`enter`] then pops the dead layers as leaks, pops
-/// that of the call, and returns [`TransitionError::Unbalanced`]. Without this it would pop one of the dead ones.
+/// that of the call, and returns [`TransitionError::Unbalanced`]. Without this it would pop one of the dead ones, or be refused.
 /// [`NativeScope`](super::NativeScope), [`native::call`](crate::native::call()) and its like always find them.
 ///
 /// It goes by the stack: who says this promises that from here on each [`enter`] is called by the function that
@@ -176,11 +177,12 @@ pub fn find_jumps(yes: bool) -> bool {
 pub(crate) fn enter_within(bound: &Bound<'_>) -> Result<(), TransitionError> {
     check_handler(Event::Enter)?;
     let kept = local::with(|local| {
+        local.layers(Layers::check_raw_enter).inspect_err(report)?;
         let timing = local.set_raw(None);
         let ended = timing.map(|timing| timing.end(Duration::ZERO));
         let ended = ended.or_else(|| profile_on_top(local).map(Ended::untimed));
         let come_back = || crossing::come_back_within(bound);
-        let back = local.come_back_to_fp_env(|| back_by(local, come_back));
+        let back = local.come_back_to_fp_env(|| back_checked(local, come_back));
         match back {
             Ok(back) => ended.inspect(|ended| ended.record(back)),
             Err(error) => {

@@ -62,10 +62,20 @@ impl Drop for NativeScope {
     /// If the runtime was shut down meanwhile, the task unwinds from here, unless it does so already. Layers that
     /// a jump (`longjmp`) has left open inside are closed before, and an event (`warn`) says so.
     fn drop(&mut self) {
-        let dead = local::with(|local| {
-            let is_jumped = local.layers(|layers| layers.depth()) > self.depth;
-            if is_jumped { jumped::land(local, self.depth, Below::THREAD) } else { 0 }
+        let landed = local::with(|local| {
+            let (found, top) = local.layers(|layers| (layers.depth(), layers.top()));
+            if found <= self.depth {
+                Ok(0)
+            } else if jumped::is_carried(local, self.depth) {
+                Err(TransitionError::NotOwner { event: Event::Enter, found: Some(top) })
+            } else {
+                Ok(jumped::land(local, self.depth, Below::THREAD))
+            }
         });
+        let dead = match landed.transpose() {
+            Ok(dead) => dead,
+            Err(error) => return misused("NativeScope", error),
+        };
         match enter() {
             Ok(()) => dead.filter(|dead| *dead > 0).into_iter().for_each(jumped::report),
             Err(TransitionError::ShutDown) if !std::thread::panicking() => {
@@ -190,7 +200,13 @@ impl Drop for UnhookedScope {
         local::with(|local| {
             let is_jumped = local.layers(|layers| layers.depth()) > self.depth;
             if is_jumped && !std::thread::panicking() {
-                jumped::land_managed(local, self.depth);
+                if jumped::is_carried(local, self.depth) {
+                    let event = Event::Leave;
+                    let found = Some(local.layers(|layers| layers.top()));
+                    misused("UnhookedScope", TransitionError::NotOwner { event, found });
+                } else {
+                    jumped::land_managed(local, self.depth);
+                }
             }
             local.set_unhooked(self.outer);
         });

@@ -243,6 +243,8 @@ impl Word {
             }
             // A foreign thread outside, or a task that was refused its return before.
             WAITING => false,
+            // Raw transitions have crossed the call, and have come back before.
+            RUN => true,
             _ => panic!("a return from native code without a leave: {now:?}"),
         }
     }

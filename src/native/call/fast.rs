@@ -13,7 +13,7 @@ use crate::target::page::Page;
 use crate::target::row::Row;
 use crate::target::timing::Ended;
 use crate::task::local::Local;
-use crate::transition::{self, Layers, jumped};
+use crate::transition::{self, Layers, TransitionError, jumped};
 use sortie_scheduler::Frame;
 use sortie_scheduler::crossing::{self, Here, Left, Return};
 use std::mem;
@@ -139,8 +139,9 @@ fn wait_for_worker(local: &Local, dead: usize) {
             }
         }
         // The runtime is gone. The native code has returned, so the frames may unwind.
-        Err(_) if !thread::panicking() => crossing::stop_after_return(),
-        Err(_) => {}
+        Err(TransitionError::ShutDown) if !thread::panicking() => crossing::stop_after_return(),
+        Err(TransitionError::ShutDown) => {}
+        Err(_) => say_crossed(),
     }
 }
 
@@ -157,14 +158,21 @@ fn raise_kept(local: &Local) {
 #[inline(never)]
 pub(super) fn pop(local: &Local) {
     if local.layers(Layers::enter).is_err() {
-        tracing::error!(
-            target: "sortie::crossing",
-            "a native call returned with its layer gone: raw transitions crossed it"
-        );
+        say_crossed();
     }
     if local.keeps_panic() {
         raise_kept(local);
     }
+}
+
+/// The call's layer is not on top when it returns, and managed code goes on all the same.
+#[cold]
+#[inline(never)]
+pub(super) fn say_crossed() {
+    tracing::error!(
+        target: "sortie::crossing",
+        "a native call returned with its layer gone: raw transitions crossed it"
+    );
 }
 
 /// Unwinds out of a function that stays on the task's stack: the task comes back all the same.

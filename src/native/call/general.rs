@@ -3,7 +3,7 @@
 
 use super::super::{Target, offload};
 use super::anywhere::Anywhere;
-use super::fast::Fast;
+use super::fast::{self, Fast};
 use super::on_stack::OnStack;
 use crate::target::bulkhead::Place;
 use crate::target::decision::{Action, Decision};
@@ -192,7 +192,8 @@ fn announced<R>(
                 ended.inspect(|ended| ended.record(back));
             }
             // The runtime is gone. The native code has returned, so the frames may unwind.
-            Err(_) => crossing::stop_after_return(),
+            Err(TransitionError::ShutDown) => crossing::stop_after_return(),
+            Err(_) => fast::say_crossed(),
         }
         if decision.is_special() {
             local.let_go(depth);

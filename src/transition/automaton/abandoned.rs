@@ -40,6 +40,12 @@ impl Layers {
         (first..self.slots.len()).step_by(2).map(|index| self.slots.at(index).note())
     }
 
+    /// Those of the callbacks among so many layers.
+    pub(crate) fn notes_below(&self, depth: usize) -> impl Iterator<Item = u64> + '_ {
+        let first = usize::from(!self.base_is_native);
+        (first + 1..depth).step_by(2).map(|height| self.slots.at(height - 1).note())
+    }
+
     /// The note of the callback on top, if one is.
     pub(crate) fn note_on_top(&self) -> Option<u64> {
         if self.top_is_native() { None } else { self.notes().next_back() }
@@ -56,7 +62,7 @@ impl Layers {
     #[cold]
     pub(crate) fn depth_called_from(&self, place: usize) -> Option<usize> {
         let called = |height: &usize| {
-            self.is_native_at(*height) && self.slots.at(height - 1).note() >= place as u64
+            self.is_native_at(*height) && self.slots.at(height - 1).place() >= place as u64
         };
         (1..self.depth()).rev().find(called).map(|height| height + 1)
     }

@@ -17,6 +17,9 @@ pub(super) const INLINE: usize = 6;
 /// In [`Slot::note`], beside the note.
 const MARKED: u64 = 1 << 63;
 
+/// In the note of a native slot, beside the place: no frame of ours is around the call.
+const RAW: u64 = 1 << 62;
+
 /// One layer above the base. Its height tells whether it is native or managed. Two words, for there are six in
 /// every task.
 #[derive(Clone, Copy)]
@@ -31,6 +34,10 @@ pub(super) struct Slot {
 impl Slot {
     pub(super) const fn native(target: usize) -> Self {
         Self { word: target, note: 0 }
+    }
+
+    pub(super) const fn native_raw(target: usize) -> Self {
+        Self { word: target, note: RAW }
     }
 
     pub(super) const fn unhooked(target: usize) -> Self {
@@ -52,6 +59,16 @@ impl Slot {
     /// The note of whoever pushed it.
     pub(super) const fn note(self) -> u64 {
         self.note & !MARKED
+    }
+
+    /// Of a native slot: the place in its note.
+    pub(super) const fn place(self) -> u64 {
+        self.note() & !RAW
+    }
+
+    /// Of a native slot: is its call raw?
+    pub(super) const fn is_raw(self) -> bool {
+        self.note & RAW != 0
     }
 
     /// The marker that a managed slot saved.
