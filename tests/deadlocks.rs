@@ -8,8 +8,8 @@ use sortie_natives::with_callback;
 use sortie_test::deadlocks;
 use sortie_test::{Case, MODES, Mode, each, each_of, each_setting, events, exclusively, until};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 static CALL_BACK: Target = Target::named("natives_call_back");
 
@@ -369,5 +369,32 @@ fn a_runtime_that_is_to_report_them_says_so_once_when_it_closes() {
         }
         assert_eq!(said().len(), 1, "{:?}", said());
         assert!(runtime.shutdown(Duration::from_secs(10)).is_clean());
+    });
+}
+
+/// Of many that are ready each may wait for the thread that another keeps: who keeps which is asked once.
+#[test]
+fn a_look_at_many_that_are_ready_is_short() {
+    const MANY: usize = 10_000;
+    each_of(&[2], &[Mode::Pinned], |runtime| {
+        let (begun, stop) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let tasks: Vec<_> = (0..MANY)
+            .map(|_| {
+                let (begun, stop) = (begun.clone(), stop.clone());
+                runtime.spawn(move || {
+                    begun.fetch_add(1, Ordering::SeqCst);
+                    while !stop.load(Ordering::SeqCst) {
+                        sortie::yield_now();
+                    }
+                })
+            })
+            .collect();
+        until("all have begun", || begun.load(Ordering::SeqCst) == MANY);
+        let look = Instant::now();
+        assert!(runtime.deadlocks().is_empty());
+        let took = look.elapsed();
+        stop.store(true, Ordering::SeqCst);
+        tasks.into_iter().for_each(|task| task.join().unwrap());
+        assert!(took < Duration::from_secs(2), "{took:?}");
     });
 }

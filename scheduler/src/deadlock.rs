@@ -17,7 +17,7 @@
 
 mod knot;
 
-use crate::carrier::CarrierRef;
+use crate::carrier::{Carrier, CarrierRef};
 use crate::shared::Shared;
 use crate::sync::Arc;
 use crate::task::membership::{SetMark, Sets};
@@ -145,12 +145,15 @@ impl fmt::Display for Deadlock {
 struct Look<'a> {
     tasks: &'a Tasks,
     members: &'a dyn Deref<Target = Members>,
+    keepers: &'a dyn Deref<Target = Keepers>,
     /// The carrier that a task is about to keep by a wait in place.
     about: Option<(CarrierRef, Owner)>,
 }
 
 type Tasks = HashMap<Owner, TaskRef>;
 type Members = HashMap<SetMark, Vec<TaskRef>>;
+/// Who kept which carrier by a wait in place when the look began.
+type Keepers = HashMap<CarrierRef, Owner>;
 
 impl Look<'_> {
     fn wait_of(&self, waiter: Owner) -> Option<Wait> {
@@ -187,11 +190,8 @@ impl Look<'_> {
     fn keeper_of(&self, carrier: CarrierRef) -> Option<Owner> {
         let about = self.about.filter(|(kept, _)| *kept == carrier);
         about.map(|(_, keeper)| keeper).or_else(|| {
-            let is_keeper = |task: &&TaskRef| {
-                task.state.load().is_blocked()
-                    && task.home().is_some_and(|home| home.as_ref() == carrier)
-            };
-            self.tasks.values().find(is_keeper).map(|task| Owner::of_task(task))
+            let keeper = *self.keepers.get(&carrier)?;
+            (kept_by(self.tasks.get(&keeper)?) == Some(carrier)).then_some(keeper)
         })
     }
 
@@ -243,6 +243,17 @@ fn living(shared: &Shared) -> Tasks {
     shared.living_tasks().into_iter().map(|task| (Owner::of_task(&task), task)).collect()
 }
 
+/// The carrier that this one keeps by a wait in place.
+fn kept_by(task: &TaskRef) -> Option<CarrierRef> {
+    task.state.load().is_blocked().then(|| task.home().map(Carrier::as_ref)).flatten()
+}
+
+/// Those of them that keep carriers. Once for a look: many may be ready, each of which asks who keeps its carrier.
+fn keepers(tasks: &Tasks) -> Keepers {
+    let keeper = |(owner, task): (&Owner, &TaskRef)| Some((kept_by(task)?, *owner));
+    tasks.iter().filter_map(keeper).collect()
+}
+
 /// Those of them that are in sets, by set.
 fn members<'a>(tasks: impl Iterator<Item = &'a TaskRef>) -> Members {
     let mut members = Members::new();
@@ -258,7 +269,8 @@ fn members<'a>(tasks: impl Iterator<Item = &'a TaskRef>) -> Members {
 pub(crate) fn find(shared: &Shared) -> Vec<Deadlock> {
     let tasks = living(shared);
     let members = LazyCell::new(|| members(tasks.values()));
-    let look = Look { tasks: &tasks, members: &members, about: None };
+    let keepers = LazyCell::new(|| keepers(&tasks));
+    let look = Look { tasks: &tasks, members: &members, keepers: &keepers, about: None };
     let here = std::ptr::from_ref(shared).addr();
     let mut told = HashSet::new();
     let mut deadlocks = Vec::new();
@@ -296,7 +308,8 @@ pub(crate) fn report(waiter: Owner) {
         Some(task) => members(task.shared.living_tasks().iter().chain([&reference(task)])),
         None => Members::new(),
     });
-    let look = Look { tasks: &tasks, members: &members, about };
+    let keepers = LazyCell::new(|| keepers(&tasks));
+    let look = Look { tasks: &tasks, members: &members, keepers: &keepers, about };
     if let Some(deadlock) = look.deadlock(waiter) {
         deadlock.tell();
     }

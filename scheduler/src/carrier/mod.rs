@@ -131,7 +131,7 @@ unsafe impl Sync for Carrier {}
 unsafe impl Send for Carrier {}
 
 /// A carrier in the arena.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]
 pub(crate) struct CarrierRef(NonNull<Carrier>);
 
 // SAFETY: a pointer to a `Sync` object in the arena.
