@@ -7,6 +7,8 @@
 
 mod bench;
 mod doctor;
+#[path = "../../examples/shared/number.rs"]
+mod number;
 mod output;
 
 use clap::{Parser, Subcommand};

@@ -419,23 +419,34 @@ fn a_report_that_cannot_be_written_and_rows_that_cannot_be_read_are_errors() {
         assert!(error.contains(&format!("no report in {directory}: ")), "{error}");
         assert!(output.stdout.is_empty(), "nothing is measured: {output:?}");
     }
-    let output = sortie(&["bench", "--from", "/proc/none"]);
-    assert_eq!(output.status.code(), Some(2));
-    let error = text(&output.stderr);
-    assert!(error.contains("/proc/none") && error.contains("`--json`"), "{output:?}");
+    let directory = tempfile::tempdir().unwrap();
+    let empty = directory.path().join("empty.json");
+    std::fs::write(&empty, "[]").unwrap();
+    for file in ["/proc/none", empty.to_str().unwrap()] {
+        let output = sortie(&["bench", "--from", file]);
+        assert_eq!(output.status.code(), Some(2));
+        let error = text(&output.stderr);
+        assert!(error.contains(file) && error.contains("`--json`"), "{output:?}");
+    }
 }
 
 #[test]
-fn values_that_cannot_be_are_refused() {
-    for arguments in [
-        ["bench", "switch", "--workers", "0"],
-        ["bench", "switch", "--workers", "1,x"],
-        ["bench", "switch", "--runs", "0"],
-        ["bench", "switch", "--peer", "erlang"],
-        ["bench", "switch", "--ops", "0"],
-        ["bench", "switch", "--scale", "-1"],
-        ["bench", "switch", "--timeout", "soon"],
+fn values_that_cannot_be_are_refused_and_the_error_says_which_can_be() {
+    for (option, value, expected) in [
+        ("--workers", "0", "expected a number from 1 to 1024"),
+        ("--workers", "-1", "expected a number from 1 to 1024"),
+        ("--workers", "1000000000", "expected a number from 1 to 1024"),
+        ("--workers", "1,x", "expected a number from 1 to 1024"),
+        ("--runs", "0", "expected a number from 1 to 1000"),
+        ("--peer", "erlang", "possible values: sortie, "),
+        ("--ops", "0", "expected a number from 1 to 1099511627776"),
+        ("--scale", "-1", "expected a number above 0"),
+        ("--timeout", "soon", "expected seconds, from 0"),
+        ("--timeout", "-1", "expected seconds, from 0"),
     ] {
-        assert_eq!(sortie(&arguments).status.code(), Some(2), "{arguments:?}");
+        let output = sortie(&["bench", "switch", option, value]);
+        assert_eq!(output.status.code(), Some(2), "{option} {value}: {output:?}");
+        let error = text(&output.stderr);
+        assert!(error.contains(expected), "{option} {value}: {error}");
     }
 }

@@ -54,3 +54,16 @@ fn the_json_has_a_verdict_and_a_sentence_for_each_finding() {
         assert_eq!(findings.iter().filter(is_it).count(), 1, "{section}: {name}");
     }
 }
+
+#[test]
+fn a_wish_that_nobody_knows_is_told() {
+    let doctor = |value| {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sortie"));
+        let output = command.arg("doctor").env("SORTIE_MEMBARRIER", value).output().unwrap();
+        assert!(output.status.success(), "{output:?}");
+        String::from_utf8(output.stdout).unwrap()
+    };
+    let told = doctor("sometimes");
+    assert!(told.contains("SORTIE_MEMBARRIER: sometimes"), "{told}");
+    assert!(!doctor("missing").contains("SORTIE_MEMBARRIER: "));
+}

@@ -27,6 +27,8 @@ mod heartbeat;
 mod ledger;
 #[path = "../shared/logging.rs"]
 mod logging;
+#[path = "../shared/number.rs"]
+mod number;
 #[path = "../shared/progress.rs"]
 mod progress;
 mod query;
@@ -52,10 +54,10 @@ use trial::{How, Plan, Trial};
 ///
 /// RUST_LOG=sortie=trace shows on stderr what the runtime does.
 #[derive(Debug, Parser)]
-#[command(name = "blocking_database", version)]
+#[command(name = "blocking_database", version, allow_negative_numbers = true)]
 struct Options {
     /// How many tasks may run managed code at once
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, default_value_t = 2, value_parser = number::within(1_u16..=1024))]
     workers: u16,
     /// Use the default runtime, whose started tasks stay on their thread, and not a migrating one
     #[arg(long)]
@@ -64,19 +66,19 @@ struct Options {
     #[arg(long, default_value = "0.5", value_name = "SECONDS", value_parser = seconds)]
     query: Duration,
     /// Tasks that query
-    #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 100, value_parser = number::within(1_u32..=10_000))]
     queries: u32,
     /// How often each of them writes and reads
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 5, value_parser = number::within(1_u32..=10_000))]
     rounds: u32,
     /// Rows in each write
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = 50, value_parser = number::within(1_u32..=100_000))]
     rows: u32,
     /// Tasks that compute; as many as workers if not given
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, value_parser = number::within(1_u16..=1024))]
     computing: Option<u16>,
     /// How long they compute alone, in milliseconds
-    #[arg(long, default_value_t = 500, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    #[arg(long, default_value_t = 500, value_parser = number::within(1_u64..=60_000))]
     alone_ms: u64,
     /// Print data instead of tables
     #[arg(long)]
@@ -84,9 +86,8 @@ struct Options {
 }
 
 fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds = text.parse().map_err(|error| format!("{error}"))?;
-    let duration = Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())?;
-    if duration > Duration::from_secs(60) { Err("more than 60".into()) } else { Ok(duration) }
+    let seconds = text.parse().ok().filter(|seconds| (0.0..=60.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "expected seconds, from 0 to 60".into())
 }
 
 fn main() -> ExitCode {

@@ -12,8 +12,12 @@
 //! Ends with 1 if a value was wrong, if not all tasks were suspended at once, or if they took more than four
 //! threads.
 
+#[path = "../shared/data.rs"]
+mod data;
 #[path = "../shared/ending.rs"]
 mod ending;
+#[path = "../shared/number.rs"]
+mod number;
 mod report;
 mod scene;
 #[path = "../shared/table.rs"]
@@ -31,16 +35,16 @@ use std::process::ExitCode;
 
 /// Tasks that are suspended inside callbacks of C functions, and what that takes.
 #[derive(Debug, Parser)]
-#[command(name = "callbacks", version)]
+#[command(name = "callbacks", version, allow_negative_numbers = true)]
 struct Options {
     /// Tasks whose callbacks suspend
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    #[arg(long, default_value_t = 10_000, value_parser = number::within(1_u32..=1_000_000))]
     tasks: u32,
     /// Tasks whose callbacks wait in place, for comparison
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    #[arg(long, default_value_t = 200, value_parser = number::within(1_u32..=10_000))]
     blocking: u32,
     /// How many tasks may run managed code at once
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, default_value_t = 2, value_parser = number::within(1_u16..=64))]
     workers: u16,
     /// Bytes of each task's own stack
     #[arg(long, default_value_t = 16 << 10)]
@@ -59,6 +63,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<bool, Box<dyn Error>> {
     let options = Options::parse();
+    data::check(options.json.as_deref())?;
     let suspend = if options.migrating { Callbacks::Migrate } else { Callbacks::Suspend };
     let plan = [
         (Function::Sort, suspend, options.tasks),
@@ -80,10 +85,7 @@ fn run() -> Result<bool, Box<dyn Error>> {
     }
     let report = Report { outcomes, workers: options.workers.into() };
     ending::print(&report)?;
-    if let Some(path) = &options.json {
-        std::fs::write(path, format!("{:#}\n", report.json()))
-            .map_err(|error| format!("{}: {error}", path.display()))?;
-    }
+    data::write(options.json.as_deref(), &report.json())?;
     let wrong = report.wrong();
     for wrong in &wrong {
         eprintln!("wrong: {wrong}");

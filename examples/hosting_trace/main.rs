@@ -32,9 +32,10 @@ use std::time::Duration;
 use vm::{Heap, Vm};
 
 /// Lists every hosting call of a small VM's run.
-#[derive(Parser)]
+#[derive(Debug, Parser)]
+#[command(name = "hosting_trace", version)]
 struct Options {
-    /// As JSON, one array, in place of the table.
+    /// Print data instead of a table
     #[arg(long)]
     json: bool,
 }

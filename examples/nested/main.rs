@@ -15,6 +15,8 @@
 mod ending;
 #[path = "../shared/logging.rs"]
 mod logging;
+#[path = "../shared/number.rs"]
+mod number;
 mod record;
 mod sort;
 mod story;
@@ -35,16 +37,16 @@ use tracing_subscriber::util::SubscriberInitExt;
 ///
 /// RUST_LOG=sortie=trace shows the events themselves on stderr.
 #[derive(Debug, Parser)]
-#[command(name = "nested", version)]
+#[command(name = "nested", version, allow_negative_numbers = true)]
 struct Options {
     /// How many strings to sort; two need one comparison, and make the page's six transitions
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    #[arg(long, default_value_t = 2, value_parser = number::within(0_u32..=1_000_000))]
     elements: u32,
     /// Print all transitions, however many
     #[arg(long)]
     all: bool,
     /// How many tasks may run managed code at once
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, default_value_t = 2, value_parser = number::within(1_u16..=1024))]
     workers: u16,
     /// Use the default runtime, whose started tasks stay on their thread, and not a migrating one
     #[arg(long)]

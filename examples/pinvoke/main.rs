@@ -25,6 +25,8 @@ mod heartbeat;
 mod ledger;
 #[path = "../shared/logging.rs"]
 mod logging;
+#[path = "../shared/number.rs"]
+mod number;
 #[path = "../shared/progress.rs"]
 mod progress;
 mod report;
@@ -49,25 +51,25 @@ use work::Plan;
 ///
 /// RUST_LOG=sortie=trace shows on stderr what the runtime does.
 #[derive(Debug, Parser)]
-#[command(name = "pinvoke", version)]
+#[command(name = "pinvoke", version, allow_negative_numbers = true)]
 struct Options {
     /// How many tasks may run managed code at once
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, default_value_t = 2, value_parser = number::within(1_u16..=1024))]
     workers: u16,
     /// Use the default runtime, whose started tasks stay on their thread, and not a migrating one
     #[arg(long)]
     safe: bool,
     /// Tasks that make short calls
-    #[arg(long, default_value_t = 16, value_parser = clap::value_parser!(u64).range(..=100_000))]
+    #[arg(long, default_value_t = 16, value_parser = number::within(0_u64..=100_000))]
     callers: u64,
     /// How often each of them calls every function
-    #[arg(long, default_value_t = 2000, value_parser = clap::value_parser!(u64).range(..=100_000_000))]
+    #[arg(long, default_value_t = 2000, value_parser = number::within(0_u64..=100_000_000))]
     rounds: u64,
     /// Tasks that sit in nanosleep at once
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u64).range(..=100_000))]
+    #[arg(long, default_value_t = 64, value_parser = number::within(0_u64..=100_000))]
     sleepers: u64,
     /// For how many milliseconds
-    #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u64).range(..=60_000))]
+    #[arg(long, default_value_t = 50, value_parser = number::within(0_u64..=60_000))]
     sleep_ms: u64,
     /// Print data instead of a table
     #[arg(long)]

@@ -51,8 +51,10 @@ impl Report<'_> {
         self.outcome.beats.between(start, start + WINDOW).ticks()
     }
 
-    fn is_goal_met(&self) -> bool {
-        self.in_nanosleep(&self.outcome.beats).worst_gap() < GOAL
+    /// Nothing if nobody slept.
+    fn is_goal_met(&self) -> Option<bool> {
+        let is_met = self.in_nanosleep(&self.outcome.beats).worst_gap() < GOAL;
+        (self.plan.sleepers > 0).then_some(is_met)
     }
 
     fn sleep_took(&self) -> Duration {
@@ -123,7 +125,11 @@ impl fmt::Display for Report<'_> {
             "heartbeat worst gap: {:.2} ms; goal: below {}, {}",
             ms(self.in_nanosleep(beats).worst_gap()),
             time(GOAL),
-            if self.is_goal_met() { "met" } else { "missed" },
+            match self.is_goal_met() {
+                Some(true) => "met",
+                Some(false) => "missed",
+                None => "not measured, for nobody sleeps",
+            },
         )?;
         writeln!(
             f,

@@ -21,6 +21,8 @@ mod ending;
 mod files;
 #[path = "../shared/logging.rs"]
 mod logging;
+#[path = "../shared/number.rs"]
+mod number;
 #[path = "../shared/plural.rs"]
 mod plural;
 mod report;
@@ -45,25 +47,25 @@ use tracing_subscriber::util::SubscriberInitExt;
 ///
 /// RUST_LOG=sortie=trace shows what the runtime does on stderr.
 #[derive(Debug, Parser)]
-#[command(name = "pipeline", version)]
+#[command(name = "pipeline", version, allow_negative_numbers = true)]
 struct Options {
     /// A file, or a folder: all files below it, but for hidden ones and folders named `target`
     #[arg(default_value = ".")]
     path: PathBuf,
     /// How many tasks may run managed code at once
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=64))]
+    #[arg(long, default_value_t = 2, value_parser = number::within(1_u16..=64))]
     workers: u16,
     /// Tasks of the stage that reads
-    #[arg(long, default_value_t = 4, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, default_value_t = 4, value_parser = number::within(1_u16..=1024))]
     readers: u16,
     /// Tasks of each stage that computes
-    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, default_value_t = 2, value_parser = number::within(1_u16..=1024))]
     computers: u16,
     /// Files that a channel has room for; 0: they go from hand to hand
-    #[arg(long, default_value_t = 8, value_parser = clap::value_parser!(u16))]
+    #[arg(long, default_value_t = 8, value_parser = number::within(0_u16..=u16::MAX))]
     capacity: u16,
     /// How hard zlib tries
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u8).range(0..=9))]
+    #[arg(long, default_value_t = 6, value_parser = number::within(0_u8..=9))]
     level: u8,
     /// Bytes above which a file is a failure
     #[arg(long, default_value_t = 256 << 20)]
@@ -82,8 +84,9 @@ fn run() -> Result<bool, Box<dyn Error>> {
     tracing_subscriber::registry().with(logging::layer()?).try_init()?;
     zlib::load()?;
     if let Some(folder) = &options.output {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| format!("{}: {error}", folder.display()))?;
+        std::fs::create_dir_all(folder).map_err(|error| {
+            format!("--output {}: {error}; expected a folder", folder.display())
+        })?;
     }
     let files = files::below(&options.path)?;
     let runtime =

@@ -15,6 +15,8 @@
 mod corpus;
 #[path = "../shared/ending.rs"]
 mod ending;
+#[path = "../shared/number.rs"]
+mod number;
 #[path = "../shared/plural.rs"]
 mod plural;
 mod report;
@@ -34,7 +36,7 @@ use std::process::ExitCode;
 
 /// Searches texts for a pattern with tasks that borrow them, on one worker and on several.
 #[derive(Debug, Parser)]
-#[command(name = "scope", version)]
+#[command(name = "scope", version, allow_negative_numbers = true)]
 struct Options {
     /// Files to search, or directories whose files are searched; without any, a corpus is made up
     paths: Vec<PathBuf>,
@@ -42,10 +44,10 @@ struct Options {
     #[arg(long, default_value = "sortie of the last", value_parser = part_of_a_line)]
     pattern: String,
     /// How many workers the second search has; 0: one for each processor
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u16).range(0..=1024))]
+    #[arg(long, default_value_t = 0, value_parser = number::within(0_u16..=1024))]
     workers: u16,
     /// MiB of text to make up
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    #[arg(long, default_value_t = 64, value_parser = number::within(1_u32..=4096))]
     mib: u32,
     /// How many matches to print
     #[arg(long, default_value_t = 5)]

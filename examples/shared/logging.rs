@@ -22,8 +22,9 @@ where
     if !is_on() {
         return Ok(None);
     }
-    let filter = EnvFilter::try_from_default_env()
-        .map_err(|error| format!("RUST_LOG is not understood, as in `sortie=trace`: {error}"))?;
+    let filter = EnvFilter::try_from_default_env().map_err(|error| {
+        format!("RUST_LOG: {error}; expected what to show, such as `sortie=trace`")
+    })?;
     let lines =
         fmt::layer().with_writer(std::io::stderr).with_ansi(std::io::stderr().is_terminal());
     Ok(Some(lines.with_filter(filter)))

@@ -30,6 +30,8 @@
 mod bar;
 mod calls;
 mod contender;
+#[path = "../shared/data.rs"]
+mod data;
 #[path = "../shared/ending.rs"]
 mod ending;
 mod figures;
@@ -37,6 +39,8 @@ mod figures;
 mod ledger;
 #[path = "../shared/logging.rs"]
 mod logging;
+#[path = "../shared/number.rs"]
+mod number;
 mod report;
 mod round;
 #[path = "../shared/table.rs"]
@@ -66,22 +70,22 @@ use with_tokio::{How, Tokio};
 ///
 /// RUST_LOG=sortie=trace shows on stderr what the runtime does, which costs time.
 #[derive(Debug, Parser)]
-#[command(name = "stall", version)]
+#[command(name = "stall", version, allow_negative_numbers = true)]
 struct Options {
     /// How many tasks may run managed code at once; all but one are busy. Not for may
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..=1024))]
+    #[arg(long, default_value_t = 1, value_parser = number::within(1_u16..=1024))]
     workers: u16,
     /// Trials in each row; an eighth where a trial takes tens of milliseconds
-    #[arg(long, default_value_t = 200, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    #[arg(long, default_value_t = 200, value_parser = number::within(1_u32..=100_000))]
     trials: u32,
     /// How long nothing happens before a trial with a parked spare, in milliseconds
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    #[arg(long, default_value_t = 6, value_parser = number::within(1_u64..=60_000))]
     rest_ms: u64,
     /// How long a call blocks if the next task does not run, in milliseconds
-    #[arg(long, default_value_t = 40, value_parser = clap::value_parser!(u64).range(1..=60_000))]
+    #[arg(long, default_value_t = 40, value_parser = number::within(1_u64..=60_000))]
     limit_ms: u64,
     /// How long a call burns, in milliseconds
-    #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u64).range(1..=10_000))]
+    #[arg(long, default_value_t = 30, value_parser = number::within(1_u64..=10_000))]
     burn_ms: u64,
     /// Sortie alone, without the others
     #[arg(long)]
@@ -100,6 +104,7 @@ fn main() -> ExitCode {
 
 fn run() -> Result<bool, Box<dyn Error>> {
     let options = Options::parse();
+    data::check(options.json.as_deref())?;
     if let Some(logs) = logging::layer()? {
         tracing_subscriber::registry().with(logs).try_init()?;
     }
@@ -125,10 +130,7 @@ fn run() -> Result<bool, Box<dyn Error>> {
 
     let report = Report { rows, snapshot };
     ending::print(&report)?;
-    if let Some(path) = &options.json {
-        std::fs::write(path, format!("{:#}\n", report.json()))
-            .map_err(|error| format!("{}: {error}", path.display()))?;
-    }
+    data::write(options.json.as_deref(), &report.json())?;
     if !shutdown.is_clean() {
         eprintln!("{shutdown}");
     }

@@ -10,64 +10,70 @@
 //! - `tables`: its outcomes, for the terminal and for the page. `page`: where they stand in it.
 
 mod design;
+#[path = "../../../examples/shared/ending.rs"]
+mod ending;
 mod line;
 mod load;
 mod machine;
+#[path = "../../../examples/shared/number.rs"]
+mod number;
 mod page;
 mod simulation;
 mod tables;
 
 use clap::Parser;
 use machine::Costs;
+use std::error::Error;
 use std::path::PathBuf;
 use std::process::ExitCode;
 use tables::LOADS;
 
-/// Simulate the runtime's shared places on 1 to 256 processors.
+/// Simulates the runtime's shared places on 1 to 256 processors, or as many as are asked for.
 #[derive(Debug, Parser)]
-#[command(version)]
+#[command(name = "scaling", version, allow_negative_numbers = true)]
 struct Options {
-    /// How many workers, each on a processor of its own.
-    #[arg(long, value_delimiter = ',', default_values_t = [1, 8, 16, 32, 64, 128, 256])]
+    /// How many workers, each on a processor of its own
+    #[arg(long, value_name = "N,..", value_delimiter = ',', default_values_t = [1, 8, 16, 32, 64, 128, 256],
+          value_parser = number::within(1_usize..=4096))]
     workers: Vec<usize>,
     /// Nanoseconds for a cache line of another core, instead of what is measured here: 60 to 120 is usual within a
-    /// socket, 150 to 300 between two.
-    #[arg(long)]
+    /// socket, 150 to 300 between two
+    #[arg(long, value_name = "NS", value_parser = number::within(1_u64..=1_000_000))]
     transfer: Option<u64>,
-    /// Nanoseconds to wake a thread, for who does it.
-    #[arg(long)]
+    /// Nanoseconds to wake a thread, for who does it
+    #[arg(long, value_name = "NS", value_parser = number::within(1_u64..=1_000_000))]
     wake: Option<u64>,
-    /// Nanoseconds until a thread that is woken runs.
-    #[arg(long)]
+    /// Nanoseconds until a thread that is woken runs
+    #[arg(long, value_name = "NS", value_parser = number::within(1_u64..=1_000_000))]
     until_awake: Option<u64>,
-    /// Measures nothing, and puts the tables into a page, between its marks, for the costs that the page names.
+    /// Measures nothing, and puts the tables into a page, between its marks, for the costs that the page names
     #[arg(long, value_name = "FILE", conflicts_with_all = ["workers", "transfer", "wake", "until_awake"])]
     write: Option<PathBuf>,
 }
 
 fn main() -> ExitCode {
+    ending::of(run)
+}
+
+fn run() -> Result<bool, Box<dyn Error>> {
     let options = Options::parse();
     if let Some(path) = &options.write {
-        return match page::write(path) {
-            Ok(()) => ExitCode::SUCCESS,
-            Err(error) => {
-                eprintln!("error: {}: {error}", path.display());
-                ExitCode::FAILURE
-            }
-        };
+        page::write(path).map_err(|error| format!("--write {}: {error}", path.display()))?;
+        return Ok(true);
     }
     let mut costs = Costs::measure();
-    println!("Costs in ns, measured: {costs:?}");
+    ending::print(format_args!("Costs in ns, measured: {costs:?}"))?;
     costs.transfer = options.transfer.unwrap_or(costs.transfer);
     costs.wake = options.wake.unwrap_or(costs.wake);
     costs.until_awake = options.until_awake.unwrap_or(costs.until_awake);
-    println!("Costs in ns, simulated: {costs:?}");
-    match machine::membarrier() {
-        Some(ns) => println!("A barrier in all threads, one more being at work: {ns} ns"),
-        None => println!("A barrier in all threads: the kernel has none"),
-    }
+    ending::print(format_args!("Costs in ns, simulated: {costs:?}"))?;
+    ending::print(match machine::membarrier() {
+        Some(ns) => format!("A barrier in all threads, one more being at work: {ns} ns"),
+        None => "A barrier in all threads: the kernel has none".to_owned(),
+    })?;
     for load in &LOADS {
-        println!("\n## {}\n\n{}", load.title, tables::in_full(load, &options.workers, &costs));
+        let table = tables::in_full(load, &options.workers, &costs);
+        ending::print(format_args!("\n## {}\n\n{table}", load.title))?;
     }
-    ExitCode::SUCCESS
+    Ok(true)
 }

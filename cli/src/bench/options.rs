@@ -5,6 +5,7 @@ use super::document;
 use super::peers;
 use super::plan::{self, Group, Place, Plan};
 use super::workload::{self, Workload};
+use crate::number;
 use clap::ValueEnum;
 use clap::builder::PossibleValuesParser;
 use std::fs::OpenOptions;
@@ -32,7 +33,7 @@ hour on two processors. How long a command will take is said first.";
 
 /// Measures workloads, each in a process of its own.
 #[derive(Debug, clap::Args)]
-#[command(long_about = LONG_ABOUT)]
+#[command(long_about = LONG_ABOUT, allow_negative_numbers = true)]
 pub(crate) struct Options {
     /// What to measure; everything, if nothing is named. `--list` says what each is.
     #[arg(value_name = "WORKLOAD", value_parser = PossibleValuesParser::new(workload::names()))]
@@ -40,12 +41,12 @@ pub(crate) struct Options {
 
     /// How many workers the runtime has, one row for each number.
     #[arg(long, value_name = "N,..", value_delimiter = ',', default_value = "1,2",
-          value_parser = clap::value_parser!(u16).range(1..=1024))]
+          value_parser = number::within(1_u16..=1024))]
     workers: Vec<u16>,
 
     /// How many tasks are at it, one row for each number; for the workloads where that can be chosen.
     #[arg(long, value_name = "N,..", value_delimiter = ',',
-          value_parser = clap::value_parser!(u64).range(1..=1 << 24))]
+          value_parser = number::within(1_u64..=1 << 24))]
     tasks: Vec<u64>,
 
     /// Measures other projects' runtimes beside ours, all that can do a workload.
@@ -62,7 +63,7 @@ pub(crate) struct Options {
 
     /// How many runs, each in a process of its own.
     #[arg(long, value_name = "N", default_value_t = 5,
-          value_parser = clap::value_parser!(u32).range(1..=1000))]
+          value_parser = number::within(1_u32..=1000))]
     runs: u32,
 
     /// Operations of a run, as a factor of what the workload does by default.
@@ -71,7 +72,7 @@ pub(crate) struct Options {
 
     /// Operations of a run, rounded up to what the workload can divide. Otherwise what would take longer than
     /// a second is cut short where it is the same again and again: `n` says to what.
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1 << 40))]
+    #[arg(long, value_name = "N", value_parser = number::within(1_u64..=1 << 40))]
     ops: Option<u64>,
 
     /// Binds the process to as many CPUs as workers. The default.
@@ -141,14 +142,24 @@ impl Options {
     pub(super) fn check_outputs(&self) -> Result<(), String> {
         if let Some(path) = &self.json {
             let opened = OpenOptions::new().append(true).create(true).open(path);
-            opened
-                .map_err(|error| format!("the figures cannot be in {}: {error}", path.display()))?;
+            opened.map_err(|error| {
+                format!(
+                    "the figures cannot be in {}: {error}; expected a file that can be written",
+                    path.display()
+                )
+            })?;
         }
         if let Some(directory) = &self.report {
             let made = std::fs::create_dir_all(directory);
             let page = directory.join(document::PAGE);
-            made.and_then(|()| OpenOptions::new().append(true).create(true).open(page))
-                .map_err(|error| format!("no report in {}: {error}", directory.display()))?;
+            made.and_then(|()| OpenOptions::new().append(true).create(true).open(page)).map_err(
+                |error| {
+                    format!(
+                        "no report in {}: {error}; expected a directory that can be written",
+                        directory.display()
+                    )
+                },
+            )?;
         }
         Ok(())
     }

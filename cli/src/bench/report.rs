@@ -146,7 +146,8 @@ pub(crate) fn catalogue(workloads: &[Workload]) -> String {
 
 /// Reads what [`write`] has written.
 pub(crate) fn read(path: &Path) -> std::io::Result<Vec<Row>> {
-    Ok(serde_json::from_slice(&std::fs::read(path)?)?)
+    let rows: Vec<Row> = serde_json::from_slice(&std::fs::read(path)?)?;
+    if rows.is_empty() { Err(std::io::Error::other("no rows")) } else { Ok(rows) }
 }
 
 /// Writes the rows to a file, as an array of objects.

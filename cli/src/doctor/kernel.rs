@@ -19,7 +19,23 @@ const BARRIERS: usize = 1000;
 pub(super) fn findings() -> Vec<Finding> {
     // First, before any thread: see the caller.
     let has_membarrier = sortie_scheduler::crossing::fence::register();
-    vec![kernel(), architecture(), page(), barrier(has_membarrier)]
+    let mut findings = vec![kernel(), architecture(), page(), barrier(has_membarrier)];
+    findings.extend(unknown_wish());
+    findings
+}
+
+/// What the environment asks for membarrier to be, if nobody knows what that means.
+fn unknown_wish() -> Option<Finding> {
+    const NAME: &str = "SORTIE_MEMBARRIER";
+    let value = std::env::var_os(NAME)?;
+    if value.is_empty() || value == "missing" || value == "slow" {
+        return None;
+    }
+    Some(SECTION.warning(
+        NAME,
+        value.to_string_lossy(),
+        "Changes nothing, as its value is not known: use `missing` or `slow`, or leave it out.",
+    ))
 }
 
 fn kernel() -> Finding {
