@@ -22,6 +22,8 @@ use super::{Header, Waker};
 use crate::sync::RwLock;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::wait::{self, Owner};
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ptr::NonNull;
 
 /// How far a loan is passed on.
@@ -30,11 +32,15 @@ const CHAIN: usize = 8;
 /// One lock that is waited for.
 struct Lent {
     word: NonNull<AtomicUsize>,
-    loans: Vec<Loan>,
+    /// How many lend so much.
+    loans: [u32; LEVELS],
 }
 
+const LEVELS: usize = Priority::ALL.len();
+
 struct Loan {
-    waiter: Owner,
+    /// The lock's word.
+    word: usize,
     level: Priority,
     /// Of one who is to know when its own level rises while it waits.
     waker: Option<Waker>,
@@ -54,11 +60,75 @@ impl Lent {
     }
 
     fn highest(&self) -> Option<Priority> {
-        self.loans.iter().map(|loan| loan.level).max()
+        Priority::ALL.into_iter().rev().find(|level| self.loans[*level as usize] > 0)
     }
 }
 
-static TABLE: RwLock<Vec<Lent>> = RwLock::new(Vec::new());
+/// What is lent, and by whom.
+struct Table {
+    /// By the word's address.
+    locks: BTreeMap<usize, Lent>,
+    /// The same by the highest level that is lent: who asks what is lent to it looks at those above its own only, which are
+    /// few, however many locks are waited for.
+    by_level: [BTreeSet<usize>; LEVELS],
+    /// By the number of who waits; a wait within a wait is the later one.
+    waits: BTreeMap<usize, Vec<Loan>>,
+}
+
+static TABLE: RwLock<Table> = RwLock::new(Table {
+    locks: BTreeMap::new(),
+    by_level: [const { BTreeSet::new() }; LEVELS],
+    waits: BTreeMap::new(),
+});
+
+impl Table {
+    /// The highest level that is lent to this one, if it is above `own`.
+    fn lent_to(&self, owner: Owner, own: Priority) -> Option<Priority> {
+        let above = Priority::ALL.into_iter().rev().take_while(|level| *level > own);
+        let is_its = |word: &usize| self.locks[word].owner() == Some(owner);
+        above.into_iter().find(|level| self.by_level[*level as usize].iter().any(is_its))
+    }
+
+    /// Of the loans for a lock one is another: no longer `before`, but `after`.
+    fn change(&mut self, word: usize, before: Option<Priority>, after: Option<Priority>) {
+        let lent = self.locks.get_mut(&word).expect("a lock that is waited for");
+        let was = lent.highest();
+        if let Some(before) = before {
+            lent.loans[before as usize] -= 1;
+        }
+        if let Some(after) = after {
+            lent.loans[after as usize] += 1;
+        }
+        let is = lent.highest();
+        if was != is {
+            was.inspect(|was| _ = self.by_level[*was as usize].remove(&word));
+            is.inspect(|is| _ = self.by_level[*is as usize].insert(word));
+        }
+        if is.is_none() {
+            self.locks.remove(&word);
+        }
+        count(before, after);
+    }
+
+    /// The owner of this lock may wait itself: then what it waits for is wanted as urgently. Who is to be told.
+    fn pass_on(&mut self, from: usize, level: Priority) -> Vec<Waker> {
+        let mut raised = Vec::new();
+        let mut word = from;
+        for _ in 0..CHAIN {
+            let Some(owner) = self.locks[&word].owner() else { break };
+            let waits = self.waits.get_mut(&owner.get());
+            let Some(loan) = waits.and_then(|waits| waits.last_mut()) else { break };
+            if loan.level >= level {
+                break;
+            }
+            let before = std::mem::replace(&mut loan.level, level);
+            raised.extend(loan.waker.clone());
+            word = loan.word;
+            self.change(word, Some(before), Some(level));
+        }
+        raised
+    }
+}
 
 /// How many loans there are.
 static LOANS: AtomicUsize = AtomicUsize::new(0);
@@ -72,7 +142,7 @@ pub(crate) fn is_anything_raised() -> bool {
     RAISING.load(Ordering::Relaxed) != 0
 }
 
-/// The highest level that is lent to a task.
+/// The highest level that is lent to a task, if it is above its own.
 #[cold]
 #[inline(never)]
 pub(super) fn lent_to(task: &Header) -> Option<Priority> {
@@ -81,13 +151,7 @@ pub(super) fn lent_to(task: &Header) -> Option<Priority> {
         return None;
     }
     // Not waited for: in a child of `fork` its holder may be gone. What is missed is found at the next turn.
-    let table = TABLE.try_read()?;
-    lent_in(&table, Owner::of_task(task))
-}
-
-fn lent_in(table: &[Lent], owner: Owner) -> Option<Priority> {
-    let own = table.iter().filter(|lent| lent.owner() == Some(owner));
-    own.filter_map(Lent::highest).max()
+    TABLE.try_read()?.lent_to(Owner::of_task(task), task.priority())
 }
 
 /// A change of how many loans raise an ordinary task.
@@ -111,52 +175,26 @@ pub(crate) fn lend(word: &AtomicUsize, is_by_level: impl FnOnce() -> bool) -> Op
     let task = wait::task().filter(|task| task.shared.ranks.is_open())?;
     let waker = is_by_level().then(wait::waker);
     let waiter = Owner::of_task(task);
-    let word = NonNull::from(word);
+    let (own, place) = (task.priority(), std::ptr::from_ref(word).addr());
     let mut table = TABLE.write();
-    let level = task.priority().max(lent_in(&table, waiter).unwrap_or(Priority::Idle));
-    let at = match table.iter().position(|lent| lent.word == word) {
-        Some(at) => at,
-        None => {
-            table.push(Lent { word, loans: Vec::new() });
-            table.len() - 1
-        }
-    };
-    table[at].loans.push(Loan { waiter, level, waker });
+    let level = table.lent_to(waiter, own).unwrap_or(own);
+    let lent = Lent { word: NonNull::from(word), loans: [0; LEVELS] };
+    table.locks.entry(place).or_insert(lent);
+    table.waits.entry(waiter.get()).or_default().push(Loan { word: place, level, waker });
     // ORDERING: Relaxed, a hint.
     LOANS.fetch_add(1, Ordering::Relaxed);
-    count(None, Some(level));
-    let raised = pass_on(&mut table, at, level);
+    table.change(place, None, Some(level));
+    let raised = table.pass_on(place, level);
     drop(table);
-    let lending = Lending { word, waiter };
+    let lending = Lending { word: place, waiter };
     raised.iter().for_each(Waker::wake);
     Some(lending)
-}
-
-/// The owner of this lock may wait itself: then what it waits for is wanted as urgently. Who is to be told.
-fn pass_on(table: &mut [Lent], from: usize, level: Priority) -> Vec<Waker> {
-    let mut raised = Vec::new();
-    let mut at = from;
-    for _ in 0..CHAIN {
-        let Some(owner) = table[at].owner() else { break };
-        let by_owner = |lent: &Lent| lent.loans.iter().position(|loan| loan.waiter == owner);
-        let found = table.iter().enumerate().find_map(|(at, lent)| Some((at, by_owner(lent)?)));
-        let Some((next, loan)) = found else { break };
-        let loan = &mut table[next].loans[loan];
-        if loan.level >= level {
-            break;
-        }
-        count(Some(loan.level), Some(level));
-        loan.level = level;
-        raised.extend(loan.waker.clone());
-        at = next;
-    }
-    raised
 }
 
 /// A loan, until this is dropped.
 #[must_use]
 pub(crate) struct Lending {
-    word: NonNull<AtomicUsize>,
+    word: usize,
     waiter: Owner,
 }
 
@@ -164,17 +202,18 @@ impl Drop for Lending {
     #[inline(never)]
     fn drop(&mut self) {
         let mut table = TABLE.write();
-        let Some(at) = table.iter().position(|lent| lent.word == self.word) else { return };
-        let loans = &mut table[at].loans;
-        // A wait within a wait for the same lock is the later one.
-        let Some(loan) = loans.iter().rposition(|loan| loan.waiter == self.waiter) else { return };
-        let loan = loans.swap_remove(loan);
-        let ended = if loans.is_empty() { Some(table.swap_remove(at)) } else { None };
+        let Entry::Occupied(mut waits) = table.waits.entry(self.waiter.get()) else { return };
+        let Some(at) = waits.get().iter().rposition(|loan| loan.word == self.word) else { return };
+        let loan = waits.get_mut().remove(at);
+        if waits.get().is_empty() {
+            waits.remove();
+        }
         // ORDERING: Relaxed, a hint.
         LOANS.fetch_sub(1, Ordering::Relaxed);
-        count(Some(loan.level), None);
+        table.change(self.word, Some(loan.level), None);
         drop(table);
-        drop(ended);
+        // Its waker may be the last reference to a task.
+        drop(loan);
     }
 }
 
@@ -247,5 +286,22 @@ mod tests {
         low.join().unwrap();
         ordinary.join().unwrap();
         assert!(runtime.shutdown(Duration::from_secs(10)).unwrap().is_clean());
+    }
+
+    /// Each who waits, and each who becomes ready, asks what is lent to it.
+    #[test]
+    fn it_is_short_however_many_locks_are_waited_for() {
+        const MANY: usize = 20_000;
+        let runtime = Config::new().workers(1).start().unwrap();
+        let task = runtime.spawn_with(Spawn::new().priority(Priority::AboveNormal), || {
+            let words: Vec<_> = (0..MANY).map(|_| AtomicUsize::new(0)).collect();
+            let begun = Instant::now();
+            let mut loans: Vec<_> = words.iter().map(|word| lend(word, || false)).collect();
+            assert!(loans.iter().all(Option::is_some));
+            while loans.pop().is_some() {}
+            begun.elapsed()
+        });
+        let took = task.join().unwrap();
+        assert!(took < Duration::from_secs(2), "{took:?}");
     }
 }
