@@ -39,6 +39,7 @@ impl Shared {
         if std::mem::take(&mut worker.searching) {
             self.lobby.stop_searching();
         }
+        worker.serves_timers = false;
         if worker.is_extra() {
             self.hand_on_extra(worker);
             return;

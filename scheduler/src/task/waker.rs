@@ -29,7 +29,7 @@ impl Waker {
     /// Does who is woken go on where it is now, and nowhere else?
     pub(crate) fn stays(&self) -> bool {
         match self {
-            Waker::Task(task) => !task.migrating,
+            Waker::Task(task) => task.is_pinned(),
             Waker::Raiser(raiser) => raiser.stays(),
             Waker::Thread(_) | Waker::Hook(_) => false,
         }
@@ -77,5 +77,29 @@ impl Waker {
             Waker::Hook(task) => cancel::interrupt(task),
             Waker::Raiser(raiser) => drop(raiser.raise()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Waker;
+    use crate::{Config, affinity, wait};
+
+    #[test]
+    fn who_is_bound_to_its_thread_for_a_while_stays_for_so_long() {
+        // SAFETY: the task keeps nothing of its thread over a suspension.
+        let scheduler = unsafe { Config::new().workers(1).migrating() }.start().unwrap();
+        let stays = || {
+            let (_, task) = wait::managed().expect("in a task");
+            Waker::Task(wait::reference(task)).stays()
+        };
+        let task = scheduler.spawn(move || {
+            let before = stays();
+            affinity::begin();
+            let bound = stays();
+            assert!(affinity::end());
+            [before, bound, stays()]
+        });
+        assert_eq!(task.join().unwrap(), [false, true, false]);
     }
 }

@@ -158,7 +158,7 @@ pub(crate) struct Worker {
     relieved: Option<usize>,
     share: Share,
     /// It was taken to serve timers, or for those whom they have woken on another carrier, and nobody has called for
-    /// it since.
+    /// it since. Not of an idle one.
     pub(crate) serves_timers: bool,
     /// It was taken for a pinned task which one on another carrier has woken, or such mail has come while it waited for
     /// it.
@@ -295,6 +295,7 @@ impl Worker {
     /// Nothing is to be done. Was the worker given away since it was so last?
     pub(crate) fn rest(&mut self) -> bool {
         self.share = Share::default();
+        self.serves_timers = false;
         self.expects_mail = false;
         // Others have taken what it has not told of.
         let _ = self.take_put_off();

@@ -51,7 +51,8 @@ pub(super) fn cede(carrier: &Carrier) -> bool {
         return true;
     };
     // SAFETY: this is the carrier's thread, in its loop, and the word does not say `RUN`.
-    if let Some(worker) = unsafe { carrier.take_worker() } {
+    if let Some(mut worker) = unsafe { carrier.take_worker() } {
+        worker.serves_timers = false;
         first.give(worker);
     }
     if !returns {
@@ -212,7 +213,6 @@ fn sleep(carrier: &Carrier) -> Awake {
         if carrier.take_call() {
             let Some(mut worker) = shared.lobby.take_idle() else { return Awake::InVain };
             worker.searching = true;
-            worker.serves_timers = false;
             // SAFETY: as above.
             unsafe { carrier.put_worker(worker) };
             return Awake::Stays;

@@ -79,7 +79,7 @@ impl Raiser {
 
     /// Does the scope's task stay on its carrier?
     pub(crate) fn stays(&self) -> bool {
-        self.signal.as_ref().is_some_and(|signal| !signal.task.migrating)
+        self.signal.as_ref().is_some_and(|signal| signal.task.is_pinned())
     }
 
     /// Can anything be raised? Not on a thread without a task, on one that is attached, or where panics abort the
