@@ -1,7 +1,7 @@
 //! Makes the mutants: copies of the scheduler's protocol files with one line broken each.
 //!
-//! The crossing's files ([`SET`]) name each other, so a mutant of one is a copy of all of them, over a
-//! copy of the model's carrier.
+//! The crossing's files ([`SETS`]) name each other, so a mutant of one is a copy of all of them, over a
+//! copy of the model's carrier. A protocol that is a folder ([`FOLDERS`]) is copied as one.
 //!
 //! The text that a mutant replaces must occur exactly once in its file, however it is laid out,
 //! else the build fails and names the mutant: so the mutants stay in step with the code. The same
@@ -50,6 +50,9 @@ const SETS: &[Set] = &[
     },
 ];
 
+/// Folders whose files are one module: what `mod.rs` declares stands beside it, and sees it as `super`.
+const FOLDERS: &[&str] = &["idle"];
+
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");
     println!("cargo::rerun-if-changed=mutants");
@@ -67,8 +70,12 @@ fn main() {
         text.replace_range(at, mutant.to);
         let (file, name) = (mutant.file, mutant.name);
         let has_it = |set: &&Set| set.files.iter().any(|(_, member)| *member == path);
+        let folder = FOLDERS.iter().find(|folder| file.starts_with(&format!("{folder}/")));
         let body = match SETS.iter().find(has_it) {
-            None => inside_a_module(&text),
+            None => match folder {
+                None => inside_a_module(&text),
+                Some(folder) => whole_folder(folder, file, &text),
+            },
             Some(set) => set.files.iter().fold(set.imports.to_owned(), |all, (module, member)| {
                 let body = if *member == path { text.clone() } else { read(member) };
                 let body = inside_a_module(&body).replace(set.path, set.within);
@@ -91,6 +98,26 @@ fn main() {
     }
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("set by cargo")).join("mutants.rs");
     fs::write(&out, modules).unwrap_or_else(|error| panic!("{}: {error}", out.display()));
+}
+
+/// A folder as one module, with `text` in place of one of its files.
+fn whole_folder(folder: &str, file: &str, text: &str) -> String {
+    let member = |name: &str| {
+        let its = format!("{folder}/{name}.rs");
+        let is_this = its == file;
+        inside_a_module(&if is_this {
+            text.to_owned()
+        } else {
+            read(&format!("../scheduler/src/{its}"))
+        })
+    };
+    let lines = member("mod");
+    let declared = |line: &str| line.strip_prefix("mod ")?.strip_suffix(';').map(str::to_owned);
+    let whole = lines.lines().map(|line| match declared(line) {
+        None => format!("{line}\n"),
+        Some(name) => format!("mod {name} {{\n{}}}\n", member(&name)),
+    });
+    whole.collect()
 }
 
 /// The text of a file, by its path from this package.

@@ -3,6 +3,7 @@
 use super::Mutant;
 
 const LOBBY: &str = "idle/mod.rs";
+const SPARES: &str = "idle/spares.rs";
 
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
@@ -21,7 +22,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "lobby_reclaim_leaves_a_spare",
-        file: LOBBY,
+        file: SPARES,
         from: "let at = inner.spares.iter().rposition(|spare| *spare == carrier)?;
         inner.spares.remove(at);
         let worker = inner.idle.pop();

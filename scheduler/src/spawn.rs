@@ -1,7 +1,11 @@
-//! Spawns: what a task is spawned with, how it is made, and how it is let in.
+//! Spawns: how a task is made, and how it is let in; `spawn/options.rs` has what it is spawned with.
 //!
 //! A task is made in one piece of memory: its header by code that knows no types and is never inlined, then its closure
 //! by code that does ([`new_task`]). Then it enters its sets and is queued, or refused.
+
+mod options;
+
+pub use options::Spawn;
 
 use crate::carrier::Carrier;
 use crate::handler;
@@ -15,104 +19,12 @@ use crate::task::cell::{Conceived, Kind, new_task};
 use crate::task::complete::refuse;
 use crate::task::header::{Birth, Extras};
 use crate::task::join_error::Refusal;
-use crate::task::membership::Sets;
 use crate::task::supply::Share;
-use crate::task::{Id, JoinHandle, Priority, TaskRef, TaskSet};
+use crate::task::{Id, JoinHandle, Priority, TaskRef};
 use crate::wait;
 use crate::worker::Worker;
+use options::USUAL;
 use tracing::level_filters::LevelFilter;
-
-/// The size of a stack: the runtime's.
-const USUAL: usize = usize::MAX;
-
-/// What a task is spawned with.
-#[derive(Clone, Debug)]
-pub struct Spawn {
-    name: Option<Arc<str>>,
-    span: Option<tracing::Span>,
-    migrating: bool,
-    priority: Priority,
-    /// [`USUAL`], or what was asked for.
-    stack_bytes: usize,
-    sets: Sets,
-}
-
-impl Spawn {
-    /// No name, the default span, pinned once started unless the runtime is `migrating`.
-    pub const fn new() -> Spawn {
-        Spawn {
-            name: None,
-            span: None,
-            migrating: false,
-            priority: Priority::Normal,
-            stack_bytes: USUAL,
-            sets: Sets::new(),
-        }
-    }
-
-    /// Names the task.
-    pub fn name(mut self, name: impl Into<Arc<str>>) -> Spawn {
-        self.name = Some(name.into());
-        self
-    }
-
-    /// The span that the task runs in.
-    pub fn span(mut self, span: tracing::Span) -> Spawn {
-        self.span = Some(span);
-        self
-    }
-
-    /// How soon the task gets its turns, beside others.
-    pub fn priority(mut self, priority: Priority) -> Spawn {
-        self.priority = priority;
-        self
-    }
-
-    /// Usable bytes of the task's stack, which it has from its spawn on; if it cannot be had, its join says so.
-    pub fn stack_bytes(mut self, bytes: usize) -> Spawn {
-        // So many are none that can be had.
-        self.stack_bytes = bytes.min(USUAL - 1);
-        self
-    }
-
-    /// Makes the task a member of its owner's set, which knows it by `key`.
-    pub fn owner(mut self, owner: Arc<TaskSet>, key: u32) -> Spawn {
-        self.sets.set_owner(owner, key);
-        self
-    }
-
-    /// Makes the task a member of a group, besides, whose name it has if it is given none of its own.
-    pub fn group(mut self, group: Arc<TaskSet>, name: &Arc<str>) -> Spawn {
-        self.sets.set_group(group);
-        self.name.get_or_insert_with(|| name.clone());
-        self
-    }
-
-    /// Has it nothing that most tasks do without?
-    #[inline]
-    fn is_plain(&self) -> bool {
-        self.name.is_none()
-            && self.span.is_none()
-            && self.sets.are_none()
-            && self.priority == Priority::Normal
-            && self.stack_bytes == USUAL
-    }
-
-    /// Promises that the task may resume on any thread.
-    ///
-    /// # Safety
-    /// As for [`Config::migrating`](crate::Config::migrating), for this one task.
-    pub unsafe fn migrating(mut self) -> Spawn {
-        self.migrating = true;
-        self
-    }
-}
-
-impl Default for Spawn {
-    fn default() -> Spawn {
-        Spawn::new()
-    }
-}
 
 /// Spawns on the current task's scheduler. `Err` with what was given: this thread has none.
 ///

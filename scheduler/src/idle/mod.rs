@@ -1,4 +1,5 @@
-//! The lobby: which workers are idle, which carriers are spare, who stands in line.
+//! The lobby: which workers are idle, which carriers are spare, who stands in line. Here is where a worker goes that is
+//! free, and who is roused for it; `spares.rs` and `line.rs` have what else carriers do there.
 //!
 //! Off the hot path, and so under one lock: each change of who has a worker is decided here, in one
 //! step, and no two can cross. What the hot path must know without the lock is in three counters.
@@ -41,6 +42,9 @@
 //!
 //! A worker that goes to the reserve takes the same steps. If A3 finds work then and nobody is idle to be woken, all
 //! others are at work, and the monitor is told.
+
+mod line;
+mod spares;
 
 use crate::sync::Mutex;
 use crate::sync::atomic::{AtomicUsize, Ordering};
@@ -213,25 +217,6 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
         worker
     }
 
-    /// As [`Lobby::retire`], for a carrier that has lost its worker before.
-    pub(crate) fn add_spare(&self, carrier: C) {
-        self.inner.lock().spares.push(carrier);
-    }
-
-    /// The warmest spare of those that `may`, for something else than a worker.
-    pub(crate) fn take_spare(&self, may: impl Fn(&C) -> bool) -> Option<C> {
-        let mut inner = self.inner.lock();
-        let at = inner.spares.iter().rposition(may)?;
-        Some(inner.spares.remove(at))
-    }
-
-    /// A spare has found something to do. False: it is none any more, and will be given something.
-    pub(crate) fn leave_spares(&self, carrier: C) -> bool {
-        let mut inner = self.inner.lock();
-        let at = inner.spares.iter().rposition(|spare| *spare == carrier);
-        at.map(|at| inner.spares.remove(at)).is_some()
-    }
-
     /// A worker is free: to the first in line, or to the idle ones, whom those that come back take
     /// from. Every so often, if `queued` work waits, to a spare: tasks that go in and out of native code
     /// without end could else leave the queues unserved.
@@ -333,109 +318,6 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
         idle.iter_mut().chain(reserve).for_each(visit);
     }
 
-    /// A carrier cannot go on without a worker: an idle one, or a place in line (`Ok(None)`).
-    ///
-    /// # Errors
-    /// `Err(())` if the lobby is closed: there will be none.
-    pub(crate) fn request(&self, carrier: C) -> Result<Option<W>, ()> {
-        let mut inner = self.inner.lock();
-        if inner.closed {
-            return Err(());
-        }
-        let worker = inner.idle.pop();
-        if worker.is_none() {
-            inner.line.push_back(carrier);
-        }
-        self.count(&inner);
-        Ok(worker)
-    }
-
-    /// A carrier in line goes on without a worker. False: it is given one, or the lobby is closed.
-    pub(crate) fn leave_line(&self, carrier: C) -> bool {
-        let mut inner = self.inner.lock();
-        let at = inner.line.iter().position(|one| *one == carrier);
-        let was_in_line = at.and_then(|at| inner.line.remove(at)).is_some();
-        self.count(&inner);
-        was_in_line
-    }
-
-    /// Those who stand in line now.
-    pub(crate) fn line(&self) -> Vec<C> {
-        self.inner.lock().line.iter().copied().collect()
-    }
-
-    /// A carrier with a worker steps back behind the line: the first there is to get its worker.
-    /// `None`: nobody is in line. The carrier itself is put at the end if it `returns`, else with
-    /// the spares.
-    pub(crate) fn cede(&self, carrier: C, returns: bool) -> Option<C> {
-        let mut inner = self.inner.lock();
-        let first = inner.line.pop_front()?;
-        if returns {
-            inner.line.push_back(carrier);
-        } else {
-            inner.spares.push(carrier);
-        }
-        self.count(&inner);
-        Some(first)
-    }
-
-    /// A carrier in a task lets others go first: it stands behind the line, and the first there is to get its worker.
-    /// `None`: nobody is in line, or it is the turn of `queued` work ([`Lobby::place`]).
-    pub(crate) fn step_back(&self, carrier: C, queued: bool) -> Option<C> {
-        let mut inner = self.inner.lock();
-        let placed = inner.placed.wrapping_add(1);
-        if queued && placed.is_multiple_of(QUEUE_FIRST_EVERY) {
-            return None;
-        }
-        let first = inner.line.pop_front()?;
-        inner.placed = placed;
-        inner.line.push_back(carrier);
-        self.count(&inner);
-        Some(first)
-    }
-
-    /// A spare has pinned work: an idle worker for it, or a place in line. `None`: it is no spare
-    /// (any more), and will see for itself.
-    pub(crate) fn summon(&self, carrier: C) -> Option<Option<W>> {
-        let mut inner = self.inner.lock();
-        let at = inner.spares.iter().rposition(|spare| *spare == carrier)?;
-        inner.spares.remove(at);
-        let worker = inner.idle.pop();
-        if worker.is_none() {
-            inner.line.push_back(carrier);
-        }
-        self.count(&inner);
-        Some(worker)
-    }
-
-    /// A spare found work that nobody runs: an idle worker for it. `None`: there is none, or the
-    /// carrier is no spare any more and will be given one.
-    pub(crate) fn reclaim(&self, carrier: C) -> Option<W> {
-        // A worker that goes idle later is looked after by who puts it there.
-        if self.idle() == 0 {
-            return None;
-        }
-        let mut inner = self.inner.lock();
-        if inner.idle.is_empty() {
-            return None;
-        }
-        let at = inner.spares.iter().rposition(|spare| *spare == carrier)?;
-        inner.spares.remove(at);
-        let worker = inner.idle.pop();
-        self.count(&inner);
-        worker
-    }
-
-    /// A spare wants to end, and may if it is still one and more than `keep` are there.
-    pub(crate) fn dismiss(&self, carrier: C, keep: usize) -> bool {
-        let mut inner = self.inner.lock();
-        if inner.spares.len() <= keep {
-            return false;
-        }
-        let at = inner.spares.iter().rposition(|spare| *spare == carrier);
-        at.map(|at| inner.spares.remove(at)).is_some()
-    }
-
     /// No worker is given any more. Returns those that are idle or held back; who stands in line finds out by the stage.
     pub(crate) fn close(&self) -> Vec<W> {
         let mut inner = self.inner.lock();
@@ -445,10 +327,5 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
         idle.append(&mut inner.reserve);
         self.count(&inner);
         idle
-    }
-
-    /// How many spares there are.
-    pub(crate) fn spares(&self) -> usize {
-        self.inner.lock().spares.len()
     }
 }

@@ -41,6 +41,14 @@ impl<T> Shared<T> {
         Shared { flavor, senders, receivers, closed: WaitList::new() }
     }
 
+    /// Where the two sides meet, in a channel without room.
+    pub(crate) fn rendezvous(&self) -> Option<&Rendezvous<T>> {
+        match &self.flavor {
+            Flavor::Rendezvous(place) => Some(place),
+            _ => None,
+        }
+    }
+
     #[inline]
     pub(crate) fn try_send(&self, message: T) -> Result<(), TrySendError<T>> {
         match &self.flavor {
@@ -99,7 +107,7 @@ impl<T> Shared<T> {
         until: Option<Instant>,
     ) -> Result<(), SendTimeoutError<T>> {
         let waiter = Waiter::new("a send");
-        if let Flavor::Rendezvous(place) = &self.flavor {
+        if let Some(place) = self.rendezvous() {
             return place.send(message, &waiter, until);
         }
         loop {
@@ -145,7 +153,7 @@ impl<T> Shared<T> {
     #[inline(always)]
     fn wait_to_receive(&self, until: Option<Instant>) -> Result<T, RecvTimeoutError> {
         let waiter = Waiter::new("a receive");
-        if let Flavor::Rendezvous(place) = &self.flavor {
+        if let Some(place) = self.rendezvous() {
             return place.recv(&waiter, until);
         }
         loop {

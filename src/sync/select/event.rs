@@ -1,6 +1,6 @@
 //! The arm `event`.
 
-use super::arms::{Arm, Outcome};
+use super::arm::{Arm, Outcome};
 use super::{Offer, Standing};
 use crate::sync::Event;
 use crate::sync::event::Standing as Line;

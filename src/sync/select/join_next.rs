@@ -1,7 +1,7 @@
 //! The arm `join_next`.
 
 use super::Standing;
-use super::arms::{Arm, Outcome, is_some};
+use super::arm::{Arm, Outcome, is_some};
 use crate::JoinError;
 use crate::sync::party::Party;
 use crate::task::JoinSet;

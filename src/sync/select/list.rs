@@ -1,7 +1,9 @@
 //! The same, for arms that are known at run time only.
 
-use super::arms::{self, Arm, Outcome, Receives};
+use super::arm::{Arm, Outcome};
 use super::choose;
+use super::recv::Receives;
+use super::time::Time;
 use crate::sync::Event;
 use crate::sync::channel::{Disconnected, Sender};
 use crate::task::JoinSet;
@@ -88,7 +90,7 @@ impl<'a, R: 'a> Select<'a, R> {
     /// assert_eq!(got, "yes");
     /// ```
     pub fn recv<S: Receives>(self, receiver: &'a S, then: impl FnOnce(S::Got) -> R + 'a) -> Self {
-        self.arm(arms::recv(receiver), then)
+        self.arm(super::recv(receiver), then)
     }
 
     /// Taken when there is room for the message in `next`, which is sent by that, or there are no receivers, and it
@@ -108,7 +110,7 @@ impl<'a, R: 'a> Select<'a, R> {
         next: &'a mut Option<T>,
         then: impl FnOnce(Result<(), Disconnected>) -> R + 'a,
     ) -> Self {
-        self.arm(arms::send(sender, next), then)
+        self.arm(super::send(sender, next), then)
     }
 
     /// Taken when the task has ended; its handle is taken out by that. Never taken while `task` is `None`.
@@ -134,7 +136,7 @@ impl<'a, R: 'a> Select<'a, R> {
         task: &'a mut Option<JoinHandle<T>>,
         then: impl FnOnce(Result<T, JoinError>) -> R + 'a,
     ) -> Self {
-        self.arm(arms::join(task), then)
+        self.arm(super::join(task), then)
     }
 
     /// Taken when the next task of the set has ended, which is joined by that. Never taken while the set is empty.
@@ -250,7 +252,7 @@ impl<'a, R: 'a> Select<'a, R> {
     /// assert_eq!(message, None);
     /// ```
     pub fn wait_timeout(self, timeout: Duration) -> Option<R> {
-        self.until(arms::after(timeout))
+        self.until(super::after(timeout))
     }
 
     /// As [`Select::wait_timeout`], until this time at the latest.
@@ -268,10 +270,10 @@ impl<'a, R: 'a> Select<'a, R> {
     /// assert_eq!(select.wait_until(Instant::now() + Duration::from_secs(1)), Some(1));
     /// ```
     pub fn wait_until(self, until: Instant) -> Option<R> {
-        self.until(arms::at(until))
+        self.until(super::at(until))
     }
 
-    fn until(self, time: arms::Time) -> Option<R> {
+    fn until(self, time: Time) -> Option<R> {
         let chosen = {
             let mut arms: Vec<&dyn Arm> = self.arms.iter().map(|choice| choice.arm()).collect();
             arms.push(&time);

@@ -14,22 +14,30 @@
 //! Must not: try an arm while the party behind it is open.
 #![allow(missing_debug_implementations, reason = "nobody holds these but the macro")]
 
-mod arms;
+mod arm;
 mod event;
+mod join;
 mod join_next;
 mod list;
+mod recv;
+mod send;
 mod single;
 mod tick;
+mod time;
 
 use crate::sync::party::Party;
-pub use arms::{Arm, Outcome, after, at, join, recv, send};
+pub use arm::{Arm, Outcome};
 pub use event::event;
+pub use join::join;
 pub use join_next::join_next;
 pub use list::Select;
+pub use recv::recv;
+pub use send::send;
 use sortie_scheduler::wait::{Ends, Place, Waiter, blocked_on_any};
 use sortie_scheduler::{EndWatch, NextWatch};
 use std::sync::Arc;
 pub use tick::tick;
+pub use time::{after, at};
 
 /// Where an arm stands while all wait. Dropped when the wait is left by unwinding.
 pub enum Standing<'a> {

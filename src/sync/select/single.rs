@@ -1,7 +1,8 @@
 //! The arm `recv` of what has one line: an answer, the latest value, messages that all receive.
 
 use super::Standing;
-use super::arms::{Arm, Outcome, Receives};
+use super::arm::{Arm, Outcome, is_some};
+use super::recv::Receives;
 use crate::sync::channel::{RecvError, TryRecvError};
 use crate::sync::party::Party;
 use crate::sync::{broadcast, oneshot, watch};
@@ -99,7 +100,7 @@ impl<S: Source> Arm for Single<'_, S> {
     }
 
     fn is_done(&self) -> bool {
-        super::arms::is_some(&self.outcome)
+        is_some(&self.outcome)
     }
 
     fn is_ready(&self, _: &Arc<Party>) -> bool {

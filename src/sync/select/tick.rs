@@ -1,7 +1,7 @@
 //! The arm `tick`.
 
 use super::Standing;
-use super::arms::{Arm, Outcome};
+use super::arm::{Arm, Outcome};
 use crate::sync::party::Party;
 use crate::time::Interval;
 use sortie_scheduler::wait::Waiter;
