@@ -5,7 +5,7 @@ use sortie::native::{self, Callbacks, Class, Policy, Target};
 use sortie::transition::{
     self, Event, Layer, ManagedScope, NativeScope, TransitionError, UnhookedScope,
 };
-use sortie_test::{Running, each, events};
+use sortie_test::{Running, each};
 
 const SHORT: Policy = Policy::new().class(Class::Short);
 const LONG: Policy = Policy::new().class(Class::Long);
@@ -111,23 +111,6 @@ fn a_raw_enter_in_a_call_of_a_callback() {
 }
 
 #[test]
-fn a_raw_enter_that_looks_for_jumps() {
-    each(|runtime| {
-        run(runtime, || {
-            transition::find_jumps(true);
-            for target in &ON_CARRIER {
-                transition::leave(1).unwrap();
-                transition::reverse_enter().unwrap();
-                in_native_code(target, enter_is_refused);
-                transition::reverse_leave().unwrap();
-                transition::enter().unwrap();
-                assert_eq!(transition::layers(), [Layer::ManagedBase]);
-            }
-        });
-    });
-}
-
-#[test]
 fn a_native_scope_that_ends_in_a_call() {
     each(|runtime| {
         run(runtime, || {
@@ -157,24 +140,48 @@ fn a_scope_without_a_layer_that_ends_in_a_call() {
     });
 }
 
-/// There the callback's thread is kept anyhow, and managed code may go on anywhere.
+/// On one stack with it: what is left open there are live frames all the same.
 #[test]
-fn a_scope_of_a_callback_that_ends_in_a_call_of_it() {
-    events::record();
+fn scopes_of_native_code_that_end_in_a_call_of_it() {
     each(|runtime| {
         run(runtime, || {
             for target in &ON_CARRIER {
-                let answer = native::call_here(target, || {
-                    native::callback(0, || {
-                        let unhooked = UnhookedScope::new(1).unwrap();
-                        in_native_code(target, || drop(unhooked));
-                        assert_eq!(transition::layers().last(), Some(&Layer::Managed));
-                        5
-                    })
+                in_native_code(target, || {
+                    let managed = ManagedScope::new().unwrap();
+                    let unhooked = UnhookedScope::new(1).unwrap();
+                    in_native_code(target, move || {
+                        drop(unhooked);
+                        drop(managed);
+                    });
+                    // That of the scope, which nobody ends by itself any more.
+                    transition::reverse_leave().unwrap();
                 });
-                assert_eq!(answer, 5);
                 assert_eq!(transition::layers(), [Layer::ManagedBase]);
             }
         });
+    });
+}
+
+/// What is known of an attached thread lives as long as the calls that it makes there.
+#[test]
+fn an_attached_thread_stays_attached_until_its_calls_have_ended() {
+    each(|runtime| {
+        let other = runtime.case.runtime();
+        let (handle, there) = (runtime.handle(), other.handle());
+        let attached = move || {
+            for target in &ON_CARRIER {
+                handle.reverse_enter().unwrap();
+                let unhooked = UnhookedScope::new(1).unwrap();
+                native::call_here(target, || {
+                    drop(unhooked);
+                    assert!(transition::reverse_leave().is_err());
+                    assert!(there.reverse_enter().is_err(), "the call is the first runtime's");
+                });
+                transition::reverse_leave().unwrap();
+                assert_eq!(transition::layers(), [Layer::NativeBase]);
+            }
+        };
+        std::thread::spawn(attached).join().unwrap();
+        drop(other);
     });
 }

@@ -212,7 +212,8 @@ fn a_raw_enter_says_that_it_was_unbalanced() {
     }
     each(|runtime| {
         runtime.run(|| {
-            assert!(!transition::find_jumps(true));
+            // SAFETY: `stub` alone leaves and enters.
+            assert!(!unsafe { transition::find_jumps(true) });
             let jump_out = |outward| {
                 leave(2).unwrap();
                 // SAFETY: as in `leap`.
@@ -233,7 +234,8 @@ fn a_raw_enter_says_that_it_was_unbalanced() {
                 assert_eq!(outer, (-1, unbalanced(4)));
                 check_base();
             }
-            assert!(transition::find_jumps(false));
+            // SAFETY: as above.
+            assert!(unsafe { transition::find_jumps(false) });
         });
     });
 }
@@ -408,6 +410,8 @@ fn every_kind_of_call_finds_it() {
     static OFFLOADED: Target = Target::named("natives_land, offloaded");
     each(|runtime| {
         runtime.run(move || {
+            // SAFETY: the scope below ends where it has begun.
+            unsafe { transition::find_jumps(true) };
             for _ in 0..WARM {
                 let scope = NativeScope::new(1).unwrap();
                 let answer = with_landing(|_| native::callback(-2, || leap(Some(&JUMPS_LEAF), 0)));

@@ -33,16 +33,6 @@ pub(crate) fn land_noted(local: &Local, depth: usize, below: Below) -> usize {
     if local.depth() <= depth { 0 } else { land_late(local, depth, below) }
 }
 
-/// Is what ends here not what a jump has come to? A scope, or a raw `enter`, has then come into code of a native call within it,
-/// by a value that was carried there: the layers above these `depth` ones are not dead.
-#[cold]
-#[inline(never)]
-pub(super) fn is_carried(local: &Local, depth: usize) -> bool {
-    local.layers(|layers| {
-        crossing::is_below_managed_code(layers.notes_below(depth).map(Opened::from_bits))
-    })
-}
-
 #[cold]
 #[inline(never)]
 fn land_late(local: &Local, depth: usize, below: Below) -> usize {
@@ -78,7 +68,7 @@ pub(crate) fn land_direct(local: &Local) -> usize {
 pub(crate) fn land_raw(local: &Local, place: usize) -> usize {
     let called = |layers: &mut Layers| (layers.depth_called_from(place), layers.depth());
     let (Some(depth), found) = local.layers(called) else { return 0 };
-    if depth == found || is_carried(local, depth) {
+    if depth == found {
         return 0;
     }
     crossing::check_stack(Below::THREAD, local.below());

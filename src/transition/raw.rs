@@ -141,22 +141,29 @@ fn finish_enter(
 /// false on a thread that runs no task, where nothing is done. Does not block.
 ///
 /// The native code of a call has been jumped to, and returns; [`enter`] then pops the dead layers as leaks, pops
-/// that of the call, and returns [`TransitionError::Unbalanced`]. Without this it would pop one of the dead ones, or be refused.
-/// [`NativeScope`](super::NativeScope), [`native::call`](crate::native::call()) and its like always find them.
-///
-/// It goes by the stack: who says this promises that from here on each [`enter`] is called by the function that
-/// has called the matching [`leave`], or by one that this function has called, as stubs do. Where `leave` was
-/// called by a helper, and `enter` is not, the caller of both would look like one who was jumped to.
+/// that of the call, and returns [`TransitionError::Unbalanced`]. Without this it would pop one of the dead ones, or be
+/// refused. So do [`NativeScope`](super::NativeScope) and [`UnhookedScope`](super::UnhookedScope) at their ends, which would
+/// else end nothing. [`native::call`](crate::native::call()) and its like always find them.
 ///
 /// What a jump may pass is said in the guide: frames of C, of Sortie, and of Rust where nothing is alive that has
 /// a destructor. One from one stack to another ends the process.
+///
+/// # Safety
+/// From here on, until it is taken back, layers that are open where an [`enter`], or the end of a scope, finds more than its own
+/// are those of frames that a jump has left. So
+/// - each [`enter`] is called by the function that has called the matching [`leave`], or by one that this function has
+///   called, as stubs do: it goes by the stack, and where `leave` was called by a helper, and `enter` is not, the caller of
+///   both would look like one who was jumped to;
+/// - a scope of the module is dropped by the function that has made it, and not in native code of a call within it, to which
+///   it was moved. That code would run on as managed code on a stack which others use.
 ///
 /// ```
 /// use sortie::transition;
 ///
 /// let runtime = sortie::Runtime::new()?;
 /// runtime.run(|| {
-///     assert!(!transition::find_jumps(true));
+///     // SAFETY: `leave` and `enter` are called by this very function, and it has no scopes.
+///     assert!(!unsafe { transition::find_jumps(true) });
 ///     transition::leave(libc::getpid as *const () as usize)?;
 ///     // SAFETY: `getpid` has no conditions.
 ///     unsafe { libc::getpid() };
@@ -165,7 +172,7 @@ fn finish_enter(
 /// })?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-pub fn find_jumps(yes: bool) -> bool {
+pub unsafe fn find_jumps(yes: bool) -> bool {
     local::with(|local| local.set_finds_jumps(yes)).unwrap_or(false)
 }
 

@@ -60,16 +60,17 @@ impl Drop for NativeScope {
     /// Ends the stretch: waits for a worker if it was taken.
     ///
     /// If the runtime was shut down meanwhile, the task unwinds from here, unless it does so already. Layers that
-    /// a jump (`longjmp`) has left open inside are closed before, and an event (`warn`) says so.
+    /// a jump (`longjmp`) has left open inside are closed before, if [`find_jumps`](super::find_jumps) was called, and an event
+    /// (`warn`) says so. Else, where layers are open inside, it ends nothing, and an event (`error`) says so.
     fn drop(&mut self) {
         let landed = local::with(|local| {
             let (found, top) = local.layers(|layers| (layers.depth(), layers.top()));
             if found <= self.depth {
                 Ok(0)
-            } else if jumped::is_carried(local, self.depth) {
-                Err(TransitionError::NotOwner { event: Event::Enter, found: Some(top) })
-            } else {
+            } else if local.finds_jumps() {
                 Ok(jumped::land(local, self.depth, Below::THREAD))
+            } else {
+                Err(TransitionError::NotOwner { event: Event::Enter, found: Some(top) })
             }
         });
         let dead = match landed.transpose() {
@@ -163,6 +164,8 @@ pub struct UnhookedScope {
     outer: Unhooked,
     /// How many layers there are.
     depth: usize,
+    /// It lies in a frame of ours, and ends there.
+    is_framed: bool,
     thread: PhantomData<*mut ()>,
 }
 
@@ -177,35 +180,36 @@ impl UnhookedScope {
                 // Wrong, and counted as such.
                 return local.layers(|layers| layers.leave(target)).map(|()| None);
             }
-            Ok(Some(UnhookedScope::begin(local, Unhooked::at(target))))
+            let mut scope = UnhookedScope::begin(local, Unhooked::at(target));
+            scope.is_framed = false;
+            Ok(Some(scope))
         };
         let begun = local::with(begun).transpose()?.flatten();
         begun.ok_or(TransitionError::NotOwner { event: Event::Leave, found: None })
     }
 
-    /// In managed code.
+    /// In managed code. The scope is not moved out of the frame that begins it.
     #[inline]
     pub(crate) fn begin(local: &Local, unhooked: Unhooked) -> UnhookedScope {
         let outer = local.set_unhooked(unhooked);
         let depth = local.layers(|layers| layers.depth());
-        UnhookedScope { outer, depth, thread: PhantomData }
+        UnhookedScope { outer, depth, is_framed: true, thread: PhantomData }
     }
 }
 
 impl Drop for UnhookedScope {
-    /// Ends the stretch. If a jump (`longjmp`) has left layers open inside, they are closed before, an event (`warn`)
-    /// says so, and a worker that was taken meanwhile is waited for.
+    /// Ends the stretch. If a jump (`longjmp`) has left layers open inside, and [`find_jumps`](super::find_jumps) was called,
+    /// they are closed before, an event (`warn`) says so, and a worker that was taken meanwhile is waited for.
     #[inline]
     fn drop(&mut self) {
         local::with(|local| {
-            let is_jumped = local.layers(|layers| layers.depth()) > self.depth;
-            if is_jumped && !std::thread::panicking() {
-                if jumped::is_carried(local, self.depth) {
-                    let event = Event::Leave;
-                    let found = Some(local.layers(|layers| layers.top()));
-                    misused("UnhookedScope", TransitionError::NotOwner { event, found });
-                } else {
+            let (found, top) = local.layers(|layers| (layers.depth(), layers.top()));
+            if found > self.depth && !std::thread::panicking() {
+                if self.is_framed || local.finds_jumps() {
                     jumped::land_managed(local, self.depth);
+                } else {
+                    let error = TransitionError::NotOwner { event: Event::Leave, found: Some(top) };
+                    misused("UnhookedScope", error);
                 }
             }
             local.set_unhooked(self.outer);

@@ -170,15 +170,6 @@ pub fn check_stack(below: Below, seen: Below) {
     check(carrier.stack_low.get(), here, below, seen);
 }
 
-/// Are frames of a native call below this code, on the stack of its thread, where with no other callbacks open than these the
-/// task could be switched away? Then nobody has jumped here: the call goes on when this code ends.
-#[cold]
-pub fn is_below_managed_code(mut open: impl Iterator<Item = Opened>) -> bool {
-    let Some((carrier, _)) = wait::kept_task() else { return false };
-    let is_kept = open.any(|opened| opened.0 & KIND == IN_PLACE);
-    !carrier.foreign && !is_kept && stack::bottom_at(current::stack_pointer()).is_none()
-}
-
 /// As [`check_stack`], for native code that has returned from a stack of its own, when the carrier said `low` of
 /// the task's stack. Its caller's is the task's again.
 #[cold]

@@ -28,8 +28,7 @@ pub use self::end::{end_of_body, stop_after_return};
 pub use self::errno::Errno;
 pub use self::here::{Here, Left, MORE_THAN_A_STACK};
 pub use self::jumped::{
-    Moment, Opened, check_stack, count_left_open, is_below_managed_code, leave_stack,
-    return_to_native, task_is_elsewhere,
+    Moment, Opened, check_stack, count_left_open, leave_stack, return_to_native, task_is_elsewhere,
 };
 pub use self::leave::{leave, leave_again, target, touch};
 pub use self::moving::{CalledAnywhere, come_back_kept};

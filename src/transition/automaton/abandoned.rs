@@ -40,12 +40,6 @@ impl Layers {
         (first..self.slots.len()).step_by(2).map(|index| self.slots.at(index).note())
     }
 
-    /// Those of the callbacks among so many layers.
-    pub(crate) fn notes_below(&self, depth: usize) -> impl Iterator<Item = u64> + '_ {
-        let first = usize::from(!self.base_is_native);
-        (first + 1..depth).step_by(2).map(|height| self.slots.at(height - 1).note())
-    }
-
     /// The note of the callback on top, if one is.
     pub(crate) fn note_on_top(&self) -> Option<u64> {
         if self.top_is_native() { None } else { self.notes().next_back() }
