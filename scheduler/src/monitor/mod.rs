@@ -15,7 +15,7 @@
 //!
 //! | situation | next look |
 //! |---|---|
-//! | a carrier is in native code, and work waits | 20 us later for a credit, else 2.5 ms |
+//! | a carrier is in native code, and work waits | 20 us later for a credit, else when one is earned |
 //! | work waits, or a call for a thread to make it, but nobody is in native code | 2.5 ms later: a leaver kicks earlier |
 //! | a task keeps others that are pinned to its carrier | 2.5 ms later |
 //! | no work waits | 2.5 ms later, twice: who queues work behind a native call kicks earlier |
@@ -223,9 +223,10 @@ impl Purse {
         can
     }
 
-    /// Until the next look at native calls.
+    /// Until the next look at native calls. Without a credit that is when the next one is earned: a timer that has cut
+    /// the last pause short begins no new one.
     fn pause(&mut self) -> Duration {
-        if self.spend() { FAST } else { NAP }
+        if self.spend() { FAST } else { NAP.saturating_sub(self.change) }
     }
 
     fn earn(&mut self, passed: Duration) {
@@ -236,5 +237,24 @@ impl Purse {
             self.change -= NAP;
             self.credits = (self.credits + 1).min(Self::FULL);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{FAST, NAP, Purse};
+    use std::time::Duration;
+
+    #[test]
+    fn a_pause_that_a_timer_cuts_short_is_not_begun_again() {
+        let mut purse = Purse::new();
+        while purse.spend() {}
+        assert_eq!(purse.pause(), NAP);
+        let cut = Duration::from_millis(2);
+        purse.earn(cut);
+        assert_eq!(purse.pause(), NAP - cut);
+        purse.earn(NAP - cut);
+        assert_eq!(purse.pause(), FAST);
+        assert_eq!(purse.pause(), NAP);
     }
 }

@@ -269,6 +269,7 @@ mod tests {
     use crate::Config;
     use crate::sync::atomic::Ordering;
     use std::sync::mpsc;
+    use std::time::Duration;
 
     /// However late a thread comes, and whenever it is asked for.
     #[test]
@@ -296,6 +297,7 @@ mod tests {
             assert_eq!(threads(), 2);
             end.send(()).expect("it waits for it");
             task.join().expect("a task that ends");
+            scheduler.shutdown(Duration::from_secs(10));
         }
     }
 }

@@ -4,6 +4,7 @@
 //! missed may be missed by chance: [`within`] and [`at_least`] give a measurement a few attempts, more
 //! if other processes kept the machine busy meanwhile, and print each. Only ever for latency and throughput: what must be right must be right at once.
 
+use crate::watchdog;
 use std::fmt;
 use std::fs;
 use std::sync::mpsc;
@@ -92,6 +93,7 @@ fn attempt<T>(mut measure: impl FnMut() -> (T, bool, String), excuses: impl Fn(T
     let mut counted = 0;
     let mut excused = false;
     for number in 1.. {
+        watchdog::renew();
         let before = Cpu::now();
         let (figure, good, said) = measure();
         let noise = Cpu::now().noise_since(&before);
