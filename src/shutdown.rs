@@ -4,7 +4,33 @@ use crate::target::symbol;
 use sortie_scheduler::{Place, Report, Straggler};
 use std::time::Duration;
 
-/// What came of a shutdown: whether anything was left, and who.
+/// What came of a shutdown: whether anything was left, and who. Its text names who, and where.
+///
+/// ```
+/// use sortie::native::{self, Target};
+/// use std::time::Duration;
+///
+/// static NAP: Target = Target::named("a nap");
+///
+/// let runtime = sortie::Runtime::new()?;
+/// let (sender, is_in) = std::sync::mpsc::channel();
+/// let (wake, woken) = std::sync::mpsc::channel::<()>();
+/// let sleeper = sortie::task::Builder::new().name("sleeper");
+/// let task = sleeper.spawn_on(&runtime.handle(), move || {
+///     native::call(&NAP, move || {
+///         sender.send(()).unwrap();
+///         woken.recv()
+///     })
+/// });
+/// is_in.recv()?;
+/// // Native code can be asked to return, and not forced.
+/// let report = runtime.shutdown(Duration::from_millis(1));
+/// assert!(!report.is_clean());
+/// assert!(report.to_string().contains("sleeper"), "{report}");
+/// drop(wake);
+/// assert!(task.join().unwrap_err().is_aborted());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 #[must_use = "a shutdown that left tasks behind says so here"]
 pub struct ShutdownReport(Option<Report>);

@@ -12,7 +12,7 @@ fn row(runtime: &Running<'_>, is_it: impl Fn(&TargetRow) -> bool) -> TargetRow {
     runtime.snapshot().targets.into_iter().find(is_it).expect("it was called")
 }
 
-/// Calls, callbacks, hand-overs, offloads.
+/// Calls, callbacks, hand-offs, offloads.
 fn counts(row: &TargetRow) -> [u64; 4] {
     [row.calls, row.callbacks, row.hand_offs, row.offloads]
 }

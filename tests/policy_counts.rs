@@ -24,7 +24,7 @@ fn call(address: usize, times: usize) {
     (0..times).for_each(|_| native::call_here(&target, || native::callback((), || ())));
 }
 
-/// Functions, calls, callbacks, hand-overs.
+/// Functions, calls, callbacks, hand-offs.
 fn counts(row: Option<&PolicyRow>) -> [u64; 4] {
     let row = row.expect("it is set");
     [row.functions as u64, row.calls, row.callbacks, row.hand_offs]

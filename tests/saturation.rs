@@ -133,6 +133,9 @@ fn values_that_cannot_be_are_refused_with_a_reason() {
     let builder = sortie::Runtime::builder;
     assert!(text(builder().workers(0)).contains("`workers` is 0, but must be 1 to 1024"));
     assert!(text(builder().workers(4).max_carriers(3)).contains("at least as many as workers"));
+    for bytes in [0, (1 << 30) + 1, usize::MAX] {
+        assert!(text(builder().stack_bytes(bytes)).contains("but must be 1 byte to 1 GiB"));
+    }
     assert!(text(builder().native_stack_bytes(1)).contains("`native_stack_bytes` is 1"));
     // SAFETY: no native code is called.
     let guarded = unsafe { builder().callback_guard_bytes(usize::MAX) };

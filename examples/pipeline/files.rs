@@ -9,7 +9,7 @@ pub(crate) struct Found {
     pub(crate) bytes: u64,
 }
 
-/// The file, or all files below the folder, in the order of their paths. Links are not followed, and what is neither is
+/// The file, or all files below the directory, in the order of their paths. Links are not followed, and what is neither is
 /// left out, unless it is all that was asked for.
 pub(crate) fn below(root: &Path) -> Result<Vec<Found>, String> {
     let told = |path: &Path| {
@@ -31,7 +31,7 @@ pub(crate) fn below(root: &Path) -> Result<Vec<Found>, String> {
                 }
             }
         } else if path == root {
-            return Err(format!("{}: neither a file nor a folder", path.display()));
+            return Err(format!("{}: neither a file nor a directory", path.display()));
         }
     }
     found.sort_by(|left, right| left.path.cmp(&right.path));

@@ -43,13 +43,13 @@ use std::process::ExitCode;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 
-/// Reads all files of a folder, sums and compresses them by zlib, and checks that they come out as they went in.
+/// Reads all files of a directory, sums and compresses them by zlib, and checks that they come out as they went in.
 ///
 /// RUST_LOG=sortie=trace shows what the runtime does on stderr.
 #[derive(Debug, Parser)]
 #[command(name = "pipeline", version, allow_negative_numbers = true)]
 struct Options {
-    /// A file, or a folder: all files below it, but for hidden ones and folders named `target`
+    /// A file, or a directory: all files below it, but for hidden ones and directories named `target`
     #[arg(default_value = ".")]
     path: PathBuf,
     /// How many tasks may run managed code at once
@@ -70,8 +70,8 @@ struct Options {
     /// Bytes above which a file is a failure
     #[arg(long, default_value_t = 256 << 20)]
     largest: u64,
-    /// Write the compressed files into this folder, by their checksums
-    #[arg(long, value_name = "FOLDER")]
+    /// Write the compressed files into this directory, by their checksums
+    #[arg(long, value_name = "DIR")]
     output: Option<PathBuf>,
 }
 
@@ -83,9 +83,9 @@ fn run() -> Result<bool, Box<dyn Error>> {
     let options = Options::parse();
     tracing_subscriber::registry().with(logging::layer()?).try_init()?;
     zlib::load()?;
-    if let Some(folder) = &options.output {
-        std::fs::create_dir_all(folder).map_err(|error| {
-            format!("--output {}: {error}; expected a folder", folder.display())
+    if let Some(directory) = &options.output {
+        std::fs::create_dir_all(directory).map_err(|error| {
+            format!("--output {}: {error}; expected a directory", directory.display())
         })?;
     }
     let files = files::below(&options.path)?;

@@ -168,8 +168,8 @@ fn check_and_write(file: &Packed, output: Option<&PathBuf>) -> Result<Checked, S
             plain.len()
         ));
     }
-    if let Some(folder) = output {
-        let path = folder.join(format!("{:08x}-{}.z", file.sum, file.bytes));
+    if let Some(directory) = output {
+        let path = directory.join(format!("{:08x}-{}.z", file.sum, file.bytes));
         native::call(&WRITE, || std::fs::write(&path, &file.packed))
             .map_err(|error| format!("{}: {error}", path.display()))?;
     }

@@ -88,6 +88,7 @@ impl Entry {
         sum.burned += row.burned;
         sum.retakes += row.retakes;
         sum.hand_offs += row.hand_offs;
+        sum.offloads += row.offloads;
         sum.callbacks += row.callbacks;
         sum.running += row.running;
         sum.longest_running = sum.longest_running.max(row.longest_running);
@@ -117,6 +118,7 @@ impl Entry {
             "burned": sum.burned,
             "retakes": sum.retakes,
             "hand_offs": sum.hand_offs,
+            "offloads": sum.offloads,
             "callbacks": sum.callbacks,
             "running": sum.running,
             "longest_running_ns": sum.longest_running.map(ns),
@@ -143,7 +145,7 @@ const fn number(head: &'static str, always: bool, cell: fn(&Entry) -> Option<Str
     Column { head, is_word: false, always, cell }
 }
 
-const COLUMNS: [Column; 14] = [
+const COLUMNS: [Column; 15] = [
     word("library", false, |entry| entry.sum.library.clone()),
     word("symbol", true, |entry| entry.sum.symbol.clone()),
     word("class", true, |entry| Some(entry.class.map_or("several", Class::name).to_owned())),
@@ -160,6 +162,7 @@ const COLUMNS: [Column; 14] = [
     }),
     number("taken back", true, |entry| Some(count(entry.sum.retakes))),
     number("handed over", true, |entry| Some(count(entry.sum.hand_offs))),
+    number("offloaded", false, |entry| some(entry.sum.offloads).map(count)),
     number("callbacks", false, |entry| some(entry.sum.callbacks).map(count)),
     // Now, and the longest of them since when.
     number("running", true, |Entry { sum, .. }| {

@@ -1,6 +1,6 @@
 //! What a runtime is started with, and why it may not start.
 
-use crate::crossing;
+use crate::stack::MAX_USABLE_BYTES;
 use std::any::Any;
 use std::fmt;
 use std::num::NonZeroUsize;
@@ -219,8 +219,8 @@ impl Config {
         if self.carrier_cap() < self.workers {
             return bad("max_carriers", self.carrier_cap(), "at least as many as workers");
         }
-        if self.stack_bytes >= crossing::MORE_THAN_A_STACK / 2 {
-            return bad("stack_bytes", self.stack_bytes, "less than 2 GiB");
+        if !(1..=MAX_USABLE_BYTES).contains(&self.stack_bytes) {
+            return bad("stack_bytes", self.stack_bytes, "1 byte to 1 GiB");
         }
         if self.native_stack_bytes < 64 << 10 {
             return bad("native_stack_bytes", self.native_stack_bytes, "at least 65536");

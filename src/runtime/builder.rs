@@ -45,7 +45,7 @@ impl Builder {
         Builder { config: self.config.max_carriers(carriers) }
     }
 
-    /// Usable bytes of a task's stack, rounded up to pages; at least 16 KiB. A task that needs more
+    /// Usable bytes of a task's stack, rounded up to pages; at least 16 KiB, at most 1 GiB. A task that needs more
     /// ends the process with a message that names it.
     #[doc(alias = "thread_stack_size")]
     pub fn stack_bytes(self, bytes: usize) -> Builder {

@@ -89,7 +89,7 @@ pub(crate) struct Case {
     pub(crate) ops: u64,
     /// Whether it may have fewer, where those would take too long.
     pub(crate) may_shorten: bool,
-    /// Whether the process is bound to as many CPUs as it has workers.
+    /// Whether the process is bound to as many processors as it has workers.
     pub(crate) pin: bool,
 }
 

@@ -5,7 +5,7 @@
 //! - `workload`: what a workload is, and the list of all. `workloads`: one a file.
 //! - `peers`: how other projects' runtimes do the same, a peer a file.
 //! - `child`: starts the process of one run, listens to it, ends it in time. `runner`: what that does, warm-up
-//!   and run. `pin`: which CPUs it may use.
+//!   and run. `pin`: which processors it may use.
 //! - `series`: the runs of a case, and the medians that they come to.
 //! - `report`: the row of a case, the table, the file. `document`: the page and its plots.
 //!

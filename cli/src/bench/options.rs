@@ -20,8 +20,8 @@ first; those who do the same work (other projects' runtimes, with `--peers`) tak
 counts; `spread` is (slowest - fastest) / median. A process that crashes or exceeds `--timeout` becomes a \
 row without a figure that says why; if it is one of ours, the exit code is 1.
 
-CPUs: unless `--no-pin`, the process of a case is bound to as many CPUs as it has workers, the \
-first ones that this command may use itself: one worker runs on one CPU, together with the \
+Processors: unless `--no-pin`, the process of a case is bound to as many as it has workers, the \
+first ones that this command may use itself: one worker runs on one, together with the \
 runtime's monitor; two workers on two. The row's `extra.cpus` names them.
 
 The mode `pinned` means the tasks, not the process: a task that has started stays on its thread, as \
@@ -75,11 +75,11 @@ pub(crate) struct Options {
     #[arg(long, value_name = "N", value_parser = number::within(1_u64..=1 << 40))]
     ops: Option<u64>,
 
-    /// Binds the process to as many CPUs as workers. The default.
+    /// Binds the process to as many processors as workers. The default.
     #[arg(long, overrides_with = "no_pin")]
     pin: bool,
 
-    /// Lets the process run on all CPUs.
+    /// Lets the process run on all processors.
     #[arg(long, overrides_with = "pin")]
     no_pin: bool,
 

@@ -52,12 +52,12 @@ pub(crate) fn run(case: &Case) -> Result<Figures, Failure> {
     Ok(Figures { ops, ns_per_op: sample.took.as_nanos() as f64 / ops as f64, extra })
 }
 
-/// Binds this process to the CPUs that the case is to have, and says which.
+/// Binds this process to the processors that the case is to have, and says which.
 pub(super) fn bind(case: &Case) -> Result<Vec<usize>, Failure> {
     if case.pin {
-        pin::pin(case.workers).map_err(Failure::start("the CPUs (`--no-pin` does without)"))
+        pin::pin(case.workers).map_err(Failure::start("the processors (`--no-pin` does without)"))
     } else {
-        pin::allowed().map_err(Failure::start("the CPUs"))
+        pin::allowed().map_err(Failure::start("the processors"))
     }
 }
 

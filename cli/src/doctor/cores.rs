@@ -21,11 +21,14 @@ fn online() -> Finding {
 fn online_count() -> std::io::Result<u64> {
     let list = read::text("/sys/devices/system/cpu/online")?;
     count_list(&list).ok_or_else(|| {
-        std::io::Error::new(std::io::ErrorKind::InvalidData, format!("{list:?} is no list of CPUs"))
+        std::io::Error::new(
+            std::io::ErrorKind::InvalidData,
+            format!("{list:?} is no list of processors"),
+        )
     })
 }
 
-/// The CPUs in a list such as `0-3,8`.
+/// The processors in a list such as `0-3,8`.
 fn count_list(list: &str) -> Option<u64> {
     list.split(',')
         .map(|part| match part.split_once('-') {
@@ -70,7 +73,7 @@ fn taken() -> Finding {
         Ok(count) if count.get() == 1 => SECTION.note(
             NAME,
             "1",
-            "Tasks take turns on one core; a native call that burns CPU shares it with them.",
+            "Tasks take turns on one core; a native call that computes shares it with them.",
         ),
         Ok(count) => SECTION.ok(
             NAME,

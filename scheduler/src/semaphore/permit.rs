@@ -44,7 +44,7 @@ impl<'a> Permit<'a> {
     }
 
     /// The same permit, which keeps its semaphore: for a task that outlives the borrow. [`Semaphore::acquire_arc`] gives
-    /// it at once; this is for one that was taken with a limit of time.
+    /// it at once; this is for one that was taken with a time limit.
     ///
     /// # Panics
     /// If it is a permit of another semaphore.

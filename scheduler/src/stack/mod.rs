@@ -71,7 +71,7 @@ use corosensei::stack::StackPointer;
 const MIN_USABLE_BYTES: usize = 16 * 1024;
 
 /// The largest size that is taken for meant.
-const MAX_USABLE_BYTES: usize = 1 << 30;
+pub(crate) const MAX_USABLE_BYTES: usize = 1 << 30;
 
 /// Tops are aligned to this.
 const TOP_ALIGN: usize = 64;

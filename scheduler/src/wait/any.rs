@@ -65,7 +65,7 @@ impl Enders for Any<'_> {
     }
 }
 
-/// Runs `wait`, which any of these may end, and nothing else without a limit of time, and notes that meanwhile, as
+/// Runs `wait`, which any of these may end, and nothing else without a time limit, and notes that meanwhile, as
 /// [`blocked_on`](super::blocked_on).
 #[track_caller]
 pub fn blocked_on_any<R>(what: &'static str, ends: &[Ends<'_>], wait: impl FnOnce() -> R) -> R {

@@ -16,7 +16,7 @@
 //! - INVARIANT(lend.still): who is below, or in the hand, goes on on this very thread, which the borrower comes back to.
 //!   A pinned task could not run elsewhere anyhow while its carrier is busy with the other. One that may move lends to the
 //!   task that it joins, and to nobody else: until that one is back it has nothing to do, unless it is aborted, which is
-//!   raised then; and not in a scope that others end, for a limit of time is to be kept. If the other waits in place, that
+//!   raised then; and not in a scope that others end, for a time limit is to be kept. If the other waits in place, that
 //!   lasts: so the join is noted for those who look for deadlocks, and nobody lends to who was asked to unwind.
 //!   Meanwhile it is in its carrier's pile (`pile.rs`), or on the list of the living.
 //! - INVARIANT(lend.short): a lender stays below, or in the hand, only until a task that it lent to is back for another

@@ -1,5 +1,5 @@
 //! The way of a call that is not known to be short, or that has more to do: times, limits, policies,
-//! traces, the hand-over of the worker, another thread.
+//! traces, the hand-off of the worker, another thread.
 
 use super::super::{Target, offload};
 use super::anywhere::Anywhere;

@@ -159,7 +159,8 @@ macro_rules! signatures {
         signatures! { @signature [unsafe extern "C" fn($($type),*) -> R] $($type)* }
 
         impl<R, $($type),*> NativeFn<extern "C" fn($($type),*) -> R> {
-            /// Calls the function, announced to the runtime. Safe, as whoever took it by this type has promised.
+            /// Calls the function, announced to the runtime: as [`call_here`], whose panics and suspension points it has.
+            /// Safe, as whoever took it by this type has promised.
             #[inline]
             #[allow(clippy::too_many_arguments, reason = "as many as the native function has")]
             pub fn call(&self, $($argument: $type),*) -> R {
@@ -169,7 +170,7 @@ macro_rules! signatures {
         }
 
         impl<R, $($type),*> NativeFn<unsafe extern "C" fn($($type),*) -> R> {
-            /// Calls the function, announced to the runtime.
+            /// Calls the function, announced to the runtime: as [`call_here`], whose panics and suspension points it has.
             ///
             /// # Safety
             ///

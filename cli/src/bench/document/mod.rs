@@ -104,7 +104,7 @@ const BUILT: &str =
     "`cargo run --release -p sortie-cli --features peers -- bench ..` builds and runs it.";
 
 const HOW_TO_READ: &str = "\
-Each figure is the median of runs, each in a fresh process which warms up first and is bound to as many CPUs as
+Each figure is the median of runs, each in a fresh process which warms up first and is bound to as many processors as
 it has workers. Those who do the same work take turns, so that all meet the same noise; *spread* is (slowest -
 fastest) / median. Compare ratios, not times: these are one machine's.
 

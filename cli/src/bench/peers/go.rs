@@ -1,6 +1,6 @@
 //! Go: a program of its own, `benches/peers/go`, which the `go` command builds where there is one.
 //!
-//! The program runs as a child of the case's process, so that what holds for that (the CPUs it is bound to)
+//! The program runs as a child of the case's process, so that what holds for that (the processors it is bound to)
 //! holds for it too. It is told on its standard input how many operations a run has, and answers with a line
 //! of JSON; it ends with its input, even if this process is killed.
 

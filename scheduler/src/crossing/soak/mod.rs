@@ -52,7 +52,7 @@ fn mode_c_against_four_takers() {
     });
 }
 
-/// Both modes, hand-overs and kept workers, callbacks that leave anew in another way, and calls that are looked at.
+/// Both modes, hand-offs and kept workers, callbacks that leave anew in another way, and calls that are looked at.
 #[test]
 fn any_way_out_against_two_takers() {
     let has_mode_a = has_mode_a();
