@@ -198,6 +198,27 @@ fn after_the_end_threads_are_refused() {
 }
 
 #[test]
+fn who_is_inside_at_the_end_is_waited_for_and_named() {
+    each_setting(|case| {
+        let runtime = case.runtime();
+        let handle = runtime.handle();
+        let (go, went) = std::sync::mpsc::channel::<()>();
+        let (send, inside) = std::sync::mpsc::channel();
+        let visitor = std::thread::spawn(move || {
+            handle.reverse_enter().unwrap();
+            send.send(()).unwrap();
+            went.recv().unwrap();
+            let _ = reverse_leave();
+        });
+        inside.recv().unwrap();
+        let report = runtime.shutdown(Duration::from_millis(20));
+        assert_eq!(report.stragglers().len(), 1, "{report}");
+        go.send(()).unwrap();
+        visitor.join().unwrap();
+    });
+}
+
+#[test]
 fn a_thread_goes_from_one_runtime_to_the_next_and_ends_each() {
     each_setting(|case| {
         for _ in 0..3 {

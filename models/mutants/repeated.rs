@@ -6,9 +6,9 @@ pub(crate) const REPEATED: &[Repeated] = &[
     Repeated {
         file: "foreign.rs",
         model: "visit.rs",
-        text: "shared.metrics.add(Counter::Visits);
-    // ORDERING(shared.stage): SeqCst, between the count and the look at the stage; pairs with the
-    // stage's change before the shutdown's look at the counts.
+        text: "carrier.visited.store(true, Ordering::Relaxed);
+    // ORDERING(shared.stage): SeqCst, between the mark and the look at the stage; pairs with the
+    // stage's change before the shutdown's look at the marks.
     fence(Ordering::SeqCst);
     let entered = if shared.is_closing()",
     },
@@ -16,7 +16,9 @@ pub(crate) const REPEATED: &[Repeated] = &[
         file: "shared/mod.rs",
         model: "visit.rs",
         text: "fence(Ordering::SeqCst);
-        let spawned = self.sum(Counter::Spawned) + self.sum(Counter::Visits);",
+        let visitors = self.arena.visitors();
+        // After that: what a visitor has spawned who is not seen any more is counted.
+        let spawned = self.sum(Counter::Spawned);",
     },
     Repeated {
         file: "shared/ready.rs",
@@ -293,16 +295,18 @@ pub(crate) const REPEATED: &[Repeated] = &[
         file: "shared/ready.rs",
         model: "idle/mod.rs",
         text: "fence(Ordering::SeqCst);
-        if self.work_waits() {
+        if work_waits() {
             self.after_queueing_for(ahead);",
     },
     Repeated {
         file: "shared/carriers.rs",
         model: "idle/mod.rs",
-        text: "match self.lobby.place(worker, self.work_is_queued()) {
+        text: "match self.lobby.place(worker, || self.work_is_queued()) {
             Placed::Given(worker, carrier) => carrier.give(worker),
             Placed::NoSpare(worker) => drop(self.start_carrier_for(worker)),
-            Placed::Idle => self.look_again_for(ahead.as_ref()),
+            Placed::Idle => {
+                self.look_again_for(ahead.as_ref(), || has_queued || self.work_waits_beside(index))
+            }
         }",
     },
     Repeated {

@@ -124,24 +124,26 @@ pub(crate) fn visit<E: From<Terminated>>(
     regain: impl FnOnce(&Carrier) -> Result<(), E>,
 ) -> Result<(), E> {
     let shared = carrier.shared();
-    // ORDERING: Relaxed, for those who look.
+    // ORDERING: Relaxed, the fence below orders it.
     carrier.visited.store(true, Ordering::Relaxed);
-    shared.metrics.add(Counter::Visits);
-    // ORDERING(shared.stage): SeqCst, between the count and the look at the stage; pairs with the
-    // stage's change before the shutdown's look at the counts.
+    // ORDERING(shared.stage): SeqCst, between the mark and the look at the stage; pairs with the
+    // stage's change before the shutdown's look at the marks.
     fence(Ordering::SeqCst);
     let entered = if shared.is_closing() { Err(Terminated.into()) } else { regain(carrier) };
-    if entered.is_err() {
-        end_visit(carrier);
+    match entered {
+        // SAFETY: this is the carrier's thread, and the word says `RUN`.
+        Ok(()) => drop(unsafe { carrier.with_worker(|worker| worker.count(Counter::Reentries)) }),
+        Err(_) => end_visit(carrier),
     }
     entered
 }
 
 /// An attached thread has left managed code, and given its worker away.
 pub(crate) fn end_visit(carrier: &Carrier) {
-    // ORDERING: Relaxed, for those who look.
-    if carrier.visited.swap(false, Ordering::Relaxed) {
-        carrier.shared().metrics.add(Counter::VisitsEnded);
+    if is_visiting(carrier) {
+        // ORDERING(carrier.visited): Release, pairs with the Acquire in `Arena::visitors`: what was spawned in the visit
+        // is counted.
+        carrier.visited.store(false, Ordering::Release);
         carrier.shared().after_finish();
     }
 }

@@ -24,10 +24,6 @@ pub(crate) enum Counter {
     CarriersEnded,
     /// Times that work waited and no carrier could be had for it.
     Saturations,
-    /// Times that a foreign thread came into managed code.
-    Visits,
-    /// Times that it left, or was not let in.
-    VisitsEnded,
     /// Times that the monitor asked a task to let others run.
     YieldRequests,
     /// Times that a task has yielded because it was asked to.

@@ -3,6 +3,7 @@
 use super::{Carrier, CarrierRef};
 use crate::shared::Shared;
 use crate::sync::Mutex;
+use crate::sync::atomic::Ordering;
 
 /// All carriers of a runtime. Structures are kept until the end, and used again for new threads.
 #[derive(Debug, Default)]
@@ -31,6 +32,13 @@ impl Arena {
     /// The structure may serve another thread.
     pub(crate) fn release(&self, carrier: CarrierRef) {
         self.free.lock().push(carrier);
+    }
+
+    /// How many threads that are not the runtime's are inside.
+    pub(crate) fn visitors(&self) -> u64 {
+        // ORDERING(carrier.visited): Acquire, pairs with the Release in `foreign::end_visit`.
+        let is_inside = |carrier: &&Box<Carrier>| carrier.visited.load(Ordering::Acquire);
+        self.carriers.lock().iter().filter(is_inside).count() as u64
     }
 
     /// All structures.

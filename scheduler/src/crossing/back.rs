@@ -3,6 +3,7 @@
 use super::reentry::{give_away, reenter, reenter_within};
 use super::{Back, Below, Bound, Errno, Parting, Refused, Terminated, below};
 use crate::carrier::Carrier;
+use crate::foreign;
 use crate::hold;
 use crate::metrics::Counter;
 use crate::sync::atomic::Ordering;
@@ -125,7 +126,10 @@ fn without_worker<E>(
     reenter: impl FnOnce() -> Result<(), E>,
 ) -> Result<Back, E> {
     let errno = Errno::save();
+    let is_visit = carrier.foreign && !foreign::is_visiting(carrier);
     let back = match end_without_worker(carrier) {
+        // A visitor has given its worker away when it left last, if it had one.
+        _ if is_visit => Back::HandedOver,
         Parting::HandedOver => Back::HandedOver,
         Parting::Offloaded => Back::Offloaded,
         Parting::Taken => {
@@ -134,7 +138,10 @@ fn without_worker<E>(
             Back::Retaken { seen: carrier.shared().start.elapsed().saturating_sub(since) }
         }
     };
-    carrier.shared().metrics.add(Counter::Reentries);
+    // A visit is counted once it has a worker.
+    if !is_visit {
+        carrier.shared().metrics.add(Counter::Reentries);
+    }
     let outcome = reenter();
     // On whatever thread this is now.
     errno.restore();

@@ -152,7 +152,7 @@ pub(crate) fn step_back(carrier: &Carrier, task: &Header) {
     // SAFETY: this is the carrier's thread, and the word lets nobody take the worker.
     if let Some(mut worker) = unsafe { carrier.take_worker() } {
         worker.handed_off = true;
-        shared.metrics.add(Counter::HandOffs);
+        worker.count(Counter::HandOffs);
         first.give(worker);
     }
     let Some(worker) = wait_for_gift(carrier) else { stop(task) };
@@ -170,7 +170,7 @@ pub(super) fn pass_on(carrier: &Carrier) {
     // SAFETY: this is the carrier's thread, and the word lets nobody take the worker.
     if let Some(mut worker) = unsafe { carrier.take_worker() } {
         worker.hand_off();
-        carrier.shared().metrics.add(Counter::HandOffs);
+        worker.count(Counter::HandOffs);
         let index = worker.index;
         carrier.shared().hand_on(worker);
         tracing::debug!(

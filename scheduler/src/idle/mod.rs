@@ -219,12 +219,13 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
 
     /// A worker is free: to the first in line, or to the idle ones, whom those that come back take
     /// from. Every so often, if `queued` work waits, to a spare: tasks that go in and out of native code
-    /// without end could else leave the queues unserved.
-    pub(crate) fn place(&self, worker: W, queued: bool) -> Placed<W, C> {
+    /// without end could else leave the queues unserved. That is asked then only, under the lock: a look at all queues
+    /// is dear.
+    pub(crate) fn place(&self, worker: W, queued: impl FnOnce() -> bool) -> Placed<W, C> {
         let mut inner = self.inner.lock();
         inner.placed = inner.placed.wrapping_add(1);
         let queue_first = inner.placed.is_multiple_of(QUEUE_FIRST_EVERY);
-        if queue_first && queued && !inner.closed {
+        if queue_first && !inner.closed && queued() {
             return match inner.spares.pop() {
                 Some(spare) => Placed::Given(worker, spare),
                 None => Placed::NoSpare(worker),
@@ -247,7 +248,7 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
             return Ok(worker);
         }
         drop(inner);
-        Err(self.place(worker, queued))
+        Err(self.place(worker, || queued))
     }
 
     /// A worker that is never idle: to the first in line, else, if `queued` work waits, to a spare.

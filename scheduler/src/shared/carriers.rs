@@ -46,10 +46,14 @@ impl Shared {
         }
         // On the only processor nothing is elsewhere.
         let ahead = (self.processors > 1).then(|| worker.ahead());
-        match self.lobby.place(worker, self.work_is_queued()) {
+        // Its owner's look needs no fence; while it is idle nobody queues anything there.
+        let (index, has_queued) = (worker.index, !worker.queues.is_empty());
+        match self.lobby.place(worker, || self.work_is_queued()) {
             Placed::Given(worker, carrier) => carrier.give(worker),
             Placed::NoSpare(worker) => drop(self.start_carrier_for(worker)),
-            Placed::Idle => self.look_again_for(ahead.as_ref()),
+            Placed::Idle => {
+                self.look_again_for(ahead.as_ref(), || has_queued || self.work_waits_beside(index))
+            }
         }
     }
 

@@ -242,12 +242,14 @@ impl Shared {
     /// Tasks that were spawned and have not ended, and foreign threads that are in managed code. Exact
     /// when nothing changes.
     pub(crate) fn live_tasks(&self) -> u64 {
-        let finished = self.sum(Counter::Finished) + self.sum(Counter::VisitsEnded);
-        // ORDERING(shared.stage): SeqCst, pairs with the fence between a spawn's count and its look at
+        let finished = self.sum(Counter::Finished);
+        // ORDERING(shared.stage): SeqCst, pairs with the fence between a spawn's count, or a visitor's mark, and its look at
         // the stage; also keeps the two sums in this order.
         fence(Ordering::SeqCst);
-        let spawned = self.sum(Counter::Spawned) + self.sum(Counter::Visits);
-        spawned.saturating_sub(finished)
+        let visitors = self.arena.visitors();
+        // After that: what a visitor has spawned who is not seen any more is counted.
+        let spawned = self.sum(Counter::Spawned);
+        visitors + spawned.saturating_sub(finished)
     }
 }
 

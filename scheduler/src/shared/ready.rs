@@ -123,15 +123,15 @@ impl Shared {
     /// To be called by one who gives up what others may have counted on: queued work that they left
     /// to it is somebody's again.
     pub(crate) fn look_again(&self) {
-        self.look_again_for(None);
+        self.look_again_for(None, || self.work_waits());
     }
 
-    /// [`Shared::look_again`]. `ahead`: what is touched by who finds work, if that is known.
-    pub(crate) fn look_again_for(&self, ahead: Option<&Ahead>) {
+    /// [`Shared::look_again`]. `ahead`: what is touched by who finds work, if that is known; `work_waits`: the look.
+    pub(crate) fn look_again_for(&self, ahead: Option<&Ahead>, work_waits: impl FnOnce() -> bool) {
         // ORDERING(idle.counters): SeqCst, between what was given up and the look at the queues;
         // pairs with the fence in `after_queueing`.
         fence(Ordering::SeqCst);
-        if self.work_waits() {
+        if work_waits() {
             self.after_queueing_for(ahead);
         }
     }

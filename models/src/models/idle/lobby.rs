@@ -86,7 +86,7 @@ macro_rules! versions {
                 self.add_spare(carrier);
             }
             fn place(&self, worker: Worker, queued: bool) -> Placed {
-                self.place(worker, queued).into()
+                self.place(worker, || queued).into()
             }
             fn put_idle(&self, worker: Worker) -> Placed {
                 self.put_idle(worker).into()
