@@ -1,8 +1,7 @@
-//! A task that yields passes its turn to the next one, and nobody notices: not who was lent the turn that is to
-//! be passed, not who has a span,
-//! not a thief that takes the task before it is away.
+//! A task that yields passes its turn to the next one, and one that waits to whom it has woken, and nobody notices: not who
+//! was lent the turn that is to be passed, not who has a span, not a thief that takes the task before it is away.
 
-use sortie::sync::Event;
+use sortie::sync::{Event, channel};
 use sortie::task::Builder;
 use sortie_test::busy::Busy;
 use sortie_test::{MODES, Mode, each_of};
@@ -21,14 +20,43 @@ use tracing::{Level, Metadata, Subscriber};
 fn a_turn_that_was_lent_is_not_passed_on() {
     each_of(&[1, 2, 4], &[Mode::Pinned], |runtime| {
         let yields = Busy::start_with(runtime, 4 * runtime.case.workers, sortie::yield_now);
-        let sum = runtime.run(|| (0..100).map(lend_to_one_that_yields).sum::<u64>());
+        let sum = runtime.run(|| (0..100).map(|n| lend_to(n, sortie::yield_now)).sum::<u64>());
         assert_eq!(sum, 99 * 100 / 2);
         yields.end();
     });
 }
 
-/// Joins a task that ends after another, which is woken before and yields.
-fn lend_to_one_that_yields(n: u64) -> u64 {
+/// As above, and the one that was lent the turn asks another something, and waits for the answer.
+#[test]
+fn a_turn_that_was_lent_is_not_passed_to_who_was_woken() {
+    each_of(&[1, 2, 4], &[Mode::Pinned], |runtime| {
+        let sum = runtime.run(|| {
+            let (ask, questions) = channel::bounded(1);
+            let (answer, answers) = channel::bounded(1);
+            let other = sortie::spawn(move || {
+                for question in &questions {
+                    answer.send(question).expect("who asks waits for it");
+                }
+            });
+            let (ask, answers) = (Arc::new(ask), Arc::new(answers));
+            let sum = (0..100).map(|n| {
+                let (ask, answers) = (ask.clone(), answers.clone());
+                lend_to(n, move || {
+                    ask.send(n).expect("the other answers until nobody asks");
+                    assert_eq!(answers.recv(), Ok(n));
+                })
+            });
+            let sum = sum.sum::<u64>();
+            drop(ask);
+            other.join().unwrap();
+            sum
+        });
+        assert_eq!(sum, 99 * 100 / 2);
+    });
+}
+
+/// Joins a task that ends after another, which was woken before and does this.
+fn lend_to(n: u64, does: impl FnOnce() + Send + 'static) -> u64 {
     let (go, done) = (Arc::new(Event::auto()), Arc::new(Event::auto()));
     let begun = Arc::new(AtomicUsize::new(0));
     let borrower = {
@@ -36,7 +64,7 @@ fn lend_to_one_that_yields(n: u64) -> u64 {
         sortie::spawn(move || {
             begun.fetch_add(1, Ordering::SeqCst);
             go.wait();
-            sortie::yield_now();
+            does();
             done.set();
         })
     };

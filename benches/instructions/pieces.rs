@@ -2,10 +2,12 @@
 //! depend on their number.
 
 use sortie::native::{self, Callbacks, Class, Policy, Target};
+use sortie::sync::channel;
 use sortie::{Runtime, transition};
 use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 
 pub(crate) struct Piece {
     pub(crate) name: &'static str,
@@ -17,6 +19,8 @@ pub(crate) const PIECES: &[Piece] = &[
     Piece { name: "yield, alone", run: |ops| inside(ops, sortie::yield_now) },
     Piece { name: "yield", run: take_turns },
     Piece { name: "spawn and join", run: |ops| inside(ops, spawn_and_join) },
+    Piece { name: "round trip", run: ask_and_answer },
+    Piece { name: "visit", run: visit },
     Piece { name: "call, mode A", run: |ops| inside(ops, call_in_mode_a) },
     Piece { name: "call, mode C", run: |ops| inside(ops, call_in_mode_c) },
     Piece { name: "call, thread's", run: |ops| inside(ops, call_on_threads_stack) },
@@ -90,6 +94,39 @@ fn take_turns(ops: u64) {
 
 fn spawn_and_join() {
     sortie::spawn(|| ()).join().expect("a task that does nothing does not fail");
+}
+
+/// A question and its answer, each a message that the other waits for.
+fn ask_and_answer(ops: u64) {
+    let runtime = Runtime::builder().workers(1).build().expect("a runtime");
+    runtime.run(move || {
+        let (ask, questions) = channel::bounded(1);
+        let (answer, answers) = channel::bounded(1);
+        let other = sortie::spawn(move || {
+            for question in &questions {
+                answer.send(question).expect("the one who asks waits for it");
+            }
+        });
+        for question in 0..ops {
+            ask.send(question).expect("the other answers until nobody asks");
+            assert_eq!(answers.recv(), Ok(question));
+        }
+        drop(ask);
+        other.join().expect("a task that only answers does not fail");
+    });
+}
+
+/// A thread that is attached comes in, and goes out.
+fn visit(ops: u64) {
+    let runtime = Runtime::builder().workers(1).build().expect("a runtime");
+    let handle = runtime.handle();
+    let visitor = thread::spawn(move || {
+        for _ in 0..ops {
+            handle.reverse_enter().expect("the runtime is open");
+            transition::reverse_leave().expect("it is inside");
+        }
+    });
+    visitor.join().expect("a visitor does not fail");
 }
 
 fn call_in_mode_a() {

@@ -301,6 +301,8 @@ pub(crate) fn report(waiter: Owner) {
     // Only a wait in place keeps others from running, and only the end of a scope or a group is in the hands of several:
     // only for those all tasks are looked at.
     let in_place = managed().filter(|(_, task)| !is_switchable(task));
+    // Who is ready there waits for it, and who only looks so does not.
+    in_place.into_iter().for_each(|(carrier, _)| carrier.suspend_aside());
     let about = in_place.map(|(carrier, _)| (carrier.as_ref(), waiter));
     let tasks = in_place.map_or_else(HashMap::new, |(carrier, _)| living(carrier.shared()));
     let members = LazyCell::new(|| match task() {

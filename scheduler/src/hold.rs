@@ -208,6 +208,7 @@ pub fn wait_while_held() {
 #[inline(never)]
 pub fn let_pinned_run() -> bool {
     let Some((carrier, task)) = wait::managed() else { return false };
+    carrier.suspend_aside();
     // SAFETY: this is the carrier's thread, in its task, and the closure stays in the ring.
     let has_pinned = unsafe { carrier.with_ring(|ring| !ring.is_empty()) };
     if !has_pinned || !carrier.shared().hold.is_kept_by(task) {

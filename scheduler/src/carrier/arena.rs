@@ -36,9 +36,10 @@ impl Arena {
 
     /// How many threads that are not the runtime's are inside.
     pub(crate) fn visitors(&self) -> u64 {
+        let carriers = self.carriers.lock();
         // ORDERING(carrier.visited): Acquire, pairs with the Release in `foreign::end_visit`.
-        let is_inside = |carrier: &&Box<Carrier>| carrier.visited.load(Ordering::Acquire);
-        self.carriers.lock().iter().filter(is_inside).count() as u64
+        let inside = carriers.iter().filter(|carrier| carrier.visited.load(Ordering::Acquire));
+        inside.count() as u64
     }
 
     /// All structures.

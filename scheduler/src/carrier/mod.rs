@@ -73,6 +73,8 @@ pub(crate) struct Carrier {
     pub(crate) lowest: Cell<Option<Inside>>,
     /// The task that stands on the loop with that fiber, or none. See `worker/pass.rs`.
     pub(crate) turn: Cell<Option<TaskRef>>,
+    /// A task that is to be suspended soon. The thread's own. See `worker/aside.rs`.
+    pub(crate) aside: Cell<Option<NonNull<Header>>>,
     /// Of the uppermost of those that lend their turns to others. See INVARIANT(lend.record).
     pub(crate) lending: Cell<Option<NonNull<Lending>>>,
     /// Who lends a turn on this carrier. Written by its own thread; others look as `worker/pile.rs` says.
@@ -176,6 +178,7 @@ impl Carrier {
             shared: shared,
             lowest: Cell::new(None),
             turn: Cell::new(None),
+            aside: Cell::new(None),
             lending: Cell::new(None),
             pile: Pile::new(),
             request: CachePadded::new(Request::new()),

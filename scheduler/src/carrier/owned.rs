@@ -127,6 +127,7 @@ impl Carrier {
     #[inline(always)]
     pub(crate) unsafe fn is_alone(&self) -> bool {
         let shared = self.shared();
+        self.suspend_aside();
         // SAFETY: by contract, and the closure stays here.
         unsafe { self.with_worker(|worker| worker.queues.is_empty() && !worker.is_recalled()) }
             .unwrap_or(true)

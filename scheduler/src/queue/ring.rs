@@ -124,6 +124,21 @@ impl Ring {
         self.pop_mail()
     }
 
+    /// The task that was woken here last, if no mail is there that may go before it.
+    #[inline]
+    pub(crate) fn next_woken(&self) -> Option<&TaskRef> {
+        if self.mail.is_empty() { self.woken.back() } else { None }
+    }
+
+    /// Is there one that was woken here, and nobody else?
+    #[inline]
+    pub(crate) fn has_one_woken_only(&self) -> bool {
+        self.woken.len() == 1
+            && self.mail.is_empty()
+            && self.turns.is_empty()
+            && self.ranked.is_empty()
+    }
+
     #[inline(never)]
     fn pop_mail(&mut self) -> Option<TaskRef> {
         let task = self.mail.pop_front()?;

@@ -19,6 +19,7 @@ pub(crate) fn block_in_place(carrier: &Carrier, task: &Header, until: Option<Ins
     let home = task.home.load(Ordering::Relaxed);
     // ORDERING: Relaxed, as above.
     task.home.store(std::ptr::from_ref(carrier).cast_mut(), Ordering::Relaxed);
+    carrier.suspend_aside();
     // From here on only its wakers know it, and the shutdown must.
     carrier.shared().living.add(task);
     if task.state.transition_to_blocked() == Suspend::Suspended {

@@ -6,11 +6,11 @@
 
 use super::switchable::{tell, tell_back};
 use super::{block_in_place, blocked, is_switchable, is_to_switch, is_told, managed};
-use crate::fiber::Reason;
+use crate::fiber::{Inside, Reason};
 use crate::task::Header;
 use crate::task::abort::{self, Asked};
 use crate::worker::current;
-use crate::worker::pass::Pass;
+use crate::worker::pass::{Pass, pass_to_woken};
 use std::time::Instant;
 use tracing::level_filters::LevelFilter;
 
@@ -61,19 +61,26 @@ pub(crate) fn is_abort_wanted(task: &Header) -> bool {
 /// it waits `until` then. Inlined, see [`switch_here`].
 #[inline(always)]
 pub(super) fn pause(until: Option<Instant>) {
-    if let Some(task) = before_pause(until) {
-        switch_here(task, Reason::Suspended);
+    match before_pause(until, current::stack_pointer()) {
+        Some((task, None)) => switch_here(task, Reason::Suspended),
+        Some((task, Some(next))) => pass_here(task, Pass::To(next)),
+        None => {}
     }
 }
 
-/// What comes before the switch of a pause. `None`: there is none, the pause is over.
+/// What comes before the switch of a pause: whether it is one to another task, to which the turn was passed. `None`: there
+/// is none, the pause is over. `resting_place`: where the switch will be.
 #[inline(never)]
-fn before_pause(until: Option<Instant>) -> Option<&'static Header> {
+fn before_pause(
+    until: Option<Instant>,
+    resting_place: usize,
+) -> Option<(&'static Header, Option<Inside>)> {
     let (carrier, task) = managed()?;
     raise_if_aborted(task);
     if is_switchable(task) {
         if !is_told(task) {
-            return Some(task);
+            // SAFETY: this is the carrier's thread, the word says `RUN`, and the task has just been asked.
+            return Some((task, unsafe { pass_to_woken(carrier, task, resting_place) }));
         }
         if tell(task) {
             switch_away(task, Reason::Suspended);
@@ -139,7 +146,8 @@ pub(crate) fn switch_here(task: &Header, reason: Reason) {
     }
 }
 
-/// [`switch_here`], for one that has passed its turn on. It is queued: perhaps another thread waits for it to be away.
+/// [`switch_here`], for one that has passed its turn on. It is queued, and perhaps another thread waits for it to be away, or
+/// it is kept aside.
 #[inline(always)]
 pub(super) fn pass_here(task: &Header, to: Pass) {
     match (task.inside(), to) {

@@ -13,7 +13,7 @@ use crate::task::header::Marks;
 use crate::task::priority::Priority;
 use crate::task::state::Wake;
 use crate::task::{Header, TaskRef};
-use crate::worker::current;
+use crate::worker::{aside, current};
 use std::cell::Cell;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
@@ -164,6 +164,8 @@ impl Header {
 pub(crate) enum Owed {
     /// The scheduler's reference, which the winner of the wake has.
     Submit(TaskRef),
+    /// It was kept aside on this carrier, the current thread's, with the scheduler's reference.
+    Queue(&'static Carrier, TaskRef),
     Unpark(TaskRef),
     Nothing,
 }
@@ -174,6 +176,9 @@ impl Sitter for Header {
 
     #[inline]
     fn begin_wake(&self) -> Owed {
+        if let Some((carrier, task)) = aside::take(self) {
+            return Owed::Queue(carrier, task);
+        }
         match self.state.transition_to_woken() {
             // SAFETY: the winner of the wake owns the scheduler's reference, which the task kept while it was
             // suspended.
@@ -188,6 +193,7 @@ impl Sitter for Header {
         // As in `Sleeper::wake`.
         let _ = catch_unwind(AssertUnwindSafe(|| match owed {
             Owed::Submit(task) => submit(task),
+            Owed::Queue(carrier, task) => queue(carrier, task),
             Owed::Unpark(task) => task.settle(Wake::Unpark),
             Owed::Nothing => {}
         }));
@@ -213,6 +219,15 @@ impl Sitter for Header {
     fn moved_to(&self) -> Option<Ticket> {
         self.seating.0.get()
     }
+}
+
+/// Queues a task that was kept aside on this thread's carrier.
+#[inline]
+fn queue(carrier: &Carrier, task: TaskRef) {
+    let id = task.id;
+    // SAFETY: this is the carrier's thread, and the closure stays in the ring.
+    unsafe { carrier.with_ring(|ring| ring.push_woken(task)) };
+    tracing::trace!(target: "sortie::task", task = id.0, "wake");
 }
 
 /// Queues a task whose wake was won.

@@ -147,6 +147,7 @@ fn yield_as_asked() {
 #[cold]
 #[inline(never)]
 fn keep_pinned(carrier: &Carrier) {
+    carrier.suspend_aside();
     // SAFETY: this is the carrier's thread, in its task, and the closure stays in the ring.
     if unsafe { carrier.with_ring(|ring| !ring.is_empty()) } {
         let errno = crossing::Errno::save();

@@ -3,6 +3,7 @@
 //! - [`Worker`]: the queues, the warm fibers, the ticks. Owned by value by one carrier at a time,
 //!   in that carrier's cell, or by the lobby while idle.
 //! - `ahead.rs`: what is fetched ahead where a worker goes on.
+//! - `aside.rs`: a task that the next one here is likely to wake.
 //! - `current.rs`: which carrier is this thread? The crate's one door to thread-local storage.
 //! - `run.rs`: the loop of a carrier: pick, resume, settle. `pick.rs`: which task is next, `search.rs`: from others,
 //!   `ranked.rs`: if their priorities differ. `without.rs`: how a carrier gives its worker away, and gets one again.
@@ -17,6 +18,7 @@
 //! workers are out, which are counted.
 
 mod ahead;
+pub(crate) mod aside;
 pub(crate) mod current;
 pub(crate) mod extra;
 pub(crate) mod lend;

@@ -1,4 +1,5 @@
-//! A task that yields passes the turn to the next one that yielded, and the loop has no part in it.
+//! A task that yields passes the turn to the next one that yielded, and one that waits to whom it has woken, and the loop has
+//! no part in it.
 //!
 //! By way of the loop a turn is two switches, between which the loop asks for much that is seldom so. The usual yield
 //! finds that another task is next which yielded, too, and that nothing else is to be done: it queues its task behind the
@@ -15,13 +16,17 @@
 //!   from the ring. One that may move another thread may take before it is away: it is announced before
 //!   it is queued, that thread waits until it is away, and nothing of it is written from its queueing on but by the switch.
 //!
-//! Pinned tasks pass to pinned ones, those that may move to those that may, each where none of the others yielded: with
+//! Who waits is kept aside in place of being queued (`aside.rs`), as the loop would do with it; so only a pinned one that may
+//! be passes its turn.
+//!
+//! Who yields and is pinned passes to pinned ones, those that may move to those that may, each where none of the others yielded: with
 //! both they take turns, which the loop sees to.
 //!
 //! Must not: pass the turn where the loop has to be told of its end (a span, the list of the living), or of
 //! its next task's start. Run code of others.
 
 use super::Worker;
+use super::aside::may_be_kept;
 use crate::carrier::Carrier;
 use crate::fiber::Inside;
 use crate::queue::Ring;
@@ -62,6 +67,43 @@ pub(crate) unsafe fn pass_turn(
         // SAFETY: by contract.
         unsafe { pass_among_all(carrier, task, resting_place) }
     }
+}
+
+/// The current task, which sits in a list's seat, waits. Keeps it aside, and says to whose fiber it is to be left: the caller
+/// switches there, and does nothing else before. `None`: the turn goes by the loop.
+///
+/// # Safety
+/// As for [`pass_turn`].
+#[inline]
+pub(crate) unsafe fn pass_to_woken(
+    carrier: &Carrier,
+    task: &Header,
+    resting_place: usize,
+) -> Option<Inside> {
+    if !Inside::CAN_PASS || !may_be_kept(task) {
+        return None;
+    }
+    let pick = |ring: &mut Ring| {
+        let inside = ring.next_woken().and_then(fiber_of_plain)?;
+        if !is_plain(carrier, task) {
+            return None;
+        }
+        let is_alone = ring.has_one_woken_only();
+        // SAFETY: by contract, and the closure stays in the worker.
+        let is_picked =
+            unsafe { carrier.with_worker(|worker| worker.pick_woken_plainly(is_alone)) };
+        let next = if is_picked == Some(true) { ring.pop_woken(false) } else { None }?;
+        Some((next, inside))
+    };
+    // SAFETY: by contract, and the closure stays in the ring and the worker.
+    let (next, inside) = unsafe { carrier.with_ring(pick) }?;
+    task.resting_place.set(resting_place);
+    // SAFETY: by contract; the next one is suspended in its task.
+    let its = unsafe { begin_in_its_place(carrier, next, inside) };
+    if let Some(its) = its {
+        carrier.suspend(its);
+    }
+    Some(inside)
 }
 
 /// [`pass_turn`], of a pinned task to the next of the ring.

@@ -42,6 +42,9 @@ const WOKEN_BUDGET: u8 = 3;
 /// The next task for the worker that this carrier owns.
 pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
     let shared = carrier.shared();
+    if carrier.keeps_aside() && !has_woken(carrier) {
+        carrier.suspend_aside();
+    }
     let count = |worker: &mut Worker| {
         worker.tenure = worker.tenure.saturating_add(1);
         worker.lends = 0;
@@ -77,9 +80,19 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
     if !is_plain && let Some(task) = fair_or_waiting(carrier, tick) {
         return Some(task);
     }
-    local(carrier, tick)
-        .or_else(|| shared.reentry.pop())
-        .or_else(|| shared.injector.pop())
+    // The usual end of a pick, and so not a link of a chain.
+    if let Some(task) = local(carrier, tick) {
+        return Some(task);
+    }
+    elsewhere(carrier, tick)
+}
+
+/// Where a pick looks last.
+#[inline(never)]
+fn elsewhere(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
+    let shared = carrier.shared();
+    let common = shared.reentry.pop().or_else(|| shared.injector.pop());
+    common
         .or_else(|| if fire_timers(carrier, BATCHES) { local(carrier, tick) } else { None })
         .or_else(|| ranked::after_others(carrier, tick))
         .or_else(|| search(carrier))
@@ -89,6 +102,7 @@ pub(super) fn next(carrier: &Carrier) -> Option<TaskRef> {
 #[inline(never)]
 fn fair_or_waiting(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
     let shared = carrier.shared();
+    carrier.suspend_aside();
     let fair = match tick % FAIR_EVERY {
         0 => shared.injector.pop(),
         FAIR_HALF => fair(carrier, tick / FAIR_EVERY),
@@ -131,6 +145,25 @@ impl Worker {
     #[inline]
     pub(super) fn pick_yielded_plainly(&mut self) -> bool {
         self.plain_picks > 0 && self.queues.has_only_yielded() && self.count_plain_pick()
+    }
+
+    /// As [`Worker::pick_plainly`], of the pinned task that was woken on its carrier last. `is_alone`: no other is ready on the
+    /// carrier.
+    #[inline]
+    pub(super) fn pick_woken_plainly(&mut self, is_alone: bool) -> bool {
+        let streak = if self.woken_streak < WOKEN_BUDGET {
+            self.woken_streak + 1
+        } else if is_alone && self.queues.is_empty() && self.relieved.is_none() {
+            // It had to wait for nobody.
+            0
+        } else {
+            return false;
+        };
+        let is_picked = self.plain_picks > 0 && self.count_plain_pick();
+        if is_picked {
+            self.woken_streak = streak;
+        }
+        is_picked
     }
 
     #[inline]
@@ -180,14 +213,20 @@ fn oldest_woken(carrier: &Carrier) -> Option<TaskRef> {
     unsafe { carrier.with_ring(Ring::pop_oldest_woken) }
 }
 
+/// Are there pinned tasks that were woken?
+#[inline]
+fn has_woken(carrier: &Carrier) -> bool {
+    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the ring.
+    unsafe { carrier.with_ring(|ring| ring.has_woken()) }
+}
+
 /// A pinned task that was woken, a few times in a row.
 #[inline]
 fn woken(carrier: &Carrier) -> Option<TaskRef> {
-    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the ring.
-    if unsafe { carrier.with_ring(|ring| ring.has_woken()) } {
+    if has_woken(carrier) {
         return pop_woken(carrier);
     }
-    // SAFETY: as above, and the closure stays in the worker.
+    // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the worker.
     unsafe { carrier.with_worker(|worker| worker.woken_streak = 0) };
     None
 }

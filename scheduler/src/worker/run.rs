@@ -22,7 +22,6 @@ use crate::shared::Shared;
 use crate::sync::atomic::Ordering;
 use crate::task::complete::refuse;
 use crate::task::join_error::Refusal;
-use crate::task::state::Suspend;
 use crate::task::{Header, TaskRef, abort};
 use crossbeam_utils::Backoff;
 use std::ptr::{self, NonNull};
@@ -43,14 +42,17 @@ pub(crate) fn carrier_main(shared: &Shared, carrier: CarrierRef, first: Option<B
         let stays = if std::mem::take(&mut arrives) {
             arrive(&carrier)
         } else if !carrier.word.is_run() {
+            carrier.suspend_aside();
             serve(&carrier);
             carrier.word.is_run() || become_spare(&carrier)
         } else if is_due_to_cede(&carrier) {
+            carrier.suspend_aside();
             cede(&carrier)
         } else if let Some(task) = next(&carrier) {
             run(&carrier, task);
             true
         } else {
+            carrier.suspend_aside();
             call_first(&carrier) || retire(&carrier)
         };
         if !stays || shared.is_stopping() && !stays_for_tasks(&carrier) {
@@ -58,6 +60,7 @@ pub(crate) fn carrier_main(shared: &Shared, carrier: CarrierRef, first: Option<B
         }
     }
     std::mem::forget(bomb);
+    carrier.suspend_aside();
     carrier.vitals.end();
     current::set_carrier(ptr::null());
     shared.end_carrier(&carrier);
@@ -229,20 +232,7 @@ fn settle(carrier: &Carrier, task: TaskRef, reason: Reason) {
         Reason::Reentering => unsafe {
             carrier.with_ring(|ring| ring.push_last(task));
         },
-        Reason::Suspended => {
-            // While the task is suspended its scheduler's reference belongs to nobody; the winner
-            // of a wake takes it over.
-            let raw = task.into_raw();
-            // SAFETY: the reference was not given up before the task is suspended.
-            match unsafe { raw.as_ref() }.state.transition_to_suspended() {
-                // After this line the task may be gone.
-                Suspend::Suspended => {}
-                Suspend::Woken => {
-                    // SAFETY: nobody else took the reference over.
-                    shared.submit(unsafe { TaskRef::from_raw(raw) });
-                }
-            }
-        }
+        Reason::Suspended => carrier.suspend(task),
         Reason::Offloading => {
             // SAFETY: this is the carrier's thread, in its loop.
             unsafe { carrier.with_worker(|worker| worker.share.count_departure()) };
