@@ -169,6 +169,7 @@ impl Shared {
         // SAFETY: takes over the count of the line above.
         let shared = unsafe { Arc::from_raw(self) };
         // The worker travels by the gift, so that a refused thread does not swallow it.
+        let is_spare = worker.is_none();
         if let Some(worker) = worker {
             carrier.give(worker);
         }
@@ -181,8 +182,9 @@ impl Shared {
                 // It has that of whoever starts it, perhaps a task that has changed it.
                 shared.environment.restore();
                 let _stack = overflow::on_carrier(&shared.signal_stacks);
+                // At the end of the runtime it may be taken back before this.
                 let worker = carrier.take_gift();
-                carrier_main(&shared, carrier, worker);
+                carrier_main(&shared, carrier, worker, is_spare);
             });
         match started {
             Ok(thread) => {

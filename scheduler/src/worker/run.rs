@@ -26,13 +26,17 @@ use crate::task::{Header, TaskRef, abort};
 use crossbeam_utils::Backoff;
 use std::ptr::{self, NonNull};
 
-/// A carrier's thread, from its start to its end.
-pub(crate) fn carrier_main(shared: &Shared, carrier: CarrierRef, first: Option<Box<Worker>>) {
+/// A carrier's thread, from its start to its end. `arrives`: it was started without a worker, and counted as that.
+pub(crate) fn carrier_main(
+    shared: &Shared,
+    carrier: CarrierRef,
+    first: Option<Box<Worker>>,
+    mut arrives: bool,
+) {
     current::set_carrier(&*carrier);
     handler::remember(&carrier);
     carrier.vitals.begin();
     shared.sleep_slack.set();
-    let mut arrives = first.is_none();
     if let Some(worker) = first {
         // SAFETY: this is the carrier's thread, and a new carrier's word says `WAITING`.
         unsafe { carrier.put_worker(worker) };
