@@ -79,6 +79,38 @@ fn brackets_may_be_opened_and_closed_in_native_code() {
     });
 }
 
+/// Its calls come from its thread, also those that another could make.
+#[test]
+fn who_has_a_bracket_open_makes_its_calls_by_itself() {
+    static LONG: Target = Target::named("long").with_policy(Policy::new().class(Class::Long));
+    each(|runtime| {
+        runtime.run(|| {
+            let thread = current().id();
+            begin_thread_affinity();
+            // Pinned to this thread too: they would wait behind the call.
+            let stop = Arc::new(AtomicBool::new(false));
+            let others: Vec<_> = (0..4)
+                .map(|_| {
+                    let stop = stop.clone();
+                    sortie::spawn(move || {
+                        while !stop.load(Ordering::Relaxed) {
+                            sortie::yield_now();
+                        }
+                    })
+                })
+                .collect();
+            (0..8).for_each(|_| sortie::yield_now());
+            assert_eq!(native::call(&LONG, || current().id()), thread);
+            assert_eq!(native::offload(&NANOSLEEP, || current().id()), thread);
+            stop.store(true, Ordering::Relaxed);
+            others.into_iter().for_each(|other| other.join().unwrap());
+            // By this thread, which has counted its beginning.
+            native::offload(&NANOSLEEP, end_thread_affinity).unwrap();
+            assert!(native::offload(&NANOSLEEP, end_thread_affinity).is_err());
+        });
+    });
+}
+
 /// What is asked for in a callback out of a short call outlasts that.
 #[test]
 fn a_thread_may_be_kept_from_within_a_callback() {

@@ -87,7 +87,7 @@ pub use fork::is_child as is_forked_child;
 pub use handler::in_signal_handler;
 pub use lock::{Lock, SharedLock};
 pub use native_stack::NativeStack;
-pub use offload::{blocks_others, is_switchable, offload, others_wait};
+pub use offload::{blocks_others, is_offloadable, offload, others_wait};
 pub use own_stack::OwnStack;
 pub use request::{YieldWatcher, forget_yield_request, watch_yield_requests};
 pub use scheduler::{NativeCall, Scheduler};

@@ -34,7 +34,7 @@ use crate::fiber::Reason;
 use crate::fork;
 use crate::shared::Shared;
 use crate::sync::atomic::{Ordering, fence};
-use crate::task::TaskRef;
+use crate::task::{Header, TaskRef};
 use crate::wait;
 use crate::worker::run::queue_last;
 use std::time::Instant;
@@ -51,7 +51,7 @@ pub(crate) struct Job {
 /// to the same carrier, and can it be made elsewhere?
 pub fn blocks_others() -> bool {
     wait::managed().is_some_and(|(carrier, task)| {
-        task.is_pinned() && carrier.pinned() > 1 && wait::is_switchable(task)
+        task.is_pinned() && carrier.pinned() > 1 && may_be_offloaded(task)
     })
 }
 
@@ -67,9 +67,14 @@ pub fn others_wait() -> bool {
     })
 }
 
-/// Can the current task be suspended here?
-pub fn is_switchable() -> bool {
-    wait::managed().is_some_and(|(_, task)| wait::is_switchable(task) && !wait::is_told(task))
+/// Can the current task be suspended here, and a call of its be made by another thread?
+pub fn is_offloadable() -> bool {
+    wait::managed().is_some_and(|(_, task)| may_be_offloaded(task) && !wait::is_told(task))
+}
+
+/// Who has a bracket of thread affinity open makes its calls by itself: they are to come from that thread.
+fn may_be_offloaded(task: &Header) -> bool {
+    task.brackets.get() == 0 && wait::is_switchable(task)
 }
 
 /// Runs `job` on another thread as native code of the current task, which is suspended meanwhile.
@@ -94,7 +99,7 @@ pub unsafe fn offload(target: usize, job: impl FnOnce() + Send) -> bool {
     }
 
     let Some((_, task)) = wait::managed() else { return false };
-    if !wait::is_switchable(task) || wait::is_told(task) {
+    if !may_be_offloaded(task) || wait::is_told(task) {
         return false;
     }
     task.no_suspend.check("an offloaded native call");

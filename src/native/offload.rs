@@ -21,7 +21,8 @@ use std::time::Duration;
 /// are afterwards as `f` left them, unless the policy restores the latter. What native code ties to a thread is that
 /// thread's: a function that must be called by the thread which called another before is no function for this.
 ///
-/// In a callback, where the task cannot be suspended, and outside of tasks, `f` runs as by
+/// In a callback, where the task cannot be suspended, with a bracket of thread affinity open
+/// ([`task::begin_thread_affinity`](crate::task::begin_thread_affinity)), and outside of tasks, `f` runs as by
 /// [`call_here`](super::call_here()). A suspension point. An abort is raised after `f`.
 ///
 /// # Panics
@@ -75,7 +76,7 @@ pub(super) unsafe fn call_unsend<R>(
     }
 
     let decision = profile.decide();
-    if !sortie_scheduler::is_switchable()
+    if !sortie_scheduler::is_offloadable()
         || sortie_scheduler::task_word().is_null()
         || !decision.may_leave_the_thread()
     {
@@ -123,7 +124,7 @@ pub(super) unsafe fn call_unsend<R>(
     let is_done = unsafe { sortie_scheduler::offload(profile.word(), job) };
     let kept = local::with(transition::pop_offloaded).flatten();
     local::with(|local| local.let_go(depth));
-    debug_assert!(is_done, "a task that is switchable is offloaded");
+    debug_assert!(is_done, "a task that can be offloaded is");
     let (result, errno, dead, left) = outcome.expect("the job was run");
     // What native code changes stays changed in the task, unless its policy says that it does not.
     if restores {
