@@ -5,7 +5,7 @@ use sortie::sync::{Mutex, MutexGuard};
 use sortie_test::{MODES, Mode, each, each_of, until};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 static NATIVE: Target = Target::named("native code");
@@ -293,5 +293,66 @@ fn who_waits_in_place_goes_before_those_who_need_its_carrier() {
             mutex.lock().clone()
         });
         assert_eq!(order, ["who holds it", "who needs the carrier"]);
+    });
+}
+
+/// Says what the value was when it was dropped.
+struct Reads<'a> {
+    held: MutexGuard<'a, u32>,
+    saw: &'a AtomicU32,
+}
+
+impl Drop for Reads<'_> {
+    fn drop(&mut self) {
+        self.saw.store(*self.held, Ordering::SeqCst);
+    }
+}
+
+/// A guard that is let go of for a while: an abort comes when it wants the lock again, and must wait for that.
+#[test]
+fn who_is_aborted_while_it_takes_the_lock_again_has_it_when_it_unwinds() {
+    fn until_held(is_free: &AtomicBool) {
+        is_free.store(true, Ordering::SeqCst);
+        while is_free.load(Ordering::SeqCst) {
+            // No suspension point: the abort is not to come here.
+            std::thread::yield_now();
+        }
+    }
+    let ways: [fn(&mut MutexGuard<'_, u32>, &AtomicBool); 3] = [
+        |held, is_free| MutexGuard::unlocked(held, || until_held(is_free)),
+        |held, is_free| MutexGuard::unlocked_fair(held, || until_held(is_free)),
+        |held, is_free| {
+            is_free.store(true, Ordering::SeqCst);
+            while is_free.load(Ordering::SeqCst) {
+                MutexGuard::bump(held);
+            }
+        },
+    ];
+    each(|runtime| {
+        for way in ways {
+            let lock = Arc::new((Mutex::new(0), AtomicBool::new(false), AtomicU32::new(0)));
+            let task = {
+                let lock = lock.clone();
+                runtime.spawn(move || {
+                    let (value, is_free, saw) = &*lock;
+                    let mut reads = Reads { held: value.lock(), saw };
+                    way(&mut reads.held, is_free);
+                    sortie::yield_now();
+                    unreachable!("it was aborted");
+                })
+            };
+            let (value, is_free, saw) = &*lock;
+            until("it lets go of the lock", || is_free.load(Ordering::SeqCst));
+            let mut held = value.lock();
+            is_free.store(false, Ordering::SeqCst);
+            // On one worker another has its turn when that one waits.
+            runtime.spawn(|| ()).join().unwrap();
+            task.abort();
+            *held = 7;
+            drop(held);
+            assert!(task.join().unwrap_err().is_aborted());
+            assert_eq!(saw.load(Ordering::SeqCst), 7, "it was alone with the value");
+            assert!(!value.is_locked());
+        }
     });
 }

@@ -1,10 +1,11 @@
 //! Many read at a time or one writes, tasks and threads alike, and neither starves the other.
 
-use sortie::sync::{RwLock, RwLockWriteGuard};
+use sortie::sync::{RwLock, RwLockReadGuard, RwLockWriteGuard};
 use sortie_test::{MODES, each, each_of, until};
+use std::ops::Deref;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicIsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicIsize, AtomicU32, Ordering};
 use std::time::Duration;
 
 /// Readers inside count up, a writer sets it to -1.
@@ -211,5 +212,63 @@ fn aborts_and_time_limits_lose_no_wake_up() {
         }
         assert!(!lock.is_locked());
         drop(lock.write());
+    });
+}
+
+/// Says what the value was when it was dropped.
+struct Reads<'a, G: Deref<Target = u32>> {
+    held: G,
+    saw: &'a AtomicU32,
+}
+
+impl<G: Deref<Target = u32>> Drop for Reads<'_, G> {
+    fn drop(&mut self) {
+        self.saw.store(*self.held, Ordering::SeqCst);
+    }
+}
+
+/// Until somebody else has it. No suspension point: an abort is not to come here.
+fn let_go(is_free: &AtomicBool) {
+    is_free.store(true, Ordering::SeqCst);
+    while is_free.load(Ordering::SeqCst) {
+        std::thread::yield_now();
+    }
+}
+
+/// A guard that is let go of for a while: an abort comes when it wants the lock again, and must wait for that.
+#[test]
+fn who_is_aborted_while_it_takes_the_lock_again_has_it_when_it_unwinds() {
+    each(|runtime| {
+        for writes in [false, true] {
+            let lock = Arc::new((RwLock::new(0), AtomicBool::new(false), AtomicU32::new(0)));
+            let task = {
+                let lock = lock.clone();
+                runtime.spawn(move || {
+                    let (value, is_free, saw) = &*lock;
+                    if writes {
+                        let mut reads = Reads { held: value.write(), saw };
+                        RwLockWriteGuard::unlocked(&mut reads.held, || let_go(is_free));
+                        sortie::yield_now();
+                    } else {
+                        let mut reads = Reads { held: value.read(), saw };
+                        RwLockReadGuard::unlocked(&mut reads.held, || let_go(is_free));
+                        sortie::yield_now();
+                    }
+                    unreachable!("it was aborted");
+                })
+            };
+            let (value, is_free, saw) = &*lock;
+            until("it lets go of the lock", || is_free.load(Ordering::SeqCst));
+            let mut held = value.write();
+            is_free.store(false, Ordering::SeqCst);
+            // On one worker another has its turn when that one waits.
+            runtime.spawn(|| ()).join().unwrap();
+            task.abort();
+            *held = 7;
+            drop(held);
+            assert!(task.join().unwrap_err().is_aborted());
+            assert_eq!(saw.load(Ordering::SeqCst), 7, "nobody wrote meanwhile");
+            assert!(!value.is_locked());
+        }
     });
 }

@@ -64,6 +64,7 @@
 //! another thread. Others that want the lock are suspended meanwhile; nobody's worker waits. Guards are not `Send`,
 //! as `std`'s are not: who took a lock lets it go.
 
+mod again;
 mod barrier;
 pub mod broadcast;
 pub mod channel;

@@ -1,7 +1,9 @@
 //! The mutex: `lock_api`'s over a lock of the scheduler's.
 
+use super::again;
 use sortie_scheduler::{Lock, wait};
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::time::{Duration, Instant};
 
 /// Mutual exclusion for tasks and threads: whoever holds the guard has the value alone.
@@ -15,6 +17,10 @@ use std::time::{Duration, Instant};
 /// [`lock`](lock_api::Mutex::lock) is a suspension point if it has to wait: a task is suspended, any other thread, and a
 /// task in native code, sleeps. A task that is aborted there unwinds, without the lock. The timed forms
 /// [`try_lock_for`](lock_api::Mutex::try_lock_for) and [`try_lock_until`](lock_api::Mutex::try_lock_until) give up after a time.
+///
+/// A guard that lets the lock go for a while ([`MutexGuard::unlocked`](lock_api::MutexGuard::unlocked),
+/// [`bump`](lock_api::MutexGuard::bump)) has it again when that returns or unwinds: an abort that comes meanwhile is raised at the
+/// next suspension point. A task that waits for that in a callback when its runtime ends around it stays there, and its thread with it.
 ///
 /// # Fairness
 ///
@@ -107,7 +113,10 @@ unsafe impl lock_api::RawMutex for RawMutex {
     #[inline]
     #[track_caller]
     fn lock(&self) -> Held {
-        Held::new(self.0.lock())
+        Held::new(match self.0.try_lock() {
+            Some(owner) => owner,
+            None => self.wait(),
+        })
     }
 
     #[inline]
@@ -153,6 +162,13 @@ unsafe impl lock_api::RawMutexTimed for RawMutex {
 }
 
 impl RawMutex {
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn wait(&self) -> wait::Owner {
+        if again::is_taken(Location::caller()) { self.0.lock_again() } else { self.0.lock() }
+    }
+
     /// Lets the lock go until [`RawMutex::take_again`]: the guard is borrowed for so long.
     pub(super) fn let_go(&self, held: &Held) {
         self.0.unlock(held.owner);

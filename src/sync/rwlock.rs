@@ -1,8 +1,10 @@
 //! The lock for readers or a writer: `lock_api`'s over one of the scheduler's.
 
+use super::again;
 use super::mutex::Held;
 use sortie_scheduler::{SharedLock, wait};
 use std::marker::PhantomData;
+use std::panic::Location;
 use std::time::{Duration, Instant};
 
 /// A lock that many may read under, or one may write under.
@@ -10,6 +12,7 @@ use std::time::{Duration, Instant};
 /// In the shape of `std::sync::RwLock`, without poisoning; for guards that are mapped, downgraded or kept by an `Arc`,
 /// and for the timed forms, see [`lock_api::RwLock`]. A wait is a suspension point, as for a
 /// [`Mutex`](super::Mutex); a task that is aborted there unwinds, without the lock.
+/// A guard that lets the lock go for a while has it again when that returns or unwinds, as a mutex's.
 ///
 /// # Fairness
 ///
@@ -88,7 +91,9 @@ unsafe impl lock_api::RawRwLock for RawRwLock {
     #[inline]
     #[track_caller]
     fn lock_shared(&self) -> HeldShared {
-        self.0.read();
+        if !self.0.read_at_once() {
+            self.wait_to_read();
+        }
         HeldShared::new()
     }
 
@@ -105,7 +110,10 @@ unsafe impl lock_api::RawRwLock for RawRwLock {
     #[inline]
     #[track_caller]
     fn lock_exclusive(&self) -> Held {
-        Held::new(self.0.write())
+        Held::new(match self.0.write_at_once() {
+            Some(owner) => owner,
+            None => self.wait_to_write(),
+        })
     }
 
     #[inline]
@@ -178,6 +186,22 @@ unsafe impl lock_api::RawRwLockTimed for RawRwLock {
     #[track_caller]
     fn try_lock_exclusive_until(&self, until: Instant) -> Option<Held> {
         self.0.write_until(until).map(Held::new)
+    }
+}
+
+impl RawRwLock {
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn wait_to_read(&self) {
+        if again::is_taken(Location::caller()) { self.0.read_again() } else { self.0.read() }
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
+    fn wait_to_write(&self) -> wait::Owner {
+        if again::is_taken(Location::caller()) { self.0.write_again() } else { self.0.write() }
     }
 }
 

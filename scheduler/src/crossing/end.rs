@@ -53,10 +53,15 @@ pub(crate) fn stop(task: &Header) -> ! {
     if wait::may_unwind(task) {
         abort::raise_at_the_end();
     }
+    stay(task, "above foreign frames")
+}
+
+/// The runtime is gone under a task that is still here, where it may not be unwound: its thread parks for good.
+pub(crate) fn stay(task: &Header, place: &str) -> ! {
     tracing::error!(
         target: "sortie::shutdown",
         task = task.id.get(),
-        "a task outlived its runtime above foreign frames; its thread is parked for good"
+        "a task outlived its runtime {place}; its thread is parked for good"
     );
     loop {
         std::thread::park();

@@ -24,6 +24,7 @@ pub(crate) use self::back::end_without_worker;
 pub use self::back::{call_back, call_back_within, come_back, come_back_late, come_back_within};
 pub use self::below::Below;
 pub use self::called::{Begun, Called, CalledOnStack, Caller};
+pub(crate) use self::end::stay;
 pub use self::end::{end_of_body, stop_after_return};
 pub use self::errno::Errno;
 pub use self::here::{Here, Left, MORE_THAN_A_STACK};

@@ -22,18 +22,18 @@ mod shared;
 pub(crate) use readers::note_readers;
 pub use shared::SharedLock;
 
-use crate::crossing::Errno;
+use crate::crossing::{Errno, stay};
 use crate::sync::Mutex;
 use crate::sync::atomic::AtomicUsize;
 use crate::task::lent::lend;
-use crate::wait::Waiter;
 use crate::wait::blocked::{blocked_on, blocked_undisturbed};
 use crate::wait::line::{Line, Ticket};
 use crate::wait::owner::Owner;
 use crate::wait::sleeper::Sleeper;
 use crate::wait::spin::spin;
+use crate::wait::{Waiter, task};
 use exclusive::Exclusive;
-use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::time::Instant;
 
 /// A lock with one owner at a time, and no data: see the mutex that `sortie` makes of it.
@@ -157,6 +157,23 @@ impl Lock {
         (owner, waited.map(drop).inspect_err(|_| self.wait_as_thread(owner)))
     }
 
+    /// As [`Lock::lock`], for a guard that has let the lock go for a while, and stays: nothing unwinds before it has the
+    /// lock again. An abort is raised at the next suspension point. Who holds it already waits.
+    ///
+    /// ```
+    /// let lock = sortie_scheduler::Lock::new();
+    /// let owner = lock.lock_again();
+    /// lock.unlock(owner);
+    /// ```
+    #[track_caller]
+    pub fn lock_again(&self) -> Owner {
+        let owner = Owner::current();
+        if !self.exclusive.take(owner.get()) {
+            wait_for_good(|| _ = self.wait(owner, Wait::Undisturbed));
+        }
+        owner
+    }
+
     /// Lets the lock go, which `owner` has taken. Does not wait. Keeps `errno`.
     ///
     /// # Panics
@@ -262,6 +279,17 @@ impl Lock {
                 waiter.pause();
             }
         }
+    }
+}
+
+/// Runs the wait of a guard that is there meanwhile: code that runs next takes it for one that has its lock. So a task that
+/// outlives its runtime in it, and would be unwound, stays there.
+fn wait_for_good(wait: impl FnOnce()) {
+    let Err(unwinds) = catch_unwind(AssertUnwindSafe(wait)) else { return };
+    match task().filter(|task| task.shared.is_terminated()) {
+        Some(task) => stay(task, "where a guard waits for its lock"),
+        // Of an embedder's, or a subscriber's: the guard's to deal with.
+        None => resume_unwind(unwinds),
     }
 }
 

@@ -10,12 +10,13 @@
 //! Must not: keep a thread's `errno` in a register over a pause.
 
 use super::readers::Readers;
+use super::wait_for_good;
 use crate::crossing::Errno;
 use crate::semaphore::permits::MOST;
 use crate::semaphore::pool::Pool;
 use crate::sync::atomic::{AtomicUsize, Ordering};
 use crate::task::lent::lend;
-use crate::wait::blocked::{Ender, Enders, blocked_by_enders};
+use crate::wait::blocked::{Ender, Enders, blocked_by_enders, blocked_undisturbed_by_enders};
 use crate::wait::due::Waiting;
 use crate::wait::owner::Owner;
 use crate::wait::sleeper::held_here;
@@ -89,6 +90,37 @@ impl SharedLock {
             self.wait(1, None);
         }
         self.readers.came();
+    }
+
+    /// As [`SharedLock::try_read`], by the word alone: false, too, where anybody stands in line.
+    #[inline]
+    pub fn read_at_once(&self) -> bool {
+        let taken = self.pool.take(1);
+        if taken {
+            self.readers.came();
+        }
+        taken
+    }
+
+    /// As [`SharedLock::try_write`], by the word alone, as [`SharedLock::read_at_once`].
+    #[inline]
+    pub fn write_at_once(&self) -> Option<Owner> {
+        self.pool.take(MOST).then(|| self.note_writer())
+    }
+
+    /// As [`SharedLock::read`], for a guard that has let the lock go for a while: as [`Lock::lock_again`](crate::Lock::lock_again).
+    #[track_caller]
+    pub fn read_again(&self) {
+        self.take_again(1);
+        self.readers.came();
+    }
+
+    /// As [`SharedLock::write`], for a guard that has let the lock go for a while: as
+    /// [`Lock::lock_again`](crate::Lock::lock_again).
+    #[track_caller]
+    pub fn write_again(&self) -> Owner {
+        self.take_again(MOST);
+        self.note_writer()
     }
 
     /// Takes the lock for reading if it is free for that and nobody waits.
@@ -230,6 +262,25 @@ impl SharedLock {
     #[cold]
     #[inline(never)]
     #[track_caller]
+    fn take_again(&self, wants: u32) {
+        if self.pool.take(wants) {
+            return;
+        }
+        let what = of(wants);
+        let errno = Errno::save();
+        let lending = lend(&self.writer, || false);
+        let ends = Wait { lock: self, wants };
+        wait_for_good(|| {
+            blocked_undisturbed_by_enders(what, &ends, || self.pool.wait_undisturbed(wants));
+        });
+        drop(lending);
+        // On whatever thread this is now.
+        errno.restore();
+    }
+
+    #[cold]
+    #[inline(never)]
+    #[track_caller]
     fn wait(&self, wants: u32, until: Option<Instant>) -> bool {
         // ORDERING: Relaxed, only a note of the caller's own matters, and that it sees.
         let writer = Owner::of(self.writer.load(Ordering::Relaxed));
@@ -240,7 +291,7 @@ impl SharedLock {
             true => Some(false),
             false => self.pool.take(wants).then_some(true),
         };
-        let what = if wants == MOST { "a wait to write" } else { "a wait to read" };
+        let what = of(wants);
         if spin(looks) {
             return true;
         }
@@ -258,6 +309,11 @@ impl SharedLock {
         errno.restore();
         taken
     }
+}
+
+/// What a wait for so many permits is called.
+fn of(wants: u32) -> &'static str {
+    if wants == MOST { "a wait to write" } else { "a wait to read" }
 }
 
 impl Default for SharedLock {

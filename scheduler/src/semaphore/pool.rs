@@ -131,6 +131,17 @@ impl Pool {
         true
     }
 
+    /// As [`Pool::wait`], but no abort unwinds it. May change `errno`.
+    pub(crate) fn wait_undisturbed(&self, wants: u32) {
+        let waiter = Waiter::undisturbed();
+        let Some(ticket) = self.permits.enter(Sleeper::new(&waiter), wants) else { return };
+        let mut in_line = InLine { permits: &self.permits, ticket };
+        while let Err(still) = in_line.try_take() {
+            in_line = still;
+            waiter.pause_undisturbed();
+        }
+    }
+
     /// A place in the line for one permit, for a waiter that waits for other things, too. May change `errno`.
     pub(crate) fn stand(&self, waiter: &Waiter) -> InLine<'_> {
         InLine { permits: &self.permits, ticket: self.permits.stand(Sleeper::new(waiter), 1) }

@@ -197,6 +197,22 @@ pub(crate) fn blocked_by_enders<R>(
     wait()
 }
 
+/// As [`blocked_by_enders`], of who is to have it even to unwind: no abort ends the wait.
+#[track_caller]
+pub(crate) fn blocked_undisturbed_by_enders(
+    what: &'static str,
+    enders: &dyn Enders,
+    wait: impl FnOnce(),
+) {
+    let place = Location::caller();
+    // SAFETY: as in `blocked_by_enders`.
+    let enders: NonNull<dyn Enders> = unsafe { transmute(NonNull::from(enders)) };
+    // What a subscriber does, who is told that this closes a circle, must not end the wait.
+    let note = || Noted::undisturbed(what, Owned::Asked(enders), place);
+    let _noted = catch_unwind(AssertUnwindSafe(note));
+    wait();
+}
+
 /// Does a time limit end the wait that begins here?
 // Not inlined: it is called around pauses.
 #[inline(never)]
