@@ -2,13 +2,17 @@
 
 use super::Target;
 use super::call::general;
+use crate::target::decision::Decision;
+use crate::target::fp_env::Environment;
 use crate::target::policy::FpEnv;
 use crate::target::timing::Timing;
 use crate::target::{Profile, fp_env, ledger};
 use crate::task::local::{self, Local};
 use crate::transition::{self, jumped};
 use sortie_scheduler::crossing::{Below, Errno};
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
+use std::thread;
 use std::time::Duration;
 
 /// Runs `f`, which calls native code, on a thread that is there for such calls; the task is suspended
@@ -85,32 +89,17 @@ pub(super) unsafe fn call_unsend<R>(
     // Before there is a place to give back, or a layer to pop.
     sortie_scheduler::check_suspension("an offloaded native call");
     let place = general::take_place(target, profile, decision);
-    let restores = decision.is_special() && profile.fp_env() == FpEnv::Restore;
-    let environment = fp_env::save();
+    let call = Call {
+        profile,
+        decision,
+        environment: fp_env::save(),
+        restores: decision.is_special() && profile.fp_env() == FpEnv::Restore,
+    };
     let mut outcome = None;
     let carried = Carried((f, &mut outcome));
     let job = move || {
         let (f, outcome) = carried.arrived();
-        let called_back = local::with(|local| local.set_called_back(Duration::ZERO));
-        let depth = local::with(|local| local.layers(|layers| layers.depth()));
-        local::with(|local| local.set_fp_env(restores.then_some(environment)));
-        let timing = ledger::page().map(|page| Timing::begin_offloaded(page, profile, decision));
-        let call = || general::run(profile, decision, None, f);
-        // The call is the task's: it begins in its environment, and whoever runs here next has the thread's.
-        let threads = environment.replace();
-        let result = catch_unwind(AssertUnwindSafe(call));
-        let left = threads.replace();
-        let errno = Errno::save();
-        local::with(|local| local.set_fp_env(None));
-        let land = |local: &Local| jumped::land(local, depth.unwrap_or(0), Below::THREAD);
-        let dead = local::with(land).unwrap_or(0);
-        let called_back = called_back
-            .and_then(|outer| local::with(|local| local.set_called_back(outer)))
-            .unwrap_or_default();
-        if let Some(timing) = timing {
-            timing.end(called_back).record_offloaded();
-        }
-        *outcome = Some((result, errno, dead, left));
+        *outcome = Some(call.make(f));
     };
     let depth = local::with(|local| local.layers(|layers| layers.depth())).unwrap_or(0);
     let pushed = local::with(|local| transition::push_offloaded(local, profile.address()));
@@ -125,23 +114,75 @@ pub(super) unsafe fn call_unsend<R>(
     let kept = local::with(transition::pop_offloaded).flatten();
     local::with(|local| local.let_go(depth));
     debug_assert!(is_done, "a task that can be offloaded is");
-    let (result, errno, dead, left) = outcome.expect("the job was run");
-    // What native code changes stays changed in the task, unless its policy says that it does not.
-    if restores {
-        environment.restore()
-    } else {
-        left.restore()
+    call.take(outcome.expect("the job was run"), kept)
+}
+
+/// A call that another thread makes.
+#[derive(Clone, Copy)]
+struct Call {
+    profile: &'static Profile,
+    decision: Decision,
+    /// The task's, at the call.
+    environment: Environment,
+    /// Is it so again after the call?
+    restores: bool,
+}
+
+/// What came of it.
+struct Outcome<R> {
+    result: thread::Result<Option<R>>,
+    errno: Errno,
+    /// How many layers a jump has left.
+    dead: usize,
+    /// As the native code has left it.
+    environment: Environment,
+}
+
+impl Call {
+    /// Makes it, on the thread for such calls, in the name of the task.
+    fn make<R>(self, f: impl FnOnce() -> R) -> Outcome<R> {
+        let Call { profile, decision, environment, restores } = self;
+        let called_back = local::with(|local| local.set_called_back(Duration::ZERO));
+        let depth = local::with(|local| local.layers(|layers| layers.depth()));
+        local::with(|local| local.set_fp_env(restores.then_some(environment)));
+        let timing = ledger::page().map(|page| Timing::begin_offloaded(page, profile, decision));
+        let call = || general::run(profile, decision, None, f);
+        // The call is the task's: it begins in its environment, and whoever runs here next has the thread's.
+        let threads = environment.replace();
+        let result = catch_unwind(AssertUnwindSafe(call));
+        let environment = threads.replace();
+        let errno = Errno::save();
+        local::with(|local| local.set_fp_env(None));
+        let land = |local: &Local| jumped::land(local, depth.unwrap_or(0), Below::THREAD);
+        let dead = local::with(land).unwrap_or(0);
+        let called_back = called_back
+            .and_then(|outer| local::with(|local| local.set_called_back(outer)))
+            .unwrap_or_default();
+        if let Some(timing) = timing {
+            timing.end(called_back).record_offloaded();
+        }
+        Outcome { result, errno, dead, environment }
     }
-    if dead > 0 {
-        jumped::report(dead);
-    }
-    errno.restore();
-    if let Some(payload) = kept {
-        sortie_scheduler::raise(payload);
-    }
-    sortie_scheduler::checkpoint();
-    match result {
-        Ok(value) => value.expect("an abort that kept the call from being made is raised"),
-        Err(payload) => sortie_scheduler::raise(payload),
+
+    /// Back in the task: its value, or what it has unwound with. `kept`: the panic of a callback.
+    fn take<R>(self, outcome: Outcome<R>, kept: Option<Box<dyn Any + Send>>) -> R {
+        // What native code changes stays changed in the task, unless its policy says that it does not.
+        if self.restores {
+            self.environment.restore();
+        } else {
+            outcome.environment.restore();
+        }
+        if outcome.dead > 0 {
+            jumped::report(outcome.dead);
+        }
+        outcome.errno.restore();
+        if let Some(payload) = kept {
+            sortie_scheduler::raise(payload);
+        }
+        sortie_scheduler::checkpoint();
+        match outcome.result {
+            Ok(value) => value.expect("an abort that kept the call from being made is raised"),
+            Err(payload) => sortie_scheduler::raise(payload),
+        }
     }
 }

@@ -44,7 +44,7 @@ pub(crate) mod sparse;
 pub(crate) mod spin;
 mod switchable;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod turn;
 mod waiter;
 

@@ -186,8 +186,8 @@ fn a_task_that_stands_in_a_list_twice_is_notified_twice() {
     });
 }
 
-/// In managed code above a native call that keeps its thread.
-fn in_a_callback(f: impl FnOnce()) {
+/// In managed code above a native call that keeps its thread: there a task cannot be switched away.
+pub(crate) fn in_a_callback(f: impl FnOnce()) {
     assert!(crossing::leave(1, Exit::Compare));
     crossing::call_back(crossing::Below::THREAD).unwrap();
     f();

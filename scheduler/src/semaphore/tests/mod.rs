@@ -8,7 +8,7 @@ mod ends;
 use super::*;
 use crate::crossing::{self, Exit};
 use crate::task::TaskRef;
-use crate::wait;
+use crate::wait::{self, tests::in_a_callback};
 use crate::{Config, JoinHandle, Scheduler, Spawn, yield_now};
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::mpsc::channel;
@@ -141,15 +141,6 @@ fn never_above_the_limit_with_tasks_and_threads_mixed() {
         threads.into_iter().for_each(|thread| thread.join().unwrap());
         is_unused(semaphore);
     });
-}
-
-/// A task leaves for native code, which calls back: there it cannot be switched away.
-fn in_a_callback(f: impl FnOnce()) {
-    assert!(crossing::leave(1, Exit::Compare));
-    crossing::call_back(crossing::Below::THREAD).unwrap();
-    f();
-    assert!(crossing::leave_again(1, Exit::Compare, crossing::Below::THREAD));
-    crossing::come_back().unwrap();
 }
 
 #[test]
