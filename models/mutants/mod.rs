@@ -4,6 +4,7 @@ mod alarm;
 mod callback;
 mod claim;
 mod crossing;
+mod deque;
 mod exclusive;
 mod gate;
 mod hook;
@@ -48,6 +49,7 @@ pub(crate) const MUTANTS: &[&[Mutant]] = &[
     callback::MUTANTS,
     claim::MUTANTS,
     crossing::MUTANTS,
+    deque::MUTANTS,
     exclusive::MUTANTS,
     gate::MUTANTS,
     hook::MUTANTS,

@@ -265,12 +265,6 @@ pub(crate) const REPEATED: &[Repeated] = &[
     Repeated {
         file: "shared/ready.rs",
         model: "idle/mod.rs",
-        text: "exchange_fence();
-        self.tell_of_work(None);",
-    },
-    Repeated {
-        file: "shared/ready.rs",
-        model: "idle/mod.rs",
         text: "if self.lobby.idle() > 0 {
             if self.lobby.searching() == 0 {
                 self.rouse(ahead);

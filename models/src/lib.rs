@@ -29,6 +29,8 @@ mod alarm;
 mod callback;
 #[path = "../../src/sync/party/claim.rs"]
 mod claim;
+#[path = "../../scheduler/src/queue/deque.rs"]
+mod deque;
 #[path = "../../scheduler/src/lock/exclusive.rs"]
 mod exclusive;
 #[path = "../../scheduler/src/gate.rs"]

@@ -23,6 +23,7 @@ pub(crate) mod atomic {
 }
 
 /// No thread of a model shares a cache line with another.
+#[derive(Debug)]
 pub(crate) struct CachePadded<T>(T);
 
 impl<T> CachePadded<T> {

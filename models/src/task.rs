@@ -30,6 +30,10 @@ impl TaskRef {
         TaskRef(header)
     }
 
+    pub(crate) fn as_raw(&self) -> NonNull<Header> {
+        self.0
+    }
+
     pub(crate) fn into_raw(self) -> NonNull<Header> {
         let raw = self.0;
         std::mem::forget(self);

@@ -7,7 +7,6 @@ mod options;
 
 pub use options::Spawn;
 
-use crate::carrier::Carrier;
 use crate::handler;
 use crate::metrics::Counter;
 use crate::own_stack::OwnStack;
@@ -245,20 +244,8 @@ fn admit_here(task: TaskRef) {
         return admit_elsewhere(task);
     };
     // SAFETY: as in `on_worker`; the closure stays in the queues. The worker is of the task's runtime.
-    match unsafe { carrier.with_worker(|worker| worker.queues.exchange(task)) }.flatten() {
-        // The exchange that put the task there was the last step.
-        None => spawner.shared.after_exchange(),
-        Some(displaced) => admit_displaced(carrier, displaced),
-    }
-}
-
-/// A task of the carrier's runtime was displaced by one that was let in. In a function of its own, so that the usual way
-/// needs no frame for it.
-#[inline(never)]
-fn admit_displaced(carrier: &Carrier, task: TaskRef) {
-    // SAFETY: as in `on_worker`; the closure stays in the queues.
-    unsafe { carrier.with_worker(|worker| worker.queues.push_displaced(task)) };
-    carrier.shared().after_queueing();
+    unsafe { carrier.with_worker(|worker| worker.queues.push(task)) };
+    spawner.shared.after_queueing();
 }
 
 #[cold]

@@ -7,6 +7,7 @@
 mod callback;
 mod claim;
 mod crossing;
+mod deque;
 mod exclusive;
 mod hold;
 mod hook;

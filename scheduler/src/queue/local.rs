@@ -1,19 +1,19 @@
 //! The queues that travel with a worker.
 //!
 //! Newest first: a task that was just made ready has its data warm, and a tree of tasks that is
-//! walked depth-first keeps few of them alive at once. Two tasks that wake each other by way of the
-//! slot would starve the deque, so the slot has a budget; whoever waits longest is served by the
-//! worker's fair pick.
+//! walked depth-first keeps few of them alive at once. Two tasks that wake each other would starve the
+//! others, so who has just come has a budget; whoever waits longest is served by the worker's fair pick.
 
+use super::deque::{Deque, Thief};
 use super::settle;
 use crate::sync::Arc;
 use crate::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use crate::task::{Header, TaskRef};
-use crossbeam_deque::{Stealer, Worker as Deque};
-use std::ptr::{self, NonNull};
+use crossbeam_deque::{Stealer, Worker as Line};
+use std::ptr;
 
-/// How many times in a row the slot goes before the deque.
-const SLOT_BUDGET: u8 = 3;
+/// How many times in a row a task goes next that was queued since the last one went.
+const FRESH_BUDGET: u8 = 3;
 
 /// How many more tasks another's ring must have than an eighth above one's own, before any are taken from it. A few
 /// tasks are better off where they are, beside those that they talk to.
@@ -26,18 +26,20 @@ const LEVEL_MOST: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Local {
     remote: Arc<Remote>,
-    deque: Deque<TaskRef>,
-    ring: Deque<TaskRef>,
-    slot_streak: u8,
+    deque: Deque,
+    ring: Line<TaskRef>,
+    fresh_streak: u8,
 }
 
 /// The side that everybody sees.
 #[derive(Debug)]
 pub(crate) struct Remote {
-    slot: AtomicPtr<Header>,
-    /// How many were put there, to tell them apart: a task may lie where another lay. Written by the owner.
+    /// The task that was queued last, if none was taken by the owner since: a look, for those who leave it to its owner.
+    /// Written by the owner.
+    fresh: AtomicPtr<Header>,
+    /// How many were, to tell them apart: a task may lie where another lay. Written by the owner.
     pushed: AtomicU32,
-    deque: Stealer<TaskRef>,
+    deque: Thief,
     ring: Stealer<TaskRef>,
 }
 
@@ -64,15 +66,15 @@ impl Newest {
 
 impl Local {
     pub(crate) fn new() -> Local {
-        let deque = Deque::new_lifo();
-        let ring = Deque::new_fifo();
+        let deque = Deque::new();
+        let ring = Line::new_fifo();
         let remote = Arc::new(Remote {
-            slot: AtomicPtr::new(ptr::null_mut()),
+            fresh: AtomicPtr::new(ptr::null_mut()),
             pushed: AtomicU32::new(0),
-            deque: deque.stealer(),
+            deque: deque.thief(),
             ring: ring.stealer(),
         });
-        Local { remote, deque, ring, slot_streak: 0 }
+        Local { remote, deque, ring, fresh_streak: 0 }
     }
 
     pub(crate) fn remote(&self) -> &Arc<Remote> {
@@ -81,33 +83,25 @@ impl Local {
 
     /// Queues a task to run next.
     #[inline]
-    pub(crate) fn push(&self, task: TaskRef) {
-        if let Some(displaced) = self.exchange(task) {
-            self.push_displaced(displaced);
-        }
-    }
-
-    /// Puts a task where it runs next, as the last step, and returns the one that was there, for
-    /// [`Local::push_displaced`].
-    #[inline]
-    #[must_use = "a task that is not queued is lost"]
-    pub(crate) fn exchange(&self, task: TaskRef) -> Option<TaskRef> {
-        let task = task.into_raw().as_ptr();
+    pub(crate) fn push(&mut self, task: TaskRef) {
         // ORDERING: Relaxed, a hint for those who look for the newest; nobody else writes.
         let number = self.remote.pushed.load(Ordering::Relaxed).wrapping_add(1);
         // ORDERING: Relaxed, as above.
         self.remote.pushed.store(number, Ordering::Relaxed);
-        // ORDERING(queue.slot): Release for whoever takes the task, Acquire for the one that is displaced; pairs with
-        // the swaps in `Remote::take_slot`. SeqCst for `Shared::after_exchange`.
-        let displaced = self.remote.slot.swap(task, Ordering::SeqCst);
-        // SAFETY: the slot held one reference, which the swap took out.
-        NonNull::new(displaced).map(|displaced| unsafe { TaskRef::from_raw(displaced) })
+        // ORDERING: Relaxed, as above.
+        self.remote.fresh.store(task.as_raw().as_ptr(), Ordering::Relaxed);
+        self.deque.push(task);
     }
 
-    /// Queues a task that another has displaced, before all but that one.
+    /// Was the newest task queued since the last one went? It is not from here on.
     #[inline]
-    pub(crate) fn push_displaced(&self, task: TaskRef) {
-        self.deque.push(task);
+    fn take_fresh(&mut self) -> bool {
+        let is_fresh = !self.remote.fresh().is_null();
+        if is_fresh {
+            // ORDERING: Relaxed, a hint.
+            self.remote.fresh.store(ptr::null_mut(), Ordering::Relaxed);
+        }
+        is_fresh
     }
 
     /// Queues a task behind all others.
@@ -126,24 +120,30 @@ impl Local {
     /// The newest task.
     #[inline]
     pub(crate) fn pop(&mut self) -> Option<TaskRef> {
-        if self.slot_streak < SLOT_BUDGET {
-            if let Some(task) = self.remote.take_slot() {
-                self.slot_streak += 1;
-                return Some(task);
-            }
-            self.slot_streak = 0;
-            return self.pop_deque();
+        if self.deque.is_empty() {
+            self.fresh_streak = 0;
+            return None;
         }
-        self.slot_streak = 0;
-        self.pop_deque().or_else(|| self.remote.take_slot())
+        if self.remote.fresh().is_null() {
+            self.fresh_streak = 0;
+        } else if self.fresh_streak < FRESH_BUDGET {
+            self.fresh_streak += 1;
+        } else {
+            self.fresh_streak = 0;
+            if let Some(second) = self.deque.pop_second() {
+                return Some(second);
+            }
+        }
+        self.take_fresh();
+        self.deque.pop()
     }
 
-    /// The newest task, if nothing was queued before it since.
+    /// The newest task, if it was queued since the last one went.
     #[inline]
-    pub(crate) fn pop_slot(&mut self) -> Option<TaskRef> {
-        let task = if self.slot_streak < SLOT_BUDGET { self.remote.take_slot() } else { None };
-        self.slot_streak = if task.is_some() { self.slot_streak + 1 } else { 0 };
-        task
+    pub(crate) fn pop_fresh(&mut self) -> Option<TaskRef> {
+        let may = self.fresh_streak < FRESH_BUDGET && self.take_fresh();
+        self.fresh_streak = if may { self.fresh_streak + 1 } else { 0 };
+        if may { self.deque.pop() } else { None }
     }
 
     /// Are there tasks that yielded?
@@ -151,16 +151,12 @@ impl Local {
         !self.ring.is_empty()
     }
 
-    /// Takes this task, if it is the newest and in the slot.
+    /// Takes this task, if it is the newest.
     #[inline]
-    pub(crate) fn claim(&self, task: &TaskRef) -> Option<TaskRef> {
-        let wanted = task.as_raw().as_ptr();
-        if self.remote.in_slot() == wanted { self.remote.take_from_slot(wanted) } else { None }
-    }
-
-    #[inline]
-    fn pop_deque(&self) -> Option<TaskRef> {
-        if self.deque.is_empty() { None } else { self.deque.pop() }
+    pub(crate) fn claim(&mut self, task: &TaskRef) -> Option<TaskRef> {
+        let task = self.deque.pop_if(task)?;
+        self.take_fresh();
+        Some(task)
     }
 
     /// The oldest of the tasks that yielded.
@@ -184,23 +180,22 @@ impl Local {
     }
 
     /// One of the oldest tasks of another worker's deque, and others to go into one's own, if there are none in that.
-    pub(crate) fn relieve(&self, other: &Remote) -> Option<TaskRef> {
+    pub(crate) fn relieve(&mut self, other: &Remote) -> Option<TaskRef> {
         if !self.deque.is_empty() || other.deque.is_empty() {
             return None;
         }
-        settle(|| other.deque.steal_batch_and_pop(&self.deque))
+        other.deque.steal_into(&mut self.deque, other.spared())
     }
 
     /// The oldest task of the deque.
     pub(crate) fn pop_oldest(&mut self) -> Option<TaskRef> {
-        // To steal costs a fence and an epoch even where there is nothing.
-        if self.deque.is_empty() { None } else { settle(|| self.remote.deque.steal()) }
+        self.deque.pop_front()
     }
 
     /// Is there nothing at all?
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.remote.slot_is_empty() && self.deque.is_empty() && self.ring.is_empty()
+        self.deque.is_empty() && self.ring.is_empty()
     }
 
     /// How many tasks there are.
@@ -211,12 +206,14 @@ impl Local {
     /// Is there nothing but tasks that yielded?
     #[inline]
     pub(crate) fn has_only_yielded(&self) -> bool {
-        self.remote.slot_is_empty() && self.deque.is_empty() && !self.ring.is_empty()
+        self.deque.is_empty() && !self.ring.is_empty()
     }
 
     /// Takes half of another worker's oldest tasks, one of them to run. Not its newest: see [`Remote::take_newest`].
-    pub(crate) fn steal_from(&self, other: &Remote) -> Option<TaskRef> {
-        settle(|| other.deque.steal_batch_and_pop(&self.deque))
+    pub(crate) fn steal_from(&mut self, other: &Remote) -> Option<TaskRef> {
+        other
+            .deque
+            .steal_into(&mut self.deque, other.spared())
             .or_else(|| settle(|| other.ring.steal_batch_and_pop(&self.ring)))
     }
 }
@@ -224,68 +221,49 @@ impl Local {
 impl Remote {
     /// Is there nothing at all?
     pub(crate) fn is_empty(&self) -> bool {
-        self.slot_is_empty() && self.deque.is_empty() && self.ring.is_empty()
+        self.deque.is_empty() && self.ring.is_empty()
     }
 
     /// Takes any task: at the end, when nobody serves the queues any more.
     pub(crate) fn take_any(&self) -> Option<TaskRef> {
-        settle(|| self.deque.steal())
-            .or_else(|| settle(|| self.ring.steal()))
-            .or_else(|| self.take_slot())
+        self.deque.steal().or_else(|| settle(|| self.ring.steal()))
     }
 
     pub(crate) fn len(&self) -> usize {
-        usize::from(!self.slot_is_empty()) + self.deque.len() + self.ring.len()
+        self.deque.len() + self.ring.len()
     }
 
+    /// The task that was queued last, if none was taken by the owner since. It may have been stolen.
     #[inline]
-    fn slot_is_empty(&self) -> bool {
-        self.in_slot().is_null()
-    }
-
-    /// The task in the slot; null: none is.
-    #[inline]
-    fn in_slot(&self) -> *mut Header {
-        // ORDERING: Relaxed, a look; the exchange in `take_slot` or `take_from_slot` decides.
-        self.slot.load(Ordering::Relaxed)
-    }
-
-    /// Which task is the newest. A look.
-    pub(crate) fn newest(&self) -> Newest {
+    fn fresh(&self) -> *mut Header {
         // ORDERING: Relaxed, a hint.
-        Newest { number: self.pushed.load(Ordering::Relaxed), task: self.in_slot() }
+        self.fresh.load(Ordering::Relaxed)
     }
 
-    /// Takes the newest task, if it is this one still.
-    pub(crate) fn take_newest(&self, newest: Newest) -> Option<TaskRef> {
-        self.take_from_slot(newest.task)
+    /// How many of the newest tasks thieves leave alone.
+    fn spared(&self) -> u32 {
+        u32::from(!self.fresh().is_null())
     }
 
-    #[inline]
-    fn take_from_slot(&self, wanted: *mut Header) -> Option<TaskRef> {
-        let task = NonNull::new(wanted)?;
-        let (slot, none) = (&self.slot, ptr::null_mut());
-        // ORDERING(queue.slot): AcqRel, as in `take_slot`; a failure means that another has it.
-        slot.compare_exchange(wanted, none, Ordering::AcqRel, Ordering::Relaxed).ok()?;
-        // SAFETY: the slot held one reference, which the exchange took out.
-        Some(unsafe { TaskRef::from_raw(task) })
-    }
-
-    #[inline]
-    fn take_slot(&self) -> Option<TaskRef> {
-        if self.slot_is_empty() {
-            return None;
+    /// Which task is the newest, if thieves leave it alone. A look.
+    pub(crate) fn newest(&self) -> Newest {
+        if self.deque.is_empty() {
+            return Newest::NONE;
         }
-        // ORDERING(queue.slot): AcqRel, Acquire for the task that is taken; pairs with the swap in
-        // `Local::exchange`.
-        let task = NonNull::new(self.slot.swap(ptr::null_mut(), Ordering::AcqRel))?;
-        // SAFETY: the slot held one reference, which the swap took out.
-        Some(unsafe { TaskRef::from_raw(task) })
+        // ORDERING: Relaxed, a hint.
+        Newest { number: self.pushed.load(Ordering::Relaxed), task: self.fresh() }
+    }
+
+    /// Takes the newest task, if it is this one still, and alone.
+    pub(crate) fn take_newest(&self, newest: Newest) -> Option<TaskRef> {
+        if newest.is_none() || self.newest() != newest { None } else { self.deque.steal() }
     }
 }
 
 impl Drop for Remote {
     fn drop(&mut self) {
-        drop(self.take_slot());
+        while let Some(task) = self.take_any() {
+            drop(task);
+        }
     }
 }

@@ -2,8 +2,7 @@
 //!
 //! | queue | who puts | who takes | order |
 //! |---|---|---|---|
-//! | slot ([`Local`]) | the worker's owner: the newest task that was made ready | its owner; thieves last | one task |
-//! | deque ([`Local`]) | its owner: what the slot displaced | its owner newest first, thieves oldest first | |
+//! | deque ([`Local`], `deque.rs`) | the worker's owner | its owner newest first, thieves oldest first, and the newest last | |
 //! | ring ([`Local`]) | its owner: tasks that yielded and may move | its owner and thieves, oldest first | FIFO |
 //! | [`Injector`] | everybody else: foreign threads, native layers, timers | all workers | FIFO |
 //! | re-entry | tasks back from native code whose worker was gone | all workers | FIFO |
@@ -13,10 +12,13 @@
 //!
 //! A task is in one of them at most, and its scheduler's reference travels with it.
 
+mod deque;
 mod local;
 mod mailbox;
 pub(crate) mod ranks;
 mod ring;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use local::{Local, Newest, Remote};
 pub(crate) use mailbox::Mailbox;

@@ -6,7 +6,7 @@ use super::Shared;
 use crate::carrier::Carrier;
 use crate::idle::Roused;
 use crate::shutdown;
-use crate::sync::atomic::{Ordering, exchange_fence, fence};
+use crate::sync::atomic::{Ordering, fence};
 use crate::task::{TaskRef, Waker};
 use crate::timer::TimerKey;
 use crate::worker::{Ahead, current};
@@ -91,14 +91,6 @@ impl Shared {
         // with the fence of a worker that went idle. Also the fence before the look at the gate.
         fence(Ordering::SeqCst);
         self.tell_of_work(ahead);
-    }
-
-    /// As [`Shared::after_queueing`], right behind the `SeqCst` exchange that has queued the work.
-    #[inline]
-    pub(crate) fn after_exchange(&self) {
-        // ORDERING(idle.counters): SeqCst, as in `after_queueing`.
-        exchange_fence();
-        self.tell_of_work(None);
     }
 
     /// Looks for one who is to be told that work was queued. Behind the fence. `ahead`: what it will touch, if that is

@@ -1,8 +1,8 @@
 //! Which task is next.
 //!
 //! Ordinarily: pinned tasks that were woken (three times in a row at most: once, if there is one, the oldest of those
-//! that were woken elsewhere, then the newest of those that were woken on their carrier), the slot (as often at most),
-//! the deque newest first, then, in turn, the ring of pinned tasks and the ring of those that yielded; with all empty
+//! that were woken elsewhere, then the newest of those that were woken on their carrier), the deque newest first (three
+//! times in a row at most one that was queued since the last pick: then the one before it), then, in turn, the ring of pinned tasks and the ring of those that yielded; with all empty
 //! the re-entry queue, the injector, and other workers' queues. Tasks of other priorities come before or between all
 //! that: `ranked.rs`. Newest first would starve the old, so
 //!

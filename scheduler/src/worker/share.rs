@@ -10,7 +10,7 @@
 //! time from those that compute.
 //!
 //! Must not: let the worker rest, take more than half of the departures' time for long, or hold up what was woken just
-//! now (it lies in the slot).
+//! now (the newest task, if none was picked since it was queued).
 
 use super::Worker;
 use crate::task::TaskRef;
@@ -73,11 +73,11 @@ impl Share {
 }
 
 impl Worker {
-    /// The newest task of the slot and the deque; in the turn of those that yielded, of the slot.
+    /// The newest task; in the turn of those that yielded, only if none was picked since it was queued.
     #[inline]
     pub(super) fn pop_newest(&mut self) -> Option<TaskRef> {
         let Worker { share, queues, .. } = self;
-        if share.is_theirs(|| queues.has_yielded()) { queues.pop_slot() } else { queues.pop() }
+        if share.is_theirs(|| queues.has_yielded()) { queues.pop_fresh() } else { queues.pop() }
     }
 
     /// The oldest task of the deque; not in the turn of those that yielded.
