@@ -56,9 +56,13 @@ const FAST: Duration = Duration::from_micros(20);
 const NAP: Duration = Duration::from_micros(2500);
 const QUIET_NAPS: u32 = 2;
 
+/// A sleep that need not end to the microsecond.
+const LONG: Duration = Duration::from_millis(1);
+
 /// The monitor's thread.
 pub(crate) fn main(shared: &Arc<Shared>) {
-    Slack::LEAST.set();
+    let mut slack = Slack::LEAST;
+    slack.set();
     let mut watch = Watch {
         unproven: UnprovenCall::default(),
         runaways: Runaways::new(shared),
@@ -109,6 +113,14 @@ pub(crate) fn main(shared: &Arc<Shared>) {
             }
         };
         let limit = [limit, turn, round, rest].into_iter().flatten().min();
+        // A sleep that is long enough, or until timers are late, ends with whatever wakes the processor about then: where they
+        // are dense, with their keeper's.
+        let is_short = limit.is_some_and(|limit| limit < LONG);
+        let wanted = if is_short { Slack::LEAST } else { Slack::SHARED };
+        if wanted != slack {
+            slack = wanted;
+            slack.set();
+        }
         let is_kicked = shared.gate.sleep(shared.timers.set_alarm(limit));
         shared.timers.take_alarm();
         if is_kicked {

@@ -23,8 +23,10 @@
 //! Each of these fires a bounded number, and comes again after others have had their turn: a process that was
 //! stopped has many timers that are late. To wake costs more than to fire, so after a batch the
 //! time's keeper sleeps a while, longer after more ([`REST`]): where timers are dense several fire
-//! together, where they are not each fires at its time.
+//! together, where they are not each fires at its time. Long rests end in step ([`STEP`]), so that the end of one can be
+//! asked for before it begins (`ahead.rs`).
 
+mod ahead;
 pub(crate) mod alarm;
 mod ring;
 mod shard;
@@ -34,6 +36,7 @@ mod wheel;
 
 pub(crate) use self::slack::Slack;
 
+use self::ahead::{Origin, Steps};
 use self::alarm::Alarm;
 use self::shard::Shard;
 use self::wheel::LAST_TICK;
@@ -52,9 +55,18 @@ const GRACE: u64 = 96;
 /// How late a shard is served away from home, in ticks: 131 us, less than a long rest.
 const DEFERRAL: u64 = 8;
 
-/// For how many ticks the time's keeper rests for each timer that it has fired, and at most: 33 and 147 us.
+/// How late the monitor serves one if it is awake: more than a long rest and the way out of it, for it wakes together with the
+/// time's keeper, and is not to come before.
+const MONITOR_DEFERRAL: u64 = 2 * DEFERRAL;
+
+/// For how many ticks the time's keeper rests for each timer that it has fired: 33 us.
 const REST: u64 = 2;
-const LONGEST_REST: u64 = 9;
+
+/// From the end of one long rest to that of the next, in ticks: 164 us.
+const STEP: u64 = 10;
+
+// A long rest is of one step and a half at most.
+const _: () = assert!(MONITOR_DEFERRAL > STEP + STEP / 2);
 
 /// How many entries of a wheel are touched under one hold of its lock.
 const BATCH: usize = 32;
@@ -97,6 +109,7 @@ impl TimerKey {
 pub(crate) struct Timers {
     /// When the ticks begin.
     start: Instant,
+    origin: Origin,
     shards: Box<[CachePadded<Shard>]>,
     alarm: Alarm,
 }
@@ -105,6 +118,7 @@ impl Timers {
     pub(crate) fn new(workers: usize) -> Timers {
         let shards = workers.next_power_of_two().min(MAX_SHARDS);
         Timers {
+            origin: Origin::now(),
             start: Instant::now(),
             shards: (0..shards).map(|_| CachePadded::new(Shard::new())).collect(),
             alarm: Alarm::new(),
@@ -142,6 +156,16 @@ impl Timers {
         drop(self.shards[key.shard].remove(key.key));
     }
 
+    /// When this one is to serve a shard.
+    fn due(&self, index: usize, by: Server) -> u64 {
+        let deferral = match by {
+            _ if self.is_punctual(index, by) => 0,
+            Server::Monitor => MONITOR_DEFERRAL,
+            Server::Carrier(_) | Server::Keeper(_) => DEFERRAL,
+        };
+        self.shards[index].next().saturating_add(deferral)
+    }
+
     /// Is it for this one to serve a shard as soon as that is due? Busy workers would meet at a common one.
     fn is_punctual(&self, index: usize, by: Server) -> bool {
         match by {
@@ -163,19 +187,28 @@ impl Timers {
         };
         let mut fired = 0;
         for index in (first..self.shards.len()).chain(0..first) {
-            while batches > 0 && self.shards[index].due(self.is_punctual(index, by)) <= tick {
+            while batches > 0 && self.due(index, by) <= tick {
                 batches -= 1;
                 fired += self.fire_batch(index, tick);
             }
         }
         if fired > 0 {
-            let rest = tick + (REST * fired).min(LONGEST_REST);
+            let rest = match REST * fired {
+                short if short < STEP - 1 => tick + short,
+                // Of one step and a half at most.
+                _ => self.steps(first).end_after(tick + STEP / 2),
+            };
             let shards = self.shards.iter().enumerate();
             shards
                 .filter(|(index, _)| self.is_punctual(*index, by))
                 .for_each(|(_, shard)| shard.rest_until(rest));
         }
         fired > 0
+    }
+
+    /// When long rests end of those who are at home at this shard.
+    fn steps(&self, home: usize) -> Steps {
+        Steps::of(home, self.shards.len())
     }
 
     /// Wakes some of a shard whose time has come. How many.
@@ -185,9 +218,7 @@ impl Timers {
 
     /// Is there one for this one to fire?
     pub(crate) fn is_due(&self, now: Instant, by: Server) -> bool {
-        let due =
-            |(index, shard): (usize, &CachePadded<Shard>)| shard.due(self.is_punctual(index, by));
-        let first = self.shards.iter().enumerate().map(due).min();
+        let first = (0..self.shards.len()).map(|index| self.due(index, by)).min();
         first.is_some_and(|first| first <= self.elapsed_ns(now) / TICK_NS)
     }
 
@@ -232,6 +263,10 @@ impl Timers {
         };
         let until = wanted().map(|(_, until)| until).min()?;
         wanted().for_each(|(index, _)| self.shards[index].keep(until, index == home));
+        let own = &self.shards[home];
+        if own.rests_until(until) {
+            own.ahead.ask(self.origin, self.steps(home), until);
+        }
         Some(Vigil { timers: self, home, until })
     }
 

@@ -2,6 +2,7 @@
 //!
 //! Must not: know of clocks, or wake anybody under its lock.
 
+use super::ahead::Ahead;
 use super::wheel::{Key, Wheel};
 use super::{BATCH, DEFERRAL, NEVER};
 use crate::sync::Mutex;
@@ -24,6 +25,8 @@ pub(super) struct Shard {
     rest: AtomicU64,
     /// Until when the keeper of their time sleeps, doubled, and whether it is [`AWAY`].
     kept: AtomicU64,
+    /// Of those who are at home here.
+    pub(super) ahead: Ahead,
 }
 
 /// The timers that have fired at once.
@@ -37,6 +40,7 @@ impl Shard {
             has_stayers: AtomicBool::new(false),
             rest: AtomicU64::new(0),
             kept: AtomicU64::new(NEVER),
+            ahead: Ahead::new(),
         }
     }
 
@@ -56,12 +60,6 @@ impl Shard {
     pub(super) fn next(&self) -> u64 {
         // ORDERING(timer.alarm): Relaxed, after the fence of the monitor's second look; for others a look.
         self.next.load(Ordering::Relaxed)
-    }
-
-    /// When somebody is to serve it who is at home here, or is not.
-    #[inline]
-    pub(super) fn due(&self, is_home: bool) -> u64 {
-        if is_home { self.next() } else { self.next().saturating_add(DEFERRAL) }
     }
 
     /// Is it all the same who serves it, since none of those who wait stays anywhere? A look.
@@ -109,6 +107,12 @@ impl Shard {
     pub(super) fn rest_until(&self, tick: u64) {
         // ORDERING: Relaxed, a hint.
         self.rest.fetch_max(tick, Ordering::Relaxed);
+    }
+
+    /// Does who sleeps until then rest, although some are due before?
+    pub(super) fn rests_until(&self, tick: u64) -> bool {
+        // ORDERING: Relaxed, a hint.
+        self.rest.load(Ordering::Relaxed) == tick && self.next() < tick
     }
 
     /// Is it for a spare that is about to sleep to keep the time here? Until when it may sleep then.

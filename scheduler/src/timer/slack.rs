@@ -3,7 +3,7 @@
 //! It rounds them up, by 50 us ordinarily, so that several end with one interrupt: who sleeps in native code
 //! beside many others costs half as much. A carrier's is that of the thread which built the runtime, for native
 //! code may expect no other. Only who sleeps until a moment of the runtime's own is to be punctual: the
-//! monitor always, a spare while it keeps the time.
+//! monitor if that is soon, a spare while it keeps the time.
 
 use std::ffi::{c_int, c_ulong};
 
@@ -14,6 +14,9 @@ pub(crate) struct Slack(c_ulong);
 impl Slack {
     /// Punctual.
     pub(crate) const LEAST: Slack = Slack(1);
+
+    /// As long as the time's keeper rests: a sleep so lax ends with one of the keeper's.
+    pub(crate) const SHARED: Slack = Slack(160_000);
 
     /// The kernel's own choice.
     const USUAL: Slack = Slack(50_000);

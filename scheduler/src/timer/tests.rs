@@ -42,17 +42,17 @@ fn timers_of_all_shards_fire_when_due_and_not_before() {
 
 #[test]
 fn what_is_set_elsewhere_is_fired_a_little_later() {
-    let deferral = Duration::from_nanos(DEFERRAL * TICK_NS);
     let tick = Duration::from_nanos(2 * TICK_NS);
-    for by in [Server::Carrier(0), Server::Monitor] {
+    for (by, deferral) in [(Server::Carrier(0), DEFERRAL), (Server::Monitor, MONITOR_DEFERRAL)] {
+        let deferral = Duration::from_nanos(deferral * TICK_NS);
         let timers = Timers::new(2);
         let now = Instant::now();
         let [parker] = parkers();
         set(&timers, now, &parker, 1);
         assert!(!timers.is_due(now + tick, Server::Carrier(0)));
         assert!(timers.is_due(now + tick, Server::Carrier(1)), "it is at home there");
-        assert!(!timers.fire(now + tick, 1, by));
-        assert!(timers.is_due(now + tick + deferral, Server::Carrier(0)));
+        assert!(!timers.fire(now + deferral - tick, 1, by));
+        assert!(timers.is_due(now + tick + deferral, by));
         assert!(timers.fire(now + tick + deferral, 1, by));
         assert!(is_woken(&parker));
     }
@@ -194,7 +194,27 @@ fn one_who_keeps_the_time_of_several_rests_for_all() {
     assert!(timers.fire(later, 1, Server::Keeper(0)));
     let vigil = timers.keep(0).expect("there are more");
     let rest = vigil.until * TICK_NS - timers.elapsed_ns(later);
-    assert!(rest > (LONGEST_REST - 1) * TICK_NS, "{rest} ns");
+    assert!(rest > (STEP / 2 - 1) * TICK_NS, "{rest} ns");
+}
+
+#[test]
+fn who_rests_long_asks_for_the_end_of_the_next_rest_and_nobody_else() {
+    let timers = Timers::new(1);
+    let [parker] = parkers();
+    let now = Instant::now();
+    let later = now + Duration::from_nanos(2 * TICK_NS);
+    let keep = || drop(timers.keep(0).expect("there are more"));
+    set(&timers, now, &parker, 0);
+    for n in 1..20 {
+        set(&timers, later + n * Duration::from_nanos(TICK_NS), &parker, 0);
+    }
+    keep();
+    assert!(timers.fire(later, 1, Server::Keeper(0)));
+    keep();
+    assert!(!timers.shards[0].ahead.was_asked(), "one timer makes no long rest");
+    assert!(timers.fire(later + Duration::from_nanos(10 * TICK_NS), 1, Server::Keeper(0)));
+    keep();
+    assert!(timers.shards[0].ahead.was_asked());
 }
 
 #[test]

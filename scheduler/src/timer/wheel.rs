@@ -110,7 +110,7 @@ impl<T> Wheel<T> {
         };
         self.order += 1;
         self.len += 1;
-        self.put(Item { tick, index, thing });
+        self.put(tick, index, thing);
         Key { index, order }
     }
 
@@ -165,13 +165,13 @@ impl<T> Wheel<T> {
                 return false;
             }
             left -= 1;
-            let Some(item) = self.slots[slot].pop() else { continue };
+            let Some(Item { tick, index, thing }) = self.slots[slot].pop() else { continue };
             self.has_left(slot);
             if is_due {
-                let key = self.forget(item.index);
-                taken(key, item.thing);
+                let key = self.forget(index);
+                taken(key, thing);
             } else {
-                self.put(item);
+                self.put(tick, index, thing);
             }
         }
     }
@@ -186,12 +186,15 @@ impl<T> Wheel<T> {
     }
 
     /// Puts a thing at the end of its slot.
-    fn put(&mut self, item: Item<T>) {
-        let slot = slot_of(item.tick, self.now);
+    ///
+    /// By parts, which are in registers then. An item in memory would be written by its parts and read in other ones, for
+    /// which a processor waits until all that was written before has left it: notes, too, that have left the caches.
+    #[inline(always)]
+    fn put(&mut self, tick: u64, index: u32, thing: T) {
+        let slot = slot_of(tick, self.now);
         self.occupied[slot / SLOTS] |= 1 << (slot % SLOTS);
-        let index = item.index as usize;
-        let at = self.slots[slot].push(item);
-        let note = &mut self.notes[index];
+        let at = self.slots[slot].push(tick, index, thing);
+        let note = &mut self.notes[index as usize];
         (note.slot, note.at) = (slot as u32, at);
     }
 

@@ -6,13 +6,21 @@ use std::time::{Duration, Instant};
 
 /// Waits until `duration` has passed.
 pub(crate) fn sleep(duration: Duration) {
-    sleep_until(deadline(duration));
+    sleep_for(deadline(duration), duration);
 }
 
 /// Waits until this time has come.
 pub(crate) fn sleep_until(until: Instant) {
+    sleep_for(until, until.saturating_duration_since(Instant::now()));
+}
+
+/// Waits until this time, to which so much is left.
+fn sleep_for(until: Instant, left: Duration) {
     let waiter = Waiter::new("a sleep");
-    while !is_skipped() && waiter.pause_until(until) {}
+    let mut left = left;
+    while !is_skipped() && waiter.pause_left(until, left) {
+        left = until.saturating_duration_since(Instant::now());
+    }
 }
 
 /// Does the current task clean up without its sleeps?

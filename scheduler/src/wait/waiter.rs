@@ -154,7 +154,11 @@ impl Waiter {
     /// that the wait is over, if it is [asked](super::ask_whether_over).
     #[must_use = "a wait whose time has come ends"]
     pub fn pause_until(&self, until: Instant) -> bool {
-        let left = until.saturating_duration_since(Instant::now());
+        self.pause_left(until, until.saturating_duration_since(Instant::now()))
+    }
+
+    /// [`Waiter::pause_until`], by one who knows how much is left until then.
+    pub(super) fn pause_left(&self, until: Instant, left: Duration) -> bool {
         if left.is_zero() {
             // A suspension point all the same.
             checkpoint();
