@@ -103,15 +103,26 @@ impl Usage {
     }
 
     /// How a call that took so long, and ends now, has spent its time: a thread that was kept from a
-    /// processor has neither computed nor waited.
+    /// processor has neither computed nor waited. But one that has computed for long and never slept did nothing else,
+    /// however many others share its processor: were that not seen, more such calls would be let go beside it, which share
+    /// it, too.
     fn since(self, took: Duration, now: Option<Usage>) -> Kind {
-        match now {
-            Some(now) if 2 * now.processor.saturating_sub(self.processor) > took => Kind::Burned,
-            Some(now) if now.sleeps > self.sleeps => Kind::Blocked,
-            _ => Kind::Timed,
+        let Some(now) = now else { return Kind::Timed };
+        let used = now.processor.saturating_sub(self.processor);
+        if 2 * used > took {
+            Kind::Burned
+        } else if now.sleeps > self.sleeps {
+            Kind::Blocked
+        } else if used >= MUCH {
+            Kind::Burned
+        } else {
+            Kind::Timed
         }
     }
 }
+
+/// So much a long call computes; a short one that is put off does not.
+const MUCH: Duration = Duration::from_micros(100);
 
 /// From here on it is worth knowing how a call has spent its time.
 const LONG: Duration = Duration::from_micros(20);
@@ -239,5 +250,26 @@ impl Ended {
             }
         }
         errno.restore();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Kind, Usage};
+    use std::time::Duration;
+
+    #[test]
+    fn a_call_that_computes_and_shares_its_processor_is_not_taken_for_one_that_blocks() {
+        let of = |used_us, sleeps: i64, took_us| {
+            let before = Usage { processor: Duration::from_secs(1), sleeps: 7 };
+            let processor = before.processor + Duration::from_micros(used_us);
+            let now = Usage { processor, sleeps: 7 + sleeps };
+            before.since(Duration::from_micros(took_us), Some(now))
+        };
+        assert_eq!(of(200, 0, 300), Kind::Burned);
+        assert_eq!(of(200, 0, 5_000), Kind::Burned);
+        assert_eq!(of(200, 1, 5_000), Kind::Blocked);
+        // Put off for nearly all of the time: nothing is known of it.
+        assert_eq!(of(99, 0, 5_000), Kind::Timed);
     }
 }
