@@ -140,6 +140,19 @@ fn message(payload: &(dyn Any + Send)) -> Option<&str> {
         .or_else(|| payload.downcast_ref::<String>().map(String::as_str))
 }
 
+/// What is said of a panic.
+fn told(payload: &(dyn Any + Send)) -> String {
+    match message(payload) {
+        _ if abort::is_abort(payload) => {
+            "panicked with what a time limit ends code with: it was caught inside of the limit, and raised again when \
+             that was over"
+                .to_owned()
+        }
+        Some(message) => format!("panicked: {message}"),
+        None => "panicked with a payload that is no text".to_owned(),
+    }
+}
+
 impl std::fmt::Display for JoinError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match &self.0.name {
@@ -147,16 +160,11 @@ impl std::fmt::Display for JoinError {
             None => write!(f, "task {} ", self.0.id)?,
         }
         match &self.0.kind {
-            Kind::Panicked(payload) => match &**payload.lock() {
-                payload if abort::is_abort(payload) => f.write_str(
-                    "panicked with what a time limit ends code with: it was caught inside of the limit, and raised \
-                     again when that was over",
-                ),
-                payload => match message(payload) {
-                    Some(message) => write!(f, "panicked: {message}"),
-                    None => f.write_str("panicked with a payload that is no text"),
-                },
-            },
+            // What is written to is code of others: not under the lock.
+            Kind::Panicked(payload) => {
+                let told = told(&**payload.lock());
+                f.write_str(&told)
+            }
             Kind::Aborted { by_shutdown: true } => {
                 f.write_str("was aborted by the shutdown of its runtime")
             }
@@ -200,5 +208,32 @@ impl std::error::Error for JoinError {
             Kind::Refused(Refusal::Stack(error)) => Some(error),
             _ => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::JoinError;
+    use crate::Config;
+    use std::fmt::Write;
+
+    /// Where the text goes is code of others, which may wait, or ask the error itself.
+    struct Asks<'a>(&'a JoinError, String);
+
+    impl Write for Asks<'_> {
+        fn write_str(&mut self, text: &str) -> std::fmt::Result {
+            assert!(self.0.to_string().contains(text));
+            self.1.push_str(text);
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_panic_is_told_to_one_who_asks_for_it_meanwhile() {
+        let scheduler = Config::new().workers(1).start().expect("a scheduler");
+        let error = scheduler.spawn(|| panic!("no such file")).join().unwrap_err();
+        let mut asks = Asks(&error, String::new());
+        write!(asks, "{error}").expect("it is written");
+        assert!(asks.1.ends_with("panicked: no such file"), "{}", asks.1);
     }
 }
