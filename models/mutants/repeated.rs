@@ -312,6 +312,12 @@ pub(crate) const REPEATED: &[Repeated] = &[
     },
     Repeated { file: "worker/without.rs", model: "idle/mod.rs", text: "shared.look_again();" },
     Repeated {
+        file: "worker/pick.rs",
+        model: "idle/mod.rs",
+        text: "if unsafe { carrier.with_worker(|worker| !worker.queues.is_empty()) } == Some(true) {
+        carrier.shared().after_queueing();",
+    },
+    Repeated {
         file: "worker/without.rs",
         model: "idle/mod.rs",
         text: "if carrier.take_call() {

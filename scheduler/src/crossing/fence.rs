@@ -23,8 +23,10 @@ const UNKNOWN: u32 = 0;
 const QUICK: u32 = 1;
 /// There is one, and it is slow.
 const SLOW: u32 = 2;
+/// The kernel has refused one, and [`GRACE`] is not over.
+const FAILING: u32 = 3;
 /// There is none.
-const MISSING: u32 = 3;
+const MISSING: u32 = 4;
 
 /// How the process fences, for ever after the first [`register`]; it only goes up.
 static MEANS: AtomicU32 = AtomicU32::new(UNKNOWN);
@@ -34,6 +36,9 @@ static SLOW_ONES: AtomicU32 = AtomicU32::new(0);
 
 /// A membarrier takes 1 to 5 us.
 const LIMIT: Duration = Duration::from_micros(50);
+/// Who has read [`QUICK`] before a refusal may have a store on its way that no fence has sent off. It has arrived by then:
+/// that takes nanoseconds, and whoever is driven off the processor meanwhile is fenced by the kernel.
+const GRACE: Duration = Duration::from_millis(1);
 /// How many of the last 16 must be slow.
 const TOO_MANY: u32 = 8;
 
@@ -127,7 +132,7 @@ pub(crate) fn light_half() {
 ///
 /// False: membarrier was lost just now (a seccomp filter may be put over the process later). From
 /// then on the light side is a full fence too, but those that ran before may have been missed: the
-/// caller must not rely on this one.
+/// caller must not rely on this one. It has waited for a [`GRACE`], so that the next one may be relied on.
 #[must_use]
 pub(crate) fn heavy() -> bool {
     // ORDERING: Relaxed, see `register`.
@@ -160,7 +165,10 @@ fn barrier() -> bool {
         libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0)
     };
     if answer != 0 {
-        lose(MISSING);
+        lose(FAILING);
+        std::thread::sleep(GRACE);
+        // ORDERING: Relaxed, behind the grace; see `register`.
+        MEANS.fetch_max(MISSING, Ordering::Relaxed);
         return false;
     }
     if is_asymmetric() {

@@ -29,6 +29,9 @@ use std::ptr::{self, NonNull};
 /// For how many tasks there is room at least. A power of two.
 pub(super) const ROOM: u32 = 64;
 
+/// For how many tasks there is room at most: places wrap around, and which is behind which is told by half of their numbers.
+const MOST_ROOM: u32 = 1 << 30;
+
 /// How many tasks the owner keeps to itself when it makes others public.
 pub(super) const OWN: u32 = 8;
 
@@ -275,7 +278,7 @@ impl Deque {
         self.read = Front::unpack(shared.front.load(Ordering::Relaxed)).first;
         let used = back.wrapping_sub(self.read);
         if used > self.mask.div_ceil(2) {
-            self.replace(&mut row, 2 * (self.mask + 1), back);
+            self.replace(&mut row, doubled(self.mask + 1), back);
         }
     }
 
@@ -450,6 +453,11 @@ impl Shared {
             }
         }
     }
+}
+
+pub(super) fn doubled(room: u32) -> u32 {
+    assert!(room < MOST_ROOM, "a worker has a thousand million tasks in its queue, and no room for more");
+    2 * room
 }
 
 fn places(room: u32) -> Row {

@@ -1,6 +1,6 @@
 //! A worker's deque, as one thread sees it, and under many at once. The tasks are numbers in place of addresses, which nobody follows.
 
-use super::deque::{Deque, Front, OWN, ROOM, Thief};
+use super::deque::{Deque, Front, OWN, ROOM, Thief, doubled};
 use crate::task::TaskRef;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -15,8 +15,14 @@ fn number(task: TaskRef) -> usize {
     task.into_raw().addr().get() - 1
 }
 
+/// For a thief, which fences: without a registration membarrier would be lost to all tests.
+fn empty() -> Deque {
+    crate::crossing::fence::register();
+    Deque::new()
+}
+
 fn filled(tasks: usize) -> (Deque, Thief) {
-    let mut deque = Deque::new();
+    let mut deque = empty();
     (0..tasks).for_each(|number| deque.push(task(number)));
     let thief = deque.thief();
     (deque, thief)
@@ -101,8 +107,14 @@ fn places_are_used_again_and_room_goes_back() {
 }
 
 #[test]
+#[should_panic(expected = "no room for more")]
+fn room_ends_before_places_meet() {
+    let _ = (0..u32::BITS).fold(ROOM, |room, _| doubled(room));
+}
+
+#[test]
 fn places_may_wrap_around() {
-    let mut deque = Deque::new();
+    let mut deque = empty();
     let edge = u32::MAX - ROOM;
     deque.shared.back.store(edge, Ordering::Relaxed);
     deque.shared.front.store(Front { first: edge, limit: edge }.pack(), Ordering::Relaxed);
@@ -123,7 +135,6 @@ fn places_may_wrap_around() {
 fn each_task_is_taken_once() {
     const TASKS: usize = if cfg!(miri) { 300 } else { 400_000 };
     const THIEVES: usize = 2;
-    let _ = crate::crossing::fence::register();
     let taken: Vec<_> = (0..TASKS).map(|_| AtomicU8::new(0)).collect();
     let left = AtomicUsize::new(TASKS);
     let take = |task: Option<TaskRef>| {
@@ -132,7 +143,7 @@ fn each_task_is_taken_once() {
         left.fetch_sub(1, Ordering::Relaxed);
         true
     };
-    let mut deque = Deque::new();
+    let mut deque = empty();
     std::thread::scope(|scope| {
         for which in 0..THIEVES {
             let (thief, take, left) = (deque.thief(), &take, &left);

@@ -2,9 +2,9 @@
 //!
 //! Ordinarily: pinned tasks that were woken (three times in a row at most: once, if there is one, the oldest of those
 //! that were woken elsewhere, then the newest of those that were woken on their carrier), the deque newest first (three
-//! times in a row at most one that was queued since the last pick: then the one before it), then, in turn, the ring of pinned tasks and the ring of those that yielded; with all empty
-//! the re-entry queue, the injector, and other workers' queues. Tasks of other priorities come before or between all
-//! that: `ranked.rs`. Newest first would starve the old, so
+//! times in a row at most one that was queued since the last pick: then the one before it), then, in turn, the ring of
+//! pinned tasks and the ring of those that yielded; with all empty the re-entry queue, the injector, and other workers'
+//! queues. Tasks of other priorities come before or between all that: `ranked.rs`. Newest first would starve the old, so
 //!
 //! - every 61st pick serves the injector, and halfway between the oldest of the ring of pinned tasks, the deque or the
 //!   ring of the others: each time another of them leads, and the first that has something serves; the ring of a worker
@@ -185,7 +185,6 @@ fn first(carrier: &Carrier) -> Option<TaskRef> {
     carrier.arrivals.set(arrival.wrapping_add(1));
     let injected = || carrier.shared().injector.pop();
     let others = || {
-        // A thread's first theft, which this is, begins with a walk through all threads that have ever stolen.
         let oldest = arrival.is_multiple_of(OLDEST_EVERY).then(|| oldest(carrier)).flatten();
         let turn = arrival / 4;
         oldest
@@ -261,7 +260,22 @@ fn levelled(carrier: &Carrier) -> Option<TaskRef> {
         worker.queues.level_with(&queues[other].queues)
     };
     // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the queues.
-    unsafe { carrier.with_worker(level) }?.or_else(|| yielded(carrier))
+    let task = unsafe { carrier.with_worker(level) }?;
+    if task.is_none() {
+        return yielded(carrier);
+    }
+    tell_of_others(carrier);
+    task
+}
+
+/// The worker has taken tasks from another's queue without a search. For a moment they were in neither: who went idle
+/// meanwhile may have missed them.
+#[cold]
+fn tell_of_others(carrier: &Carrier) {
+    // SAFETY: this is the carrier's thread, in its loop.
+    if unsafe { carrier.with_worker(|worker| !worker.queues.is_empty()) } == Some(true) {
+        carrier.shared().after_queueing();
+    }
 }
 
 /// From another worker that has tasks in its deque, for one that has none there: while its own tasks only yield it
@@ -276,7 +290,9 @@ fn relieved(carrier: &Carrier) -> Option<TaskRef> {
         Some(task)
     };
     // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the worker and the queues.
-    unsafe { carrier.with_worker(relieve) }?
+    let task = unsafe { carrier.with_worker(relieve) }??;
+    tell_of_others(carrier);
+    Some(task)
 }
 
 /// From the worker whose deque this one has taken from last, if it has begun all that, or is to look into.
@@ -302,7 +318,9 @@ fn take_more(carrier: &Carrier, other: usize) -> Option<TaskRef> {
         task
     };
     // SAFETY: this is the carrier's thread, in its loop, and the closure stays in the worker and the queues.
-    unsafe { carrier.with_worker(take) }?
+    let task = unsafe { carrier.with_worker(take) }??;
+    tell_of_others(carrier);
+    Some(task)
 }
 
 /// From the carrier's and the worker's own queues.

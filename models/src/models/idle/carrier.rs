@@ -53,6 +53,19 @@ impl<L: Lobby> Runtime<L> {
         false
     }
 
+    /// `pick::relieved`: tasks go from another's queue to one's own, but for one that is run.
+    pub(super) fn relieve(&self) {
+        let taken = (0..2).filter(|_| self.pop()).count();
+        if taken < 2 {
+            return;
+        }
+        // ORDERING: Release, as the injector's push.
+        self.injector.fetch_add(1, Ordering::Release);
+        if self.steps.tell_of_others {
+            self.after_queueing();
+        }
+    }
+
     pub(super) fn take_worker(&self, carrier: Carrier) -> Worker {
         let worker = self.seats[carrier].worker.take();
         worker.expect("idle: a carrier in its loop has a worker")

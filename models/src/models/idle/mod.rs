@@ -251,6 +251,16 @@ fn handed_over_beside_idle<L: Lobby>(steps: Steps) {
     });
 }
 
+/// A worker goes idle while another takes tasks from one's queue into its own, and is kept by the first of them.
+fn relieved<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 3, move || {
+        let runtime = Runtime::<L>::new(steps).with_worker(0).with_worker(1);
+        runtime.submit();
+        runtime.submit();
+        run(&runtime, &[|runtime| runtime.carry(0, Tasks::Short)], Runtime::relieve);
+    });
+}
+
 /// Two workers, one of them too many, and a push.
 fn one_too_many<L: Lobby>(steps: Steps) {
     explore(NOBODY_SLEEPS, 2, move || {
@@ -301,6 +311,7 @@ kept! {
     a_worker_is_handed_over_beside_an_idle_one: handed_over_beside_idle;
     a_worker_is_one_too_many: one_too_many;
     a_worker_is_let_out_again: let_out;
+    tasks_that_go_from_queue_to_queue_are_found: relieved;
 }
 
 macro_rules! caught {
@@ -338,6 +349,8 @@ caught! {
         called::<TrueLobby>(Steps { search_when_called: false, ..TRUE_STEPS });
     who_was_called_in_vain_keeps_the_search, "idle: work waits, with a worker idle and a spare asleep":
         called_in_vain::<TrueLobby>(Steps { give_up_in_vain: false, ..TRUE_STEPS });
+    who_takes_several_keeps_quiet, "idle: work waits, with a worker idle and a spare asleep":
+        relieved::<TrueLobby>(Steps { tell_of_others: false, ..TRUE_STEPS });
     no_look_when_handed_on, "idle: work waits, with a worker idle and a spare asleep":
         handed_over_for_good::<TrueLobby>(Steps { look_when_handed_on: false, ..TRUE_STEPS });
     hand_over_keeps_the_worker, "idle: a":

@@ -24,6 +24,8 @@ pub(super) struct Steps {
     pub(super) give_up_in_vain: bool,
     /// `sleep`: a spare that was called, and finds a worker, goes on as the searcher.
     pub(super) search_when_called: bool,
+    /// `worker::pick`: who takes several tasks from another's queue tells of those that it does not run.
+    pub(super) tell_of_others: bool,
     /// `crossing::hand_over`: the worker is out of the cell before it goes elsewhere.
     pub(super) hand_over_takes_it_out: bool,
 }
@@ -39,5 +41,6 @@ pub(super) const TRUE_STEPS: Steps = Steps {
     look_when_handed_on: true,
     give_up_in_vain: true,
     search_when_called: true,
+    tell_of_others: true,
     hand_over_takes_it_out: true,
 };
