@@ -51,7 +51,7 @@ const SETS: &[Set] = &[
 ];
 
 /// Folders whose files are one module: what `mod.rs` declares stands beside it, and sees it as `super`.
-const FOLDERS: &[&str] = &["idle"];
+const FOLDERS: &[&str] = &["idle", "queue/deque"];
 
 fn main() {
     println!("cargo::rerun-if-changed=build.rs");

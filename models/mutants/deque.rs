@@ -2,31 +2,33 @@
 
 use super::Mutant;
 
-const DEQUE: &str = "queue/deque.rs";
+const MOD: &str = "queue/deque/mod.rs";
+const OWNER: &str = "queue/deque/owner.rs";
+const THIEF: &str = "queue/deque/thief.rs";
 
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "deque_pops_without_fence",
-        file: DEQUE,
+        file: OWNER,
         from: "self.shared.back.store(last, Ordering::Release);
         light();",
         to: "self.shared.back.store(last, Ordering::Release);",
     },
     Mutant {
         name: "deque_opens_without_fence",
-        file: DEQUE,
+        file: THIEF,
         from: ".is_err() || !heavy() {",
         to: ".is_err() {",
     },
     Mutant {
         name: "deque_opens_without_a_second_look",
-        file: DEQUE,
+        file: THIEF,
         from: "self.back.load(Ordering::Acquire)",
         to: "back",
     },
     Mutant {
         name: "deque_pops_without_a_look",
-        file: DEQUE,
+        file: OWNER,
         from: "if behind(last, front.limit) >= 0 {
             // SAFETY",
         to: "if behind(last, front.first) >= 0 {
@@ -34,46 +36,46 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "deque_lowers_by_store",
-        file: DEQUE,
+        file: OWNER,
         from: "match self.shared.exchange(front, lower) {",
         to: "self.shared.front.store(lower.pack(), Ordering::Release);
             match Ok::<(), Front>(()) {",
     },
     Mutant {
         name: "deque_advances_by_store",
-        file: DEQUE,
+        file: THIEF,
         from: "match self.exchange(front, ahead) {",
         to: "self.front.store(ahead.pack(), Ordering::Release);
             match Ok::<(), Front>(()) {",
     },
     Mutant {
         name: "deque_pushes_relaxed",
-        file: DEQUE,
+        file: OWNER,
         from: "self.shared.back.store(back.wrapping_add(1), Ordering::Release);",
         to: "self.shared.back.store(back.wrapping_add(1), Ordering::Relaxed);",
     },
     Mutant {
         name: "deque_back_before_task",
-        file: DEQUE,
+        file: OWNER,
         from: "self.place(back).store(task.into_raw().as_ptr(), Ordering::Relaxed);",
         to: "self.shared.back.store(back.wrapping_add(1), Ordering::Release);
         self.place(back).store(task.into_raw().as_ptr(), Ordering::Relaxed);",
     },
     Mutant {
         name: "deque_opens_relaxed",
-        file: DEQUE,
+        file: THIEF,
         from: "self.back.load(Ordering::Acquire)",
         to: "self.back.load(Ordering::Relaxed)",
     },
     Mutant {
         name: "deque_exchanges_relaxed",
-        file: DEQUE,
+        file: MOD,
         from: "Ordering::AcqRel, Ordering::Relaxed",
         to: "Ordering::Relaxed, Ordering::Relaxed",
     },
     Mutant {
         name: "deque_makes_room_without_the_lock",
-        file: DEQUE,
+        file: OWNER,
         from: "let mut row = shared.row.lock();
         // ORDERING: Relaxed, the lock orders the reads of who has moved it.
         self.read = Front::unpack(shared.front.load(Ordering::Relaxed)).first;",
@@ -85,7 +87,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     },
     Mutant {
         name: "deque_empty_stays_behind",
-        file: DEQUE,
+        file: OWNER,
         from: "self.shared.back.store(last.wrapping_add(1), Ordering::Release);",
         to: "",
     },

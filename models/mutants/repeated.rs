@@ -314,7 +314,8 @@ pub(crate) const REPEATED: &[Repeated] = &[
     Repeated {
         file: "worker/pick.rs",
         model: "idle/mod.rs",
-        text: "if unsafe { carrier.with_worker(|worker| !worker.queues.is_empty()) } == Some(true) {
+        text:
+            "if unsafe { carrier.with_worker(|worker| !worker.queues.is_empty()) } == Some(true) {
         carrier.shared().after_queueing();",
     },
     Repeated {

@@ -29,7 +29,7 @@ mod alarm;
 mod callback;
 #[path = "../../src/sync/party/claim.rs"]
 mod claim;
-#[path = "../../scheduler/src/queue/deque.rs"]
+#[path = "../../scheduler/src/queue/deque/mod.rs"]
 mod deque;
 #[path = "../../scheduler/src/lock/exclusive.rs"]
 mod exclusive;

@@ -2,7 +2,7 @@
 //!
 //! | queue | who puts | who takes | order |
 //! |---|---|---|---|
-//! | deque ([`Local`], `deque.rs`) | the worker's owner | its owner newest first, thieves oldest first, and the newest last | |
+//! | deque ([`Local`], `deque/`) | the worker's owner | its owner newest first, thieves oldest first, and the newest last | |
 //! | ring ([`Local`]) | its owner: tasks that yielded and may move | its owner and thieves, oldest first | FIFO |
 //! | [`Injector`] | everybody else: foreign threads, native layers, timers | all workers | FIFO |
 //! | re-entry | tasks back from native code whose worker was gone | all workers | FIFO |

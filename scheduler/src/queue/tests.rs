@@ -1,6 +1,6 @@
 //! A worker's deque, as one thread sees it, and under many at once. The tasks are numbers in place of addresses, which nobody follows.
 
-use super::deque::{Deque, Front, OWN, ROOM, Thief, doubled};
+use super::deque::{Deque, Front, OWN, ROOM, Thief};
 use crate::task::TaskRef;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
@@ -109,7 +109,7 @@ fn places_are_used_again_and_room_goes_back() {
 #[test]
 #[should_panic(expected = "no room for more")]
 fn room_ends_before_places_meet() {
-    let _ = (0..u32::BITS).fold(ROOM, |room, _| doubled(room));
+    let _ = (0..u32::BITS).fold(ROOM, |room, _| Deque::doubled(room));
 }
 
 #[test]
