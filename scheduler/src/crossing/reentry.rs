@@ -6,6 +6,7 @@ use crate::carrier::Carrier;
 use crate::fiber::Reason;
 use crate::foreign;
 use crate::hold;
+use crate::idle::Next;
 use crate::metrics::Counter;
 use crate::shared::Shared;
 use crate::task::Header;
@@ -141,20 +142,34 @@ pub(crate) fn give_away(carrier: &Carrier) {
     pass_on(carrier);
 }
 
-/// Lets those in line have the worker before the current task, which waits in place, has it again.
+/// Lets those in line, and what is queued, have the worker before the current task, which waits in place, has it again.
 pub(crate) fn step_back(carrier: &Carrier, task: &Header) {
     carrier.word.wait();
     let shared = carrier.shared();
-    let Some(first) = shared.lobby.step_back(carrier.as_ref(), shared.work_is_queued()) else {
+    // SAFETY: this is the carrier's thread, and the word lets nobody take the worker.
+    let is_recalled = unsafe { carrier.with_worker(|worker| worker.is_recalled()) };
+    let queued = shared.work_is_queued();
+    let next = match is_recalled {
+        Some(false) => shared.lobby.step_back(carrier.as_ref(), queued),
+        // Nobody is to have it: it goes back.
+        Some(true) | None => None,
+    };
+    let Some(next) = next else {
         pass_on(carrier);
         return regain_or_stop(carrier, task);
     };
-    // SAFETY: this is the carrier's thread, and the word lets nobody take the worker.
+    // SAFETY: as above.
     if let Some(mut worker) = unsafe { carrier.take_worker() } {
         worker.handed_off = true;
+        worker.serves_timers = false;
         worker.count(Counter::HandOffs);
-        first.give(worker);
+        match next {
+            Next::Carrier(next) => next.give(worker),
+            Next::NoSpare => drop(shared.start_carrier_for(worker)),
+        }
     }
+    // As in `regain_by`: the line may have been empty.
+    shared.after_queueing();
     let Some(worker) = wait_for_gift(carrier) else { stop(task) };
     // SAFETY: this is the carrier's thread, and the word says `WAITING`.
     unsafe { carrier.put_worker(worker) };
@@ -179,5 +194,66 @@ pub(super) fn pass_on(carrier: &Carrier) {
             worker = index,
             "hand-off"
         );
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::idle::{Lobby, Next, Placed, QUEUE_FIRST_EVERY};
+
+    type Place = Lobby<u32, &'static str>;
+
+    fn next(lobby: &Place, queued: bool) -> Option<Option<&'static str>> {
+        lobby.step_back("who yields", queued).map(|next| match next {
+            Next::Carrier(carrier) => Some(carrier),
+            Next::NoSpare => None,
+        })
+    }
+
+    /// There is no moment at which the worker has gone and its carrier is not in line.
+    #[test]
+    fn who_steps_back_is_in_line_when_its_worker_goes() {
+        let lobby = Place::new();
+        assert_eq!(next(&lobby, false), None, "for nobody");
+        assert!(lobby.line().is_empty());
+        assert_eq!(next(&lobby, true), Some(None), "for what is queued");
+        assert_eq!(lobby.line(), ["who yields"]);
+        assert!(lobby.leave_line("who yields"));
+        lobby.add_spare("spare");
+        assert_eq!(next(&lobby, true), Some(Some("spare")));
+        assert_eq!((lobby.line(), lobby.spares()), (vec!["who yields"], 0));
+        assert!(lobby.leave_line("who yields"));
+        assert!(matches!(lobby.request("first"), Ok(None)));
+        assert_eq!(next(&lobby, false), Some(Some("first")));
+        assert_eq!(lobby.line(), ["who yields"]);
+    }
+
+    #[test]
+    fn what_is_queued_goes_before_the_line_every_so_often() {
+        let lobby = Place::new();
+        assert!(matches!(lobby.request("first"), Ok(None)));
+        for placed in 1..=2 * QUEUE_FIRST_EVERY {
+            let spare = placed.is_multiple_of(QUEUE_FIRST_EVERY);
+            let expected = if spare { "spare" } else { "first" };
+            lobby.add_spare("spare");
+            assert_eq!(next(&lobby, true), Some(Some(expected)), "{placed}");
+            assert!(lobby.leave_line("who yields"));
+            assert_eq!(lobby.take_spare(|_| true).is_none(), spare);
+            if !spare {
+                assert!(matches!(lobby.request("first"), Ok(None)));
+            }
+        }
+    }
+
+    #[test]
+    fn nobody_stands_in_line_beside_an_idle_worker_or_at_the_end() {
+        let lobby = Place::new();
+        lobby.add_spare("spare");
+        assert!(matches!(lobby.put_idle(0), Placed::Idle));
+        assert_eq!(next(&lobby, true), None);
+        assert_eq!(lobby.take_idle(), Some(0));
+        drop(lobby.close());
+        assert_eq!(next(&lobby, true), None);
+        assert!(lobby.line().is_empty());
     }
 }

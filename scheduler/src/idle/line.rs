@@ -1,6 +1,6 @@
 //! The line: carriers that cannot go on without a worker.
 
-use super::{Lobby, QUEUE_FIRST_EVERY};
+use super::{Lobby, Next, QUEUE_FIRST_EVERY};
 
 impl<W, C: Copy + PartialEq> Lobby<W, C> {
     /// A carrier cannot go on without a worker: an idle one, or a place in line (`Ok(None)`).
@@ -49,18 +49,25 @@ impl<W, C: Copy + PartialEq> Lobby<W, C> {
         Some(first)
     }
 
-    /// A carrier in a task lets others go first: it stands behind the line, and the first there is to get its worker.
-    /// `None`: nobody is in line, or it is the turn of `queued` work ([`Lobby::place`]).
-    pub(crate) fn step_back(&self, carrier: C, queued: bool) -> Option<C> {
+    /// A carrier in a task lets others go first: it stands behind the line, and its worker goes to the first there, or to
+    /// a spare for `queued` work, if nobody is in line or it is the turn of that ([`Lobby::place`]). It is in line before: who
+    /// comes later, however fast, comes after it. `None`: nobody is to have the worker before it.
+    pub(crate) fn step_back(&self, carrier: C, queued: bool) -> Option<Next<C>> {
         let mut inner = self.inner.lock();
-        let placed = inner.placed.wrapping_add(1);
-        if queued && placed.is_multiple_of(QUEUE_FIRST_EVERY) {
+        // With an idle one there is a worker for what is queued, and for who comes back (lobby.matched).
+        if inner.closed || !inner.idle.is_empty() {
             return None;
         }
-        let first = inner.line.pop_front()?;
+        let placed = inner.placed.wrapping_add(1);
+        let queue_first = placed.is_multiple_of(QUEUE_FIRST_EVERY) || inner.line.is_empty();
+        let next = if queued && queue_first {
+            inner.spares.pop().map_or(Next::NoSpare, Next::Carrier)
+        } else {
+            Next::Carrier(inner.line.pop_front()?)
+        };
         inner.placed = placed;
         inner.line.push_back(carrier);
         self.count(&inner);
-        Some(first)
+        Some(next)
     }
 }

@@ -89,6 +89,16 @@ pub(crate) enum Placed<W, C> {
     NoSpare(W),
 }
 
+/// Who is to have the worker of one who lets others go first.
+#[must_use = "the worker goes to that one"]
+#[derive(Debug)]
+pub(crate) enum Next<C> {
+    /// This carrier: give it the worker.
+    Carrier(C),
+    /// There is none: start one with the worker.
+    NoSpare,
+}
+
 /// Who is to search for the work that was queued.
 #[must_use = "a spare that was taken must be called, a worker that came out must find a carrier"]
 #[derive(Debug)]

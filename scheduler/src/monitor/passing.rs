@@ -61,7 +61,8 @@ impl Shared {
     }
 
     /// A worker is the caller's, unless it is somebody else's turn.
-    fn keep_or_place(&self, worker: Box<Worker>) -> Option<Box<Worker>> {
+    fn keep_or_place(&self, mut worker: Box<Worker>) -> Option<Box<Worker>> {
+        worker.serves_timers = false;
         if worker.is_extra() {
             self.hand_on(worker);
             return None;
