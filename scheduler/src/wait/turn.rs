@@ -80,6 +80,7 @@ fn before_yield(resting_place: usize) -> Yield {
             return Yield::Over(true);
         }
     }
+    carrier.suspend_aside();
     if !carrier.shared().work_waits()
         || abort::skips_pauses(task)
         || carrier.shared().hold.is_kept_by(task)

@@ -82,6 +82,7 @@ pub(crate) fn take(task: &Header) -> Option<(&'static Carrier, TaskRef)> {
 
 #[cfg(test)]
 mod tests {
+    use crate::affinity::keep_carrier;
     use crate::wait::{self, WaitList, Waiter};
     use crate::{Config, JoinHandle, Scheduler, yield_now};
     use std::sync::atomic::{AtomicBool, Ordering};
@@ -151,6 +152,22 @@ mod tests {
                 assert!(yield_now(), "another is ready");
             });
             second.join().unwrap();
+            first.join().unwrap();
+        });
+    }
+
+    #[test]
+    fn who_is_aside_is_suspended_when_the_other_yields_in_place() {
+        in_rounds(|scheduler, list, was_kept| {
+            let (first, second) = beside_one_aside(scheduler, list, |is_kept| {
+                was_kept.store(is_kept, Ordering::Relaxed);
+                assert!(keep_carrier());
+                yield_now();
+                let aside = wait::managed().is_some_and(|(carrier, _)| carrier.keeps_aside());
+                assert!(!aside, "the thread may have stopped");
+            });
+            second.join().unwrap();
+            assert!(list.notify_one(), "it waits");
             first.join().unwrap();
         });
     }
