@@ -17,7 +17,7 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "deque_opens_without_fence",
         file: THIEF,
-        from: ".is_err() || !heavy() {",
+        from: ".is_err() || !heavy_to_light() {",
         to: ".is_err() {",
     },
     Mutant {

@@ -111,6 +111,11 @@ pub(crate) mod fence {
     }
 
     #[must_use]
+    pub(crate) fn heavy_to_light() -> bool {
+        heavy()
+    }
+
+    #[must_use]
     pub(crate) fn heavy_half() -> bool {
         heavy()
     }

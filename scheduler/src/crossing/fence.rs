@@ -21,12 +21,14 @@ use std::time::{Duration, Instant};
 const UNKNOWN: u32 = 0;
 /// There is a membarrier, and it is quick.
 const QUICK: u32 = 1;
-/// There is one, and it is slow.
-const SLOW: u32 = 2;
+/// There is one, and it has just proved slow.
+const SLOWING: u32 = 2;
+/// There is one, and it is slow. Each light side that took it for quick has met one since.
+const SLOW: u32 = 3;
 /// The kernel has refused one, and [`GRACE`] is not over.
-const FAILING: u32 = 3;
+const FAILING: u32 = 4;
 /// There is none.
-const MISSING: u32 = 4;
+const MISSING: u32 = 5;
 
 /// How the process fences, for ever after the first [`register`]; it only goes up.
 static MEANS: AtomicU32 = AtomicU32::new(UNKNOWN);
@@ -142,6 +144,18 @@ pub(crate) fn heavy() -> bool {
     fences || barrier()
 }
 
+/// [`heavy`] against nothing but [`light`], for those who ask more often: they wait for no membarrier that is slow.
+#[must_use]
+pub(crate) fn heavy_to_light() -> bool {
+    // ORDERING: Relaxed, see `register`.
+    if MEANS.load(Ordering::Relaxed) == SLOW {
+        // ORDERING(asymmetric): SeqCst, pairs with `light`, which is a full fence by now.
+        fence(Ordering::SeqCst);
+        return true;
+    }
+    heavy()
+}
+
 /// The side of those who ask rarely, against [`light_half`]. May change `errno`. False: there is no
 /// membarrier, and nothing is ordered.
 #[must_use]
@@ -160,11 +174,7 @@ pub(crate) fn heavy_half() -> bool {
 fn barrier() -> bool {
     let start = Instant::now();
     let interruptions = interruptions();
-    // SAFETY: membarrier touches no memory of ours.
-    let answer = unsafe {
-        libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0)
-    };
-    if answer != 0 {
+    if !call() {
         lose(FAILING);
         std::thread::sleep(GRACE);
         // ORDERING: Relaxed, behind the grace; see `register`.
@@ -177,6 +187,15 @@ fn barrier() -> bool {
         watch(took > LIMIT && self::interruptions() == interruptions);
     }
     true
+}
+
+/// False: the kernel refuses.
+fn call() -> bool {
+    // SAFETY: membarrier touches no memory of ours.
+    let answer = unsafe {
+        libc::syscall(libc::SYS_membarrier, libc::MEMBARRIER_CMD_PRIVATE_EXPEDITED, 0, 0)
+    };
+    answer == 0
 }
 
 /// How often this thread was made to wait for a processor.
@@ -196,7 +215,11 @@ fn watch(was_slow: bool) {
     // ORDERING: Relaxed, as above.
     SLOW_ONES.store(ones, Ordering::Relaxed);
     if ones.count_ones() >= TOO_MANY {
-        lose(SLOW);
+        lose(SLOWING);
+        if call() {
+            // ORDERING: Relaxed, behind the barrier; see `register`.
+            MEANS.fetch_max(SLOW, Ordering::Relaxed);
+        }
     }
 }
 
@@ -219,7 +242,7 @@ pub(crate) fn tell_loss() {
         told();
     }
     // ORDERING: Relaxed, see `register`.
-    let why = if MEANS.load(Ordering::Relaxed) == SLOW { "is slow" } else { "fails" };
+    let why = if MEANS.load(Ordering::Relaxed) <= SLOW { "is slow" } else { "fails" };
     tracing::warn!(
         target: "sortie::crossing",
         "membarrier {why}: native calls are announced by compare-and-exchange from here on"

@@ -2,7 +2,7 @@
 
 use super::{Deque, Front, Shared, Thief, behind, index};
 use crate::sync::atomic::Ordering;
-use crate::sync::fence::heavy;
+use crate::sync::fence::heavy_to_light;
 use crate::task::{Header, TaskRef};
 use std::ptr::{self, NonNull};
 
@@ -79,7 +79,7 @@ impl Shared {
     /// where they are certainly there. By who holds the lock.
     #[cold]
     fn open(&self, front: Front, back: u32) -> u32 {
-        if self.exchange(front, Front { limit: back, ..front }).is_err() || !heavy() {
+        if self.exchange(front, Front { limit: back, ..front }).is_err() || !heavy_to_light() {
             return front.first;
         }
         // ORDERING(deque.limit): behind the heavy fence; pairs with the two steps of `Deque::pop`. Acquire, for the tasks in
