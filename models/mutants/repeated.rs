@@ -4,6 +4,28 @@ use super::Repeated;
 
 pub(crate) const REPEATED: &[Repeated] = &[
     Repeated {
+        file: "worker/aside.rs",
+        model: "aside.rs",
+        text: "match unsafe { task.as_ref() }.state.transition_to_suspended() {
+            // After this line the task may be gone.
+            Suspend::Suspended => {}
+            // SAFETY: nobody else took the reference over.
+            Suspend::Woken => self.shared().submit(unsafe { TaskRef::from_raw(task) }),",
+    },
+    Repeated {
+        file: "worker/aside.rs",
+        model: "aside.rs",
+        text: "let raw = carrier.aside.take()?;",
+    },
+    Repeated {
+        file: "wait/sleeper.rs",
+        model: "aside.rs",
+        text: "if let Some((carrier, task)) = aside::take(self) {
+            return Owed::Queue(carrier, task);
+        }
+        match self.state.transition_to_woken() {",
+    },
+    Repeated {
         file: "foreign.rs",
         model: "visit.rs",
         text: "carrier.visited.store(true, Ordering::Relaxed);

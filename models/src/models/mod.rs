@@ -4,6 +4,7 @@
 //! runs over all of them: a test that must pass, and one for each mutant that must fail with the
 //! promise of the model.
 
+mod aside;
 mod callback;
 mod claim;
 mod crossing;

@@ -60,6 +60,8 @@ pub(crate) unsafe fn pass_turn(
     if !Inside::CAN_PASS {
         return None;
     }
+    // It may be ready, and goes before those that yielded.
+    carrier.suspend_aside();
     if task.is_pinned() {
         // SAFETY: by contract.
         unsafe { pass_on_ring(carrier, task, resting_place) }

@@ -181,6 +181,7 @@ impl Worker {
 /// the worker may have been handed about, one pick at a time, while its own queues waited.
 #[cold]
 fn first(carrier: &Carrier) -> Option<TaskRef> {
+    carrier.suspend_aside();
     let arrival = carrier.arrivals.get();
     carrier.arrivals.set(arrival.wrapping_add(1));
     let injected = || carrier.shared().injector.pop();
@@ -358,6 +359,8 @@ pub(super) fn newest(carrier: &Carrier) -> Option<TaskRef> {
 #[cold]
 pub(super) fn others_wait(carrier: &Carrier) -> bool {
     let shared = carrier.shared();
+    // If it is ready, the next turn that is lent is its own.
+    carrier.suspend_aside();
     !shared.injector.is_empty()
         || !shared.reentry.is_empty()
         || !shared.ranks.is_empty()

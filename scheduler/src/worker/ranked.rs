@@ -31,6 +31,8 @@ fn leader(tick: u32) -> Option<Class> {
 #[cold]
 #[inline(never)]
 pub(super) fn before_others(carrier: &Carrier, tick: u32) -> Option<TaskRef> {
+    // It may be ready, and of the leading class.
+    carrier.suspend_aside();
     if tick.is_multiple_of(TIMERS_EVERY) {
         // Whoever leads: those in front might be ready without end.
         carrier.shared().timers.fire_due(1, Server::Carrier(carrier.index));
