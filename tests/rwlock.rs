@@ -167,6 +167,37 @@ fn a_writer_that_becomes_a_reader_lets_readers_in_and_no_writer() {
     });
 }
 
+/// In a task that is suspended with them, too; each is let go where its guard ends.
+#[test]
+fn guards_of_arcs_and_of_parts_come_along() {
+    each(|runtime| {
+        let lock = Arc::new(RwLock::new((1, 2)));
+        let both = lock.clone();
+        let task = runtime.spawn(move || {
+            let (one, other) = (both.read_arc(), both.read_arc());
+            sortie::yield_now();
+            assert!(both.try_write().is_none());
+            drop((one, other));
+            let mut held = both.write_arc();
+            sortie::yield_now();
+            assert!(both.try_read().is_none());
+            held.0 = 3;
+            drop(held);
+            let mut part = RwLockWriteGuard::map(both.write(), |both| &mut both.1);
+            sortie::yield_now();
+            assert!(both.try_read_arc().is_none());
+            *part = 4;
+            drop(part);
+            let part = RwLockReadGuard::map(both.read(), |both| &both.1);
+            sortie::yield_now();
+            assert!(both.try_write_arc().is_none());
+            *part
+        });
+        assert_eq!(task.join().unwrap(), 4);
+        assert_eq!(*lock.write(), (3, 4));
+    });
+}
+
 #[test]
 fn a_writer_that_would_wait_for_itself_panics() {
     let lock = RwLock::new(());

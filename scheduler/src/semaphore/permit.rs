@@ -3,6 +3,7 @@
 use super::Semaphore;
 use std::mem::ManuallyDrop;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 /// A permit of a [`Semaphore`], released when it is dropped. It may be sent to another task.
 #[doc(alias = "SemaphorePermit")]
@@ -145,6 +146,82 @@ impl Semaphore {
     #[inline]
     pub fn acquire_many_arc(self: &Arc<Self>, permits: u32) -> ArcPermit {
         self.acquire_many(permits).into_arc(self)
+    }
+
+    /// As [`Semaphore::acquire_timeout`], for a permit that outlives the borrow.
+    ///
+    /// # Panics
+    /// As [`Semaphore::acquire`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let slots = std::sync::Arc::new(sortie_scheduler::Semaphore::new(1));
+    /// let slot = slots.acquire_arc_timeout(Duration::MAX);
+    /// assert!(slot.is_some() && slots.acquire_arc_timeout(Duration::from_millis(1)).is_none());
+    /// ```
+    #[inline]
+    pub fn acquire_arc_timeout(self: &Arc<Self>, timeout: Duration) -> Option<ArcPermit> {
+        self.acquire_many_arc_timeout(1, timeout)
+    }
+
+    /// As [`Semaphore::acquire_until`], for a permit that outlives the borrow.
+    ///
+    /// # Panics
+    /// As [`Semaphore::acquire`].
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// let slots = std::sync::Arc::new(sortie_scheduler::Semaphore::new(1));
+    /// let slot = slots.acquire_arc_until(Instant::now());
+    /// assert!(slot.is_some() && slots.acquire_arc_until(Instant::now()).is_none());
+    /// ```
+    #[inline]
+    pub fn acquire_arc_until(self: &Arc<Self>, until: Instant) -> Option<ArcPermit> {
+        self.acquire_many_arc_until(1, until)
+    }
+
+    /// As [`Semaphore::acquire_many_timeout`], for a permit that outlives the borrow.
+    ///
+    /// # Panics
+    /// As [`Semaphore::acquire`].
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let slots = std::sync::Arc::new(sortie_scheduler::Semaphore::new(3));
+    /// let two = slots.acquire_many_arc_timeout(2, Duration::MAX);
+    /// assert!(two.is_some() && slots.acquire_many_arc_timeout(2, Duration::from_millis(1)).is_none());
+    /// ```
+    #[inline]
+    pub fn acquire_many_arc_timeout(
+        self: &Arc<Self>,
+        permits: u32,
+        timeout: Duration,
+    ) -> Option<ArcPermit> {
+        Some(self.acquire_many_timeout(permits, timeout)?.into_arc(self))
+    }
+
+    /// As [`Semaphore::acquire_many_until`], for a permit that outlives the borrow.
+    ///
+    /// # Panics
+    /// As [`Semaphore::acquire`].
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// let slots = std::sync::Arc::new(sortie_scheduler::Semaphore::new(3));
+    /// let two = slots.acquire_many_arc_until(2, Instant::now());
+    /// assert!(two.is_some() && slots.acquire_many_arc_until(2, Instant::now()).is_none());
+    /// ```
+    #[inline]
+    pub fn acquire_many_arc_until(
+        self: &Arc<Self>,
+        permits: u32,
+        until: Instant,
+    ) -> Option<ArcPermit> {
+        Some(self.acquire_many_until(permits, until)?.into_arc(self))
     }
 
     /// As [`Semaphore::try_acquire`], for a permit that outlives the borrow.

@@ -87,6 +87,56 @@ impl<T> JoinSet<T> {
         self.next(Some(until)).map(|(_, result)| result)
     }
 
+    /// As [`JoinSet::join_next_timeout`], with the task's number, which its spawn has returned.
+    ///
+    /// # Panics
+    /// As [`JoinSet::join_next`].
+    ///
+    /// # Errors
+    /// As [`JoinSet::join_next`].
+    ///
+    /// ```
+    /// use sortie::task::JoinSet;
+    /// use std::time::Duration;
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// let mut tasks = JoinSet::new();
+    /// let id = tasks.spawn_on(&runtime.handle(), || 1);
+    /// let (ended, output) = tasks.join_next_with_id_timeout(Duration::MAX).expect("it ends");
+    /// assert_eq!((ended, output.unwrap()), (id, 1));
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
+    #[must_use]
+    pub fn join_next_with_id_timeout(
+        &mut self,
+        timeout: Duration,
+    ) -> Option<(Id, Result<T, JoinError>)> {
+        self.join_next_with_id_until(deadline(timeout))
+    }
+
+    /// As [`JoinSet::join_next_with_id_timeout`], until this time at the latest.
+    ///
+    /// # Panics
+    /// As [`JoinSet::join_next`].
+    ///
+    /// # Errors
+    /// As [`JoinSet::join_next`].
+    ///
+    /// ```
+    /// use sortie::task::JoinSet;
+    /// use std::time::Instant;
+    ///
+    /// let mut nobody = JoinSet::<u32>::new();
+    /// assert!(nobody.join_next_with_id_until(Instant::now()).is_none());
+    /// ```
+    #[must_use]
+    pub fn join_next_with_id_until(
+        &mut self,
+        until: Instant,
+    ) -> Option<(Id, Result<T, JoinError>)> {
+        self.next(Some(until))
+    }
+
     /// Joins a task that has ended, if there is one; `None` also if the others have not ended yet. Does not wait.
     ///
     /// ```
