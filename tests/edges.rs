@@ -1,6 +1,9 @@
 //! What waits, spawns, joins and aborts, where it is seldom called: outside of a runtime, after its end, from attached
 //! threads, inside callbacks, and while the thread panics. The table is in the documentation of the crate.
 
+#[path = "edges/panicking.rs"]
+mod panicking;
+
 use sortie::native::{self, Target};
 use sortie::sync::{
     Barrier, Condvar, Event, LazyLock, Mutex, Once, OnceLock, RwLock, Select, Semaphore, WaitGroup,
@@ -143,6 +146,18 @@ fn joins_and_aborts_work(handle: &Handle) {
     assert_eq!(lent, 9);
 }
 
+/// What only looks, on any thread, also after the end.
+fn looks_work(handle: &Handle) {
+    assert!(handle.deadlocks().is_empty());
+    let snapshot = handle.snapshot();
+    assert!(!handle.is_shut_down() || snapshot.tasks_live() == 0, "{snapshot:?}");
+    // Who runs no task has no level.
+    let level = task::priority();
+    assert_eq!(level.is_some(), task::current().is_some());
+    assert_eq!(task::set_priority(level.unwrap_or_default()), level.is_some());
+    assert_eq!(task::priority(), level);
+}
+
 /// What spawns on the runtime of the current task.
 fn structures_work() {
     let mut lent = [1, 2];
@@ -210,6 +225,7 @@ fn after_the_end() {
             Err(error) => assert!(error.is_shut_down(), "{error}"),
         }
         waits_work();
+        looks_work(&handle);
     });
 }
 
@@ -229,8 +245,10 @@ fn on_an_attached_thread() {
             assert_eq!(task::begin_delay_abort(), Err(DelayError::Open));
             assert_eq!(task::end_delay_abort(), Ok(()));
             waits_work();
+            looks_work(&handle);
             sortie::transition::reverse_leave().unwrap();
             waits_work();
+            looks_work(&handle);
         })
         .join()
         .unwrap();
@@ -246,10 +264,13 @@ fn in_native_code_and_in_callbacks() {
                 waits_work();
                 structures_work();
                 joins_and_aborts_work(&handle);
+                looks_work(&handle);
                 let sum = with_callback(2, |_| {
                     native::callback(-1, || {
                         waits_work();
                         structures_work();
+                        joins_and_aborts_work(&handle);
+                        looks_work(&handle);
                         // Not pinned to the carrier that waits here.
                         assert!(sortie::spawn(|| 7).join().is_ok_and(|output| output == 7));
                         1
@@ -279,73 +300,5 @@ fn in_native_code_and_in_callbacks() {
         });
         assert!(task.join().unwrap_err().is_aborted());
         assert_eq!(after.load(SeqCst), 2);
-    });
-}
-
-/// A destructor that calls everything while its task unwinds, by a panic or by an abort.
-struct CallsAll(Arc<AtomicUsize>);
-
-impl Drop for CallsAll {
-    fn drop(&mut self) {
-        assert!(std::thread::panicking());
-        waits_work();
-        structures_work();
-        assert_eq!(sortie::spawn(|| 8).join().unwrap(), 8);
-        let waiting = sortie::spawn(|| sortie::sleep(Duration::MAX));
-        waiting.abort();
-        assert!(waiting.join().unwrap_err().is_aborted());
-        assert_eq!(task::begin_delay_abort(), Ok(()));
-        assert_eq!(task::end_delay_abort(), Ok(()));
-        self.0.fetch_add(1, SeqCst);
-    }
-}
-
-#[test]
-fn while_it_panics() {
-    each(|runtime| {
-        let called = Arc::new(AtomicUsize::new(0));
-        for abort in [false, true] {
-            let calls = CallsAll(called.clone());
-            let task = runtime.spawn(move || {
-                let _calls = calls;
-                if abort {
-                    task::abort_current().unwrap();
-                }
-                panic!("as the test wants");
-            });
-            let error = task.join().unwrap_err();
-            assert_eq!((error.is_aborted(), error.is_panic()), (abort, !abort), "{error}");
-        }
-        assert_eq!(called.load(SeqCst), 2);
-    });
-}
-
-/// Who aborts itself while it panics has panicked; if it catches that, it is aborted at its next suspension point.
-#[test]
-fn its_own_abort_while_it_panics() {
-    struct Aborts;
-    impl Drop for Aborts {
-        fn drop(&mut self) {
-            task::abort_current().unwrap();
-            sortie::yield_now();
-        }
-    }
-    each(|runtime| {
-        for catches in [false, true] {
-            let task = runtime.spawn(move || {
-                let panics = || {
-                    let _aborts = Aborts;
-                    panic!("as the test wants");
-                };
-                if catches {
-                    assert!(std::panic::catch_unwind(panics).is_err());
-                    sortie::yield_now();
-                    unreachable!("aborted");
-                }
-                panics()
-            });
-            let error = task.join().unwrap_err();
-            assert_eq!((error.is_aborted(), error.is_panic()), (catches, !catches), "{error}");
-        }
     });
 }
