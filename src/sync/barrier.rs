@@ -42,6 +42,11 @@ pub struct BarrierWaitResult {
 
 impl BarrierWaitResult {
     /// True for one of each round: the one that came last.
+    ///
+    /// ```
+    /// let alone = sortie::sync::Barrier::new(1);
+    /// assert!(alone.wait().is_leader());
+    /// ```
     #[must_use]
     pub fn is_leader(self) -> bool {
         self.is_leader
@@ -68,6 +73,10 @@ impl Barrier {
     ///
     /// # Panics
     /// If `size` does not fit into 32 bits.
+    ///
+    /// ```
+    /// static TWO: sortie::sync::Barrier = sortie::sync::Barrier::new(2);
+    /// ```
     #[must_use]
     pub const fn new(size: usize) -> Barrier {
         assert!(size <= u32::MAX as usize, "a barrier is for at most 2^32 - 1");
@@ -81,6 +90,16 @@ impl Barrier {
     ///
     /// # Panics
     /// In debug builds, if it would wait under a [`NoSuspend`](crate::task::NoSuspend) guard.
+    ///
+    /// ```
+    /// use sortie::sync::Barrier;
+    ///
+    /// let barrier = Barrier::new(2);
+    /// std::thread::scope(|threads| {
+    ///     let other = threads.spawn(|| barrier.wait().is_leader());
+    ///     assert!(barrier.wait().is_leader() != other.join().unwrap());
+    /// });
+    /// ```
     pub fn wait(&self) -> BarrierWaitResult {
         self.wait_for(None).expect("a wait without a limit ends when all have come")
     }
@@ -105,6 +124,13 @@ impl Barrier {
     ///
     /// # Panics
     /// As [`Barrier::wait`].
+    ///
+    /// ```
+    /// use sortie::sync::Barrier;
+    /// use std::time::Instant;
+    ///
+    /// assert!(Barrier::new(2).wait_until(Instant::now()).is_none());
+    /// ```
     pub fn wait_until(&self, until: Instant) -> Option<BarrierWaitResult> {
         self.wait_for(Some(until))
     }

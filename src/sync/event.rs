@@ -111,6 +111,12 @@ impl Event {
     /// Sets the event. Who waits goes on: all, or the first of them.
     ///
     /// Does not wait.
+    ///
+    /// ```
+    /// let ready = sortie::sync::Event::manual();
+    /// ready.set();
+    /// ready.wait();
+    /// ```
     #[doc(alias = "notify_one")]
     pub fn set(&self) {
         match &self.0 {
@@ -124,6 +130,13 @@ impl Event {
     }
 
     /// Unsets the event. Who has gone on, or was let through and is about to, does so.
+    ///
+    /// ```
+    /// let ready = sortie::sync::Event::manual();
+    /// ready.set();
+    /// ready.reset();
+    /// assert!(!ready.is_set());
+    /// ```
     pub fn reset(&self) {
         match &self.0 {
             Kind::Auto(event) => event.reset(),
@@ -133,6 +146,13 @@ impl Event {
     }
 
     /// Is it set? A look: of an `auto` event the next may be another's.
+    ///
+    /// ```
+    /// let ready = sortie::sync::Event::auto();
+    /// assert!(!ready.is_set());
+    /// ready.set();
+    /// assert!(ready.is_set());
+    /// ```
     pub fn is_set(&self) -> bool {
         match &self.0 {
             Kind::Auto(event) => event.is_set(),
@@ -142,6 +162,12 @@ impl Event {
     }
 
     /// Goes through if it is set, without waiting: an `auto` event is unset by that. False: it is not set.
+    ///
+    /// ```
+    /// let turn = sortie::sync::Event::auto();
+    /// turn.set();
+    /// assert!(turn.try_wait() && !turn.try_wait());
+    /// ```
     #[must_use = "false says that it is not set"]
     pub fn try_wait(&self) -> bool {
         match &self.0 {
@@ -154,6 +180,19 @@ impl Event {
     ///
     /// # Panics
     /// In debug builds, if it would wait under a [`NoSuspend`](crate::task::NoSuspend) guard.
+    ///
+    /// ```
+    /// use sortie::sync::Event;
+    /// use std::sync::Arc;
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// let ready = Arc::new(Event::manual());
+    /// let told = ready.clone();
+    /// let task = runtime.spawn(move || told.wait());
+    /// ready.set();
+    /// task.join().unwrap();
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     #[doc(alias = "notified")]
     pub fn wait(&self) {
         match &self.0 {
@@ -184,6 +223,12 @@ impl Event {
     ///
     /// # Panics
     /// As [`Event::wait`].
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// assert!(!sortie::sync::Event::auto().wait_until(Instant::now()));
+    /// ```
     #[must_use = "false says that it was not set"]
     pub fn wait_until(&self, until: Instant) -> bool {
         match &self.0 {

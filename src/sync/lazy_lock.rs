@@ -37,6 +37,13 @@ pub struct LazyLock<T, F = fn() -> T> {
 
 impl<T, F: Fn() -> T> LazyLock<T, F> {
     /// A value that `make` will make.
+    ///
+    /// ```
+    /// use sortie::sync::LazyLock;
+    ///
+    /// static ANSWER: LazyLock<u32> = LazyLock::new(|| 6 * 7);
+    /// assert_eq!(*ANSWER, 42);
+    /// ```
     #[must_use]
     pub const fn new(make: F) -> LazyLock<T, F> {
         LazyLock { cell: OnceLock::new(), make }
@@ -83,6 +90,14 @@ impl<T, F: Fn() -> T> LazyLock<T, F> {
     ///
     /// # Panics
     /// As [`LazyLock::force`].
+    ///
+    /// ```
+    /// use sortie::sync::LazyLock;
+    /// use std::time::Instant;
+    ///
+    /// let answer = LazyLock::new(|| 6 * 7);
+    /// assert_eq!(LazyLock::force_until(&answer, Instant::now()), Some(&42));
+    /// ```
     #[track_caller]
     pub fn force_until(this: &LazyLock<T, F>, until: Instant) -> Option<&T> {
         this.cell.get_or_init_until(until, &this.make)

@@ -39,6 +39,10 @@ pub struct Once {
 
 impl Once {
     /// Nothing is done yet.
+    ///
+    /// ```
+    /// static SETUP: sortie::sync::Once = sortie::sync::Once::new();
+    /// ```
     #[must_use]
     pub const fn new() -> Once {
         Once { state: AtomicUsize::new(FRESH), turns: WaitList::new(), done: WaitList::new() }
@@ -49,6 +53,14 @@ impl Once {
     /// # Panics
     /// If the closure panics, with its panic. If it calls this itself: it would wait for itself. In debug builds, if
     /// it would wait under a [`NoSuspend`](crate::task::NoSuspend) guard.
+    ///
+    /// ```
+    /// let setup = sortie::sync::Once::new();
+    /// let mut times = 0;
+    /// setup.call_once(|| times += 1);
+    /// setup.call_once(|| unreachable!("it is done"));
+    /// assert_eq!(times, 1);
+    /// ```
     #[inline]
     #[track_caller]
     pub fn call_once(&self, f: impl FnOnce()) {
@@ -86,6 +98,13 @@ impl Once {
     ///
     /// # Panics
     /// As [`Once::call_once`].
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// let setup = sortie::sync::Once::new();
+    /// assert!(setup.call_once_until(Instant::now(), || ()));
+    /// ```
     #[must_use = "false says that it is not done"]
     #[track_caller]
     pub fn call_once_until(&self, until: Instant, f: impl FnOnce()) -> bool {
@@ -104,6 +123,13 @@ impl Once {
     }
 
     /// Is it done?
+    ///
+    /// ```
+    /// let setup = sortie::sync::Once::new();
+    /// assert!(!setup.is_completed());
+    /// setup.call_once(|| ());
+    /// assert!(setup.is_completed());
+    /// ```
     #[inline]
     pub fn is_completed(&self) -> bool {
         // ORDERING(once.state): Acquire, pairs with the Release in `Turn::done`.
@@ -114,6 +140,14 @@ impl Once {
     ///
     /// # Panics
     /// If the caller is at it: the wait would never end. In debug builds, if it would wait under a [`NoSuspend`](crate::task::NoSuspend) guard.
+    ///
+    /// ```
+    /// let setup = sortie::sync::Once::new();
+    /// std::thread::scope(|threads| {
+    ///     threads.spawn(|| setup.call_once(|| ()));
+    ///     setup.wait();
+    /// });
+    /// ```
     #[track_caller]
     pub fn wait(&self) {
         self.wait_for(None);
@@ -138,6 +172,12 @@ impl Once {
     ///
     /// # Panics
     /// As [`Once::wait`].
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// assert!(!sortie::sync::Once::new().wait_until(Instant::now()));
+    /// ```
     #[must_use = "false says that it is not done"]
     pub fn wait_until(&self, until: Instant) -> bool {
         self.wait_for(Some(until))

@@ -1,7 +1,8 @@
 //! A value that is made once, when it is first wanted.
 
+mod limited;
+
 use super::Once;
-use sortie_scheduler::wait::deadline;
 use std::cell::UnsafeCell;
 use std::convert::Infallible;
 use std::fmt;
@@ -53,12 +54,23 @@ impl<T: UnwindSafe> UnwindSafe for OnceLock<T> {}
 
 impl<T> OnceLock<T> {
     /// An empty cell.
+    ///
+    /// ```
+    /// static NAME: sortie::sync::OnceLock<String> = sortie::sync::OnceLock::new();
+    /// ```
     #[must_use]
     pub const fn new() -> OnceLock<T> {
         OnceLock { once: Once::new(), value: UnsafeCell::new(MaybeUninit::uninit()) }
     }
 
     /// The value, if it is there. Does not wait.
+    ///
+    /// ```
+    /// let cell = sortie::sync::OnceLock::new();
+    /// assert_eq!(cell.get(), None);
+    /// cell.set(1).unwrap();
+    /// assert_eq!(cell.get(), Some(&1));
+    /// ```
     #[inline]
     pub fn get(&self) -> Option<&T> {
         // SAFETY: complete, hence written, and not written again while it is borrowed.
@@ -66,6 +78,12 @@ impl<T> OnceLock<T> {
     }
 
     /// The value, if it is there.
+    ///
+    /// ```
+    /// let mut cell = sortie::sync::OnceLock::from(1);
+    /// *cell.get_mut().unwrap() += 1;
+    /// assert_eq!(cell.get(), Some(&2));
+    /// ```
     pub fn get_mut(&mut self) -> Option<&mut T> {
         // SAFETY: complete, hence written.
         self.once.is_completed().then(|| unsafe { self.value.get_mut().assume_init_mut() })
@@ -95,6 +113,12 @@ impl<T> OnceLock<T> {
     /// # Panics
     /// If `f` panics, with its panic. If `f` wants the value itself. In debug builds, if it would wait under a
     /// [`NoSuspend`](crate::task::NoSuspend) guard.
+    ///
+    /// ```
+    /// let cell = sortie::sync::OnceLock::new();
+    /// assert_eq!(cell.get_or_init(|| 1), &1);
+    /// assert_eq!(cell.get_or_init(|| unreachable!("it is there")), &1);
+    /// ```
     #[inline]
     #[track_caller]
     pub fn get_or_init(&self, f: impl FnOnce() -> T) -> &T {
@@ -123,84 +147,6 @@ impl<T> OnceLock<T> {
         Ok(value.unwrap_or_else(|| unreachable!("a wait without a limit ends with the value")))
     }
 
-    /// As [`OnceLock::get_or_try_init`], but waits for others no longer than until this time. `Ok(None)`: somebody was at it
-    /// all that time. What `f` takes is not limited.
-    ///
-    /// # Panics
-    /// As [`OnceLock::get_or_init`].
-    ///
-    /// # Errors
-    /// Those of `f`.
-    ///
-    /// ```
-    /// use std::time::Instant;
-    ///
-    /// let cell = sortie::sync::OnceLock::new();
-    /// let parsed = cell.get_or_try_init_until(Instant::now(), || "7".parse::<i32>());
-    /// assert_eq!(parsed, Ok(Some(&7)));
-    /// ```
-    #[track_caller]
-    pub fn get_or_try_init_until<E>(
-        &self,
-        until: Instant,
-        f: impl FnOnce() -> Result<T, E>,
-    ) -> Result<Option<&T>, E> {
-        self.get_or_try_init_for(Some(until), f)
-    }
-
-    /// As [`OnceLock::get_or_try_init_until`], for so long from now.
-    ///
-    /// # Panics
-    /// As [`OnceLock::get_or_init`].
-    ///
-    /// # Errors
-    /// Those of `f`.
-    #[track_caller]
-    pub fn get_or_try_init_timeout<E>(
-        &self,
-        timeout: Duration,
-        f: impl FnOnce() -> Result<T, E>,
-    ) -> Result<Option<&T>, E> {
-        self.get_or_try_init_until(deadline(timeout), f)
-    }
-
-    /// As [`OnceLock::get_or_init`], but waits for others no longer than `timeout`. `None`: somebody was at it all that
-    /// time. What `f` takes is not limited.
-    ///
-    /// # Panics
-    /// As [`OnceLock::get_or_init`].
-    ///
-    /// ```
-    /// use std::time::Duration;
-    ///
-    /// let cell = sortie::sync::OnceLock::new();
-    /// let runtime = sortie::Runtime::new()?;
-    /// runtime.scope(|s| {
-    ///     cell.get_or_init(|| {
-    ///         let other = s.spawn(|| cell.get_or_init_timeout(Duration::from_millis(1), || 2));
-    ///         assert_eq!(other.join().unwrap(), None, "this closure is still at it");
-    ///         1
-    ///     });
-    /// });
-    /// assert_eq!(cell.get_or_init_timeout(Duration::ZERO, || 3), Some(&1));
-    /// # Ok::<(), sortie::BuildError>(())
-    /// ```
-    #[track_caller]
-    pub fn get_or_init_timeout(&self, timeout: Duration, f: impl FnOnce() -> T) -> Option<&T> {
-        self.get_or_init_until(deadline(timeout), f)
-    }
-
-    /// As [`OnceLock::get_or_init_timeout`], until this time at the latest.
-    ///
-    /// # Panics
-    /// As [`OnceLock::get_or_init`].
-    #[track_caller]
-    pub fn get_or_init_until(&self, until: Instant, f: impl FnOnce() -> T) -> Option<&T> {
-        let value: Result<_, Infallible> = self.get_or_try_init_for(Some(until), || Ok(f()));
-        let Ok(value) = value;
-        value
-    }
-
     #[inline]
     #[track_caller]
     fn get_or_try_init_for<E>(
@@ -225,6 +171,14 @@ impl<T> OnceLock<T> {
     ///
     /// # Panics
     /// If the caller is making it: the wait would never end. In debug builds, if it would wait under a [`NoSuspend`](crate::task::NoSuspend) guard.
+    ///
+    /// ```
+    /// let cell = sortie::sync::OnceLock::new();
+    /// std::thread::scope(|threads| {
+    ///     threads.spawn(|| cell.set(1).unwrap());
+    ///     assert_eq!(cell.wait(), &1);
+    /// });
+    /// ```
     #[track_caller]
     pub fn wait(&self) -> &T {
         self.once.wait();
@@ -252,6 +206,13 @@ impl<T> OnceLock<T> {
     ///
     /// # Panics
     /// As [`OnceLock::wait`].
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// let cell = sortie::sync::OnceLock::<u32>::new();
+    /// assert_eq!(cell.wait_until(Instant::now()), None);
+    /// ```
     pub fn wait_until(&self, until: Instant) -> Option<&T> {
         // SAFETY: done, hence written.
         self.once.wait_until(until).then(|| unsafe { self.assume() })
@@ -274,6 +235,10 @@ impl<T> OnceLock<T> {
     }
 
     /// The value, if it is there.
+    ///
+    /// ```
+    /// assert_eq!(sortie::sync::OnceLock::from(1).into_inner(), Some(1));
+    /// ```
     pub fn into_inner(mut self) -> Option<T> {
         self.take()
     }

@@ -46,6 +46,11 @@ struct Shared {
 
 impl WaitGroup {
     /// A group with this one member.
+    ///
+    /// ```
+    /// let group = sortie::sync::WaitGroup::new();
+    /// group.wait();
+    /// ```
     #[must_use]
     pub fn new() -> WaitGroup {
         WaitGroup {
@@ -60,6 +65,17 @@ impl WaitGroup {
     ///
     /// # Panics
     /// In debug builds, if it would wait under a [`NoSuspend`](crate::task::NoSuspend) guard.
+    ///
+    /// ```
+    /// use sortie::sync::WaitGroup;
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// let group = WaitGroup::new();
+    /// let member = group.clone();
+    /// drop(runtime.spawn(move || drop(member)));
+    /// group.wait();
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     pub fn wait(self) {
         self.leave().wait(None);
     }
@@ -92,6 +108,18 @@ impl WaitGroup {
     ///
     /// # Panics
     /// As [`WaitGroup::wait`].
+    ///
+    /// ```
+    /// use sortie::sync::WaitGroup;
+    /// use std::time::Instant;
+    ///
+    /// let group = WaitGroup::new();
+    /// let other = group.clone();
+    /// // It is a member again.
+    /// let group = group.wait_until(Instant::now()).unwrap_err();
+    /// drop(other);
+    /// group.wait();
+    /// ```
     pub fn wait_until(self, until: Instant) -> Result<(), WaitGroup> {
         let shared = self.leave();
         if shared.wait(Some(until)) || !shared.rejoin() {

@@ -44,6 +44,10 @@ struct Inner {
 
 impl Group {
     /// A group without a limit.
+    ///
+    /// ```
+    /// assert!(sortie::task::Group::new("import").is_empty());
+    /// ```
     pub fn new(name: impl Into<Arc<str>>) -> Group {
         Group::from_parts(name.into(), TaskSet::new(), None)
     }
@@ -93,16 +97,28 @@ impl Group {
     }
 
     /// The name, which is also that of members that have none of their own.
+    ///
+    /// ```
+    /// assert_eq!(sortie::task::Group::new("import").name(), "import");
+    /// ```
     pub fn name(&self) -> &str {
         &self.inner.name
     }
 
     /// How many tasks have not ended.
+    ///
+    /// ```
+    /// assert_eq!(sortie::task::Group::new("nobody").len(), 0);
+    /// ```
     pub fn len(&self) -> usize {
         self.inner.tasks.len()
     }
 
     /// True if all tasks have ended.
+    ///
+    /// ```
+    /// assert!(sortie::task::Group::new("nobody").is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.inner.tasks.is_empty()
     }
@@ -122,6 +138,15 @@ impl Group {
     ///
     /// # Panics
     /// On a thread that runs no task: there [`Builder::group`] and [`Builder::spawn_on`] serve.
+    ///
+    /// ```
+    /// use sortie::task::Group;
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// let output = runtime.run(|| Group::new("import").spawn(|| 7).join());
+    /// assert_eq!(output.unwrap(), 7);
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     #[track_caller]
     pub fn spawn<F, T>(&self, f: F) -> JoinHandle<T>
     where
@@ -132,6 +157,19 @@ impl Group {
     }
 
     /// Aborts the tasks that have not ended, as [`JoinHandle::abort`]; those that come later run. Does not wait.
+    ///
+    /// ```
+    /// use sortie::task::{Builder, Group};
+    /// use std::time::Duration;
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// let group = Group::new("import");
+    /// let task = Builder::new().group(&group);
+    /// let task = task.spawn_on(&runtime.handle(), || sortie::sleep(Duration::MAX));
+    /// group.abort();
+    /// assert!(task.join().unwrap_err().is_aborted());
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     pub fn abort(&self) {
         self.inner.tasks.abort_all();
     }
@@ -148,6 +186,17 @@ impl Group {
     ///
     /// # Panics
     /// In debug builds, if it would wait while a [`NoSuspend`](super::NoSuspend) of the waiting task is alive.
+    ///
+    /// ```
+    /// use sortie::task::{Builder, Group};
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// let group = Group::new("import");
+    /// drop(Builder::new().group(&group).spawn_on(&runtime.handle(), sortie::yield_now));
+    /// group.wait().unwrap();
+    /// assert!(group.is_empty());
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     #[track_caller]
     pub fn wait(&self) -> Result<(), GroupStuck> {
         self.inner.tasks.wait_until_empty(None).map(drop).map_err(|task| GroupStuck { task })

@@ -49,17 +49,35 @@ pub struct JoinSet<T> {
 
 impl<T> JoinSet<T> {
     /// An empty set.
+    ///
+    /// ```
+    /// assert!(sortie::task::JoinSet::<u32>::new().is_empty());
+    /// ```
     pub fn new() -> JoinSet<T> {
         let tasks = Arc::new(TaskSet::new().ordered());
         JoinSet { tasks, handles: Vec::new(), free: Vec::new(), len: 0 }
     }
 
     /// How many tasks have not been joined, ended or not.
+    ///
+    /// ```
+    /// use sortie::task::JoinSet;
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// let mut tasks = JoinSet::new();
+    /// tasks.spawn_on(&runtime.handle(), || 1);
+    /// assert_eq!(tasks.len(), 1);
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     pub fn len(&self) -> usize {
         self.len
     }
 
     /// True if all tasks have been joined.
+    ///
+    /// ```
+    /// assert!(sortie::task::JoinSet::<u32>::new().is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len == 0
     }

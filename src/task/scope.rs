@@ -260,6 +260,18 @@ impl<T> ScopedJoinHandle<'_, T> {
     ///
     /// # Errors
     /// As [`ScopedJoinHandle::join_timeout`].
+    ///
+    /// ```
+    /// use std::time::{Duration, Instant};
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// runtime.scope(|s| {
+    ///     let task = s.spawn(|| sortie::sleep(Duration::MAX));
+    ///     let task = task.join_until(Instant::now()).unwrap_err();
+    ///     task.abort();
+    /// });
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     pub fn join_until(self, until: Instant) -> Result<Result<T, JoinError>, Self> {
         let ScopedJoinHandle { handle, tasks, scope } = self;
         match handle.join_until(until) {

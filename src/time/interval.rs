@@ -95,6 +95,13 @@ impl Interval {
     }
 
     /// The time between ticks.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let interval = sortie::time::interval(Duration::from_secs(1));
+    /// assert_eq!(interval.period(), Duration::from_secs(1));
+    /// ```
     pub fn period(&self) -> Duration {
         self.period
     }
@@ -106,6 +113,15 @@ impl Interval {
     ///
     /// # Panics
     /// In debug builds, under a [`NoSuspend`](crate::task::NoSuspend) guard.
+    ///
+    /// ```
+    /// use std::time::Duration;
+    ///
+    /// let mut interval = sortie::time::interval(Duration::from_millis(1));
+    /// // The first comes at once.
+    /// let first = interval.tick();
+    /// assert_eq!(interval.tick(), first + Duration::from_millis(1));
+    /// ```
     pub fn tick(&mut self) -> Instant {
         sleep_until(self.next);
         self.take(Instant::now())

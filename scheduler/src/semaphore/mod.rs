@@ -290,11 +290,22 @@ impl Semaphore {
     }
 
     /// How many permits there are, taken or not.
+    ///
+    /// ```
+    /// assert_eq!(sortie_scheduler::Semaphore::new(3).permits(), 3);
+    /// ```
     pub fn permits(&self) -> u32 {
         self.pool.permits.counts().1
     }
 
     /// How many permits are taken, or handed to somebody who is about to run.
+    ///
+    /// ```
+    /// let slots = sortie_scheduler::Semaphore::new(3);
+    /// let two = slots.acquire_many(2);
+    /// assert_eq!(slots.in_use(), 2);
+    /// # drop(two);
+    /// ```
     pub fn in_use(&self) -> u32 {
         self.pool.permits.counts().0
     }
@@ -312,6 +323,10 @@ impl Semaphore {
     }
 
     /// How many wait now.
+    ///
+    /// ```
+    /// assert_eq!(sortie_scheduler::Semaphore::new(3).waiting(), 0);
+    /// ```
     pub fn waiting(&self) -> usize {
         self.pool.permits.waits().0
     }

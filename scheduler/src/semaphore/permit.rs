@@ -142,6 +142,11 @@ impl Semaphore {
     ///
     /// # Panics
     /// As [`Semaphore::acquire`].
+    ///
+    /// ```
+    /// let slots = std::sync::Arc::new(sortie_scheduler::Semaphore::new(3));
+    /// assert_eq!(slots.acquire_many_arc(2).permits(), 2);
+    /// ```
     #[doc(alias = "acquire_many_owned")]
     #[inline]
     pub fn acquire_many_arc(self: &Arc<Self>, permits: u32) -> ArcPermit {
@@ -238,6 +243,11 @@ impl Semaphore {
     }
 
     /// As [`Semaphore::try_acquire_many`], for a permit that outlives the borrow.
+    ///
+    /// ```
+    /// let slots = std::sync::Arc::new(sortie_scheduler::Semaphore::new(3));
+    /// assert!(slots.try_acquire_many_arc(4).is_none());
+    /// ```
     #[inline]
     pub fn try_acquire_many_arc(self: &Arc<Self>, permits: u32) -> Option<ArcPermit> {
         Some(self.try_acquire_many(permits)?.into_arc(self))

@@ -53,6 +53,13 @@ impl<T> Receiver<T> {
     }
 
     /// Is none there for it?
+    ///
+    /// ```
+    /// let (sender, receiver) = sortie::sync::broadcast::channel(4);
+    /// assert!(receiver.is_empty());
+    /// sender.send(1).unwrap();
+    /// assert!(!receiver.is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -179,6 +186,15 @@ impl<T: Clone> Receiver<T> {
     ///
     /// # Panics
     /// As [`Receiver::recv`].
+    ///
+    /// ```
+    /// use std::time::Instant;
+    ///
+    /// let (sender, receiver) = sortie::sync::broadcast::channel(4);
+    /// assert!(receiver.recv_until(Instant::now()).is_err());
+    /// sender.send(1).unwrap();
+    /// assert_eq!(receiver.recv_until(Instant::now()), Ok(1));
+    /// ```
     pub fn recv_until(&self, until: Instant) -> Result<T, RecvTimeoutError> {
         self.wait(Some(until)).map(Arc::unwrap_or_clone)
     }

@@ -92,6 +92,14 @@ impl<T> Receiver<T> {
     ///
     /// # Panics
     /// As [`Receiver::recv`].
+    ///
+    /// ```
+    /// use sortie::sync::channel::{self, RecvTimeoutError};
+    /// use std::time::Instant;
+    ///
+    /// let (_sender, receiver) = channel::unbounded::<u32>();
+    /// assert_eq!(receiver.recv_until(Instant::now()), Err(RecvTimeoutError::Timeout));
+    /// ```
     #[doc(alias = "recv_deadline")]
     pub fn recv_until(&self, until: Instant) -> Result<T, RecvTimeoutError> {
         self.shared.recv(Some(until))
@@ -135,21 +143,44 @@ impl<T> Receiver<T> {
     }
 
     /// How many messages are in the channel.
+    ///
+    /// ```
+    /// let (sender, receiver) = sortie::sync::channel::bounded(4);
+    /// sender.send(1).unwrap();
+    /// assert_eq!(receiver.len(), 1);
+    /// ```
     pub fn len(&self) -> usize {
         self.shared.len()
     }
 
     /// Is no message in the channel?
+    ///
+    /// ```
+    /// let (_sender, receiver) = sortie::sync::channel::bounded::<u32>(4);
+    /// assert!(receiver.is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
     /// How many messages there is room for. `None`: without limit.
+    ///
+    /// ```
+    /// use sortie::sync::channel;
+    ///
+    /// assert_eq!(channel::bounded::<u32>(4).1.capacity(), Some(4));
+    /// assert_eq!(channel::unbounded::<u32>().1.capacity(), None);
+    /// ```
     pub fn capacity(&self) -> Option<usize> {
         self.shared.capacity()
     }
 
     /// Do both receive from the same channel?
+    ///
+    /// ```
+    /// let (_sender, receiver) = sortie::sync::channel::bounded::<u32>(4);
+    /// assert!(receiver.same_channel(&receiver.clone()));
+    /// ```
     pub fn same_channel(&self, other: &Receiver<T>) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }

@@ -95,6 +95,14 @@ impl<T> Sender<T> {
     ///
     /// # Panics
     /// As [`Sender::send`].
+    ///
+    /// ```
+    /// use sortie::sync::channel::{self, SendTimeoutError};
+    /// use std::time::Instant;
+    ///
+    /// let (sender, _receiver) = channel::bounded(0);
+    /// assert_eq!(sender.send_until(1, Instant::now()), Err(SendTimeoutError::Timeout(1)));
+    /// ```
     #[doc(alias = "send_deadline")]
     pub fn send_until(&self, message: T, until: Instant) -> Result<(), SendTimeoutError<T>> {
         self.shared.send(message, Some(until))
@@ -164,11 +172,22 @@ impl<T> Sender<T> {
     }
 
     /// How many messages are in the channel.
+    ///
+    /// ```
+    /// let (sender, _receiver) = sortie::sync::channel::bounded(4);
+    /// sender.send(1).unwrap();
+    /// assert_eq!(sender.len(), 1);
+    /// ```
     pub fn len(&self) -> usize {
         self.shared.len()
     }
 
     /// Is no message in the channel?
+    ///
+    /// ```
+    /// let (sender, _receiver) = sortie::sync::channel::bounded::<u32>(4);
+    /// assert!(sender.is_empty());
+    /// ```
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -187,6 +206,11 @@ impl<T> Sender<T> {
     }
 
     /// Do both send to the same channel?
+    ///
+    /// ```
+    /// let (sender, _receiver) = sortie::sync::channel::bounded::<u32>(4);
+    /// assert!(sender.same_channel(&sender.clone()));
+    /// ```
     pub fn same_channel(&self, other: &Sender<T>) -> bool {
         Arc::ptr_eq(&self.shared, &other.shared)
     }

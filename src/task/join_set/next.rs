@@ -21,6 +21,17 @@ impl<T> JoinSet<T> {
     /// # Errors
     /// [`JoinError`] if the task panicked, was aborted or refused; or, inside a callback, if this would wait in vain:
     /// all that is left is pinned to the carrier which the callback holds. Then one of these is detached.
+    ///
+    /// ```
+    /// use sortie::task::JoinSet;
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// let mut tasks = JoinSet::new();
+    /// tasks.spawn_on(&runtime.handle(), || 1);
+    /// assert_eq!(tasks.join_next().unwrap().unwrap(), 1);
+    /// assert!(tasks.join_next().is_none());
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn join_next(&mut self) -> Option<Result<T, JoinError>> {
@@ -34,6 +45,17 @@ impl<T> JoinSet<T> {
     ///
     /// # Errors
     /// As [`JoinSet::join_next`].
+    ///
+    /// ```
+    /// use sortie::task::JoinSet;
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// let mut tasks = JoinSet::new();
+    /// let id = tasks.spawn_on(&runtime.handle(), || 1);
+    /// let (ended, output) = tasks.join_next_with_id().unwrap();
+    /// assert_eq!((ended, output.unwrap()), (id, 1));
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     #[must_use]
     #[track_caller]
     pub fn join_next_with_id(&mut self) -> Option<(Id, Result<T, JoinError>)> {
