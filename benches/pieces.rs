@@ -47,6 +47,16 @@ fn switches(bench: &mut Bencher<'_>) {
     });
 }
 
+/// A worker's deque by itself: what its owner does, and what a thief does.
+fn queue(criterion: &mut Criterion) {
+    criterion.bench_function("queue: push and pop", |bench| {
+        bench.iter_custom(sortie_scheduler::bench::pushes_and_pops);
+    });
+    criterion.bench_function("steal: a task of a batch", |bench| {
+        bench.iter_custom(sortie_scheduler::bench::steals);
+    });
+}
+
 fn on_one_worker(criterion: &mut Criterion) {
     criterion.bench_function("switch", switches);
     let runtime = runtime(1);
@@ -83,8 +93,8 @@ fn with_another(criterion: &mut Criterion) {
     criterion.bench_function("wake another and wait for it", |bench| {
         bench.iter_custom(|n| runtime.run(move || wake_by_turns(n)));
     });
-    criterion.bench_function("queue: push and pop, a task each", |bench| {
-        bench.iter_custom(|n| runtime.run(move || queue(n)));
+    criterion.bench_function("spawn many and join them, a task each", |bench| {
+        bench.iter_custom(|n| runtime.run(move || spawn_many(n)));
     });
 }
 
@@ -129,7 +139,7 @@ fn wake_by_turns(n: u64) -> Duration {
 }
 
 /// Tasks that are queued together, and run when this one lets them.
-fn queue(n: u64) -> Duration {
+fn spawn_many(n: u64) -> Duration {
     let start = Instant::now();
     for _ in 0..n.div_ceil(BATCH) {
         let tasks: Vec<_> = (0..BATCH).map(|_| sortie::spawn(|| ())).collect();
@@ -141,7 +151,7 @@ fn queue(n: u64) -> Duration {
 /// A worker that has tasks and does not run them, and one that has none.
 fn steal(criterion: &mut Criterion) {
     let runtime = runtime(2);
-    criterion.bench_function("steal a task", |bench| {
+    criterion.bench_function("steal a task and run it", |bench| {
         bench.iter_custom(|n| runtime.run(move || have_stolen(n)));
     });
 }
@@ -172,5 +182,5 @@ fn have_stolen(n: u64) -> Duration {
     took
 }
 
-criterion_group!(benches, on_one_worker, with_another, steal);
+criterion_group!(benches, queue, on_one_worker, with_another, steal);
 criterion_main!(benches);

@@ -1,7 +1,7 @@
 //! A thousand tasks that yield for a second have as many turns each: under `migrating` all of them, else all of a
 //! carrier.
 
-use sortie_test::figures::{at_least, short_or_soak};
+use sortie_test::figures::at_least;
 use sortie_test::{Case, Mode, exclusively, threads, until};
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -50,7 +50,7 @@ fn turns(case: &Case, group: fn(i32) -> i32) -> HashMap<i32, Vec<u64>> {
     let now = || -> Vec<u64> { turns.iter().map(|it| it.load(Ordering::Relaxed)).collect() };
     until("all have begun", || now().iter().all(|turns| *turns > 0));
     let before = now();
-    std::thread::sleep(short_or_soak(Duration::from_millis(400), Duration::from_secs(1)));
+    std::thread::sleep(Duration::from_secs(1));
     let after = now();
     stop.store(true, Ordering::Relaxed);
     let mut groups: HashMap<i32, Vec<u64>> = HashMap::new();

@@ -1,12 +1,14 @@
 //! Who is ready runs soon: beside a load that leaves a fifth of the time, and beside tasks that always yield.
 
-use sortie::Runtime;
 use sortie::native::{self, Target};
 use sortie::sync::Event;
 use sortie::time;
+use sortie::{Runtime, transition};
 use sortie_test::busy::Busy;
 use sortie_test::figures::{Delays, bound, short_or_soak, within};
 use sortie_test::{Case, Mode, exclusively};
+use std::io::Write;
+use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -22,6 +24,7 @@ const SLEEPS: std::ops::Range<u64> = 100..300;
 const LOAD: usize = 64;
 
 static NANOSLEEP: Target = Target::named("nanosleep");
+static READ: Target = Target::named("read");
 
 fn compute(time: Duration) {
     let start = Instant::now();
@@ -108,32 +111,39 @@ fn wake_each_other(count: usize) -> Delays {
 
 #[test]
 fn whatever_is_ready_beside_tasks_that_always_yield() {
-    for (workers, mode) in
-        [(1, Mode::Pinned), (1, Mode::Migrating), (2, Mode::Pinned), (2, Mode::Migrating)]
-    {
-        exclusively(&Case::new(workers, mode), |case| {
-            let runtime = case.watched(case.runtime());
-            let busy = Busy::start_with(&runtime, 2 * workers, sortie::yield_now);
-            let count = short_or_soak(100, 5_000);
-            for (what, measure) in [
-                ("a task from outside", from_outside as fn(&Runtime) -> Duration),
-                ("a sleep", after_a_sleep),
-                ("a return from native code", back_from_native_code),
-                ("a pinned task that is woken", woken_by_a_thread),
-            ] {
-                within(
-                    &format!("{what} beside tasks that yield, p99"),
-                    bound(BESIDE_YIELDS),
-                    || {
-                        let mut delays = Delays::new();
-                        (0..count).for_each(|_| delays.add(measure(&runtime)));
-                        delays.percentile(99)
-                    },
-                );
-            }
-            busy.end();
-        });
+    // On two workers also two in all: each yields alone there, and never switches.
+    for (workers, always_yield) in [(1, 2), (2, 2), (2, 4)] {
+        for mode in [Mode::Pinned, Mode::Migrating] {
+            beside_yields(&Case::new(workers, mode), always_yield);
+        }
     }
+}
+
+fn beside_yields(case: &Case, always_yield: usize) {
+    exclusively(case, |case| {
+        let runtime = case.watched(case.runtime());
+        let busy = Busy::start_with(&runtime, always_yield, sortie::yield_now);
+        let count = short_or_soak(100, 5_000);
+        for (what, measure) in [
+            ("a task from outside", from_outside as fn(&Runtime) -> Duration),
+            ("a sleep", after_a_sleep),
+            ("a return from native code", back_from_native_code),
+            ("a read of what a thread has written", after_a_read),
+            ("a thread that comes in", from_another_thread),
+            ("a pinned task that is woken", woken_by_a_thread),
+        ] {
+            within(
+                &format!("{what} beside {always_yield} tasks that yield, p99"),
+                bound(BESIDE_YIELDS),
+                || {
+                    let mut delays = Delays::new();
+                    (0..count).for_each(|_| delays.add(measure(&runtime)));
+                    delays.percentile(99)
+                },
+            );
+        }
+        busy.end();
+    });
 }
 
 fn from_outside(runtime: &Runtime) -> Duration {
@@ -163,6 +173,42 @@ fn back_from_native_code(runtime: &Runtime) -> Duration {
         returned.elapsed()
     };
     runtime.spawn(call).join().unwrap()
+}
+
+/// From when a thread writes until the task that reads, in native code, goes on.
+fn after_a_read(runtime: &Runtime) -> Duration {
+    let (reader, mut writer) = std::io::pipe().unwrap();
+    let start = Instant::now();
+    let (begin, begun) = std::sync::mpsc::channel();
+    let read = move || {
+        let mut at = [0_u8; 8];
+        begin.send(()).unwrap();
+        let bytes = native::call(&READ, || {
+            // SAFETY: the buffer lives across the call, and is as long as it says.
+            unsafe { libc::read(reader.as_raw_fd(), at.as_mut_ptr().cast(), at.len()) }
+        });
+        assert_eq!(bytes, 8);
+        start.elapsed() - Duration::from_nanos(u64::from_ne_bytes(at))
+    };
+    let task = runtime.spawn(read);
+    begun.recv().unwrap();
+    // It mostly waits by then for what is written. Who has just slept is not about to lose its processor.
+    std::thread::sleep(Duration::from_micros(300));
+    writer.write_all(&(start.elapsed().as_nanos() as u64).to_ne_bytes()).unwrap();
+    task.join().unwrap()
+}
+
+/// From when a thread asks to run managed code until it does.
+fn from_another_thread(runtime: &Runtime) -> Duration {
+    let handle = runtime.handle();
+    let visit = move || {
+        let start = Instant::now();
+        handle.reverse_enter().expect("the runtime is open");
+        let waited = start.elapsed();
+        transition::reverse_leave().expect("it is inside");
+        waited
+    };
+    std::thread::spawn(visit).join().unwrap()
 }
 
 /// A task that has started stays on its carrier, unless it may move; a thread wakes it.

@@ -23,7 +23,7 @@
 //! [`Fiber::resume`] and a task's closure, may hold a thread-local, its address, or a reference to
 //! a worker or carrier across a suspension.
 
-pub mod bench;
+pub(crate) mod bench;
 mod closure;
 mod depot;
 mod switch;

@@ -12,6 +12,7 @@
 //!
 //! A task is in one of them at most, and its scheduler's reference travels with it.
 
+pub(crate) mod bench;
 mod deque;
 mod local;
 mod mailbox;
