@@ -140,7 +140,7 @@ fn nothing_is_lost() {
         let field = Field {
             handle: runtime.handle(),
             drops: Drops::new(),
-            queueing: Group::queueing("three at once", AT_ONCE as u32),
+            queueing: Group::queueing("three at once", AT_ONCE),
             at_work: Arc::default(),
             done: Arc::default(),
         };

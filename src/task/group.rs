@@ -67,8 +67,10 @@ impl Group {
     /// downloads.wait().unwrap();
     /// # Ok::<(), sortie::BuildError>(())
     /// ```
-    pub fn queueing(name: impl Into<Arc<str>>, limit: u32) -> Group {
-        Group::from_parts(name.into(), TaskSet::new(), Some(Semaphore::new(limit)))
+    pub fn queueing(name: impl Into<Arc<str>>, limit: usize) -> Group {
+        // There is no memory for so many tasks.
+        let permits = u32::try_from(limit).unwrap_or(u32::MAX);
+        Group::from_parts(name.into(), TaskSet::new(), Some(Semaphore::new(permits)))
     }
 
     /// A group of at most `limit` tasks. What is spawned beyond is refused: it does not run, and its join says so
