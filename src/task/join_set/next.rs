@@ -16,7 +16,7 @@ impl<T> JoinSet<T> {
     /// unwinding, and the set is as before.
     ///
     /// # Panics
-    /// In debug builds, if it would wait while a [`NoSuspend`](super::NoSuspend) of the waiting task is alive.
+    /// In debug builds, if it would wait while a [`NoSuspend`](crate::task::NoSuspend) of the waiting task is alive.
     ///
     /// # Errors
     /// [`JoinError`] if the task panicked, was aborted or refused; or, inside a callback, if this would wait in vain:
