@@ -127,6 +127,12 @@ mod tests {
         (first, second)
     }
 
+    /// By a thread that is none of the scheduler's.
+    fn notify_elsewhere(list: &'static WaitList) {
+        let elsewhere = std::thread::spawn(|| list.notify_one());
+        assert!(elsewhere.join().unwrap(), "it waits");
+    }
+
     /// So many rounds of that, in most of which the first is kept aside.
     fn in_rounds(round: impl Fn(&Scheduler, &'static WaitList, &'static AtomicBool)) {
         let scheduler = Config::new().workers(1).start().unwrap();
@@ -158,10 +164,9 @@ mod tests {
     #[test]
     fn who_is_woken_elsewhere_is_ready_for_a_yield() {
         in_rounds(|scheduler, list, was_kept| {
-            let (first, second) = beside_one_aside(scheduler, list, |is_kept, _| {
+            let (first, second) = beside_one_aside(scheduler, list, move |is_kept, _| {
                 was_kept.store(is_kept, Ordering::Relaxed);
-                let elsewhere = std::thread::spawn(|| list.notify_one());
-                assert!(elsewhere.join().unwrap(), "it waits");
+                notify_elsewhere(list);
                 assert!(yield_now(), "another is ready");
             });
             second.join().unwrap();
@@ -188,10 +193,9 @@ mod tests {
     #[test]
     fn who_is_woken_elsewhere_goes_on_when_the_other_has_ended() {
         in_rounds(|scheduler, list, was_kept| {
-            let (first, second) = beside_one_aside(scheduler, list, |is_kept, _| {
+            let (first, second) = beside_one_aside(scheduler, list, move |is_kept, _| {
                 was_kept.store(is_kept, Ordering::Relaxed);
-                let elsewhere = std::thread::spawn(|| list.notify_one());
-                assert!(elsewhere.join().unwrap(), "it waits");
+                notify_elsewhere(list);
             });
             second.join().unwrap();
             first.join().unwrap();
@@ -226,10 +230,9 @@ mod tests {
                     }
                 })
             });
-            let (first, second) = beside_one_aside(scheduler, list, |is_kept, goes_on| {
+            let (first, second) = beside_one_aside(scheduler, list, move |is_kept, goes_on| {
                 was_kept.store(is_kept, Ordering::Relaxed);
-                let elsewhere = std::thread::spawn(|| list.notify_one());
-                assert!(elsewhere.join().unwrap(), "it waits");
+                notify_elsewhere(list);
                 let before = turns.load(Ordering::Relaxed);
                 while !goes_on.load(Ordering::Relaxed) {
                     yield_now();
@@ -248,10 +251,9 @@ mod tests {
     #[test]
     fn who_is_woken_elsewhere_is_found_at_a_checkpoint() {
         in_rounds(|scheduler, list, was_kept| {
-            let (first, second) = beside_one_aside(scheduler, list, |is_kept, goes_on| {
+            let (first, second) = beside_one_aside(scheduler, list, move |is_kept, goes_on| {
                 was_kept.store(is_kept, Ordering::Relaxed);
-                let elsewhere = std::thread::spawn(|| list.notify_one());
-                assert!(elsewhere.join().unwrap(), "it waits");
+                notify_elsewhere(list);
                 let until = Instant::now() + Duration::from_secs(20);
                 while !goes_on.load(Ordering::Relaxed) {
                     assert!(Instant::now() < until, "it goes on while this computes");
@@ -270,8 +272,7 @@ mod tests {
             let (first, second) = beside_one_aside(scheduler, list, move |is_kept, goes_on| {
                 was_kept.store(is_kept, Ordering::Relaxed);
                 assert!(shared.begin_hold());
-                let elsewhere = std::thread::spawn(|| list.notify_one());
-                assert!(elsewhere.join().unwrap(), "it waits");
+                notify_elsewhere(list);
                 assert!(wait::let_pinned_run(), "it is ready");
                 // A fair pick serves the oldest first, which is the keeper; not twice in a row.
                 let goes_on = || goes_on.load(Ordering::Relaxed);
