@@ -2,6 +2,7 @@
 //! message: what was left cannot be put right.
 
 use sortie::native::{self, Callbacks, Class, Policy, Target};
+use sortie::transition;
 use sortie_natives::{jump, with_landing};
 use sortie_test::child;
 use std::os::unix::process::ExitStatusExt;
@@ -98,6 +99,38 @@ fn out_of_a_callback_that_may_migrate_too() {
             assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{case}: {said}");
             assert!(said.contains("has come from one stack to another"), "{case}: {said}");
         }
+    }
+}
+
+/// Nobody has jumped: raw callbacks have no end, in native code on another stack than managed code has.
+#[test]
+fn raw_callbacks_without_an_end_end_it_and_are_named() {
+    let cases = [
+        ("suspends", &SUSPENDS),
+        ("quick", &QUICK),
+        ("migrates", &MIGRATES),
+        ("anywhere", &ANYWHERE),
+    ];
+    if let Some(case) = child::case() {
+        let (_, target) = cases.into_iter().find(|(name, _)| *name == case).unwrap();
+        let runtime = sortie::Runtime::builder().workers(1).build().unwrap();
+        runtime.run(|| {
+            for _ in 0..WARM {
+                landing(target, || 0);
+            }
+            native::call_here(target, || {
+                transition::reverse_enter().unwrap();
+                native::call_here(&BLOCKS, || transition::reverse_enter().unwrap());
+            });
+        });
+        unreachable!("it was not noticed");
+    }
+    for (case, _) in cases {
+        let output = child::run("raw_callbacks_without_an_end_end_it_and_are_named", case)
+            .expect("this is the parent");
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.signal(), Some(libc::SIGABRT), "{case}: {said}");
+        assert!(said.contains("end each by `reverse_leave`"), "{case}: {said}");
     }
 }
 

@@ -36,8 +36,13 @@ pub(crate) fn land_noted(local: &Local, depth: usize, below: Below) -> usize {
 #[cold]
 #[inline(never)]
 fn land_late(local: &Local, depth: usize, below: Below) -> usize {
-    crossing::check_stack(below, local.below());
+    crossing::check_stack(below, local.below(), innermost(local));
     bury(local, |local| local.layers(|layers| layers.depth() > depth))
+}
+
+/// The innermost callback that is open.
+pub(crate) fn innermost(local: &Local) -> Option<Opened> {
+    local.layers(|layers| layers.notes().next_back().map(Opened::from_bits))
 }
 
 /// Ends the process if the frames here are those of `local`'s task and another is on this thread. That can be
@@ -56,7 +61,7 @@ pub(crate) fn check_task(local: &Local) {
 #[inline(never)]
 pub(crate) fn land_direct(local: &Local) -> usize {
     let Some(left) = local.take_jumped() else { return 0 };
-    crossing::check_stack(Below::THREAD, Below::THREAD);
+    crossing::check_stack(Below::THREAD, Below::THREAD, innermost(local));
     bury(local, |local| {
         local.layers(|layers| left.is_before_innermost(layers.notes().rev().map(Opened::from_bits)))
     })
@@ -71,7 +76,7 @@ pub(crate) fn land_raw(local: &Local, place: usize) -> usize {
     if depth == found {
         return 0;
     }
-    crossing::check_stack(Below::THREAD, local.below());
+    crossing::check_stack(Below::THREAD, local.below(), innermost(local));
     bury(local, |local| local.layers(|layers| layers.depth() > depth))
 }
 
@@ -79,7 +84,7 @@ pub(crate) fn land_raw(local: &Local, place: usize) -> usize {
 #[cold]
 #[inline(never)]
 pub(crate) fn land_managed(local: &Local, depth: usize) {
-    crossing::check_stack(Below::THREAD, Below::THREAD);
+    crossing::check_stack(Below::THREAD, Below::THREAD, innermost(local));
     let dead = bury(local, |local| local.layers(|layers| layers.depth() > depth));
     match crossing::come_back() {
         Ok(_) => report(dead),

@@ -160,21 +160,21 @@ pub fn count_left_open(layers: u64) {
 }
 
 /// Native code on the stack of `below`, or where its caller was, has been jumped to, perhaps; the code that
-/// jumped was on a stack of the current task's that is `seen`, as the embedder has noted.
+/// jumped was on a stack of the current task's that is `seen`, as the embedder has noted, and in the callback `innermost`.
 ///
 /// Ends the process if that was another stack.
 #[cold]
-pub fn check_stack(below: Below, seen: Below) {
+pub fn check_stack(below: Below, seen: Below, innermost: Option<Opened>) {
     let Some((carrier, _)) = wait::kept_task() else { return };
     let here = stack::bottom_at(current::stack_pointer()).unwrap_or(0);
-    check(carrier.stack_low.get(), here, below, seen);
+    check(carrier.stack_low.get(), here, below, seen, innermost);
 }
 
 /// As [`check_stack`], for native code that has returned from a stack of its own, when the carrier said `low` of
 /// the task's stack. Its caller's is the task's again.
 #[cold]
-pub fn leave_stack(low: usize, below: Below, seen: Below) {
-    check(low, below.low().unwrap_or(0), below, seen);
+pub fn leave_stack(low: usize, below: Below, seen: Below, innermost: Option<Opened>) {
+    check(low, below.low().unwrap_or(0), below, seen, innermost);
     if let Some((carrier, task)) = wait::kept_task() {
         task.stack_low.set(carrier.stack_low.get());
     }
@@ -188,15 +188,21 @@ pub fn task_is_elsewhere() -> ! {
 
 /// `low`: the lowest address of the stack that managed code was on last, or 0, on the carrier's or for native
 /// code on a stack of its own.
-fn check(low: usize, here: usize, below: Below, seen: Below) {
+fn check(low: usize, here: usize, below: Below, seen: Below, innermost: Option<Opened>) {
     let is_at_home = below != Below::THREAD && low == 0 && seen == below;
-    if low != here && !is_at_home {
-        end_process(
-            "a jump (`longjmp`) has come from one stack to another, of native code whose callbacks suspend, or \
-             the thread's; jump within the native code of one call, or have it all wait in place \
-             (`Callbacks::Block`)",
-        );
+    if low == here || is_at_home {
+        return;
     }
+    // One without code of its own at its end may have no end, and then nobody has jumped.
+    end_process(if innermost.is_some_and(|opened| !opened.is_guarded()) {
+        "a native call within native code whose callbacks suspend has ended, or was jumped to (`longjmp`), while a \
+         callback was open that `reverse_enter` has begun; end each by `reverse_leave`, or have all callbacks there \
+         wait in place (`Callbacks::Block`)"
+    } else {
+        "a jump (`longjmp`) has come from one stack to another, of native code whose callbacks suspend, or \
+         the thread's; jump within the native code of one call, or have it all wait in place \
+         (`Callbacks::Block`)"
+    });
 }
 
 /// There are native frames below, which nothing may unwind.

@@ -92,7 +92,7 @@ impl OnStack {
 #[inline(never)]
 fn late_on_stack(local: &Local, low: usize, below: Below, seen: Below) {
     if local.has_jumped() {
-        crossing::leave_stack(low, below, seen);
+        crossing::leave_stack(low, below, seen, jumped::innermost(local));
     }
     late(local);
 }
