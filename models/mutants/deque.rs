@@ -76,12 +76,12 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "deque_makes_room_without_the_lock",
         file: OWNER,
-        from: "let mut row = shared.row.lock();
+        from: "let Some(mut row) = shared.row.try_lock() else { return false };
         // ORDERING: Relaxed, the lock orders the reads of who has moved it.
         self.read = Front::unpack(shared.front.load(Ordering::Relaxed)).first;",
         to: "self.read = Front::unpack(shared.front.load(Ordering::Relaxed)).first;
         if back.wrapping_sub(self.read) <= self.mask.div_ceil(2) {
-            return;
+            return true;
         }
         let mut row = shared.row.lock();",
     },

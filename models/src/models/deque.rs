@@ -17,12 +17,12 @@ trait Deque: Send + 'static {
     type Thief: Send + 'static;
     fn with(room: u32, own: u32) -> Self;
     fn thief(&self) -> Self::Thief;
-    fn push(&mut self, task: TaskRef);
+    fn push(&mut self, task: TaskRef) -> Result<(), TaskRef>;
     fn pop(&mut self) -> Option<TaskRef>;
     fn pop_front(&mut self) -> Option<TaskRef>;
     fn pop_second(&mut self) -> Option<TaskRef>;
     fn steal(thief: &Self::Thief) -> Option<TaskRef>;
-    fn steal_into(thief: &Self::Thief, to: &mut Self) -> Option<TaskRef>;
+    fn steal_many(thief: &Self::Thief, to: impl FnMut(TaskRef)) -> Option<TaskRef>;
 }
 
 macro_rules! versions {
@@ -35,8 +35,8 @@ macro_rules! versions {
             fn thief(&self) -> Self::Thief {
                 self.thief()
             }
-            fn push(&mut self, task: TaskRef) {
-                self.push(task);
+            fn push(&mut self, task: TaskRef) -> Result<(), TaskRef> {
+                self.push(task)
             }
             fn pop(&mut self) -> Option<TaskRef> {
                 self.pop()
@@ -50,8 +50,8 @@ macro_rules! versions {
             fn steal(thief: &Self::Thief) -> Option<TaskRef> {
                 thief.steal()
             }
-            fn steal_into(thief: &Self::Thief, to: &mut Self) -> Option<TaskRef> {
-                thief.steal_into(to, 0)
+            fn steal_many(thief: &Self::Thief, to: impl FnMut(TaskRef)) -> Option<TaskRef> {
+                thief.steal_many(0, to)
             }
         }
     )*};
@@ -101,6 +101,13 @@ impl World {
         true
     }
 
+    /// Makes a task, and takes it if there is no room.
+    fn push<D: Deque>(&self, deque: &mut D, number: usize) {
+        if let Err(task) = deque.push(World::task(number)) {
+            self.take(Some(task));
+        }
+    }
+
     /// Takes the rest, and looks whether all were there.
     fn end<D: Deque>(&self, mut deque: D) {
         while self.take(deque.pop()) {}
@@ -118,10 +125,10 @@ fn owner_pops<D: Deque>() {
         let thread = spawn(move || {
             its.take(D::steal(&thief));
         });
-        deque.push(World::task(0));
+        world.push(&mut deque, 0);
         world.take(deque.pop());
-        deque.push(World::task(1));
-        deque.push(World::task(2));
+        world.push(&mut deque, 1);
+        world.push(&mut deque, 2);
         world.take(deque.pop());
         join([thread]);
         world.end(deque);
@@ -140,11 +147,11 @@ fn owner_gives<D: Deque>() {
             its.take(D::steal(&thief));
         });
         for number in 0..3 {
-            deque.push(World::task(number));
+            world.push(&mut deque, number);
         }
         world.take(deque.pop_front());
         world.take(deque.pop_second());
-        deque.push(World::task(3));
+        world.push(&mut deque, 3);
         join([thread]);
         world.end(deque);
     });
@@ -162,7 +169,7 @@ fn places_turn<D: Deque>() {
             its.take(D::steal(&thief));
         });
         for number in 0..4 {
-            deque.push(World::task(number));
+            world.push(&mut deque, number);
         }
         join([thread]);
         world.end(deque);
@@ -175,13 +182,14 @@ fn two_thieves<D: Deque>() {
         let world = World::new(3);
         let mut deque = D::with(4, 8);
         for number in 0..3 {
-            deque.push(World::task(number));
+            world.push(&mut deque, number);
         }
         let threads = [deque.thief(), deque.thief()].map(|thief| {
             let world = world.clone();
             spawn(move || {
                 let mut own = D::with(4, 8);
-                world.take(D::steal_into(&thief, &mut own));
+                let keep = |task| assert!(own.push(task).is_ok(), "nobody else knows it");
+                world.take(D::steal_many(&thief, keep));
                 while world.take(own.pop()) {}
             })
         });

@@ -90,7 +90,10 @@ impl Local {
         self.remote.pushed.store(number, Ordering::Relaxed);
         // ORDERING: Relaxed, as above.
         self.remote.fresh.store(task.as_raw().as_ptr(), Ordering::Relaxed);
-        self.deque.push(task);
+        if let Err(task) = self.deque.push(task) {
+            self.take_fresh();
+            self.push_last(task);
+        }
     }
 
     /// Was the newest task queued since the last one went? It is not from here on.
@@ -102,6 +105,13 @@ impl Local {
             self.remote.fresh.store(ptr::null_mut(), Ordering::Relaxed);
         }
         is_fresh
+    }
+
+    /// Queues a task that was taken from another's deque.
+    fn keep(&mut self, task: TaskRef) {
+        if let Err(task) = self.deque.push(task) {
+            self.push_last(task);
+        }
     }
 
     /// Queues a task behind all others.
@@ -184,7 +194,7 @@ impl Local {
         if !self.deque.is_empty() || other.deque.is_empty() {
             return None;
         }
-        other.deque.steal_into(&mut self.deque, other.spared())
+        other.deque.steal_many(other.spared(), |task| self.keep(task))
     }
 
     /// The oldest task of the deque.
@@ -213,7 +223,7 @@ impl Local {
     pub(crate) fn steal_from(&mut self, other: &Remote) -> Option<TaskRef> {
         other
             .deque
-            .steal_into(&mut self.deque, other.spared())
+            .steal_many(other.spared(), |task| self.keep(task))
             .or_else(|| settle(|| other.ring.steal_batch_and_pop(&self.ring)))
     }
 }
@@ -265,5 +275,40 @@ impl Drop for Remote {
         while let Some(task) = self.take_any() {
             drop(task);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Local;
+    use crate::queue::deque::ROOM;
+    use crate::task::TaskRef;
+    use std::num::NonZero;
+    use std::ptr::NonNull;
+
+    /// A number in place of an address, which nobody follows.
+    fn task(number: usize) -> TaskRef {
+        let address = NonZero::<usize>::MIN.saturating_add(number);
+        // SAFETY: it is made a number again, and nobody looks behind it.
+        unsafe { TaskRef::from_raw(NonNull::without_provenance(address)) }
+    }
+
+    #[test]
+    fn what_finds_no_room_while_a_thief_takes_some_goes_behind_the_others() {
+        const MANY: usize = 3 * ROOM as usize;
+        let mut local = Local::new();
+        let shared = local.deque.shared.clone();
+        let taking = shared.row.lock();
+        for number in 0..MANY {
+            local.push(task(number));
+            assert_eq!(local.len(), number + 1, "it is seen by others");
+        }
+        drop(taking);
+        let mut all = Vec::new();
+        while let Some(task) = local.pop().or_else(|| local.pop_yielded()) {
+            all.push(task.into_raw().addr().get() - 1);
+        }
+        all.sort_unstable();
+        assert_eq!(all, (0..MANY).collect::<Vec<_>>());
     }
 }

@@ -3,7 +3,7 @@
 //! | queue | who puts | who takes | order |
 //! |---|---|---|---|
 //! | deque ([`Local`], `deque/`) | the worker's owner | its owner newest first, thieves oldest first, and the newest last | |
-//! | ring ([`Local`]) | its owner: tasks that yielded and may move | its owner and thieves, oldest first | FIFO |
+//! | ring ([`Local`]) | its owner: tasks that yielded and may move, or find no room in the deque | its owner and thieves, oldest first | FIFO |
 //! | [`Injector`] | everybody else: foreign threads, native layers, timers | all workers | FIFO |
 //! | re-entry | tasks back from native code whose worker was gone | all workers | FIFO |
 //! | [`Ring`] | a carrier: tasks pinned to it, woken there or with turns to take | that carrier | woken ones newest first, the others FIFO |

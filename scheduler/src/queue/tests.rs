@@ -21,9 +21,18 @@ fn empty() -> Deque {
     Deque::new()
 }
 
+/// Beside a thief there may be no room for it at times.
+fn push(deque: &mut Deque, number: usize) {
+    let mut wanted = task(number);
+    while let Err(task) = deque.push(wanted) {
+        wanted = task;
+        std::thread::yield_now();
+    }
+}
+
 fn filled(tasks: usize) -> (Deque, Thief) {
     let mut deque = empty();
-    (0..tasks).for_each(|number| deque.push(task(number)));
+    (0..tasks).for_each(|number| push(&mut deque, number));
     let thief = deque.thief();
     (deque, thief)
 }
@@ -56,7 +65,7 @@ fn a_thief_takes_half_but_for_those_that_are_spared() {
     {
         let (mut deque, thief) = filled(tasks);
         let mut own = Deque::new();
-        let first = thief.steal_into(&mut own, spared).map(number);
+        let first = thief.steal_many(spared, |task| push(&mut own, number(task))).map(number);
         assert_eq!(first, (taken > 0).then_some(0));
         let others: Vec<_> = std::iter::from_fn(|| own.pop_front().map(number)).collect();
         assert_eq!(others, (1..taken).collect::<Vec<_>>());
@@ -87,7 +96,7 @@ fn only_the_newest_is_taken_by_its_name() {
     assert_eq!(deque.pop().map(number), Some(1));
     assert_eq!(thief.steal().map(number), Some(0));
     assert!(deque.pop_if(&wanted).is_none(), "it lies there no longer");
-    deque.push(task(0));
+    push(&mut deque, 0);
     assert_eq!(deque.pop_if(&wanted).map(number), Some(0));
     number(wanted);
 }
@@ -96,11 +105,11 @@ fn only_the_newest_is_taken_by_its_name() {
 fn places_are_used_again_and_room_goes_back() {
     let mut deque = Deque::new();
     for number in 0..10 * ROOM as usize {
-        deque.push(task(number));
+        push(&mut deque, number);
         assert_eq!(deque.pop_front().map(self::number), Some(number));
     }
     assert_eq!(room(&deque), ROOM);
-    (0..100_000).for_each(|number| deque.push(task(number)));
+    (0..100_000).for_each(|number| push(&mut deque, number));
     assert!(room(&deque) >= 100_000);
     (0..100_000).rev().for_each(|number| assert_eq!(deque.pop().map(self::number), Some(number)));
     assert_eq!(room(&deque), ROOM);
@@ -112,6 +121,26 @@ fn room_ends_before_places_meet() {
     let _ = (0..u32::BITS).fold(ROOM, |room, _| Deque::doubled(room));
 }
 
+/// It waits for no thief, who may have been driven off its processor.
+#[test]
+fn an_owner_without_room_gets_its_task_back_while_a_thief_takes_some() {
+    let (mut deque, thief) = filled(0);
+    let shared = deque.shared.clone();
+    let taking = shared.row.lock();
+    let room = ROOM as usize;
+    (0..room).for_each(|number| assert!(deque.push(task(number)).is_ok()));
+    for _ in 0..2 {
+        assert_eq!(deque.push(task(room)).map_err(number), Err(room));
+    }
+    assert_eq!(deque.pop().map(number), Some(room - 1));
+    assert!(deque.push(task(room - 1)).is_ok(), "that place is its own");
+    drop(taking);
+    assert!(deque.push(task(room)).is_ok());
+    assert_eq!(thief.steal().map(number), Some(0));
+    let left: Vec<_> = std::iter::from_fn(|| deque.pop().map(number)).collect();
+    assert_eq!(left, (1..=room).rev().collect::<Vec<_>>());
+}
+
 #[test]
 fn places_may_wrap_around() {
     let mut deque = empty();
@@ -121,7 +150,7 @@ fn places_may_wrap_around() {
     (deque.read, deque.look_at) = (edge, edge);
     let thief = deque.thief();
     for number in 0..4 * ROOM as usize {
-        deque.push(task(number));
+        push(&mut deque, number);
     }
     for number in 0..2 * ROOM as usize {
         assert_eq!(thief.steal().map(self::number), Some(number));
@@ -152,7 +181,7 @@ fn each_task_is_taken_once() {
                 while left.load(Ordering::Relaxed) > 0 {
                     let found = match which {
                         0 => thief.steal(),
-                        _ => thief.steal_into(&mut own, which as u32 - 1),
+                        _ => thief.steal_many(which as u32 - 1, |it| push(&mut own, number(it))),
                     };
                     if !take(found) {
                         std::thread::yield_now();
@@ -167,7 +196,7 @@ fn each_task_is_taken_once() {
             rng = rng.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let many = (rng >> 16) as usize % [3, 20, 300][(rng >> 8) as usize % 3];
             for _ in 0..many.min(TASKS - made) {
-                deque.push(task(made));
+                push(&mut deque, made);
                 made += 1;
             }
             for turn in 0..many {

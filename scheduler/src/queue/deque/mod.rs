@@ -18,7 +18,8 @@
 //! A lower limit is safe at all times: the owner takes more by exchange than it has to as long as it knows the old one.
 //!
 //! Thieves keep each other out by a lock, which the owner takes only to make the row longer or shorter. Who holds it
-//! moves the front, and has read what it took before it lets go; so a place is not written again before it was read.
+//! moves the front, and has read what it took before it lets go; so a place is not written again before it was read. The
+//! owner never waits for it: a task that finds no room meanwhile goes elsewhere.
 
 mod owner;
 mod thief;
@@ -67,7 +68,7 @@ pub(super) struct Shared {
     /// The place behind the newest task. Written by the owner.
     pub(super) back: AtomicU32,
     /// Replaced by the owner, read by who holds the lock.
-    row: Mutex<Row>,
+    pub(super) row: Mutex<Row>,
 }
 
 /// Where the row begins, and where its public part ends. Places are counted on and on, and wrap around.

@@ -36,17 +36,22 @@ impl Deque {
     }
 
     /// Puts a task at the back.
+    ///
+    /// # Errors
+    /// The task: there is no room, and none can be made as long as a thief is taking some.
     #[inline]
-    pub(crate) fn push(&mut self, task: TaskRef) {
+    #[must_use = "who gets its task back must put it elsewhere"]
+    pub(crate) fn push(&mut self, task: TaskRef) -> Result<(), TaskRef> {
         // ORDERING: Relaxed, only the owner writes it.
         let back = self.shared.back.load(Ordering::Relaxed);
-        if back == self.look_at {
-            self.look(back);
+        if back == self.look_at && !self.look(back) {
+            return Err(task);
         }
         // ORDERING(deque.back): Relaxed, published by the store below, or by an exchange of the limit behind it.
         self.place(back).store(task.into_raw().as_ptr(), Ordering::Relaxed);
         // ORDERING(deque.back): Release, pairs with the Acquire in `Shared::open`.
         self.shared.back.store(back.wrapping_add(1), Ordering::Release);
+        Ok(())
     }
 
     /// Takes the task at the back.
@@ -153,12 +158,12 @@ impl Deque {
         NonNull::new(task).map(|task| unsafe { TaskRef::from_raw(task) })
     }
 
-    /// Makes tasks public, or room, before a push to `back`.
+    /// Makes tasks public, or room, before a push to `back`. False: there is no room.
     #[cold]
     #[inline(never)]
-    fn look(&mut self, back: u32) {
-        if back.wrapping_sub(self.read) > self.mask {
-            self.make_room(back);
+    fn look(&mut self, back: u32) -> bool {
+        if back.wrapping_sub(self.read) > self.mask && !self.make_room(back) {
+            return false;
         }
         // ORDERING: Relaxed, a guess that the exchange checks.
         let mut front = Front::unpack(self.shared.front.load(Ordering::Relaxed));
@@ -170,6 +175,7 @@ impl Deque {
             }
         }
         self.look_later(front, back);
+        true
     }
 
     /// The next push to look is the one that has too many of its own, or no room. `back` is the place of the next push.
@@ -179,16 +185,18 @@ impl Deque {
         self.look_at = back.wrapping_add(of_its_own.min(room));
     }
 
-    /// Sees to it that the place at `back` is free.
-    fn make_room(&mut self, back: u32) {
+    /// Sees to it that the place at `back` is free. False: a thief has the lock. It may have been driven off its processor, and
+    /// who waited for it would be as well.
+    fn make_room(&mut self, back: u32) -> bool {
         let shared = self.shared.clone();
-        let mut row = shared.row.lock();
+        let Some(mut row) = shared.row.try_lock() else { return false };
         // ORDERING: Relaxed, the lock orders the reads of who has moved it.
         self.read = Front::unpack(shared.front.load(Ordering::Relaxed)).first;
         let used = back.wrapping_sub(self.read);
         if used > self.mask.div_ceil(2) {
             self.replace(&mut row, Deque::doubled(self.mask + 1), back);
         }
+        true
     }
 
     pub(crate) fn doubled(room: u32) -> u32 {

@@ -1,6 +1,6 @@
 //! The thieves' side: who takes from the front, and makes tasks public in place of an owner that computes.
 
-use super::{Deque, Front, Shared, Thief, behind, index};
+use super::{Front, Shared, Thief, behind, index};
 use crate::sync::atomic::Ordering;
 use crate::sync::fence::heavy_to_light;
 use crate::task::{Header, TaskRef};
@@ -28,8 +28,8 @@ impl Thief {
     }
 
     /// Takes half of the tasks, the oldest ones, but not too many, and none of the `spared` newest: one to run, the others
-    /// into `to`.
-    pub(crate) fn steal_into(&self, to: &mut Deque, spared: u32) -> Option<TaskRef> {
+    /// go to `to`.
+    pub(crate) fn steal_many(&self, spared: u32, to: impl FnMut(TaskRef)) -> Option<TaskRef> {
         let mut taken = [ptr::null_mut(); BATCH];
         let count = self.0.steal(&mut taken, spared);
         let mut taken = taken[..count].iter().map(|task| {
@@ -39,7 +39,7 @@ impl Thief {
             unsafe { TaskRef::from_raw(task) }
         });
         let first = taken.next();
-        taken.for_each(|task| to.push(task));
+        taken.for_each(to);
         first
     }
 }
