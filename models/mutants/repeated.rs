@@ -334,7 +334,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
     },
     Repeated { file: "worker/without.rs", model: "idle/mod.rs", text: "shared.look_again();" },
     Repeated {
-        file: "worker/pick.rs",
+        file: "worker/pick/places.rs",
         model: "idle/mod.rs",
         text:
             "if unsafe { carrier.with_worker(|worker| !worker.queues.is_empty()) } == Some(true) {

@@ -6,7 +6,7 @@
 //!
 //! 1. Who asks is *counted* first, runs the heavy fence, and takes the census lock.
 //! 2. A carrier clears `current`, runs the light fence, and looks at the count. If somebody asks, it
-//!    gives up its reference to the task under the lock, or leaves it to the handle there (`finish` in `worker/run.rs`,
+//!    gives up its reference to the task under the lock, or leaves it to the handle there (`worker/finish.rs`,
 //!    `succeed` in `worker/succession.rs`; `finish_on_top` in `worker/lend.rs` leaves the task to `finish`).
 //!
 //! INVARIANT(census): by the two fences, either the carrier sees the count, or who asks sees `current`

@@ -17,7 +17,7 @@ use crate::stack::{Stack, StackError, Stacks};
 use crate::sync::Arc;
 use crate::task::{Header, JoinHandle};
 use crate::wait;
-use crate::worker::run::{bind, give_fiber};
+use crate::worker::start::{bind, give_fiber};
 
 /// A stack for one task, which is not spawned yet.
 ///

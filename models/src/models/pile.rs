@@ -1,6 +1,6 @@
 //! The pile of lenders: whoever looks under the census lock may follow what it sees.
 //!
-//! A carrier's tasks lend one after the other, and end; the steps of the census (`census.rs`, `worker/run.rs`) are spread over
+//! A carrier's tasks lend one after the other, and end; the steps of the census (`census.rs`, `worker/finish.rs`) are spread over
 //! rooms, so they are repeated here.
 
 use crate::explore::{explore, join, spawn};

@@ -16,7 +16,7 @@ impl Carrier {
         self.set_task_word(task.embedder.get());
         self.stack_low.set(stack_low);
         // ORDERING: Relaxed, see the carrier's field rules. Of one that a lender goes on from, before the light
-        // fence in `worker/run.rs`; see `crate::census`.
+        // fence in `worker/finish.rs`; see `crate::census`.
         self.current.store(ptr::from_ref(task).cast_mut(), Ordering::Relaxed);
     }
 

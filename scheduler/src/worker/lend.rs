@@ -30,8 +30,10 @@
 //!
 //! Must not: keep a lender on a carrier that has lost its worker, or cedes it: it is queued.
 
+use super::finish::{give_fibers, take_fiber};
 use super::pick::{newest, others_wait};
-use super::run::{give_fibers, resume, start_on, take_fiber};
+use super::run::resume;
+use super::start::start_on;
 use super::succession::lend_to_others;
 use crate::carrier::Carrier;
 use crate::crossing::fence::light;

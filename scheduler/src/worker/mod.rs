@@ -5,8 +5,10 @@
 //! - `ahead.rs`: what is fetched ahead where a worker goes on.
 //! - `aside.rs`: a task that the next one here is likely to wake.
 //! - `current.rs`: which carrier is this thread? The crate's one door to thread-local storage.
-//! - `run.rs`: the loop of a carrier: pick, resume, settle. `pick.rs`: which task is next, `search.rs`: from others,
-//!   `ranked.rs`: if their priorities differ. `without.rs`: how a carrier gives its worker away, and gets one again.
+//! - `run.rs`: the loop of a carrier: pick, resume, settle. `start.rs`, `finish.rs`: a task's first turn and its last.
+//! - `pick.rs`: which task is next, `search.rs`: from others, `ranked.rs`: if their priorities differ.
+//! - `without.rs`: how a carrier gives its worker away, and gets one again.
+//! - `put_off.rs`: whom timers have woken together, one worker runs.
 //! - `lend.rs`: a join that needs no queue and no wake-up. `succession.rs`: one task after the other on the same fiber.
 //!   `pile.rs`: who lends, for those who look.
 //!   `pass.rs`: a yield that needs no loop.
@@ -21,6 +23,7 @@ mod ahead;
 pub(crate) mod aside;
 pub(crate) mod current;
 pub(crate) mod extra;
+mod finish;
 pub(crate) mod lend;
 pub(crate) mod pass;
 mod pick;
@@ -30,6 +33,7 @@ mod ranked;
 pub(crate) mod run;
 mod search;
 mod share;
+pub(crate) mod start;
 pub(crate) mod succession;
 pub(crate) mod without;
 

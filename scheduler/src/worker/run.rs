@@ -1,28 +1,26 @@
 //! The loop of a carrier: pick a task, resume it, settle why it came back.
 //!
+//! A task that runs for the first time is made ready in `start.rs`, one that has ended goes to `finish.rs`.
+//!
 //! In the loop there is no current task: what is called from here acts as the scheduler itself.
 //! After each resume everything about the worker is read anew: the task may have gone to native
 //! code and lost it, and the carrier may own another now, or none.
 
+use super::finish::{finish, finish_on_own_stack, keep_fiber};
 use super::lend::{lender, unpile};
 use super::pick::next;
 use super::search::found_work;
+use super::start::start;
 use super::without::{arrive, become_spare, cede, is_due_to_cede, retire};
 use super::{Worker, current};
 use crate::carrier::{Carrier, CarrierRef};
-use crate::crossing::fence::light;
-use crate::fiber::{Body, Fiber, FiberBox, Reason};
-use crate::fork;
+use crate::fiber::{Fiber, Reason};
 use crate::handler;
-use crate::metrics::Counter;
 use crate::offload::serve;
-use crate::own_stack;
 use crate::penalty::call_first;
 use crate::shared::Shared;
 use crate::sync::atomic::Ordering;
-use crate::task::complete::refuse;
-use crate::task::join_error::Refusal;
-use crate::task::{Header, TaskRef, abort};
+use crate::task::{Header, TaskRef};
 use crossbeam_utils::Backoff;
 use std::ptr::{self, NonNull};
 
@@ -138,7 +136,7 @@ fn take_turn(carrier: &Carrier, task: TaskRef) -> Option<TaskRef> {
 ///
 /// # Safety
 /// This is the carrier's thread. The task was taken from a queue by the caller, and this is its fiber: prepared by
-/// [`start_on`], or suspended in the task.
+/// [`start_on`](super::start::start_on), or suspended in the task.
 #[inline(always)]
 pub(super) unsafe fn resume(carrier: &Carrier, task: &Header, fiber: NonNull<Fiber>) -> Reason {
     carrier.begin(task, task.stack_low.get());
@@ -161,53 +159,6 @@ fn wait_until_away(fiber: &Fiber) {
         // A few instructions are left to do, if that thread has its processor.
         backoff.snooze();
     }
-}
-
-/// A task runs for the first time: a fiber for it, and a home if it is pinned.
-fn start(carrier: &Carrier, task: &TaskRef) -> Option<NonNull<Fiber>> {
-    let shared = carrier.shared();
-    // SAFETY: this is the carrier's thread, in its loop.
-    let warm = unsafe { carrier.with_worker(|worker| worker.take_fiber(&shared.fibers)) }.flatten();
-    let fiber = match warm.map_or_else(|| shared.fibers.take(), Ok) {
-        Ok(fiber) => fiber,
-        Err(error) => {
-            let why = error.to_string();
-            refuse(task.clone(), Refusal::Stack(error));
-            // SAFETY: as above.
-            unsafe { carrier.with_worker(|worker| worker.count(Counter::Finished)) };
-            shared.after_finish();
-            tracing::error!(target: "sortie::task", task = task.id.get(), why, "no stack");
-            return None;
-        }
-    };
-    Some(start_on(carrier, task, fiber))
-}
-
-/// [`start`], on this fiber.
-#[inline]
-pub(super) fn start_on(carrier: &Carrier, task: &TaskRef, fiber: FiberBox) -> NonNull<Fiber> {
-    bind(carrier, task);
-    give_fiber(task, fiber, task.body())
-}
-
-/// A task that stays where it first runs has this carrier as its home.
-#[inline]
-pub(crate) fn bind(carrier: &Carrier, task: &Header) {
-    if !task.migrating {
-        // ORDERING: Relaxed, the owner writes; published by the state word (task.state).
-        task.home.store(ptr::from_ref(carrier).cast_mut(), Ordering::Relaxed);
-        carrier.set_pinned(carrier.pinned() + 1);
-    }
-}
-
-/// The fiber is the task's, and will run this. By the owner.
-#[inline]
-pub(crate) fn give_fiber(task: &Header, fiber: FiberBox, body: Body) -> NonNull<Fiber> {
-    fiber.prepare(body);
-    task.stack_low.set(fiber.stack_low());
-    let fiber = fiber.into_raw();
-    task.fiber.set(Some(fiber));
-    fiber
 }
 
 /// Does what the task's way back asks for.
@@ -267,101 +218,4 @@ pub(crate) fn queue_last(carrier: &Carrier, task: TaskRef) {
     if others == Some(true) && (shared.lobby.idle() > 0 || shared.gate.is_closed()) {
         shared.after_queueing();
     }
-}
-
-/// A task has leaked its place before a wait list, and is told there for ever: its header stays.
-#[cold]
-fn keep_for_notifiers(task: &TaskRef) {
-    std::mem::forget(task.clone());
-}
-
-/// The fiber of a task that has ended, for the next.
-#[inline(always)]
-pub(super) fn take_fiber(carrier: &Carrier, task: &TaskRef) -> FiberBox {
-    let fiber = task.fiber.take().expect("a task that ends had a fiber");
-    if !task.migrating {
-        carrier.set_pinned(carrier.pinned() - 1);
-    }
-    // SAFETY: from `start_on`, and the task no longer names it.
-    unsafe { FiberBox::from_raw(fiber) }
-}
-
-/// A task has ended that had a stack of its own.
-#[cold]
-fn finish_on_own_stack(carrier: &Carrier, task: TaskRef) {
-    let pool = own_stack::pool_of(&task);
-    finish(carrier, task, |carrier, fiber| own_stack::give_back(carrier.shared(), pool, fiber));
-}
-
-/// A task has ended. `keep`: where its fiber goes.
-#[inline]
-fn finish(carrier: &Carrier, task: TaskRef, keep: impl FnOnce(&Carrier, FiberBox)) {
-    let shared = carrier.shared();
-    if shared.is_forked() {
-        fork::end_of_child();
-    }
-    let fiber = take_fiber(carrier, &task);
-    light();
-    task.stack_low.set(0);
-    shared.living.remove(&task);
-    abort::forget(&task);
-    if task.sits() {
-        keep_for_notifiers(&task);
-    }
-    give_up(shared, task);
-    if carrier.word.is_run() {
-        // SAFETY: this is the carrier's thread, and the word says `RUN`.
-        unsafe { carrier.with_worker(|worker| worker.count(Counter::Finished)) };
-    } else {
-        // A straggler that came back after the end of its runtime.
-        shared.metrics.add(Counter::Finished);
-    }
-    keep(carrier, fiber);
-    shared.after_finish();
-}
-
-/// Gives the loop's reference up to a task that has ended and is not current any more, after a light fence. See
-/// [`crate::census`].
-#[inline]
-pub(super) fn give_up(shared: &Shared, task: TaskRef) {
-    if shared.census.is_asked() || shared.is_closing() {
-        give_up_in_turn(shared, task);
-    }
-}
-
-#[cold]
-#[inline(never)]
-fn give_up_in_turn(shared: &Shared, task: TaskRef) {
-    let census = shared.census.lock.lock();
-    drop(task);
-    drop(census);
-}
-
-/// A fiber between bodies goes to the worker, for its next tasks.
-#[inline]
-pub(super) fn keep_fiber(carrier: &Carrier, fiber: FiberBox) {
-    let kept = if carrier.word.is_run() {
-        // SAFETY: this is the carrier's thread, and the word says `RUN`.
-        unsafe { carrier.with_worker(|worker| worker.keep_fiber(fiber)) }
-    } else {
-        Some(Err(fiber))
-    };
-    if let Some(Err(fiber)) = kept {
-        give_fibers(carrier, fiber);
-    }
-}
-
-/// The worker has no room for this fiber: those that it does not need go to the depot.
-#[cold]
-#[inline(never)]
-pub(super) fn give_fibers(carrier: &Carrier, fiber: FiberBox) {
-    let surplus = if carrier.word.is_run() {
-        // SAFETY: this is the carrier's thread, in its loop.
-        unsafe { carrier.with_worker(Worker::surplus_fibers) }
-    } else {
-        None
-    };
-    let mut surplus = surplus.unwrap_or_default();
-    surplus.push(fiber);
-    carrier.shared().keep_fibers(surplus);
 }

@@ -17,8 +17,10 @@
 //!
 //! Must not: touch a task that has ended once its reference is given up; its body does nothing after that.
 
+use super::finish::{give_up, take_fiber};
 use super::lend::{is_back, may_lend, next, note, put_back, with_fiber};
-use super::run::{bind, give_up, resume, start_on, take_fiber};
+use super::run::resume;
+use super::start::{bind, start_on};
 use crate::carrier::Carrier;
 use crate::crossing::fence::light;
 use crate::fiber::FiberBox;

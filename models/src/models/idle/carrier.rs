@@ -53,7 +53,7 @@ impl<L: Lobby> Runtime<L> {
         false
     }
 
-    /// `pick::relieved`: tasks go from another's queue to one's own, but for one that is run.
+    /// `pick::places::relieved`: tasks go from another's queue to one's own, but for one that is run.
     pub(super) fn relieve(&self) {
         let taken = (0..2).filter(|_| self.pop()).count();
         if taken < 2 {
