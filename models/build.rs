@@ -31,6 +31,7 @@ const SETS: &[Set] = &[
     Set {
         files: &[
             ("word", "../scheduler/src/crossing/word.rs"),
+            ("request", "../scheduler/src/crossing/request.rs"),
             ("retake", "../scheduler/src/crossing/retake.rs"),
             ("proof", "../scheduler/src/crossing/proof.rs"),
             ("carrier", "src/carrier.rs"),

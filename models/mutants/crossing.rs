@@ -3,6 +3,7 @@
 use super::Mutant;
 
 const WORD: &str = "crossing/word.rs";
+const REQUEST: &str = "crossing/request.rs";
 const RETAKE: &str = "crossing/retake.rs";
 
 pub(super) const MUTANTS: &[Mutant] = &[
@@ -92,45 +93,43 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: WORD,
         from: "self.0.store(run.0, Ordering::Release);
         fence::light_half();
-        // ORDERING(crossing.request): Acquire, pairs with the Release of a taker.
-        request.0.load(Ordering::Acquire) == NOTHING",
-        to: "let asked = request.0.load(Ordering::Acquire);
+        request.is_unasked()",
+        to: "let is_unasked = request.is_unasked();
         fence::light_half();
         self.0.store(run.0, Ordering::Release);
-        asked == NOTHING",
+        is_unasked",
     },
     Mutant {
-        name: "word_return_overlooks_the_request",
-        file: WORD,
-        from: "request.0.load(Ordering::Acquire) == NOTHING",
-        to: "request.0.load(Ordering::Acquire) != TAKEN",
+        name: "request_is_overlooked",
+        file: REQUEST,
+        from: "self.0.load(Ordering::Acquire) == NOTHING",
+        to: "self.0.load(Ordering::Acquire) != TAKEN",
     },
     Mutant {
-        name: "word_settle_keeps_a_taken_worker",
-        file: WORD,
+        name: "request_settle_keeps_a_taken_worker",
+        file: REQUEST,
         from: "Ok(_) | Err(NOTHING) => true,",
         to: "Ok(_) | Err(NOTHING | TAKEN) => true,",
     },
     Mutant {
-        name: "word_settle_by_load_and_store",
-        file: WORD,
-        from: "let refused =
-            request.0.compare_exchange(ASKED, NOTHING, Ordering::AcqRel, Ordering::Acquire);",
-        to: "let now = request.0.load(Ordering::Acquire);
+        name: "request_settle_by_load_and_store",
+        file: REQUEST,
+        from: "let refused = self.0.compare_exchange(ASKED, NOTHING, Ordering::AcqRel, Ordering::Acquire);",
+        to: "let now = self.0.load(Ordering::Acquire);
         if now == ASKED {
-            request.0.store(NOTHING, Ordering::Release);
+            self.0.store(NOTHING, Ordering::Release);
         }
         let refused = if now == ASKED { Ok(now) } else { Err(now) };",
     },
     Mutant {
-        name: "word_settle_leaves_the_request",
-        file: WORD,
-        from: "request.0.store(NOTHING, Ordering::Release);",
+        name: "request_settle_leaves_it",
+        file: REQUEST,
+        from: "self.0.store(NOTHING, Ordering::Release);",
         to: "",
     },
     Mutant {
-        name: "word_claim_by_load_and_store",
-        file: WORD,
+        name: "request_claim_by_load_and_store",
+        file: REQUEST,
         from: "self.0.compare_exchange(ASKED, TAKEN, Ordering::AcqRel, Ordering::Relaxed).is_ok()",
         to: "let asked = self.0.load(Ordering::Acquire) == ASKED;
         if asked {
@@ -139,8 +138,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
         asked",
     },
     Mutant {
-        name: "word_claim_leaves_the_request",
-        file: WORD,
+        name: "request_claim_leaves_it",
+        file: REQUEST,
         from: "self.0.compare_exchange(ASKED, TAKEN, Ordering::AcqRel, Ordering::Relaxed).is_ok()",
         to: "self.0.load(Ordering::Acquire) == ASKED",
     },

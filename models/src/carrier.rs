@@ -3,7 +3,8 @@
 //! The methods repeat those of the scheduler's `carrier/owned.rs`, which needs the whole crate; the table
 //! of mutants holds their text (`REPEATED`).
 
-use super::word::{Native, Request, Snapshot, Word};
+use super::request::Request;
+use super::word::{Native, Snapshot, Word};
 use crate::sync::atomic::{AtomicBool, AtomicPtr, AtomicU64, Ordering};
 use crate::worker::Worker;
 use std::ptr::{self, NonNull};

@@ -8,6 +8,8 @@ pub(crate) use crate::sync::fence;
 pub(crate) mod carrier;
 #[path = "../../scheduler/src/crossing/proof.rs"]
 pub(crate) mod proof;
+#[path = "../../scheduler/src/crossing/request.rs"]
+pub(crate) mod request;
 #[path = "../../scheduler/src/crossing/retake.rs"]
 pub(crate) mod retake;
 #[path = "../../scheduler/src/crossing/word.rs"]

@@ -30,7 +30,8 @@ mod task;
 pub(crate) use arena::Arena;
 
 use crate::crossing::Parting;
-use crate::crossing::word::{Request, Word};
+use crate::crossing::request::Request;
+use crate::crossing::word::Word;
 use crate::fiber::Inside;
 use crate::park::Parker;
 use crate::queue::{Mailbox, Ring};

@@ -13,6 +13,7 @@ mod moving;
 mod patience;
 mod proof;
 mod reentry;
+pub(crate) mod request;
 pub(crate) mod retake;
 #[cfg(test)]
 mod soak;

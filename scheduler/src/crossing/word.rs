@@ -1,7 +1,4 @@
-//! The carrier's words: does this carrier own a worker, and may others take it?
-//!
-//! Two words on two cache lines. The *state* is written by the carrier itself (and in mode C by the
-//! winner of an exchange); the *request* is how others ask for the worker of a carrier in mode A.
+//! The carrier's state: does this carrier own a worker, and may others take it?
 //!
 //! | phase | the carrier | its worker cell |
 //! |---|---|---|
@@ -20,11 +17,15 @@
 //!   RUN, WAITING <--> SPARE, WAITING <--> RUN
 //! ```
 //!
+//! The state is written by the carrier itself, and in mode C by the winner of an exchange. In mode A others ask for the
+//! worker by another word, on another cache line: the [request](super::request).
+//!
 //! The upper bits of the state count the leaves (the *epoch*), so that what was prepared for one
 //! call cannot win on the next. The words belong to the carrier and never travel with a worker: a
 //! late store of an old carrier could else hide the state of the new one.
 
-use crate::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use super::request::Request;
+use crate::sync::atomic::{AtomicU64, Ordering};
 use crate::sync::fence;
 
 const PHASE: u64 = 0b111;
@@ -36,13 +37,6 @@ const AWAY: u64 = 4;
 const WAITING: u64 = 5;
 const SPARE: u64 = 6;
 const EPOCH: u64 = PHASE + 1;
-
-/// Nobody asks.
-const NOTHING: u32 = 0;
-/// Somebody asks for the worker.
-const ASKED: u32 = 1;
-/// Somebody has got it.
-const TAKEN: u32 = 2;
 
 /// What a carrier is doing. See the module's table.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -151,10 +145,6 @@ impl Snapshot {
 /// The state. See the module.
 #[derive(Debug)]
 pub(crate) struct Word(AtomicU64);
-
-/// The request: on a cache line of its own, which its carrier only reads while nobody asks.
-#[derive(Debug)]
-pub(crate) struct Request(AtomicU32);
 
 impl Word {
     /// A carrier that is about to get its first worker.
@@ -292,28 +282,18 @@ impl Word {
         // looks of a taker; see the README.
         self.0.store(run.0, Ordering::Release);
         fence::light_half();
-        // ORDERING(crossing.request): Acquire, pairs with the Release of a taker.
-        request.0.load(Ordering::Acquire) == NOTHING
+        request.is_unasked()
     }
 
     /// Somebody asked meanwhile: an exchange decides. True: the worker is still the carrier's own.
     #[cold]
     #[inline(never)]
     pub(crate) fn settle(&self, request: &Request) -> bool {
-        // ORDERING(crossing.request): AcqRel, one side of the exchange that decides; pairs with the one
-        // in `claim`. On failure Acquire: the worker is another's.
-        let refused =
-            request.0.compare_exchange(ASKED, NOTHING, Ordering::AcqRel, Ordering::Acquire);
-        match refused {
-            // Refused, or the taker gave up by itself.
-            Ok(_) | Err(NOTHING) => true,
-            Err(_) => {
-                // ORDERING(crossing.request): Release, pairs with the Acquire of the next `ask`.
-                request.0.store(NOTHING, Ordering::Release);
-                self.set(WAITING);
-                false
-            }
+        let is_kept = request.settle();
+        if !is_kept {
+            self.set(WAITING);
         }
+        is_kept
     }
 
     /// [`Word::come_back`] for a task that `left` in mode C; false, and nothing was done, if its worker
@@ -357,39 +337,5 @@ impl Word {
         let now = self.0.load(Ordering::Relaxed);
         // ORDERING(crossing.word): Release, so that a reader of the phase sees what led to it.
         self.0.store(now & !PHASE | phase, Ordering::Release);
-    }
-}
-
-/// For takers of workers in mode A, one at a time: ask, heavy fence, look again, claim.
-impl Request {
-    pub(crate) fn new() -> Self {
-        Request(AtomicU32::new(NOTHING))
-    }
-
-    /// Asks for the worker of a carrier that was seen in mode A. False: a worker that was taken in
-    /// an earlier call is still to be noticed.
-    pub(crate) fn ask(&self) -> bool {
-        // ORDERING(crossing.request): AcqRel, pairs with the carrier's Acquire load, and with its store
-        // of `NOTHING`. The heavy fence that follows orders it before the second look.
-        self.0.compare_exchange(NOTHING, ASKED, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-    }
-
-    /// After a heavy fence and a second look that found the same state: takes the worker. False: the
-    /// carrier has come back and refused.
-    pub(crate) fn claim(&self) -> bool {
-        // ORDERING(crossing.request): AcqRel, the other side of the exchange in `settle`.
-        self.0.compare_exchange(ASKED, TAKEN, Ordering::AcqRel, Ordering::Relaxed).is_ok()
-    }
-
-    /// The state has changed, or there is no heavy fence: the taker gives up.
-    pub(crate) fn withdraw(&self) {
-        // ORDERING: Relaxed, nothing was taken; a failure means that the carrier has refused already.
-        let _ = self.0.compare_exchange(ASKED, NOTHING, Ordering::Relaxed, Ordering::Relaxed);
-    }
-
-    /// Was the worker of a carrier in `NATIVE_A` taken? A look.
-    pub(crate) fn is_taken(&self) -> bool {
-        // ORDERING: Relaxed, a look.
-        self.0.load(Ordering::Relaxed) == TAKEN
     }
 }

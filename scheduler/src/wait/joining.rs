@@ -6,7 +6,7 @@
 //! Where somebody looks at each wait that begins, whether it closes a circle, these are in the table, too (`blocked.rs`), as
 //! those of threads are.
 
-use super::blocked::{Ender, Noted, Owned, Wait, is_looked_at};
+use super::blocked::{Ender, Kind, Noted, Owned, Wait, is_looked_at};
 use super::owner::Owner;
 use super::task;
 use crate::sync::Arc;
@@ -54,7 +54,7 @@ pub(crate) fn blocked_in_join<R>(
             wait()
         }
         _ => {
-            let _noted = Noted::new(JOIN, Owned::By(owner), place, true);
+            let _noted = Noted::new(JOIN, Owned::By(owner), place, Kind::Ordinary);
             wait()
         }
     }
@@ -111,7 +111,7 @@ pub(crate) fn note_end_of_scope(set: SetMark, place: &'static Location<'static>)
     let (in_header, in_table) = match task() {
         Some(task) if abort::has_limit(task) => (None, None),
         Some(task) if notes_in_header(task) => (Some(Joins::new(task, set.get(), place)), None),
-        _ => (None, Some(Noted::new(END_OF_SCOPE, Owned::Each(set), place, true))),
+        _ => (None, Some(Noted::new(END_OF_SCOPE, Owned::Each(set), place, Kind::Ordinary))),
     };
     NotedEnd { _in_header: in_header, _in_table: in_table }
 }

@@ -2,6 +2,7 @@
 //!
 //! - [`Worker`]: the queues, the warm fibers, the ticks. Owned by value by one carrier at a time,
 //!   in that carrier's cell, or by the lobby while idle.
+//! - `shown.rs`: what others may see of it. `fibers.rs`: the warm fibers.
 //! - `ahead.rs`: what is fetched ahead where a worker goes on.
 //! - `aside.rs`: a task that the next one here is likely to wake.
 //! - `current.rs`: which carrier is this thread? The crate's one door to thread-local storage.
@@ -23,6 +24,7 @@ mod ahead;
 pub(crate) mod aside;
 pub(crate) mod current;
 pub(crate) mod extra;
+mod fibers;
 mod finish;
 pub(crate) mod lend;
 pub(crate) mod pass;
@@ -33,105 +35,28 @@ mod ranked;
 pub(crate) mod run;
 mod search;
 mod share;
+mod shown;
 pub(crate) mod start;
 pub(crate) mod succession;
 pub(crate) mod without;
 
 pub(crate) use self::ahead::{Ahead, Hint};
 use self::extra::Run;
+use self::fibers::WARM_FIBERS;
 use self::put_off::PutOff;
 use self::share::Share;
-use crate::carrier::{Carrier, CarrierRef};
-use crate::fiber::{Depot, FiberBox};
-use crate::metrics::{Counter, WorkerMetrics};
-use crate::queue::{Local, Remote};
+pub(crate) use self::shown::{Moment, Shown, Turn};
+use crate::fiber::FiberBox;
+use crate::metrics::Counter;
+use crate::queue::Local;
 use crate::sync::Arc;
-use crate::sync::atomic::{AtomicPtr, AtomicU32, Ordering};
 use crate::task::Id;
 use crate::task::supply::Supply;
 use crossbeam_utils::CachePadded;
 use std::ops::Range;
-use std::ptr::{self, NonNull};
 
-/// How many finished fibers a worker keeps for its next tasks.
-const WARM_FIBERS: usize = 64;
 /// One yield in so many of a task that is alone goes through the loop.
 const LOOKS_AROUND_EVERY: u8 = 32;
-
-/// What everybody may see of a worker, wherever it is.
-#[derive(Debug)]
-pub(crate) struct Shown {
-    pub(crate) queues: Arc<Remote>,
-    pub(crate) metrics: WorkerMetrics,
-    /// The carrier that has the worker; null while it has none. A hint: the carrier's word decides.
-    holder: AtomicPtr<Carrier>,
-    /// Picks so far, for who looks whether the worker gets on.
-    picks: AtomicU32,
-    /// How often the worker came to a carrier.
-    arrivals: AtomicU32,
-}
-
-/// A moment in a worker's life: another after each pick, and after each change of hands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Turn {
-    picks: u32,
-    arrivals: u32,
-}
-
-impl Turn {
-    /// A number that changes with it.
-    pub(crate) fn sum(self) -> u64 {
-        u64::from(self.picks) + u64::from(self.arrivals)
-    }
-}
-
-/// What a worker's turn was when a task ran on it: another once it has run anybody else.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Moment {
-    index: usize,
-    turn: Turn,
-    lends: u8,
-}
-
-impl Shown {
-    fn new(queues: Arc<Remote>) -> Shown {
-        Shown {
-            queues,
-            metrics: WorkerMetrics::default(),
-            holder: AtomicPtr::new(ptr::null_mut()),
-            picks: AtomicU32::new(0),
-            arrivals: AtomicU32::new(0),
-        }
-    }
-
-    /// By the worker's owner.
-    pub(crate) fn set_holder(&self, carrier: *const Carrier) {
-        if !carrier.is_null() {
-            // ORDERING: Relaxed, for those who look; the owner alone writes.
-            let arrivals = self.arrivals.load(Ordering::Relaxed).wrapping_add(1);
-            // ORDERING: Relaxed, as above.
-            self.arrivals.store(arrivals, Ordering::Relaxed);
-        }
-        // ORDERING(worker.holder): Release, pairs with the Acquire in `holder`.
-        self.holder.store(carrier.cast_mut(), Ordering::Release);
-    }
-
-    /// The carrier that has, or just had, the worker.
-    pub(crate) fn holder(&self) -> Option<CarrierRef> {
-        // ORDERING(worker.holder): Acquire, pairs with the Release in `set_holder`.
-        let holder = NonNull::new(self.holder.load(Ordering::Acquire))?;
-        // SAFETY: carriers stay in the arena as long as the runtime, which the caller holds.
-        Some(unsafe { holder.as_ref() }.as_ref())
-    }
-
-    /// Whether it changes tells if the worker gets on.
-    pub(crate) fn turn(&self) -> Turn {
-        // ORDERING: Relaxed, a look.
-        let picks = self.picks.load(Ordering::Relaxed);
-        // ORDERING: Relaxed, a look.
-        Turn { picks, arrivals: self.arrivals.load(Ordering::Relaxed) }
-    }
-}
 
 /// See the module.
 #[derive(Debug)]
@@ -233,65 +158,6 @@ impl Worker {
         looks_around
     }
 
-    /// A warm fiber, if there is one. `depot`: where there are more.
-    #[inline(always)]
-    pub(crate) fn take_fiber(&mut self, depot: &Depot) -> Option<FiberBox> {
-        if self.fibers.is_empty() {
-            self.refill_fibers(depot);
-        }
-        let fiber = self.fibers.pop();
-        if self.fibers.len() < self.cold_fibers {
-            self.cold_fibers = self.fibers.len();
-            // Its frames come while the task before is begun.
-            self.fibers.last().into_iter().for_each(FiberBox::prefetch);
-        }
-        fiber
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn refill_fibers(&mut self, depot: &Depot) {
-        depot.refill(&mut self.fibers, WARM_FIBERS / 2);
-        self.cold_fibers = self.fibers.len();
-        // Their pages are looked for side by side; one by one, each first run would wait for its own.
-        self.fibers.iter().for_each(FiberBox::prefetch_page);
-    }
-
-    /// Keeps a finished fiber; gives it back if there is no room.
-    #[inline(always)]
-    pub(crate) fn keep_fiber(&mut self, fiber: FiberBox) -> Result<(), FiberBox> {
-        // Within its capacity, which an ended worker has none of.
-        let has_room =
-            self.fibers.len() < WARM_FIBERS && self.fibers.len() < self.fibers.capacity();
-        if !has_room {
-            return Err(fiber);
-        }
-        self.fibers.push(fiber);
-        Ok(())
-    }
-
-    /// Makes room for more finished fibers: the oldest, which are the coldest.
-    #[cold]
-    pub(crate) fn surplus_fibers(&mut self) -> Vec<FiberBox> {
-        self.cold_fibers = self.cold_fibers.saturating_sub(WARM_FIBERS / 2);
-        let surplus = self.fibers.len().min(WARM_FIBERS / 2);
-        self.fibers.drain(..surplus).collect()
-    }
-
-    /// Gives the fibers back, whose watcher the caller is.
-    #[cold]
-    pub(crate) fn give_fibers_back(&mut self, to: &Depot) {
-        self.cold_fibers = 0;
-        if !self.fibers.is_empty() {
-            let _ = to.give(self.fibers.drain(..).collect());
-        }
-    }
-
-    /// All fibers, at the end.
-    pub(crate) fn take_fibers(&mut self) -> Vec<FiberBox> {
-        std::mem::take(&mut self.fibers)
-    }
-
     /// The worker is given away for the time of a native call.
     pub(crate) fn hand_off(&mut self) {
         self.handed_off = true;
@@ -312,14 +178,8 @@ impl Worker {
     #[inline]
     pub(crate) fn next_tick(&mut self) -> u32 {
         self.tick = self.tick.wrapping_add(1);
-        // ORDERING: Relaxed, a look of others may be late.
-        self.shown.picks.store(self.tick, Ordering::Relaxed);
+        self.shown.set_picks(self.tick);
         self.tick
-    }
-
-    /// Now, see [`Moment`].
-    pub(crate) fn moment(&self) -> Moment {
-        Moment { index: self.index, turn: self.shown.turn(), lends: self.lends }
     }
 
     /// A random number below `limit`: xorshift, good enough to spread thieves.

@@ -373,12 +373,12 @@ caught! {
     word_hand_over_is_takeable, "crossing: a worker": mixed(&[HandOver, Compare], HandOver);
     word_return_without_light_half, "Causality violation": asymmetric();
     word_return_looks_first, "Causality violation": asymmetric();
-    word_return_overlooks_the_request, "crossing: a worker has two owners": asymmetric();
-    word_settle_keeps_a_taken_worker, "crossing: a worker has two owners": asymmetric();
-    word_settle_by_load_and_store, "crossing: a worker has two owners": asymmetric();
-    word_settle_leaves_the_request, "crossing: a worker": asymmetric();
-    word_claim_by_load_and_store, "Causality violation": asymmetric();
-    word_claim_leaves_the_request, "crossing: a worker has two owners": asymmetric();
+    request_is_overlooked, "crossing: a worker has two owners": asymmetric();
+    request_settle_keeps_a_taken_worker, "crossing: a worker has two owners": asymmetric();
+    request_settle_by_load_and_store, "crossing: a worker has two owners": asymmetric();
+    request_settle_leaves_it, "crossing: a worker": asymmetric();
+    request_claim_by_load_and_store, "Causality violation": asymmetric();
+    request_claim_leaves_it, "crossing: a worker has two owners": asymmetric();
     retake_without_heavy_fence, "Causality violation": asymmetric();
     retake_without_second_look, "Causality violation": asymmetric();
     retake_without_withdrawal, "crossing: a worker behind a call that lasts": asymmetric();
