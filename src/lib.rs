@@ -183,6 +183,8 @@ mod guide {
     struct Synchronization;
     #[doc = include_str!("../docs/guide/tasks.md")]
     struct Tasks;
+    #[doc = include_str!("../docs/guide/thread-locals.md")]
+    struct ThreadLocals;
     #[doc = include_str!("../docs/guide/tuning.md")]
     struct Tuning;
 }

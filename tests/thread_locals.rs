@@ -1,10 +1,10 @@
 //! A thread-local's address that the compiler keeps over a suspension is a wrong one once the task has
-//! moved: shown by a library in release, and where it is not so. Behind what the README says of
-//! thread-locals and migration.
+//! moved: shown by a library in release, and where it is not so. Behind what the guide says of
+//! thread-locals and tasks that migrate.
 //!
 //! The library and the program that moves its caller are the package `tests/thread_locals`. It is built
 //! here as a user's would be. What is shown is what this compiler does: a case that fails because another
-//! does better, or worse, is one for the README.
+//! does better, or worse, is one for the guide.
 
 #![cfg(all(target_arch = "x86_64", target_os = "linux", target_env = "gnu"))]
 

@@ -16,7 +16,7 @@
 //! ```
 //!
 //! Jobs go to a spare directly, or wait: for a thread that comes back from another, if one is expected at once, or
-//! for one that is started ([`Backlog`]). Every carrier looks there before it becomes a spare.
+//! for one that is started ([`Backlog`], `offload/backlog.rs`). Every carrier looks there before it becomes a spare.
 //! INVARIANT(offload.matched): no job that is due waits while a spare sleeps that may serve it: the giver looks for a
 //! spare once more after it has queued the job, and the spare looks at the queue once more after it has become one;
 //! the lobby's lock orders the two. For a job that becomes due later looks whoever passes by

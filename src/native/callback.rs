@@ -1,4 +1,7 @@
 //! A callback: managed code that native code of the same task calls.
+//!
+//! Here is the way of any callback. Those out of a call that went a fast way have one of their own, as their calls do
+//! (`native/call/`): `callback/fast.rs`, `on_stack.rs`, `anywhere.rs`. `answer.rs`: what the native code is answered.
 
 mod answer;
 mod anywhere;

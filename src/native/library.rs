@@ -1,7 +1,8 @@
 //! Dynamic libraries that stay mapped as long as anything of them is in use.
 //!
 //! [`Library`] is a shared handle on one mapped object; [`NativeFn`] is a typed function of it that holds such a
-//! handle, so INVARIANT(library.mapped): a function's object stays mapped while its `NativeFn` exists.
+//! handle (`library/function.rs`), so INVARIANT(library.mapped): a function's object stays mapped while its `NativeFn`
+//! exists; `library/held.rs` closes it.
 //! Loading, symbol lookup and closing run foreign code (initialisers, indirect functions, finalisers) and touch the
 //! disk: they are announced to the runtime as native calls, with the targets `dlopen`, `dlsym` and `dlclose`. Only while
 //! the thread panics a library is closed without a word, as a task makes no transition then.

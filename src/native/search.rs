@@ -19,6 +19,8 @@
 //! All symbols are bound when a library is opened (`RTLD_NOW`): with lazy binding a missing one would end the
 //! process at the first call, where no error can be given. Symbols stay local to the library (`RTLD_LOCAL`).
 //!
+//! `search/cache.rs` reads the loader's cache, `elf.rs` the first bytes of a file, `loaded.rs` what is mapped already.
+//!
 //! This module must not decide what a library is used for, and keeps nothing between two searches: they are
 //! rare, and what is installed may change.
 

@@ -127,8 +127,8 @@ impl Builder {
     ///
     /// Suspension points are `join`, `sleep`, `yield_now`, `checkpoint`, and the return from a native
     /// call. [`task::NoSuspend`](crate::task::NoSuspend) finds those that a stretch of code must not have. What
-    /// the compiler does with thread-locals, and which flags help, is in the README, *Thread-locals and
-    /// migration*. [`spawn`](crate::spawn) stays a safe function: the promise is made here, once, for all
+    /// the compiler does with thread-locals, and which flags help, is in the guide, *Thread-locals and tasks that
+    /// migrate*. [`spawn`](crate::spawn) stays a safe function: the promise is made here, once, for all
     /// tasks.
     pub unsafe fn migrating(self) -> Builder {
         // SAFETY: the promise is passed on.

@@ -3,6 +3,9 @@
 //! It lies in the task's own first frame (`local/frame.rs`), and the scheduler's header points to it while the task
 //! runs; that of an adopted foreign thread lies in a box that the attachment keeps. Only code of
 //! the task touches it, on whatever thread that is.
+//!
+//! `local/noted.rs` has layers that are noted in place of being pushed, `fp_env.rs` the floating-point environment,
+//! `extension.rs` what hosting keeps here.
 
 mod extension;
 mod fp_env;

@@ -6,7 +6,7 @@
 /// For stretches of a task that may migrate in which it holds a reference into a thread-local, or anything
 /// else of its thread; and for code that is called with a lock of somebody's, or in the middle of a
 /// change. What is kept only by nobody suspending there is so found by a test, and not by a wrong value on
-/// another thread. See the README, *Thread-locals and migration*.
+/// another thread. See the guide, *Thread-locals and tasks that migrate*.
 ///
 /// # What panics
 ///

@@ -5,6 +5,8 @@
 //! the next. A finished fiber is so reused with its stack warm, and never rebuilt. If the body has prepared the next one before
 //! it ended, that runs at once. A fiber that was made for one body suspends as [`Reason::Ended`] then.
 //!
+//! `switch/` has the switch, `closure.rs` calls on another stack, `depot.rs` the runtime's store of fibers.
+//!
 //! Must not: know what a task is. Must not unwind: a body that panics aborts the process (the task
 //! room catches panics inside), and a fiber that is suspended inside a body is never dropped, only
 //! kept for ever; `Coroutine::force_unwind` would throw again at each later suspension.

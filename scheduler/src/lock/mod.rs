@@ -1,7 +1,7 @@
 //! A lock with one owner, a task or a thread: what a mutex is made of.
 //!
-//! [`Exclusive`] is the protocol, with its invariants and why no wake-up is lost; this file says who waits
-//! and how.
+//! [`Exclusive`] is the protocol, with its invariants and why no wake-up is lost (`exclusive.rs`); this file says who
+//! waits and how. `shared.rs` has the lock for many readers or one writer, `readers.rs` who reads under one.
 //!
 //! - Uncontended, it is taken and let go by one compare-and-exchange each, without a look at the clock, a
 //!   fence, or a call.

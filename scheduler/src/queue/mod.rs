@@ -11,6 +11,10 @@
 //! | [`Mailbox`] | everybody, for tasks pinned to one carrier | that carrier | FIFO |
 //!
 //! A task is in one of them at most, and its scheduler's reference travels with it.
+//!
+//! `local.rs` has the two that travel with a worker, and how they are levelled with another's.
+//!
+//! Must not: know who is told of what is queued. `shared/ready.rs` does.
 
 pub(crate) mod bench;
 mod deque;

@@ -1,7 +1,9 @@
 //! A semaphore for tasks: so many at once, and the rest wait in line without a thread.
 //!
 //! It bounds how many tasks are at something at once, a native target above all. [`Permits`](permits::Permits) is the
-//! protocol, with its invariants and why no wake-up is lost; [`Pool`] says who waits and how.
+//! protocol, with its invariants and why no wake-up is lost; [`Pool`] says who waits and how (`pool.rs`), and `permit.rs`
+//! has what is given back by a drop. The same protocol serves the event that lets one through (`auto_reset.rs`), and
+//! permits that are spent and never given back (`counting.rs`).
 //!
 //! - Uncontended, a permit is taken and given back by one compare-and-exchange each, without a
 //!   lock, an allocation, a system call or a look at the clock.

@@ -1,4 +1,8 @@
 //! What all threads of one runtime share, and the decisions that need more than one room.
+//!
+//! - `ready.rs`: a task has become ready: where it is queued, and who is told.
+//! - `carriers.rs`: a worker is free: which thread gets it, and when a new one is started.
+//! - `stage.rs`: how far the end of the runtime has come.
 
 mod carriers;
 mod ready;

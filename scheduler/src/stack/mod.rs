@@ -14,6 +14,7 @@
 //!
 //! - `os`: the only calls to `mmap`, `madvise`, `mprotect` and `sysconf`.
 //! - `slab`: one mapping cut into guarded stacks. `pool`: [`Stacks`], what a runtime owns. `sized`: pools of other sizes.
+//!   `error`: why there is no stack.
 //! - `table`: all slabs of the process, readable by a signal handler.
 //! - `overflow`: the handler that says whose stack overflowed. `message`, `alt_stack`: its tools.
 //!

@@ -6,7 +6,7 @@
 //! all its stacks home is unmapped, which alone gives back its page tables; one such slab is kept.
 //!
 //! Stacks come from the slab in the lowest place that has one, so that the others run empty. A pool that lends thousands
-//! takes several at a time from there (`ahead`).
+//! takes several at a time from there (`ahead`). When a peak is over, those stay warm that lie close together (`near`).
 //!
 //! Locks: `growing` (who maps the next slab) before `inner`. The kernel is never called under
 //! `inner`, except that `valgrind` is told of a stack's first use, which is a few instructions.

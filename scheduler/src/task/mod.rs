@@ -22,13 +22,14 @@
 //! 1. `state`, `refs` and `rare`, but for its fields, and `hook` and `yield_watcher` there: anybody with a reference.
 //! 2. `id`, `migrating`, `has_span`, `vtable`, `shared`, and `name` and `span` in `rare`: constant.
 //! 3. `fiber`, `embedder`, `stack_low`, `callbacks`, `guarded_layers`, `marks`, `no_suspend`, and `own_stack`, `job`,
-//!    `cancellable`, `cancellable_at`, `penalty`, `aborting` in `rare`: the *owner*. While a task is `ACTIVE` that is whoever took it from a queue, or runs it; while `BLOCKED` the carrier that it waits on;
-//!    while `SUSPENDED` nobody.
+//!    `cancellable`, `cancellable_at`, `penalty`, `aborting` in `rare`: the *owner*. While a task is `ACTIVE` that is
+//!    whoever took it from a queue, or runs it; while `BLOCKED` the carrier that it waits on; while `SUSPENDED` nobody.
 //! 4. `home`: written by the owner, read by the winner of a wake.
 //! 5. `joiner`: the joiner until it has set `JOINER`, then the completer.
 //!    `seating`: the owner; where it was moved to, who holds the seat (INVARIANT(seat.alive)).
 //! 6. `next`: whoever owns the mailbox entry.
-//! 7. `joining`: written by the owner, read by anybody with a reference. `living_place`: the owner's; `sets` in `rare`: each set's part under that set's.
+//! 7. `joining`: written by the owner, read by anybody with a reference. `living_place`: the owner's; `sets` in `rare`:
+//!    each set's part under that set's lock.
 //! 8. `stage`, and what is in the cell: the body while it runs; from `DONE` on the join handle, or the
 //!    completer if the handle is gone.
 

@@ -1,4 +1,4 @@
-//! Sets of tasks: who spawns many knows them, waits for them (`set/waits.rs`), and aborts them together.
+//! Sets of tasks: who spawns many knows them, waits for them (`set/waits.rs`, `set/watch.rs`), and aborts them together.
 //!
 //! A task may be a member of two: of its *owner's* (a scope, a join set), and of a *group*. It enters both before
 //! it is queued, and leaves them as the last thing of its end, when its output is stored or dropped and its

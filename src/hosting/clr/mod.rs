@@ -1,4 +1,11 @@
 //! [`ClrRuntimeHost`]: the runtime's side, for a VM that brings no hosting of its own.
+//!
+//! - `control.rs`: what a host asks it for; by that it gets the managers: of tasks (`task_manager.rs`), of
+//!   synchronization (`sync_manager.rs`), of debug connections (`debug.rs`).
+//! - `task.rs`: the runtime's half of a task; `switching.rs`, `yielding.rs`, `abort.rs`, `asked.rs`, `ends.rs`: what the
+//!   host tells it and asks of it, from its first switch to its end.
+//! - `group.rs`: application domains. `helper.rs`: threads of the VM's own.
+//! - `vm_calls.rs`: how the VM is called. `shared.rs`: what the managers share.
 
 mod abort;
 mod asked;

@@ -3,6 +3,9 @@
 //! An action stands for an operation, which has a default action of its own; if that is more severe, it is taken in its
 //! place, and so on ([`Policies::final_action`]).
 //!
+//! `tables.rs` says what may be set, `manager.rs` how it is set and told of, `engine.rs` how an action is taken. What
+//! comes of it: `events.rs`, `unload.rs`, `finalizer.rs`, `overflow.rs`, `exit.rs`.
+//!
 //! Must not: call the host or the VM with the policies locked.
 
 mod engine;

@@ -1,5 +1,5 @@
 //! Collections: what a VM tells its host of them ([`HostGcManager`]), and how it stops its tasks for one
-//! ([`RuntimeGcManager`], [`Suspension`]).
+//! ([`RuntimeGcManager`], [`Suspension`], in `runtime.rs`).
 //!
 //! The world is stopped by a hold of the scheduler's ([`crate::Handle`] keeps it): from `SuspensionStarting` to
 //! `SuspensionEnding` no task of the host's begins managed code but the one that called. Those in native code go on, and

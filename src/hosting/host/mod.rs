@@ -1,4 +1,6 @@
 //! [`Host`]: the host's side, over a runtime of this crate.
+//!
+//! `builder.rs`: how it is made. `control.rs`: what a VM asks it for.
 
 mod builder;
 mod control;

@@ -3,6 +3,8 @@
 //! Each object is one of [`crate::sync`]'s or the scheduler's, and what the model adds: who owns it is a *task*, not a
 //! thread; it can be gone while tasks wait for it; others may end a wait ([`super::wait`]); and who waits goes on by its level,
 //! and of a level as it came.
+//!
+//! `crst.rs`: critical sections. `event.rs`: events, and monitors. `semaphore.rs`: semaphores.
 
 mod crst;
 mod event;

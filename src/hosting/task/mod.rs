@@ -1,4 +1,10 @@
 //! The host's half of tasks: [`HostTask`], and [`HostTaskManager`], which makes them and is told of their transitions.
+//!
+//! - `host_task.rs`: the half itself. `manager.rs`: how a VM asks for it. `birth.rs`: how it begins and ends. `current.rs`:
+//!   which one this thread carries. `shared.rs`: what the host knows of it.
+//! - `transitions.rs`, `scopes.rs`: the four transitions. `waits.rs`: waits that are for no object, and the alert.
+//! - `scheduling.rs`: levels and switches. `regions.rs`: what the host must not do meanwhile. `attributes.rs`, `locale.rs`:
+//!   what else a VM tells of it.
 
 mod attributes;
 mod birth;

@@ -16,6 +16,9 @@
 //! Who waits writes itself into the host's list of waits, and looks at all five again after that. Who ends waits makes
 //! one of 2 to 4 true first, and then looks into the list: whom it finds there it nudges.
 //!
+//! `list.rs` is that list, `endless.rs` those of all hosts, in which `deadlock.rs` looks for circles; `pump.rs` has messages
+//! that a task handles while it waits.
+//!
 //! Must not: wait, or call the VM, with the list locked.
 
 mod deadlock;

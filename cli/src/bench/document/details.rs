@@ -1,9 +1,9 @@
 //! One workload at a time: its definition, its chart, its table; and the curves over several.
 
-use super::Plot;
 use super::figures::{self, Figure, Who, power, time, times};
 use super::goals::{self, Bound};
 use super::plots::{PlotError, bars, curves};
+use super::{Plot, paragraph};
 use crate::bench::report::{self, Row};
 use crate::bench::workload::{self, Workload};
 use std::fmt::Write as _;
@@ -14,7 +14,8 @@ pub(super) fn workload(
     plots: &mut Vec<Plot>,
 ) -> Result<String, PlotError> {
     let name = workload.name;
-    let mut text = format!("\n### {name}\n\n{}.\n", capital(workload.definition));
+    let mut text =
+        format!("\n### {name}\n\n{}", paragraph(&format!("{}.", capital(workload.definition))));
     for figure in charted(name) {
         let file = match figure {
             Figure::Further(key) if figure != goals::main_figure(name) => format!("{name}-{key}"),

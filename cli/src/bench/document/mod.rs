@@ -16,6 +16,7 @@ pub(crate) use plots::PlotError;
 
 use super::report::Row;
 use super::{estimate, workload};
+use crate::output::wrapped;
 use std::fmt::Write as _;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -23,6 +24,9 @@ use std::time::Duration;
 
 /// The page's name.
 pub(super) const PAGE: &str = "BENCHMARKS.md";
+
+/// Columns of a line of text.
+const WIDTH: usize = 120;
 
 /// Why there is no report.
 #[derive(Debug)]
@@ -100,6 +104,11 @@ fn head(asked: &str, took: Option<Duration>) -> String {
     text
 }
 
+/// A paragraph of the page, in lines of no more than [`WIDTH`] columns.
+fn paragraph(text: &str) -> String {
+    wrapped(text, WIDTH).into_iter().map(|line| line + "\n").collect()
+}
+
 const BUILT: &str =
     "`cargo run --release -p sortie-cli --features peers -- bench ..` builds and runs it.";
 
@@ -117,7 +126,7 @@ are not in its table; one that crashed or hung is, and why.
 
 #[cfg(test)]
 mod tests {
-    use super::{render, write};
+    use super::{WIDTH, render, write};
     use crate::bench::case::{Case, Mode, Peer};
     use crate::bench::report::Row;
     use serde_json::json;
@@ -196,6 +205,12 @@ mod tests {
         }
         assert!(page.contains("```text\nsortie bench --report x\n```"), "{page}");
         assert!(page.contains("runs it. It took 22 min.\n"), "{page}");
+        let is_text = |line: &&str| !line.starts_with(['|', '!', '#']);
+        let long = page.lines().filter(is_text).find(|line| line.chars().count() > WIDTH);
+        assert_eq!(
+            long, None,
+            "tables, plots and headings are as long as they must be, lines of text are not"
+        );
     }
 
     #[test]

@@ -2,9 +2,18 @@
 
 use super::figures::{self, Figure, Who, times};
 use super::goals::{self, Bound, Goal};
+use super::paragraph;
 use crate::bench::case::{Mode, Peer};
 use crate::bench::report::Row;
 use crate::bench::workload;
+
+const HOW_TO_COMPARE: &str = "\
+    *Of the best peer* and *of the limit* are Sortie's figure, in the better of its two modes, as a \
+    multiple of theirs; a goal that both modes reach is *met*, and of one that neither reaches it is said by \
+    how much the better one misses it. The limit is what the machine allows, as far as that is known: the same work by \
+    hand, without a runtime; of `switch` it is the raw coroutine in this run. Goals and limits are figures \
+    of the machine that Sortie is developed on, and limits mostly of sketches, so that ours may lie below \
+    one. Of `timers` the processor time is shown, since its time is the longest sleep's.";
 
 /// Each workload that has a goal of its own or a peer.
 pub(super) fn against_peers(rows: &[Row]) -> String {
@@ -19,12 +28,8 @@ pub(super) fn against_peers(rows: &[Row]) -> String {
             }
         }
     }
-    text += "\n*Of the best peer* and *of the limit* are Sortie's figure, in the better of its two modes, as a \
-             multiple of theirs; a goal that both modes reach is *met*, and of one that neither reaches it is said by \
-             how much the better one misses it. The limit is what the machine allows, as far as that is known: the same work by \
-             hand, without a runtime; of `switch` it is the raw coroutine in this run. Goals and limits are figures \
-             of the machine that Sortie is developed on, and limits mostly of sketches, so that ours may lie below \
-             one. Of `timers` the processor time is shown, since its time is the longest sleep's.\n";
+    text += "\n";
+    text += &paragraph(HOW_TO_COMPARE);
     text
 }
 

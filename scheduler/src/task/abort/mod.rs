@@ -9,7 +9,8 @@
 //!
 //! Who asks (`handle.rs`) says so in the task's state word, wakes the task, and runs the hook of the native call that it is
 //! in. The task looks at the word at each suspension point and checkpoint; what is *due* there, and may be
-//! raised, unwinds it by a payload of our own (`payload.rs`).
+//! raised, unwinds it by a payload of our own (`payload.rs`). Which waits that ends, `ends.rs` tells those who look for
+//! deadlocks.
 //!
 //! - *Where it may be raised* is not asked for here but in [`wait::may_unwind`]: never over foreign frames,
 //!   never while the thread panics. Each destructor runs, and no frame is taken away that others may borrow from.
