@@ -16,6 +16,10 @@ const KNOWN: &str = "class=short|mixed|long|keep|learned, stack=carrier, max_con
 const UNHOOKED: &str =
     "that a function always ends soon, never blocks, calls back, unwinds or locks";
 
+/// Where it is said that calls may be made by another thread.
+const DECLARED: &str = "that calls may be made by another thread is for the author of a declaration to say: write \
+                        `Policy::offload` in the #[policy] of a pinvoke! function, or call native::offload";
+
 /// Names and values apart by `=`, settings by `,`; blanks around them do not count. Each at most once.
 ///
 /// | setting | see |
@@ -47,6 +51,9 @@ impl FromStr for Policy {
         let mut policy = Policy::new();
         let mut seen = Vec::new();
         for setting in text.split(',').map(str::trim) {
+            if setting.is_empty() {
+                return Err(wrong(text, format!("a setting is empty; known ones are {KNOWN}")));
+            }
             let (name, value) = match setting.split_once('=') {
                 Some((name, value)) => (name.trim_end(), Some(value.trim_start())),
                 None => (setting, None),
@@ -69,6 +76,10 @@ fn with_setting(
     value: Option<&str>,
 ) -> Result<Policy, PolicyError> {
     let expected = |values: &str| wrong(setting, format!("expected {values}"));
+    // No value has blanks in it.
+    if value.is_some_and(|value| value.contains(char::is_whitespace)) {
+        return Err(wrong(setting, "between two settings there is a comma".to_owned()));
+    }
     match (name, value) {
         ("class", Some("learned")) => Ok(policy),
         ("class", Some("unhooked")) | ("hook", Some("never")) => {
@@ -107,11 +118,7 @@ fn with_setting(
             "Policy::callbacks",
         )),
         ("callbacks", _) => Err(expected("callbacks=block")),
-        ("offload", _) => Err(needs_unsafe(
-            setting,
-            "that a function may be called by another thread than the task's",
-            "Policy::offload",
-        )),
+        ("offload", _) => Err(wrong(setting, DECLARED.to_owned())),
         ("deny", None) => Ok(policy.deny()),
         ("deny", Some(_)) => Err(expected("`deny` without a value")),
         _ => Err(wrong(setting, format!("known settings are {KNOWN}"))),
@@ -214,25 +221,24 @@ mod tests {
         assert_eq!(unhooked.to_string(), "hook=never");
         assert_eq!(sampled.to_string(), "hook=sampled:64, misclassified=report");
         assert_eq!(leaf.to_string(), "class=short, stack=task:4096");
-        let unsafe_texts = [
-            "hook=never",
-            "hook=sampled:64",
-            "class=unhooked",
-            "class=short, stack=task:4096",
-            "offload",
-        ];
+        let unsafe_texts =
+            ["hook=never", "hook=sampled:64", "class=unhooked", "class=short, stack=task:4096"];
         for text in unsafe_texts {
             let error = text.parse::<Policy>().unwrap_err().to_string();
             assert!(error.contains("it is `unsafe`"), "{error}");
             assert!(error.contains("use `Policy::"), "{error}");
         }
+        // Its printed form is no text either, though it is not `unsafe`.
+        let error = Policy::new().offload(true).to_string().parse::<Policy>().unwrap_err();
+        assert!(error.to_string().contains("in the #[policy] of a pinvoke! function"), "{error}");
     }
 
     #[test]
     fn errors_name_what_was_found_and_what_is_known() {
         for (text, parts) in [
-            ("", &["``", "class=short|mixed|long|keep", "deny"][..]),
-            ("class=short,", &["``", "known settings"]),
+            ("", &["``", "is empty", "class=short|mixed|long|keep", "deny"][..]),
+            ("class=short,", &["`class=short,`", "is empty", "known ones"]),
+            ("class=short max_concurrent=8", &["`class=short max_concurrent=8`", "comma"]),
             ("speed=high", &["`speed=high`", "class=short|mixed|long|keep", "max_concurrent=N"]),
             ("class=fast", &["`class=fast`", "class=short|mixed|long|keep"]),
             ("class", &["`class`", "class=short"]),

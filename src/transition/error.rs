@@ -94,6 +94,9 @@ impl fmt::Display for TransitionError {
                 "`{event}` expects that each callback has ended, and a jump (`longjmp`) has left {dead} layers \
                  open; they are closed, and the transition was made: go on, or let native code return instead"
             ),
+            Self::Denied { target: 0 } => f.write_str(
+                "the policy of the native function denies calls to it; do not call it, or change its policy",
+            ),
             Self::Denied { target } => write!(
                 f,
                 "the policy of the native function at {target:#x} denies calls to it; do not call \

@@ -303,6 +303,7 @@ fn messages_say_what_was_expected_and_what_to_do() {
     assert!(text(TransitionError::NotOwner { event, found }).contains("carries none"));
     assert!(text(TransitionError::OutOfMemory { depth: 7 }).contains("the 7 of this task"));
     assert!(text(TransitionError::Denied { target: C2 }).contains("0xc2"));
+    assert!(!text(TransitionError::Denied { target: 0 }).contains("0x0"));
     let debug = format!("{:?}", tower(3));
     assert!(debug.contains("layers: R0 U(0x0) R"), "{debug}");
 }
