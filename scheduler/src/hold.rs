@@ -193,7 +193,8 @@ pub fn wait_while_held() {
         && carrier.shared().hold.stops(task)
     {
         let hold = &carrier.shared().hold;
-        let waiter = Waiter::new("the end of a hold");
+        // SAFETY: it stays in this frame.
+        let waiter = unsafe { Waiter::new("the end of a hold") };
         let place = hold.line.enter(&waiter);
         if hold.stops(task) {
             waiter.pause_undisturbed();

@@ -166,7 +166,8 @@ pub(crate) fn sit_out(run: Option<Moment>) {
 /// The task's frames keep it, and through it the runtime.
 fn wait_on_bench(task: &Header, time: Duration) {
     let _place = Place(task);
-    let waiter = Waiter::new("a forced yield");
+    // SAFETY: it stays in this frame.
+    let waiter = unsafe { Waiter::new("a forced yield") };
     let until = deadline(time);
     while task.shared.bench.has(task) && Instant::now() < until && waiter.pause_until(until) {}
 }

@@ -138,7 +138,8 @@ impl Barrier {
     fn wait_for(&self, until: Option<Instant>) -> Option<BarrierWaitResult> {
         let waits = self.size > 1;
         // Before the arrival: it may panic.
-        let waiter = waits.then(|| Waiter::new("a wait at a barrier"));
+        // SAFETY: it stays in this frame.
+        let waiter = waits.then(|| unsafe { Waiter::new("a wait at a barrier") });
         let (round, is_leader) = self.arrive();
         if is_leader {
             if waits {

@@ -61,7 +61,8 @@ impl RawCondvar {
         held: &mut Held,
         wait: impl FnOnce(Place<'_>) -> R,
     ) -> R {
-        let waiter = Waiter::new("a wait for a condition");
+        // SAFETY: it stays in this frame.
+        let waiter = unsafe { Waiter::new("a wait for a condition") };
         let place = self.0.enter(&waiter);
         mutex.let_go(held);
         let outcome = catch_unwind(AssertUnwindSafe(|| wait(place)));

@@ -243,7 +243,8 @@ impl Event {
         if self.is_set() {
             return true;
         }
-        let waiter = Waiter::new("a wait for an event");
+        // SAFETY: it stays in this frame.
+        let waiter = unsafe { Waiter::new("a wait for an event") };
         let place = list.enter(&waiter);
         self.is_set() || place.wait_for(until)
     }

@@ -217,7 +217,8 @@ impl Once {
                 }
                 Err(_) => {}
             }
-            let waiter = Waiter::new(WAIT);
+            // SAFETY: it stays in this frame.
+            let waiter = unsafe { Waiter::new(WAIT) };
             let place = self.turns.enter(&waiter);
             // ORDERING: Relaxed, the exchange decides; the fence in `enter` orders it with the look of who notifies.
             if !matches!(self.state.load(Ordering::Relaxed), FRESH | DONE) {
@@ -238,7 +239,8 @@ impl Once {
         if until.is_none() && self.state.load(Ordering::Relaxed) == Owner::current().get() {
             panic!("what is done once waits for itself");
         }
-        let waiter = Waiter::new(WAIT);
+        // SAFETY: it stays in this frame.
+        let waiter = unsafe { Waiter::new(WAIT) };
         let place = self.done.enter(&waiter);
         if self.is_completed() {
             return true;

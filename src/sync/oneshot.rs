@@ -303,7 +303,8 @@ impl<T> Receiver<T> {
         if let Some(result) = ended(self.take()) {
             return result;
         }
-        let waiter = Waiter::new("a receive");
+        // SAFETY: it stays in this frame.
+        let waiter = unsafe { Waiter::new("a receive") };
         loop {
             let place = self.enter(&waiter);
             if let Some(result) = ended(self.take()) {

@@ -145,7 +145,8 @@ impl Shared {
         if self.is_empty() {
             return true;
         }
-        let waiter = Waiter::new("a wait for a group to be gone");
+        // SAFETY: it stays in this frame.
+        let waiter = unsafe { Waiter::new("a wait for a group to be gone") };
         let place = self.gone.enter(&waiter);
         self.is_empty() || place.wait_for(until)
     }

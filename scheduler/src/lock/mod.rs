@@ -248,8 +248,10 @@ impl Lock {
 
     fn wait_in_line(&self, owner: Owner, how: Wait) -> bool {
         let waiter = match how {
-            Wait::Undisturbed => Waiter::undisturbed(),
-            Wait::Long | Wait::Until(_) => Waiter::new("a wait for a lock"),
+            // SAFETY: it stays in this frame.
+            Wait::Undisturbed => unsafe { Waiter::undisturbed() },
+            // SAFETY: as above.
+            Wait::Long | Wait::Until(_) => unsafe { Waiter::new("a wait for a lock") },
         };
         let Some(ticket) = self.exclusive.enter(Sleeper::new(&waiter), owner.get()) else {
             return true;

@@ -92,7 +92,8 @@ impl AutoReset {
     /// use sortie_scheduler::{AutoReset, wait::Waiter};
     ///
     /// let event = AutoReset::new(false);
-    /// let waiter = Waiter::new("one of several");
+    /// // SAFETY: it stays in this frame.
+    /// let waiter = unsafe { Waiter::new("one of several") };
     /// let place = event.enter(&waiter);
     /// event.set();
     /// assert!(place.try_take().is_ok() && !event.is_set());

@@ -111,7 +111,9 @@ impl Pool {
     #[inline(never)]
     pub(crate) fn wait(&self, wants: u32, what: &'static str, until: Option<Instant>) -> bool {
         let errno = Errno::save();
-        let taken = self.wait_in_line(wants, &Waiter::new(what), until);
+        // SAFETY: it stays in this frame.
+        let waiter = unsafe { Waiter::new(what) };
+        let taken = self.wait_in_line(wants, &waiter, until);
         // On whatever thread this is now.
         errno.restore();
         taken
@@ -133,7 +135,8 @@ impl Pool {
 
     /// As [`Pool::wait`], but no abort unwinds it. May change `errno`.
     pub(crate) fn wait_undisturbed(&self, wants: u32) {
-        let waiter = Waiter::undisturbed();
+        // SAFETY: it stays in this frame.
+        let waiter = unsafe { Waiter::undisturbed() };
         let Some(ticket) = self.permits.enter(Sleeper::new(&waiter), wants) else { return };
         let mut in_line = InLine { permits: &self.permits, ticket };
         while let Err(still) = in_line.try_take() {

@@ -259,7 +259,8 @@ fn wait_in_join(task: &TaskRef, until: Option<Instant>) -> Result<bool, JoinErro
             unsafe { take_back(self.0) };
         }
     }
-    let waiter = wait::Waiter::new("a join");
+    // SAFETY: it stays in this frame.
+    let waiter = unsafe { wait::Waiter::new("a join") };
     // SAFETY: a task has one handle, which this wait has to itself.
     if !unsafe { register(task, &waiter) } {
         return Ok(true);

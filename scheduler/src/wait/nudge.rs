@@ -37,7 +37,8 @@ impl std::fmt::Debug for Nudge {
 #[cfg(test)]
 mod tests {
     use super::Nudge;
-    use crate::wait::{WaitList, Waiter, ask_whether_over, deadline};
+    use crate::wait::tests::waiter;
+    use crate::wait::{WaitList, ask_whether_over, deadline};
     use crate::{Config, Embedder};
     use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
     use std::sync::{Arc, Mutex};
@@ -62,7 +63,7 @@ mod tests {
         let task = runtime.spawn(move || {
             let list = WaitList::new();
             let ends = |limit| {
-                let waiter = Waiter::new("a test");
+                let waiter = waiter();
                 list.enter(&waiter).wait_until(deadline(limit))
             };
             // Who does not ask is not told.

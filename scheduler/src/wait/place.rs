@@ -38,7 +38,8 @@ use std::time::{Duration, Instant};
 /// static LIST: WaitList = WaitList::new();
 ///
 /// fn pass() {
-///     let waiter = Waiter::new("a gate");
+///     // SAFETY: it stays in this frame.
+///     let waiter = unsafe { Waiter::new("a gate") };
 ///     while !OPEN.load(Ordering::Acquire) {
 ///         let place = LIST.enter(&waiter);
 ///         if !OPEN.load(Ordering::Acquire) {

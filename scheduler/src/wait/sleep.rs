@@ -16,7 +16,8 @@ pub(crate) fn sleep_until(until: Instant) {
 
 /// Waits until this time, to which so much is left.
 fn sleep_for(until: Instant, left: Duration) {
-    let waiter = Waiter::new("a sleep");
+    // SAFETY: it stays in this frame.
+    let waiter = unsafe { Waiter::new("a sleep") };
     let mut left = left;
     while !is_skipped() && waiter.pause_left(until, left) {
         left = until.saturating_duration_since(Instant::now());

@@ -24,6 +24,12 @@ fn leak() -> &'static WaitList {
     Box::leak(Box::new(WaitList::new()))
 }
 
+/// Who asks for it keeps it in its frame.
+pub(crate) fn waiter() -> Waiter {
+    // SAFETY: as above.
+    unsafe { Waiter::new("a test") }
+}
+
 fn until(what: &str, condition: impl Fn() -> bool) {
     let limit = Instant::now() + LONG;
     while !condition() {
@@ -44,7 +50,7 @@ fn queue(
     let said = said.clone();
     let before = list.waiting();
     let task = runtime.spawn(move || {
-        list.enter(&Waiter::new("a test")).wait();
+        list.enter(&waiter()).wait();
         said.send(number).unwrap();
     });
     until("it stands in line", || list.waiting() > before);
@@ -72,7 +78,7 @@ fn all_are_notified_tasks_and_threads() {
         let list = leak();
         let (say, said) = channel();
         let tasks: Vec<_> = (0..4).map(|n| queue(runtime, list, n, &say)).collect();
-        let thread = thread::spawn(move || list.enter(&Waiter::new("a test")).wait());
+        let thread = thread::spawn(move || list.enter(&waiter()).wait());
         until("the thread stands in line", || list.waiting() == 5);
         assert_eq!(list.notify_all(), 5);
         tasks.into_iter().for_each(|task| task.join().unwrap());
@@ -87,7 +93,7 @@ fn a_wait_ends_in_time_and_its_place_is_left() {
     each(|runtime| {
         let list = leak();
         let wait = move || {
-            let waiter = Waiter::new("a test");
+            let waiter = waiter();
             list.enter(&waiter).wait_timeout(Duration::from_millis(1))
         };
         assert!(!runtime.spawn(wait).join().unwrap());
@@ -100,7 +106,7 @@ fn a_wait_ends_in_time_and_its_place_is_left() {
 #[test]
 fn what_a_waiter_was_notified_of_is_taken_also_after_its_time() {
     let list = WaitList::new();
-    let waiter = Waiter::new("a test");
+    let waiter = waiter();
     let place = list.enter(&waiter);
     assert!(!place.is_notified());
     assert!(list.notify_one());
@@ -112,7 +118,7 @@ fn what_a_waiter_was_notified_of_is_taken_also_after_its_time() {
 fn a_place_that_is_dropped_passes_its_notification_on() {
     each(|runtime| {
         let list = leak();
-        let waiter = Waiter::new("a test");
+        let waiter = waiter();
         let place = list.enter(&waiter);
         let (say, said) = channel();
         let task = queue(runtime, list, 0, &say);
@@ -150,7 +156,7 @@ fn who_sits_and_gives_up_passes_its_notification_on() {
         let list = leak();
         let (go_on, may_go_on) = channel();
         let sits = runtime.spawn(move || {
-            let waiter = Waiter::new("a test");
+            let waiter = waiter();
             let place = list.enter(&waiter);
             until("the other stands in line", || may_go_on.try_recv().is_ok());
             assert!(list.notify_one());
@@ -173,7 +179,7 @@ fn a_task_that_stands_in_a_list_twice_is_notified_twice() {
     each(|runtime| {
         let list = leak();
         let task = runtime.spawn(move || {
-            let waiter = Waiter::new("a test");
+            let waiter = waiter();
             let places = [list.enter(&waiter), list.enter(&waiter)];
             assert_eq!(list.waiting(), 2);
             assert!(list.notify_one());
@@ -207,7 +213,7 @@ fn who_waits_in_place_goes_before_who_sits_and_needs_its_carrier() {
                 if notified_first {
                     assert!(list.notify_one());
                 }
-                list.enter(&Waiter::new("a test")).wait();
+                list.enter(&waiter()).wait();
             });
             say.send(1).unwrap();
             assert!(list.notify_one());
@@ -246,7 +252,7 @@ fn what_a_task_was_notified_of_whose_runtime_is_gone_goes_to_the_next() {
     let report = one.shutdown(Duration::ZERO).unwrap();
     assert_eq!(report.stragglers().len(), 2, "{report}");
     // Whoever comes to the line finds it out.
-    drop(list.enter(&Waiter::new("a test")));
+    drop(list.enter(&waiter()));
     assert_eq!(said.recv_timeout(LONG).unwrap(), 1);
     next.join().unwrap();
     // ORDERING: Relaxed, a flag.
@@ -261,7 +267,7 @@ fn a_place_may_be_leaked() {
     each(|runtime| {
         let list = leak();
         let task = runtime.spawn(move || {
-            let waiter = Waiter::new("a test");
+            let waiter = waiter();
             std::mem::forget(list.enter(&waiter));
         });
         task.join().unwrap();

@@ -17,7 +17,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::NonNull;
 use std::time::{Duration, Instant};
 
-/// Somebody about to wait. Stays on the thread or the fiber that made it.
+/// Somebody about to wait. Stays in the frames that made it: see [`Waiter::new`].
 pub struct Waiter {
     pub(crate) who: Who,
 }
@@ -30,7 +30,7 @@ pub(crate) enum Who {
 
 /// The current task, about to wait.
 pub(crate) struct TaskWaiter {
-    /// Its own frames keep it.
+    /// Its own frames keep it. Not counted: that would cost each wait two locked instructions.
     task: NonNull<Header>,
     /// The timer that ends the wait, and when.
     timer: Cell<Option<(Instant, TimerKey)>>,
@@ -38,7 +38,7 @@ pub(crate) struct TaskWaiter {
 
 impl TaskWaiter {
     pub(super) fn task(&self) -> &Header {
-        // SAFETY: a waiter stays in the frames of the task that made it.
+        // SAFETY: a waiter stays in the frames of the task that made it, by the contract of `Waiter::new`.
         unsafe { self.task.as_ref() }
     }
 
@@ -88,7 +88,21 @@ impl Waiter {
     /// # Panics
     /// In debug builds, if a [`NoSuspend`](crate::NoSuspend) of the task is alive: before anybody knows of
     /// the wait.
-    pub fn new(what: &'static str) -> Waiter {
+    ///
+    /// # Safety
+    /// The waiter stays in frames of the task that makes it here, and is used by that task's code only: what it knows of the task
+    /// is not counted. So it is not kept where code finds it that runs for another task on the same thread, or later.
+    /// [Leaking](std::mem::forget) it is no harm.
+    ///
+    /// ```
+    /// use sortie_scheduler::wait::Waiter;
+    ///
+    /// // SAFETY: it stays in this frame.
+    /// let waiter = unsafe { Waiter::new("an example") };
+    /// let soon = std::time::Instant::now() + std::time::Duration::from_millis(1);
+    /// while waiter.pause_until(soon) {}
+    /// ```
+    pub unsafe fn new(what: &'static str) -> Waiter {
         let who = match managed() {
             Some((_, task)) => {
                 task.no_suspend.check(what);
@@ -101,7 +115,10 @@ impl Waiter {
     }
 
     /// As [`Waiter::new`], for a wait that nothing must unwind, and that a [`NoSuspend`](crate::NoSuspend) has let begin.
-    pub(crate) fn undisturbed() -> Waiter {
+    ///
+    /// # Safety
+    /// As there.
+    pub(crate) unsafe fn undisturbed() -> Waiter {
         let Some((_, task)) = managed() else { return Waiter::of_thread() };
         // What a subscriber does must not end the wait.
         let _ = catch_unwind(AssertUnwindSafe(|| announce(task)));

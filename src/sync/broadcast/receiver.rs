@@ -92,7 +92,8 @@ impl<T> Receiver<T> {
         if let Some(taken) = self.take() {
             return Ok(taken?);
         }
-        let waiter = Waiter::new("a receive of a broadcast");
+        // SAFETY: it stays in this frame.
+        let waiter = unsafe { Waiter::new("a receive of a broadcast") };
         loop {
             let place = self.enter(&waiter);
             if let Some(taken) = self.take() {

@@ -106,7 +106,8 @@ impl<T> Shared<T> {
         mut message: T,
         until: Option<Instant>,
     ) -> Result<(), SendTimeoutError<T>> {
-        let waiter = Waiter::new("a send");
+        // SAFETY: it stays in this frame.
+        let waiter = unsafe { Waiter::new("a send") };
         if let Some(place) = self.rendezvous() {
             return place.send(message, &waiter, until);
         }
@@ -152,7 +153,8 @@ impl<T> Shared<T> {
 
     #[inline(always)]
     fn wait_to_receive(&self, until: Option<Instant>) -> Result<T, RecvTimeoutError> {
-        let waiter = Waiter::new("a receive");
+        // SAFETY: it stays in this frame.
+        let waiter = unsafe { Waiter::new("a receive") };
         if let Some(place) = self.rendezvous() {
             return place.recv(&waiter, until);
         }
@@ -271,7 +273,8 @@ pub(crate) fn wait_for_close(
     if is_closed() {
         return true;
     }
-    let waiter = Waiter::new(what);
+    // SAFETY: it stays in this frame.
+    let waiter = unsafe { Waiter::new(what) };
     loop {
         let place = list.enter(&waiter);
         if is_closed() {

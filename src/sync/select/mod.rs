@@ -105,7 +105,8 @@ fn wait(arms: &[&dyn Arm], first: usize) -> usize {
 }
 
 fn wait_in_line(arms: &[&dyn Arm], first: usize) -> usize {
-    let waiter = Waiter::new(WAIT);
+    // SAFETY: it stays in this frame.
+    let waiter = unsafe { Waiter::new(WAIT) };
     let until = arms.iter().filter_map(|arm| arm.time()).min();
     let offers = arms.iter().any(|arm| arm.offers());
     loop {

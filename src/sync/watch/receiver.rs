@@ -266,7 +266,8 @@ impl<T> Receiver<T> {
         if let Some(result) = tried() {
             return result;
         }
-        let waiter = Waiter::new("a wait for another value");
+        // SAFETY: it stays in this frame.
+        let waiter = unsafe { Waiter::new("a wait for another value") };
         loop {
             let place = self.enter(&waiter);
             if let Some(result) = tried() {

@@ -114,7 +114,8 @@ impl TaskSet {
         if let Some(found) = look(&mut self.members.lock()) {
             return Some(found);
         }
-        let waiter = Waiter::new(what);
+        // SAFETY: it stays in this frame.
+        let waiter = unsafe { Waiter::new(what) };
         let watch = Watch::new(self);
         let mut in_time = true;
         loop {

@@ -2,7 +2,8 @@
 
 use crate::affinity::keep_carrier;
 use crate::crossing::{self, Below, Exit};
-use crate::wait::{self, WaitList, Waiter};
+use crate::wait::tests::waiter;
+use crate::wait::{self, WaitList};
 use crate::{Config, JoinHandle, Scheduler, checkpoint, yield_now};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
@@ -20,14 +21,14 @@ fn beside_one_aside(
     let before: &'static WaitList = Box::leak(Box::default());
     let goes_on: &'static AtomicBool = Box::leak(Box::default());
     let second = scheduler.spawn(move || {
-        before.enter(&Waiter::new("a test")).wait();
+        before.enter(&waiter()).wait();
         then(wait::managed().is_some_and(|(carrier, _)| carrier.keeps_aside()), goes_on);
     });
     while before.waiting() == 0 {
         std::thread::yield_now();
     }
     let first = scheduler.spawn(move || {
-        let waiter = Waiter::new("a test");
+        let waiter = waiter();
         let place = list.enter(&waiter);
         assert!(before.notify_one(), "it waits");
         place.wait();
