@@ -4,6 +4,7 @@ use super::Mutant;
 
 const LOBBY: &str = "idle/mod.rs";
 const SPARES: &str = "idle/spares.rs";
+const LINE: &str = "idle/line.rs";
 
 pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
@@ -41,5 +42,18 @@ pub(super) const MUTANTS: &[Mutant] = &[
         file: LOBBY,
         from: "if inner.reserve.len() <= inner.held_back {",
         to: "if inner.reserve.len() <= inner.held_back + 1 {",
+    },
+    Mutant {
+        name: "lobby_step_back_leaves_a_spare",
+        file: LINE,
+        from: "inner.spares.pop().map_or(Next::NoSpare, Next::Carrier)",
+        to: "inner.spares.last().copied().map_or(Next::NoSpare, Next::Carrier)",
+    },
+    Mutant {
+        name: "lobby_step_back_stands_in_no_line",
+        file: LINE,
+        from: "inner.placed = placed;
+        inner.line.push_back(carrier);",
+        to: "inner.placed = placed;",
     },
 ];

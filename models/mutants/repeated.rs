@@ -332,6 +332,26 @@ pub(crate) const REPEATED: &[Repeated] = &[
             // The monitor may sleep, and nobody else may come by a scheduling point.
             shared.after_queueing();",
     },
+    Repeated {
+        file: "crossing/reentry.rs",
+        model: "idle/carrier.rs",
+        text: "let Some(next) = next else {
+        pass_on(carrier);
+        return regain_or_stop(carrier, task);
+    };",
+    },
+    Repeated {
+        file: "crossing/reentry.rs",
+        model: "idle/carrier.rs",
+        text: "match next {
+            Next::Carrier(next) => next.give(worker),
+            Next::NoSpare => drop(shared.start_carrier_for(worker)),
+        }
+    }
+    // As in `regain_by`: the line may have been empty.
+    shared.after_queueing();
+    let Some(worker) = wait_for_gift(carrier) else { stop(task) };",
+    },
     Repeated { file: "worker/without.rs", model: "idle/mod.rs", text: "shared.look_again();" },
     Repeated {
         file: "worker/pick/places.rs",

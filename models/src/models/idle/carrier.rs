@@ -1,6 +1,6 @@
 //! What a carrier does: the repeated steps of `worker/` and of the crossing.
 
-use super::lobby::{Carrier, Lobby, Placed, Worker};
+use super::lobby::{Carrier, Lobby, Next, Placed, Worker};
 use super::runtime::{Runtime, Tasks};
 use crate::explore::{UNTIL_REST, at_rest};
 use crate::sync::atomic::Ordering;
@@ -208,13 +208,40 @@ impl<L: Lobby> Runtime<L> {
             self.seat(carrier, Worker { searching: false });
         }
         self.hand_on(worker);
-        if self.reenter(carrier) {
-            return;
+        let has_worker = self.reenter(carrier) || self.comes_by_gift(carrier);
+        assert!(has_worker, "idle: a task back from a call sleeps for ever");
+    }
+
+    /// `step_back`: a task that stays on its carrier lets others run. True: it has a worker again.
+    pub(super) fn step_back(&self, carrier: Carrier) -> bool {
+        let next = self.lobby.step_back(carrier, self.is_queued());
+        let worker = self.take_worker(carrier);
+        let Some(next) = next else {
+            self.hand_on(worker);
+            return self.reenter(carrier) || self.comes_by_gift(carrier);
+        };
+        match next {
+            Next::Carrier(next) => self.give(worker, next),
+            Next::NoSpare => self.start_carrier_for(worker),
         }
+        if self.steps.tell_of_line {
+            self.after_queueing();
+        }
+        self.comes_by_gift(carrier)
+    }
+
+    fn comes_by_gift(&self, carrier: Carrier) -> bool {
         self.wait_for_gift(carrier);
         let seat = &self.seats[carrier];
         let worker = seat.worker.take();
-        assert!(worker.is_some(), "idle: a task back from a call sleeps for ever");
+        let has_worker = worker.is_some();
         seat.worker.set(worker);
+        has_worker
+    }
+
+    /// A task that yields in place to one that is short, and then the loop.
+    pub(super) fn yield_in_place(&self, carrier: Carrier) {
+        assert!(self.step_back(carrier), "idle: who yields in place sleeps for ever");
+        self.carry(carrier, Tasks::Short);
     }
 }

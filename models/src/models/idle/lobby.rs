@@ -15,6 +15,12 @@ pub(super) enum Placed {
     NoSpare(Worker),
 }
 
+/// Who is to have a worker first, in one type for all versions.
+pub(super) enum Next {
+    Carrier(Carrier),
+    NoSpare,
+}
+
 /// Who is to search, in one type for all versions.
 pub(super) enum Roused {
     Spare(Carrier),
@@ -37,6 +43,7 @@ pub(super) trait Lobby: 'static {
     fn rouse(&self) -> Option<Roused>;
     fn take_idle(&self) -> Option<Worker>;
     fn request(&self, carrier: Carrier) -> Option<Worker>;
+    fn step_back(&self, carrier: Carrier, queued: bool) -> Option<Next>;
     fn reclaim(&self, carrier: Carrier) -> Option<Worker>;
     fn spares(&self) -> usize;
     fn reserve(&self) -> usize;
@@ -103,6 +110,12 @@ macro_rules! versions {
             fn request(&self, carrier: Carrier) -> Option<Worker> {
                 self.request(carrier).expect("the lobby is open")
             }
+            fn step_back(&self, carrier: Carrier, queued: bool) -> Option<Next> {
+                self.step_back(carrier, queued).map(|next| match next {
+                    $($module)::+::Next::Carrier(carrier) => Next::Carrier(carrier),
+                    $($module)::+::Next::NoSpare => Next::NoSpare,
+                })
+            }
             fn reclaim(&self, carrier: Carrier) -> Option<Worker> {
                 self.reclaim(carrier)
             }
@@ -132,4 +145,6 @@ versions!(
     crate::mutants::lobby_reclaim_leaves_a_spare,
     crate::mutants::lobby_retire_holds_one_more_back,
     crate::mutants::lobby_recruit_leaves_a_worker,
+    crate::mutants::lobby_step_back_leaves_a_spare,
+    crate::mutants::lobby_step_back_stands_in_no_line,
 );

@@ -285,6 +285,106 @@ fn let_out<L: Lobby>(steps: Steps) {
     });
 }
 
+/// A task yields in place, with one queued before it and a spare, and another is queued.
+fn yields_in_place<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 2, move || {
+        let runtime = Runtime::<L>::new(steps).with_worker(0);
+        runtime.lobby.add_spare(1);
+        runtime.submit();
+        run(
+            &runtime,
+            &[
+                |runtime| runtime.yield_in_place(0),
+                |runtime| runtime.carry_from_sleep(1, Tasks::Short),
+            ],
+            Runtime::submit,
+        );
+    });
+}
+
+/// The same without a spare, and no thread is to be had.
+fn yields_to_nobody<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 3, move || {
+        let runtime = Runtime::<L>::new(steps).with_worker(0);
+        runtime.submit();
+        run(&runtime, &[|runtime| runtime.yield_in_place(0)], Runtime::submit);
+    });
+}
+
+/// A task yields in place to a long one, while another worker goes idle.
+fn yields_beside_idle<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 2, move || {
+        let runtime = Runtime::<L>::new(steps).with_worker(0).with_idle(1);
+        runtime.lobby.add_spare(1);
+        run(
+            &runtime,
+            &[
+                |runtime| {
+                    runtime.step_back(0);
+                },
+                |runtime| runtime.carry_from_sleep(1, Tasks::Long),
+            ],
+            Runtime::submit,
+        );
+    });
+}
+
+/// A task yields in place, and a call lasts whose worker is handed over, with two long tasks before them and one spare.
+fn yields_beside_a_call<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 2, move || {
+        let runtime = Runtime::<L>::new(steps).with_worker(0).with_worker(2);
+        let runtime = runtime.after_placing(crate::idle::QUEUE_FIRST_EVERY - 2);
+        runtime.lobby.add_spare(1);
+        runtime.submit();
+        runtime.submit();
+        run(
+            &runtime,
+            &[
+                |runtime| {
+                    runtime.step_back(0);
+                },
+                |runtime| runtime.carry_from_sleep(1, Tasks::Long),
+            ],
+            |runtime| {
+                let worker = runtime.take_worker(2);
+                runtime.hand_on(worker);
+            },
+        );
+    });
+}
+
+/// Two tasks yield in place, and each lets the other go first.
+fn two_yield_in_place<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 2, move || {
+        let runtime = Runtime::<L>::new(steps).with_worker(0);
+        run(&runtime, &[|runtime| runtime.yield_in_place(0)], |runtime| {
+            if !runtime.reenter(1) {
+                runtime.wait_for_gift(1);
+            }
+            runtime.yield_in_place(1);
+        });
+    });
+}
+
+/// A task yields in place to a long one, while the monitor means to sleep.
+fn yields_while_the_monitor_looks<L: Lobby>(steps: Steps) {
+    explore(NOBODY_SLEEPS, 3, move || {
+        let runtime = Runtime::<L>::new(steps).with_worker(0);
+        runtime.lobby.add_spare(1);
+        runtime.submit();
+        run(
+            &runtime,
+            &[
+                |runtime| {
+                    runtime.step_back(0);
+                },
+                |runtime| runtime.carry_from_sleep(1, Tasks::Long),
+            ],
+            Runtime::close_gate,
+        );
+    });
+}
+
 macro_rules! kept {
     ($($name:ident: $model:ident;)*) => {$(
         #[test]
@@ -312,6 +412,12 @@ kept! {
     a_worker_is_one_too_many: one_too_many;
     a_worker_is_let_out_again: let_out;
     tasks_that_go_from_queue_to_queue_are_found: relieved;
+    who_yields_in_place_goes_on: yields_in_place;
+    who_yields_in_place_without_a_spare_goes_on: yields_to_nobody;
+    who_yields_in_place_leaves_no_worker_idle: yields_beside_idle;
+    who_yields_in_place_takes_its_spare_from_nobody: yields_beside_a_call;
+    who_yield_in_place_go_on_in_turn: two_yield_in_place;
+    the_monitor_knows_who_has_yielded_in_place: yields_while_the_monitor_looks;
 }
 
 macro_rules! caught {
@@ -363,4 +469,10 @@ caught! {
         one_too_many::<crate::mutants::lobby_retire_holds_one_more_back::Lobby<Worker, Carrier>>(TRUE_STEPS);
     lobby_recruit_leaves_a_worker, "lobby.reserve":
         let_out::<crate::mutants::lobby_recruit_leaves_a_worker::Lobby<Worker, Carrier>>(TRUE_STEPS);
+    lobby_step_back_leaves_a_spare, "idle: a":
+        yields_beside_a_call::<crate::mutants::lobby_step_back_leaves_a_spare::Lobby<Worker, Carrier>>(TRUE_STEPS);
+    lobby_step_back_stands_in_no_line, "idle: who yields in place sleeps for ever":
+        yields_in_place::<crate::mutants::lobby_step_back_stands_in_no_line::Lobby<Worker, Carrier>>(TRUE_STEPS);
+    who_yields_in_place_tells_nobody, "no worker is idle, and nobody has told the monitor":
+        yields_while_the_monitor_looks::<TrueLobby>(Steps { tell_of_line: false, ..TRUE_STEPS });
 }

@@ -88,7 +88,12 @@ impl<L: Lobby> Runtime<L> {
 
     /// The next worker that is placed goes to a spare first, if work is queued.
     pub(super) fn before_a_queue_first(self: Arc<Self>) -> Arc<Self> {
-        for _ in 1..crate::idle::QUEUE_FIRST_EVERY {
+        self.after_placing(crate::idle::QUEUE_FIRST_EVERY - 1)
+    }
+
+    /// So many workers have been placed.
+    pub(super) fn after_placing(self: Arc<Self>, workers: u32) -> Arc<Self> {
+        for _ in 0..workers {
             let _ = self.lobby.place(Worker { searching: false }, false);
             let _ = self.lobby.take_idle();
         }
@@ -176,9 +181,7 @@ impl<L: Lobby> Runtime<L> {
         if std::mem::take(&mut worker.searching) {
             self.lobby.stop_searching();
         }
-        // ORDERING: Relaxed, the weakest look.
-        let queued = self.injector.load(Ordering::Relaxed) > 0;
-        match self.lobby.place(worker, queued) {
+        match self.lobby.place(worker, self.is_queued()) {
             Placed::Given(worker, carrier) => self.give(worker, carrier),
             Placed::NoSpare(worker) => self.start_carrier_for(worker),
             Placed::Idle => {
@@ -198,7 +201,7 @@ impl<L: Lobby> Runtime<L> {
     }
 
     /// The cap is reached in this model.
-    fn start_carrier_for(&self, mut worker: Worker) {
+    pub(super) fn start_carrier_for(&self, mut worker: Worker) {
         let was_searching = std::mem::take(&mut worker.searching);
         if let Placed::Given(worker, carrier) = self.lobby.put_idle(worker) {
             self.give(worker, carrier);
@@ -215,9 +218,20 @@ impl<L: Lobby> Runtime<L> {
         }
     }
 
-    fn work_waits(&self) -> bool {
+    pub(super) fn is_queued(&self) -> bool {
         // ORDERING: Relaxed, the weakest look.
-        self.lobby.in_line() > 0 || self.injector.load(Ordering::Relaxed) > 0
+        self.injector.load(Ordering::Relaxed) > 0
+    }
+
+    fn work_waits(&self) -> bool {
+        self.lobby.in_line() > 0 || self.is_queued()
+    }
+
+    /// The monitor means to sleep, and looks once more.
+    pub(super) fn close_gate(&self) {
+        if !self.gate.close() || self.work_waits() {
+            self.gate.open();
+        }
     }
 
     pub(super) fn work_waits_after_fence(&self) -> bool {

@@ -26,6 +26,8 @@ pub(super) struct Steps {
     pub(super) search_when_called: bool,
     /// `worker::pick`: who takes several tasks from another's queue tells of those that it does not run.
     pub(super) tell_of_others: bool,
+    /// `crossing::step_back`: who yields in place says that it is in line.
+    pub(super) tell_of_line: bool,
     /// `crossing::hand_over`: the worker is out of the cell before it goes elsewhere.
     pub(super) hand_over_takes_it_out: bool,
 }
@@ -42,5 +44,6 @@ pub(super) const TRUE_STEPS: Steps = Steps {
     give_up_in_vain: true,
     search_when_called: true,
     tell_of_others: true,
+    tell_of_line: true,
     hand_over_takes_it_out: true,
 };
