@@ -196,7 +196,7 @@ mod tests {
 
     #[test]
     fn it_grows_while_the_task_lets_nobody_run_by_itself() {
-        let mut worker = Worker::new(0);
+        let mut worker = Worker::new(0, 1);
         let penalty = Penalty::new();
         let mut made_to_yield = |by_itself: bool| {
             worker.next_tick();
@@ -215,7 +215,7 @@ mod tests {
 
     #[test]
     fn the_first_is_the_shortest() {
-        let worker = Worker::new(0);
+        let worker = Worker::new(0, 1);
         assert_eq!([Penalty::new().grow(None), Penalty::new().grow(Some(worker.moment()))], [1, 1]);
     }
 }

@@ -134,11 +134,13 @@ impl Shared {
         let native_shape =
             StackShape::native(config.callback_stack_bytes, config.callback_guard_bytes)
                 .map_err(StartError::Stack)?;
+        let processors = thread::available_parallelism().map_or(1, usize::from);
+        let side_by_side = processors.min(config.workers);
         let lobby = Lobby::new();
         let mut extras = Vec::new();
         let shown: Box<[_]> = (0..2 * config.workers)
             .map(|index| {
-                let worker = Box::new(Worker::new(index));
+                let worker = Box::new(Worker::new(index, side_by_side));
                 let shown = worker.shown.clone();
                 if index < config.workers {
                     // Nobody is in line yet, so the worker is idle.
@@ -158,7 +160,7 @@ impl Shared {
             config,
             start: Instant::now(),
             environment: fp_env::save(),
-            processors: thread::available_parallelism().map_or(1, usize::from),
+            processors,
             has_hot_spare: CachePadded::new(AtomicBool::new(false)),
             lobby: CachePadded::new(lobby),
             injector: Injector::new(),

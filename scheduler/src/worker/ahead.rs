@@ -95,7 +95,7 @@ mod tests {
 
     #[test]
     fn what_is_known_is_told_once() {
-        let (worker, hint) = (Box::new(Worker::new(0)), Hint::default());
+        let (worker, hint) = (Box::new(Worker::new(0, 1)), Hint::default());
         assert!(hint.told().is_none());
         hint.set(Some(&worker.ahead()));
         let told = hint.told().expect("it was told");

@@ -106,7 +106,8 @@ pub(crate) struct Worker {
 }
 
 impl Worker {
-    pub(crate) fn new(index: usize) -> Worker {
+    /// `side_by_side`: how many workers run at once.
+    pub(crate) fn new(index: usize, side_by_side: usize) -> Worker {
         let queues = Local::new();
         let shown = Arc::new(CachePadded::new(Shown::new(queues.remote().clone())));
         Worker {
@@ -124,7 +125,7 @@ impl Worker {
             impatience: 0,
             handed_off: false,
             relieved: None,
-            share: Share::default(),
+            share: Share::new(side_by_side),
             serves_timers: false,
             expects_mail: false,
             stands_in_for: Vec::new(),
@@ -166,7 +167,7 @@ impl Worker {
 
     /// Nothing is to be done. Was the worker given away since it was so last?
     pub(crate) fn rest(&mut self) -> bool {
-        self.share = Share::default();
+        self.share.reset();
         self.serves_timers = false;
         self.expects_mail = false;
         // Others have taken what it has not told of.

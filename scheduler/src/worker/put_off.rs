@@ -153,7 +153,7 @@ mod tests {
     #[test]
     fn a_turn_that_lasts_is_remembered_although_others_have_run_who_waited_behind_it() {
         let rests_after = |lasts: Duration| {
-            let mut worker = Worker::new(0);
+            let mut worker = Worker::new(0, 1);
             let begin = Instant::now().checked_sub(lasts).expect("the machine has run for so long");
             worker.put_off = Some(PutOff { since: begin, turn: begin });
             let _ = worker.rest();

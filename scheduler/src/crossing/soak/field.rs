@@ -47,7 +47,9 @@ impl Field {
         Field {
             carriers,
             retaking: Retaking::default(),
-            pool: Mutex::new((0..workers).map(|index| Box::new(Worker::new(index))).collect()),
+            pool: Mutex::new(
+                (0..workers).map(|index| Box::new(Worker::new(index, workers))).collect(),
+            ),
             books: (0..workers).map(|_| CachePadded::default()).collect(),
             taken: CachePadded::default(),
             is_over: AtomicBool::new(false),
