@@ -5,7 +5,8 @@
 //! the next. A finished fiber is so reused with its stack warm, and never rebuilt. If the body has prepared the next one before
 //! it ended, that runs at once. A fiber that was made for one body suspends as [`Reason::Ended`] then.
 //!
-//! `switch/` has the switch, `closure.rs` calls on another stack, `depot.rs` the runtime's store of fibers.
+//! Here is the side of who has a fiber and resumes it; `inside.rs` has that of the code on it. `switch/` has the switch,
+//! `closure.rs` calls on another stack, `depot.rs` the runtime's store of fibers.
 //!
 //! Must not: know what a task is. Must not unwind: a body that panics aborts the process (the task
 //! room catches panics inside), and a fiber that is suspended inside a body is never dropped, only
@@ -28,10 +29,12 @@
 pub(crate) mod bench;
 mod closure;
 mod depot;
+mod inside;
 mod switch;
 
 pub use closure::{Frame, Outcome};
 pub(crate) use depot::Depot;
+pub(crate) use inside::Inside;
 
 use self::switch::Coroutine;
 use crate::stack::Stack;
@@ -79,10 +82,6 @@ pub(crate) struct Fiber {
 /// The one who has a fiber. Dropped or forgotten, it is lost, and its stack stays mapped for good.
 #[must_use = "a fiber that is not handed on keeps its stack for good"]
 pub(crate) struct FiberBox(NonNull<Fiber>);
-
-/// The fiber's inner side: what code on the fiber uses to leave it. Valid while the fiber lives.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Inside(NonNull<Coroutine>);
 
 // SAFETY: a fiber is a stack that nobody else refers to. Moving the handle runs nothing; resuming is
 // what needs care, and it is unsafe. See the module.
@@ -221,101 +220,6 @@ impl Fiber {
 impl std::fmt::Debug for Fiber {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Fiber").field("stack_low", &self.stack_low).finish_non_exhaustive()
-    }
-}
-
-impl Inside {
-    /// # Safety
-    /// The fiber lives.
-    #[inline(always)]
-    unsafe fn coroutine<'a>(self) -> &'a Coroutine {
-        // SAFETY: by contract.
-        unsafe { self.0.as_ref() }
-    }
-
-    /// Leaves the fiber; returns when it is resumed, perhaps on another thread.
-    ///
-    /// # Safety
-    /// The caller runs on this fiber, on the fiber's own stack or on one by [`on_stack`], with no frame on
-    /// one borrowed by [`Inside::on_carrier_stack`]; and its frames may go on wherever the fiber is resumed.
-    #[inline(always)]
-    pub(crate) unsafe fn suspend(self, reason: Reason) {
-        // SAFETY: the caller runs on this fiber.
-        let coroutine = unsafe { self.coroutine() };
-        // SAFETY: by contract.
-        unsafe { coroutine.suspend(reason) };
-    }
-
-    /// Can a fiber be left for another one, past the thread that resumed it?
-    pub(crate) const CAN_PASS: bool = Coroutine::CAN_PASS;
-
-    /// [`Fiber::is_away`].
-    #[inline(always)]
-    pub(crate) fn is_away(self) -> bool {
-        // SAFETY: an inner side is valid while its fiber lives.
-        unsafe { self.coroutine() }.is_away()
-    }
-
-    /// The fiber will be left in a moment. Who is to resume it may be told before, and waits until it is
-    /// [away](Fiber::is_away).
-    ///
-    /// # Safety
-    /// The caller runs on this fiber, and leaves it next. Fibers [can pass](Inside::CAN_PASS).
-    #[inline(always)]
-    pub(crate) unsafe fn announce(self) {
-        // SAFETY: the caller runs on this fiber.
-        let coroutine = unsafe { self.coroutine() };
-        coroutine.announce();
-    }
-
-    /// From here on this fiber goes back to where `other` was resumed, in its place.
-    ///
-    /// # Safety
-    /// This one is suspended in a body, whose frames may go on on this thread. The caller runs on the other, and leaves it
-    /// for this one next.
-    #[inline(always)]
-    pub(crate) unsafe fn stand_in_for(self, other: Inside) {
-        // SAFETY: both fibers live.
-        let this = unsafe { self.coroutine() };
-        // SAFETY: as above.
-        let other = unsafe { other.coroutine() };
-        // SAFETY: by contract.
-        unsafe { this.stand_in_for(other) };
-    }
-
-    /// Leaves the fiber for another; returns when it is resumed, or left for.
-    ///
-    /// # Safety
-    /// As for [`Inside::suspend`], and `next` [stands in](Inside::stand_in_for) for this one.
-    #[inline(always)]
-    pub(crate) unsafe fn pass_to(self, next: Inside) {
-        // SAFETY: both fibers live.
-        let this = unsafe { self.coroutine() };
-        // SAFETY: as above.
-        let next = unsafe { next.coroutine() };
-        // SAFETY: by contract.
-        unsafe { this.pass_to(next) };
-    }
-
-    /// Runs a closure on the stack of the thread that resumed this fiber, below that thread's frames.
-    ///
-    /// # Safety
-    /// - The caller runs on this fiber, on the fiber's own stack or on one by [`on_stack`], or on another fiber that
-    ///   was resumed on top of this one, with no frame on the thread's stack: a second call from code that already
-    ///   runs there would overwrite the first one's.
-    /// - The closure suspends none of these fibers.
-    /// - It is the frame's first time.
-    #[inline(always)]
-    pub(crate) unsafe fn on_carrier_stack<R, F: FnOnce() -> R>(
-        self,
-        frame: &mut Frame<F, R>,
-    ) -> Outcome<'_, R> {
-        // SAFETY: this fiber was resumed on this thread, and is not left before the call has returned.
-        let coroutine = unsafe { self.coroutine() };
-        // SAFETY: by contract.
-        let call = |call| unsafe { coroutine.on_parent_stack(call) };
-        // SAFETY: by contract.
-        unsafe { frame.run(call) }
     }
 }
 

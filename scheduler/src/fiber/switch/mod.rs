@@ -1,7 +1,7 @@
 //! The switch between a fiber and who has resumed it: a [`Coroutine`].
 //!
-//! Two ways with one face, chosen when this is compiled: `x86_64.rs` is ours, `portable.rs` is corosensei's, for
-//! other processors, and for AddressSanitizer, which must be told of each switch.
+//! Two ways with one face, chosen when this is compiled: `x86_64.rs` is ours, with `rest.rs`, `portable.rs` is
+//! corosensei's, for other processors, and for AddressSanitizer, which must be told of each switch.
 //!
 //! Beside it a [`Call`] that is made on another stack, and returns there.
 //!
