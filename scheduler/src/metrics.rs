@@ -68,6 +68,12 @@ impl Counts {
         self.0[counter as usize].fetch_add(many, Ordering::Release);
     }
 
+    /// What was counted has not come about. By anybody.
+    pub(crate) fn take_back(&self, counter: Counter) {
+        // ORDERING(metrics.count): Release, as in `add_owned`.
+        self.0[counter as usize].fetch_sub(1, Ordering::Release);
+    }
+
     pub(crate) fn get(&self, counter: Counter) -> u64 {
         // ORDERING(metrics.count): Acquire, pairs with the Release in `add_many` and `add_owned`.
         self.0[counter as usize].load(Ordering::Acquire)

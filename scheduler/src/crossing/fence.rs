@@ -122,8 +122,9 @@ pub(crate) fn light() {
     }
 }
 
-/// The light side of those who have asked [`is_asymmetric`] before. Should membarrier be lost in
-/// between, [`heavy`] says so to whoever relies on it.
+/// The light side of those who have asked [`is_asymmetric`] before, however long ago. Should membarrier be lost in
+/// between, [`heavy_half`], which alone may rely on this one, says so: each of its answers is a membarrier's own. Not
+/// [`heavy`], which is a mere fence from then on.
 #[inline]
 pub(crate) fn light_half() {
     // ORDERING(asymmetric): a fence for the compiler, pairs with `heavy`.

@@ -224,8 +224,12 @@ impl Runaways {
         }
         for (index, sight) in stuck() {
             let Some(worker) = shared.extras.take(&sight.run, index) else { continue };
+            // Before its thread can be seen, of which this is the reason.
+            shared.metrics.add(Counter::Compensations);
             if shared.hand_on_extra(worker) {
                 report(shared, sight, now);
+            } else {
+                shared.metrics.take_back(Counter::Compensations);
             }
             return;
         }
@@ -260,7 +264,6 @@ fn ask(shared: &Shared, sight: &mut Sight, now: Instant) {
 
 /// An extra worker stands in for this run.
 fn report(shared: &Shared, sight: &Sight, now: Instant) {
-    shared.metrics.add(Counter::Compensations);
     if tracing::enabled!(target: "sortie::monitor", tracing::Level::DEBUG)
         && let Some(task) = shared.tasks_on([&*sight.run.carrier]).pop().flatten()
     {
