@@ -26,6 +26,9 @@
 //! Native code runs on the carrier's own stack (8 MiB, with bounds as libraries expect), not on the
 //! task's, unless a [`Policy`] says otherwise. While it runs, the task's worker serves other tasks if they wait.
 
+// `call.rs`, `callback.rs`, `offload.rs`, `cancel.rs`: the ways out and in. `library.rs`, `search.rs`, `pinvoke.rs`: functions of
+// shared libraries. `closure.rs`: closures as C functions. `policy.rs`: for whom a policy is. `error.rs`.
+
 mod call;
 mod callback;
 mod cancel;

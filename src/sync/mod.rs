@@ -64,6 +64,9 @@
 //! another thread. Others that want the lock are suspended meanwhile; nobody's worker waits. Guards are not `Send`,
 //! as `std`'s are not: who took a lock lets it go.
 
+// The files are named after what is in them. Beside those: `again.rs`, guards that let their lock go for a while, and `party.rs`,
+// who waits for any of several and is claimed once, for selects and channels without room.
+
 mod again;
 mod barrier;
 pub mod broadcast;

@@ -30,6 +30,10 @@
 //! | a task that needs more stack than others | [`Builder::stack_bytes`], [`Stack`] |
 //! | values that belong to a task | [`task_local!`](crate::task_local), [`LocalKey`] |
 
+// `builder.rs`, `stack.rs`: how a task is made. `current.rs`, `abort.rs`, `affinity.rs`, `no_suspend.rs`: what one says of itself.
+// `scope.rs`, `join.rs`, `par.rs`, `join_set.rs`, `group.rs`: several. `task_local.rs`: values; `local.rs`: what Sortie itself
+// keeps with a task.
+
 mod abort;
 mod affinity;
 mod builder;

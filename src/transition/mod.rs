@@ -28,6 +28,9 @@
 //! around closures, and are what most code should use. The raw calls here are for hosts and for generated
 //! stubs: code that cannot nest.
 
+// `automaton.rs`, `layer.rs`, `error.rs`: whether a transition may be, without any effect. `edges.rs`: what happens at each.
+// `raw.rs`, `scope.rs`: two ways to ask for it. `jumped.rs`: what a jump has left open. `trace.rs`.
+
 mod automaton;
 mod edges;
 mod error;

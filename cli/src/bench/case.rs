@@ -10,8 +10,8 @@ use std::fmt;
 pub(crate) enum Peer {
     /// This project's.
     Sortie,
-    /// The coroutine that this project's fibers are made of, with a loop of a few lines around it: no
-    /// runtime, but what is left when one costs nothing.
+    /// The raw coroutine of the crate of that name, with a loop of a few lines around it: no runtime, but
+    /// what is left when one costs nothing.
     Corosensei,
     /// Stackful coroutines in Rust.
     May,

@@ -1,4 +1,4 @@
-//! Where ready tasks lie. The one door to crossbeam-deque.
+//! Where ready tasks lie. The one door to crossbeam-deque, whose queues the ring and the injector are; the deque is ours.
 //!
 //! | queue | who puts | who takes | order |
 //! |---|---|---|---|
@@ -12,7 +12,8 @@
 //!
 //! A task is in one of them at most, and its scheduler's reference travels with it.
 //!
-//! `local.rs` has the two that travel with a worker, and how they are levelled with another's.
+//! `local.rs` has the two that travel with a worker, and how they are levelled with another's. Each other one lies in the
+//! file of its name, or here.
 //!
 //! Must not: know who is told of what is queued. `shared/ready.rs` does.
 

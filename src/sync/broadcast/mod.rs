@@ -26,6 +26,8 @@
 //! # Ok::<(), sortie::BuildError>(())
 //! ```
 
+// `sender.rs`, `receiver.rs`: the halves, over the messages in a row (`row.rs`). `error.rs`.
+
 mod error;
 mod receiver;
 mod row;

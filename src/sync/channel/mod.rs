@@ -31,6 +31,9 @@
 //! # Ok::<(), sortie::BuildError>(())
 //! ```
 
+// `sender.rs`, `receiver.rs`: the halves, over what they share (`shared.rs`), each side with its line (`side.rs`). What lies
+// between: a ring of the scheduler's, `unbounded.rs`, or nothing (`rendezvous.rs`). `iter.rs`, `error.rs`.
+
 mod error;
 mod iter;
 

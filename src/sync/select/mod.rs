@@ -14,6 +14,9 @@
 //! Must not: try an arm while the party behind it is open.
 #![allow(missing_debug_implementations, reason = "nobody holds these but the macro")]
 
+// `arm.rs`: what every arm is. `recv.rs`, `send.rs`, `single.rs`, `join.rs`, `join_next.rs`, `event.rs`, `tick.rs`, `time.rs`: the
+// arms. `list.rs`: `Select`, for arms that are known at run time only.
+
 mod arm;
 mod event;
 mod join;
