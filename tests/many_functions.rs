@@ -47,6 +47,17 @@ fn a_policy_for_one_of_the_rest_holds_for_its_next_call() {
             assert!(policy::for_address(address).clear());
         }
 
+        // That nothing is special to some is a policy, too, where something is to all.
+        let plain = policy::for_range(address(first + 3)..address(first + 5));
+        plain.set(Policy::new()).unwrap();
+        policy::by_default().set(Policy::new().deny()).unwrap();
+        runtime.run(move || {
+            assert_eq!(native::call_here(&Target::new(address(first + 3)), || 1), 1);
+            transition::leave(address(first + 4)).and_then(|()| transition::enter()).unwrap();
+            transition::leave(address(first + 5)).unwrap_err();
+        });
+        assert!(plain.clear() && policy::by_default().clear());
+
         // What is said of all is no reason to know each.
         policy::by_default().set(Policy::new().class(Class::Mixed)).unwrap();
         let target = Target::new(address(first + 2));

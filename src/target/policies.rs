@@ -171,10 +171,8 @@ pub(crate) fn policy_of(key: Key) -> Policy {
 pub(super) fn concern(address: usize) -> bool {
     let policies = POLICIES.read();
     let key = Key::Address(address);
-    let is_special = |(origin, entry): (_, &Entry)| {
-        origin != Origin::Default && entry.in_force() != Policy::new()
-    };
-    policies.entry(key).is_some_and(is_special) || policies.cancel.contains_key(&key)
+    let of_all = policies.default.map_or(Policy::new(), |entry| entry.in_force());
+    policies.find(key) != of_all || policies.cancel.contains_key(&key)
 }
 
 /// The cancel hook of one function.
