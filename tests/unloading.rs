@@ -124,6 +124,25 @@ fn a_library_that_others_hold_keeps_what_was_said_of_it() {
 }
 
 #[test]
+fn a_library_is_closed_though_calls_are_refused() {
+    each(|runtime| {
+        let workshop = Workshop::new();
+        let path = workshop.build("closed", 6, &[]);
+        for in_a_task in [false, true] {
+            let library = open(&path);
+            policy::by_default().set(Policy::new().deny()).unwrap();
+            if in_a_task {
+                runtime.run(move || drop(library))
+            } else {
+                drop(library)
+            }
+            assert!(policy::by_default().clear());
+            assert!(!is_mapped(&path));
+        }
+    });
+}
+
+#[test]
 fn what_a_library_depends_on_goes_with_it() {
     alone(|| {
         let workshop = Workshop::new();

@@ -5,7 +5,8 @@
 //! exists; `library/held.rs` closes it.
 //! Loading, symbol lookup and closing run foreign code (initialisers, indirect functions, finalisers) and touch the
 //! disk: they are announced to the runtime as native calls, with the targets `dlopen`, `dlsym` and `dlclose`. Only while
-//! the thread panics a library is closed without a word, as a task makes no transition then.
+//! the thread panics a library is closed without a word, as a task makes no transition then, and where a policy denies
+//! calls of `dlclose`.
 //!
 //! This module must not know where libraries are looked for (`search`), nor how a call is announced (`call`).
 

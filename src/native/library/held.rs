@@ -95,11 +95,12 @@ impl Held {
 
 impl Drop for Held {
     fn drop(&mut self) {
-        // A task makes no transition while it panics.
-        let forgotten = if std::thread::panicking() {
+        DLCLOSE.resolve(libc::dlclose as *const () as usize, "libc");
+        // A task makes no transition while it panics. And whoever has opened a library may close it: refused, it would stay
+        // for good, and a destructor would panic.
+        let forgotten = if std::thread::panicking() || DLCLOSE.profile().is_denied() {
             self.close()
         } else {
-            DLCLOSE.resolve(libc::dlclose as *const () as usize, "libc");
             call_here(&DLCLOSE, || self.close())
         };
         if forgotten != Forgotten::default() {
