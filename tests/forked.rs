@@ -184,6 +184,36 @@ fn the_child_executes_another_program() {
     });
 }
 
+/// What the parent's other threads change of policies holds no child up that calls a function for the first time.
+#[test]
+fn a_first_call_while_policies_change() {
+    each_of(&[1], &[Mode::Pinned], |runtime| {
+        let ends = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let of_one = native::policy::for_address(0x7000);
+                while !ends.load(Ordering::Relaxed) {
+                    of_one.set(native::Policy::new().deny()).unwrap();
+                    of_one.clear();
+                }
+            });
+            let made = Target::named("made in the parent");
+            assert_eq!(made.class(), native::Class::Unknown);
+            let mut made = Some(made);
+            for _ in 0..100 {
+                forks::in_child(|| {
+                    for target in [Target::named("a new function"), Target::new(0x7000)] {
+                        assert_eq!(native::call_here(&target, || 1), 1);
+                    }
+                    drop(made.take());
+                });
+            }
+            ends.store(true, Ordering::Relaxed);
+        });
+        assert_eq!(runtime.run(|| 4), 4);
+    });
+}
+
 /// Abuse test 42.
 #[test]
 fn under_load() {

@@ -185,6 +185,10 @@ impl Target {
     #[cold]
     #[inline(never)]
     fn find_profile(&self) -> &'static Profile {
+        if sortie_scheduler::is_forked_child() {
+            // The locks on the way to its own may be held for good.
+            return Profile::at(0);
+        }
         loop {
             // ORDERING(target.profile): SeqCst. Here the profile is stored between two loads of the address;
             // `resolve` stores the address, then null. If the second load misses the new address, null is
@@ -311,7 +315,10 @@ impl Target {
 
 impl Drop for Target {
     fn drop(&mut self) {
-        if let Some(profile) = self.unaddressed.get() {
+        // In a child of `fork` nobody has a use for it, and the locks on the way may be held for good.
+        if let Some(profile) =
+            self.unaddressed.get().filter(|_| !sortie_scheduler::is_forked_child())
+        {
             profile.give_back();
         }
     }
