@@ -156,6 +156,8 @@ fn detach() -> bool {
             match &*attached {
                 Some(attachment) if attachment.task.callbacks.open() > 0 => false,
                 Some(attachment) if attachment.carrier.word.is_run() => false,
+                // In its last step out, and somebody who is told of that is asking.
+                Some(attachment) if is_visiting(&attachment.carrier) => false,
                 _ => {
                     let ended = attached.take();
                     // Dropped without the borrow: what the embedder keeps may come here.

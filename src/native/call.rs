@@ -27,8 +27,9 @@ use super::Target;
 /// migrate.
 ///
 /// # Panics
-/// With the panic of `f`, or with that of a [`callback`](super::callback()) under it, which goes first. If there is no
-/// memory for another layer, or the target's [`Policy`](super::Policy) denies calls, which it does on each thread. If
+/// With the panic of `f`, or with that of a [`callback`](super::callback()) under it, which goes first. (Where `f` runs on the
+/// stack of its caller, in a callback, say, its own panic goes first, and an event tells of the other.) If there is no memory
+/// for another layer, or the target's [`Policy`](super::Policy) denies calls, which it does on each thread. If
 /// the runtime was shut down meanwhile, the task unwinds.
 ///
 /// ```

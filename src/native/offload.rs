@@ -7,12 +7,11 @@ use crate::target::fp_env::Environment;
 use crate::target::policy::FpEnv;
 use crate::target::timing::Timing;
 use crate::target::{Profile, fp_env, ledger};
-use crate::task::local::{self, Local};
+use crate::task::local::{self, Caught, Local};
 use crate::transition::{self, jumped};
 use sortie_scheduler::crossing::{Below, Errno};
 use std::any::Any;
-use std::panic::{AssertUnwindSafe, catch_unwind, panic_any};
-use std::thread;
+use std::panic::panic_any;
 use std::time::Duration;
 
 /// Runs `f`, which calls native code, on a thread that is there for such calls; the task is suspended
@@ -81,7 +80,7 @@ pub(super) unsafe fn call_unsend<R>(
 
     let decision = profile.decide();
     if !sortie_scheduler::is_offloadable()
-        || sortie_scheduler::task_word().is_null()
+        || !general::is_announced()
         || !decision.may_leave_the_thread()
     {
         return super::call_here(target, f);
@@ -130,7 +129,7 @@ struct Call {
 
 /// What came of it.
 struct Outcome<R> {
-    result: thread::Result<Option<R>>,
+    result: Result<Option<R>, Caught>,
     errno: Errno,
     /// How many layers a jump has left.
     dead: usize,
@@ -149,7 +148,7 @@ impl Call {
         let call = || general::run(profile, decision, None, f);
         // The call is the task's: it begins in its environment, and whoever runs here next has the thread's.
         let threads = environment.replace();
-        let result = catch_unwind(AssertUnwindSafe(call));
+        let result = local::catch(call);
         let environment = threads.replace();
         let errno = Errno::save();
         local::with(|local| local.set_fp_env(None));
@@ -182,7 +181,7 @@ impl Call {
         sortie_scheduler::checkpoint();
         match outcome.result {
             Ok(value) => value.expect("an abort that kept the call from being made is raised"),
-            Err(payload) => sortie_scheduler::raise(payload),
+            Err(caught) => caught.raise(),
         }
     }
 }

@@ -27,6 +27,7 @@ use super::class::{Change, Class, Kind, Learned, Verdict};
 use super::decision::{Action, Decision, SPECIAL};
 use super::policies::{self, Key};
 use super::policy::{Callbacks, FpEnv, Hook, Policy};
+use crate::transition::trace;
 use parking_lot::Mutex;
 use sortie_scheduler::Observed;
 use sortie_scheduler::crossing::MORE_THAN_A_STACK;
@@ -252,24 +253,24 @@ impl Profile {
     #[cold]
     #[inline(never)]
     fn changed(&self, change: Change) {
-        let errno = sortie_scheduler::crossing::Errno::save();
-        let decision = policies::settle(self, is_asymmetric());
+        let decision = self.settle();
         let Change { from, to, why } = change;
         if to.class == from.class && from.untried {
             // No other class, only no wager on it any more.
-            return errno.restore();
+            return;
         }
-        tracing::debug!(
-            target: "sortie::target",
-            function = %self,
-            from = %from.class,
-            to = %to.class,
-            burning = to.burning,
-            ?decision,
-            why,
-            "learned class changed"
-        );
-        errno.restore();
+        trace::tell(|| {
+            tracing::debug!(
+                target: "sortie::target",
+                function = %self,
+                from = %from.class,
+                to = %to.class,
+                burning = to.burning,
+                ?decision,
+                why,
+                "learned class changed"
+            );
+        });
     }
 
     /// The class that is learned, whatever is pinned.

@@ -15,6 +15,7 @@
 use super::policies::{self, Origin};
 use super::policy::{Hook, Misclassified};
 use super::{Profile, ledger};
+use crate::transition::trace;
 use sortie_scheduler::crossing::Errno;
 use std::time::Duration;
 
@@ -76,16 +77,18 @@ fn tell(profile: &'static Profile, why: &'static str, took: Option<Duration>) {
             Misclassified::Mend => "from now on all calls that the policy is for are announced",
             Misclassified::Report => "the policy stays as it is, as it asks for",
         };
-        tracing::warn!(
-            target: "sortie::crossing",
-            function = %profile,
-            %policy,
-            set_for = %origin,
-            why,
-            ?took,
-            mended,
-            "a function that need not be announced breaks what was promised of it"
-        );
+        trace::tell(|| {
+            tracing::warn!(
+                target: "sortie::crossing",
+                function = %profile,
+                %policy,
+                set_for = %origin,
+                why,
+                ?took,
+                mended,
+                "a function that need not be announced breaks what was promised of it"
+            );
+        });
     }
     errno.restore();
 }

@@ -24,7 +24,7 @@ use crate::target::bulkhead::Place;
 use crate::target::fp_env::Environment;
 use crate::target::row::Row;
 use crate::target::timing::Timing;
-use crate::transition::Layers;
+use crate::transition::{Layers, trace};
 use sortie_scheduler::crossing::{Below, Moment, Opened};
 use std::any::Any;
 use std::cell::{Cell, OnceCell, UnsafeCell};
@@ -279,6 +279,42 @@ pub(crate) fn discard(payload: Box<dyn Any + Send>) {
     if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
         mem::forget(another);
     }
+}
+
+/// A panic that was caught on the way back from native code. Where another is raised in its place, it is dropped while
+/// the thread unwinds, and must not panic in turn.
+pub(crate) struct Caught(Option<Box<dyn Any + Send>>);
+
+impl Caught {
+    pub(crate) fn raise(mut self) -> ! {
+        sortie_scheduler::raise(self.0.take().expect("it is raised once"))
+    }
+}
+
+impl Drop for Caught {
+    fn drop(&mut self) {
+        if let Some(payload) = self.0.take() {
+            discard(payload);
+        }
+    }
+}
+
+/// Runs native code, and catches what unwinds.
+pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Caught> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Caught(Some(payload)))
+}
+
+/// Drops the panic of a callback whose native call unwinds: raised beside another, it would end the process.
+#[cold]
+#[inline(never)]
+pub(crate) fn drop_unheard(payload: Box<dyn Any + Send>) {
+    trace::tell(|| {
+        tracing::error!(
+            target: "sortie::crossing",
+            "a callback has panicked, which cannot be heard: the code that is to hear of it unwinds with another panic"
+        );
+    });
+    discard(payload);
 }
 
 /// Runs `f` on what is known of the current task; `None` on a thread that runs none.

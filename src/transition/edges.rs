@@ -167,6 +167,6 @@ pub(crate) fn back_in(
 
 /// An error is the caller's to handle; the trace says that it was made.
 #[cold]
-pub(super) fn report(error: &TransitionError) {
-    tracing::debug!(target: "sortie::crossing", %error, "refused");
+pub(crate) fn report(error: &TransitionError) {
+    trace::tell(|| tracing::debug!(target: "sortie::crossing", %error, "refused"));
 }

@@ -11,6 +11,7 @@
 
 use super::automaton::Layers;
 use super::layer::Layer;
+use super::trace;
 use crate::target::ledger;
 use crate::task::local::Local;
 use sortie_scheduler::crossing::{self, Below, Errno, Opened};
@@ -128,11 +129,11 @@ fn bury(local: &Local, is_dead: impl Fn(&Local) -> bool) -> usize {
 #[cold]
 #[inline(never)]
 pub(crate) fn report(dead: usize) {
-    let errno = Errno::save();
-    tracing::warn!(
-        target: "sortie::crossing",
-        dead,
-        "a jump (`longjmp`) has left layers open, which are closed now: some callback has no end"
-    );
-    errno.restore();
+    trace::tell(|| {
+        tracing::warn!(
+            target: "sortie::crossing",
+            dead,
+            "a jump (`longjmp`) has left layers open, which are closed now: some callback has no end"
+        );
+    });
 }

@@ -42,7 +42,7 @@ pub(crate) mod trace;
 
 pub use automaton::{Layers, Leaked, ReverseEntered};
 pub(crate) use edges::{
-    back, back_in, back_late, call_in, out, pop_offloaded, profile_on_top, push_offloaded,
+    back, back_in, back_late, call_in, out, pop_offloaded, profile_on_top, push_offloaded, report,
 };
 pub use error::TransitionError;
 pub use layer::{Event, Layer};

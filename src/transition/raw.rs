@@ -15,7 +15,7 @@ use super::layer::{Event, Layer};
 use crate::target::Profile;
 use crate::target::policy::FpEnv;
 use crate::target::timing::{Ended, Timing};
-use crate::target::{fp_env, ledger, unhooked};
+use crate::target::{fp_env, ledger, policies, unhooked};
 use crate::task::local::{self, Local};
 use sortie_scheduler::crossing::{self, Back, Below, Bound, Opened};
 use std::any::Any;
@@ -69,6 +69,8 @@ fn leave_from(target: usize, place: usize) -> Result<(), TransitionError> {
         if decision.is_special() && profile.fp_env() == FpEnv::Restore {
             local.set_fp_env(Some(fp_env::save()));
         }
+        // Read anew: who was told of the transition may have waited, and the task be on another carrier.
+        let page = if policies::is_traced() { ledger::page() } else { page };
         local.set_raw(page.map(|page| Timing::begin(page, profile, decision)));
         if local.finds_jumps() {
             local.layers(|layers| layers.set_place(place));
@@ -90,9 +92,9 @@ fn leave_from(target: usize, place: usize) -> Result<(), TransitionError> {
 /// with [`find_jumps`].
 ///
 /// # Panics
-/// Raises the panic that a [`callback`](crate::native::callback) of this call kept. In debug builds, if it
-/// would have suspended the task under a [`NoSuspend`](crate::task::NoSuspend) guard; the layer is popped
-/// then.
+/// Raises the panic that a [`callback`](crate::native::callback) of this call kept, unless the thread panics already: then
+/// an event (`error`) tells of it. In debug builds, if it would have suspended the task under a
+/// [`NoSuspend`](crate::task::NoSuspend) guard; the layer is popped then.
 #[inline(always)]
 pub fn enter() -> Result<(), TransitionError> {
     enter_from(sortie_scheduler::stack_pointer())
@@ -123,17 +125,18 @@ fn finish_enter(
     kept: Option<Result<Option<Box<dyn Any + Send>>, TransitionError>>,
     dead: usize,
 ) -> Result<(), TransitionError> {
-    match kept.unwrap_or_else(|| Err(misuse(Event::Enter)))? {
-        Some(payload) => sortie_scheduler::raise(payload),
-        None => {
-            sortie_scheduler::raise_postponed();
-            if dead > 0 {
-                jumped::report(dead);
-                return Err(TransitionError::Unbalanced { event: Event::Enter, dead });
-            }
-            Ok(())
+    if let Some(payload) = kept.unwrap_or_else(|| Err(misuse(Event::Enter)))? {
+        if !std::thread::panicking() {
+            sortie_scheduler::raise(payload);
         }
+        local::drop_unheard(payload);
     }
+    sortie_scheduler::raise_postponed();
+    if dead > 0 {
+        jumped::report(dead);
+        return Err(TransitionError::Unbalanced { event: Event::Enter, dead });
+    }
+    Ok(())
 }
 
 /// From now on, or no longer, [`enter`] finds what a jump (`longjmp`) over transitions of the current task has

@@ -8,8 +8,10 @@ use super::error::TransitionError;
 use super::jumped;
 use super::layer::Event;
 use super::raw::{enter, leave, reverse_enter, reverse_leave};
+use super::trace;
 use crate::task::local::{self, Local, Unhooked};
 use sortie_scheduler::crossing::Below;
+use std::any::Any;
 use std::marker::PhantomData;
 
 /// A stretch of native code: [`leave`] when it is made, [`enter`] when it is dropped.
@@ -141,7 +143,8 @@ impl Drop for ManagedScope {
 /// No layer is pushed, and the worker stays. It only marks what is called, so that a callback, which such a function
 /// should not make, finds that it is there: [`reverse_enter`] is accepted, pushes a layer for the call and one for the
 /// callback, and [tells](crate::native::Misclassified) that the function was misclassified. Without the mark it is
-/// refused. Neither blocks nor suspends.
+/// refused. Neither blocks nor suspends. Where such a callback was a [`callback`](crate::native::callback()) that has panicked,
+/// the scope raises that at its end, unless the thread panics already: then an event (`error`) tells of it.
 ///
 /// ```
 /// use sortie::transition::{self, ManagedScope, UnhookedScope};
@@ -204,28 +207,46 @@ impl Drop for UnhookedScope {
     fn drop(&mut self) {
         local::with(|local| {
             let (found, top) = local.layers(|layers| (layers.depth(), layers.top()));
-            if found > self.depth && !std::thread::panicking() {
+            let mut is_on_top = found <= self.depth;
+            if !is_on_top && !std::thread::panicking() {
                 if self.is_framed || local.finds_jumps() {
                     jumped::land_managed(local, self.depth);
+                    is_on_top = true;
                 } else {
                     let error = TransitionError::NotOwner { event: Event::Leave, found: Some(top) };
                     misused("UnhookedScope", error);
                 }
             }
             local.set_unhooked(self.outer);
+            // Else it is of a call whose layer is open still.
+            if is_on_top && let Some(payload) = local.take_panic() {
+                raise_kept(payload);
+            }
         });
     }
+}
+
+/// A callback has kept this, of a call that was not announced.
+#[cold]
+#[inline(never)]
+fn raise_kept(payload: Box<dyn Any + Send>) {
+    if !std::thread::panicking() {
+        sortie_scheduler::raise(payload);
+    }
+    local::drop_unheard(payload);
 }
 
 /// Scopes were ended out of order, or raw calls crossed them.
 #[cold]
 fn misused(scope: &str, error: TransitionError) {
     let layers = local::with(|local| local.layers(|layers| layers.to_string()));
-    tracing::error!(
-        target: "sortie::crossing",
-        scope,
-        %error,
-        layers = layers.as_deref(),
-        "a scope ends where its layer is not on top"
-    );
+    trace::tell(|| {
+        tracing::error!(
+            target: "sortie::crossing",
+            scope,
+            %error,
+            layers = layers.as_deref(),
+            "a scope ends where its layer is not on top"
+        );
+    });
 }

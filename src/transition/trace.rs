@@ -9,8 +9,9 @@
 
 use super::layer::Event;
 use crate::target::policies;
-use crate::task::local::Local;
+use crate::task::local::{self, Local};
 use sortie_scheduler::crossing::Errno;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tracing::level_filters::STATIC_MAX_LEVEL;
 use tracing_core::callsite::{self, Callsite};
@@ -59,10 +60,23 @@ pub(super) fn edge(event: Event, target: Option<usize>, local: &Local) {
 #[cold]
 #[inline(never)]
 fn trace(event: Event, target: Option<usize>, local: &Local) {
+    tell(|| {
+        // Of all subscribers, the one on this thread?
+        if tracing::enabled!(target: "sortie::crossing", Level::TRACE) {
+            emit(event, target, local);
+        }
+    });
+}
+
+/// Makes an event where something is half done: a transition, or what is to follow a call. Keeps `errno`.
+///
+/// A subscriber that panics has said so by the hook. Let through, its panic would leave the other half undone. An abort that
+/// is raised in a subscriber which waits is raised again at the next suspension point.
+#[cold]
+pub(crate) fn tell(event: impl FnOnce()) {
     let errno = Errno::save();
-    // Of all subscribers, the one on this thread?
-    if tracing::enabled!(target: "sortie::crossing", Level::TRACE) {
-        emit(event, target, local);
+    if let Err(payload) = catch_unwind(AssertUnwindSafe(event)) {
+        local::discard(payload);
     }
     errno.restore();
 }

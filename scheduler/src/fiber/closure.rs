@@ -6,7 +6,7 @@
 
 use super::switch::Call;
 use std::any::Any;
-use std::mem::{ManuallyDrop, MaybeUninit};
+use std::mem::{self, ManuallyDrop, MaybeUninit};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{self, NonNull};
 use std::thread;
@@ -73,7 +73,7 @@ impl<R> Drop for Outcome<'_, R> {
             // SAFETY: `enter` has written the value, and nobody has read it.
             None => unsafe { self.value.assume_init_drop() },
             // SAFETY: as in `into_result`.
-            Some(payload) => drop(unsafe { from_raw(payload) }),
+            Some(payload) => discard(unsafe { from_raw(payload) }),
         }
     }
 }
@@ -101,6 +101,14 @@ unsafe extern "C" fn enter<F: FnOnce() -> R, R>(frame: *mut ()) -> *mut () {
 unsafe fn from_raw(payload: NonNull<Payload>) -> Payload {
     // SAFETY: by contract.
     *unsafe { Box::from_raw(payload.as_ptr()) }
+}
+
+/// Drops a panic in whose place another is raised. If that panics in turn, it does so while the thread unwinds.
+#[cold]
+fn discard(payload: Payload) {
+    if let Err(another) = catch_unwind(AssertUnwindSafe(|| drop(payload))) {
+        mem::forget(another);
+    }
 }
 
 #[cold]

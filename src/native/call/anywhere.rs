@@ -7,9 +7,9 @@ use super::fast::{late_after, pop};
 use super::on_stack::Start;
 use crate::target::Profile;
 use crate::target::policy::Callbacks;
+use crate::task::local;
 use crate::transition::jumped;
 use sortie_scheduler::crossing::{self, Below};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 /// A call that may go this way.
 pub(super) struct Anywhere(Start);
@@ -31,7 +31,7 @@ impl Anywhere {
         local.begin_direct::<true>(row);
         let _ = here.leave::<false>(profile.word());
         let call = || {
-            let result = catch_unwind(AssertUnwindSafe(f));
+            let result = local::catch(f);
             (result, jumped::land_noted(local, depth, below))
         };
         // SAFETY: the task is in native code until it is back.
@@ -46,7 +46,7 @@ impl Anywhere {
         }
         match result {
             Ok(value) => value,
-            Err(payload) => sortie_scheduler::raise(payload),
+            Err(caught) => caught.raise(),
         }
     }
 }

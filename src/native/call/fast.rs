@@ -12,8 +12,8 @@ use crate::target::Profile;
 use crate::target::page::Page;
 use crate::target::row::Row;
 use crate::target::timing::Ended;
-use crate::task::local::Local;
-use crate::transition::{self, Layers, TransitionError, jumped};
+use crate::task::local::{Local, drop_unheard};
+use crate::transition::{self, Layers, TransitionError, jumped, trace};
 use sortie_scheduler::Frame;
 use sortie_scheduler::crossing::{self, Here, Left, Return};
 use std::mem;
@@ -169,13 +169,16 @@ pub(super) fn pop(local: &Local) {
 #[cold]
 #[inline(never)]
 pub(super) fn say_crossed() {
-    tracing::error!(
-        target: "sortie::crossing",
-        "a native call returned with its layer gone: raw transitions crossed it"
-    );
+    trace::tell(|| {
+        tracing::error!(
+            target: "sortie::crossing",
+            "a native call returned with its layer gone: raw transitions crossed it"
+        );
+    });
 }
 
-/// Unwinds out of a function that stays on the task's stack: the task comes back all the same.
+/// Unwinds out of a function that stays on the task's stack: the task comes back all the same. What a callback has kept
+/// is not raised beside that.
 struct WayBack<const COMPARE: bool> {
     here: Here,
     left: Left<COMPARE>,
@@ -197,5 +200,6 @@ impl<const COMPARE: bool> Drop for WayBack<COMPARE> {
             // Waits in place: the thread is panicking.
             Return::Late => wait_for_worker(local(), jumped::land_direct(local())),
         }
+        local().take_panic().into_iter().for_each(drop_unheard);
     }
 }

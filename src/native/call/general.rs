@@ -7,15 +7,14 @@ use super::fast::{self, Fast};
 use super::on_stack::OnStack;
 use crate::target::bulkhead::Place;
 use crate::target::decision::{Action, Decision};
-use crate::target::ledger;
 use crate::target::policy::{Callbacks, FpEnv};
 use crate::target::timing::{Ended, Timing};
 use crate::target::{Profile, fp_env, unhooked};
+use crate::target::{ledger, policies};
 use crate::task::local::{self, Unhooked};
 use crate::transition::{self, TransitionError, UnhookedScope, jumped};
 use sortie_scheduler::crossing::{self, Below};
 use sortie_scheduler::{Hook, NativeStack};
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 /// [`native::call`](crate::native::call()).
@@ -94,9 +93,14 @@ fn is_for_another_thread(decision: Decision) -> bool {
         || decision.is_handed_over() && !decision.is_special() && sortie_scheduler::others_wait()
 }
 
-/// Does this thread run managed code of a task of ours?
-fn is_announced() -> bool {
-    sortie_scheduler::is_managed() && !sortie_scheduler::task_word().is_null()
+/// Does this thread run managed code of a task of ours? Not in a subscriber that is told of a way out: the layer is pushed
+/// then.
+pub(in super::super) fn is_announced() -> bool {
+    let is_on_its_way_out =
+        || local::with(|local| local.layers(|layers| layers.top_is_native())) == Some(true);
+    sortie_scheduler::is_managed()
+        && !sortie_scheduler::task_word().is_null()
+        && !(policies::is_traced() && is_on_its_way_out())
 }
 
 /// [`native::call_cancellable`](crate::native::call_cancellable()).
@@ -164,7 +168,7 @@ fn announced<R>(
         // Behind the way out: who waits for the worker does not wait for this.
         let timing = ledger::page().map(|page| Timing::begin(page, profile, decision));
         let call = || {
-            let result = catch_unwind(AssertUnwindSafe(|| run(profile, decision, hook, f)));
+            let result = local::catch(|| run(profile, decision, hook, f));
             (result, jumped::land(local, depth + 1, below))
         };
         let (result, dead) = if let Some((stack, _)) = &mut stack {
@@ -210,7 +214,7 @@ fn announced<R>(
     sortie_scheduler::checkpoint();
     match result {
         Ok(value) => value.expect("an abort that kept the call from being made is raised"),
-        Err(payload) => sortie_scheduler::raise(payload),
+        Err(caught) => caught.raise(),
     }
 }
 
@@ -288,8 +292,11 @@ fn is_on_task_stack(profile: &Profile) -> bool {
 
 /// A call that is not announced: only a callback, which must not be, would find that it is there.
 fn unannounced<R>(profile: &'static Profile, f: impl FnOnce() -> R) -> R {
-    let _unhooked = local::with(|local| UnhookedScope::begin(local, Unhooked::of(profile)));
-    f()
+    let unhooked = local::with(|local| UnhookedScope::begin(local, Unhooked::of(profile)));
+    let value = f();
+    // Raises what a callback has kept.
+    drop(unhooked);
+    value
 }
 
 #[cold]

@@ -2,7 +2,7 @@
 //!
 //! Each way of a callback ends by one of these, in its last line: so the value stays in a register, where it can.
 
-use crate::transition::TransitionError;
+use crate::transition::{TransitionError, trace};
 
 /// See the module; `R` is the value of the closure.
 pub(super) trait Answer<R> {
@@ -44,7 +44,7 @@ impl<R> Answer<R> for Or<R> {
 #[cold]
 #[inline(never)]
 fn say_not_run(error: TransitionError) {
-    tracing::error!(target: "sortie::crossing", %error, "a callback did not run");
+    trace::tell(|| tracing::error!(target: "sortie::crossing", %error, "a callback did not run"));
 }
 
 /// All that is known, for who looks.

@@ -10,7 +10,7 @@
 use super::answer::Answer;
 use crate::target::row::Row;
 use crate::task::local::Local;
-use crate::transition::{Event, Layers, TransitionError};
+use crate::transition::{self, Event, Layers, TransitionError};
 use sortie_scheduler::crossing::{Back, Begun, Called, Caller, Opened};
 use std::thread;
 
@@ -160,9 +160,7 @@ pub(super) fn pop<const ON_STACK: bool>(
     row: &'static Row,
 ) -> Result<(), TransitionError> {
     // Raw transitions may have crossed the callback.
-    local.layers(Layers::reverse_leave).inspect_err(|error| {
-        tracing::debug!(target: "sortie::crossing", %error, "refused");
-    })?;
+    local.layers(Layers::reverse_leave).inspect_err(transition::report)?;
     if local.layers(Layers::enter).is_ok() {
         local.begin_direct::<ON_STACK>(row);
     }

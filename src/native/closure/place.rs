@@ -25,6 +25,7 @@ use super::signature::sealed::Signature;
 use super::word::{Refusal, Word};
 use crate::native::{callback, try_callback};
 use crate::task::local;
+use crate::transition::trace;
 use parking_lot::Mutex;
 use sortie_scheduler::crossing::Errno;
 use std::any::{Any, TypeId, type_name};
@@ -237,11 +238,13 @@ impl Drop for Inside<'_> {
             let _ = try_callback(|| drop(body.take()));
             // Else here: the closure has panicked, which is kept, or nothing can be entered any more.
             if let Err(payload) = catch_unwind(AssertUnwindSafe(|| drop(body))) {
-                tracing::error!(
-                    target: "sortie::crossing",
-                    "the values of a callback's closure panicked when its last call dropped them, and cannot be heard: it \
-                     had panicked before, or managed code could not be entered"
-                );
+                trace::tell(|| {
+                    tracing::error!(
+                        target: "sortie::crossing",
+                        "the values of a callback's closure panicked when its last call dropped them, and cannot be heard: \
+                         it had panicked before, or managed code could not be entered"
+                    );
+                });
                 local::discard(payload);
             }
             errno.restore();
