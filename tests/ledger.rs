@@ -1,9 +1,12 @@
-//! The ledger says what became of the worker in calls that call back.
+//! The ledger says what became of the worker in calls that call back, and how calls that lost it spent their time.
 
 use sortie::TargetRow;
 use sortie::native::{self, Callbacks, Class, Policy, Target, policy};
 use sortie::transition;
-use sortie_test::{Mode, Running, each_of};
+use sortie_natives::Gate;
+use sortie_test::{Mode, Running, each_of, until};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// Calls that are handed over before they begin.
 const LONG: Policy = Policy::new().class(Class::Long);
@@ -69,6 +72,53 @@ fn a_call_that_another_thread_makes_was_not_handed_over() {
         assert_eq!(runtime.run(|| native::offload(&SENT, twice_called_back)), 2);
         let row = row(runtime, |row| row.symbol.as_deref() == Some("ledger offload"));
         assert_eq!(counts(&row), [1, 2, 0, 1], "{row:?}");
+    });
+}
+
+/// Of a function that is neither short nor long no call is asked how it spends its time. Of one that lost its worker it
+/// was seen.
+#[test]
+fn a_call_that_lost_its_worker_has_blocked_or_burned() {
+    const MIXED: Policy = Policy::new().class(Class::Mixed);
+    static WAITS: Target = Target::named("ledger wait").with_policy(MIXED);
+    static COMPUTES: Target = Target::named("ledger compute").with_policy(MIXED);
+    each_of(&[1, 2], &[Mode::Pinned, Mode::Migrating], |runtime| {
+        let workers = runtime.snapshot().workers;
+        // Each round ends by a task for which a worker must be taken. A thread that was kept from its processor on its way to
+        // sleep was seen to do neither, so there may be several.
+        until("a call is seen to block", || {
+            let gate = Arc::new(Gate::new());
+            let call = |gate: Arc<Gate>| native::call_here(&WAITS, || gate.wait());
+            let calls: Vec<_> = (0..workers)
+                .map(|_| {
+                    let gate = gate.clone();
+                    runtime.spawn(move || call(gate))
+                })
+                .collect();
+            until("all are inside", || gate.inside() == workers);
+            runtime.run(move || gate.open());
+            calls.into_iter().for_each(|call| call.join().unwrap());
+            let row = row(runtime, |row| row.symbol.as_deref() == Some("ledger wait"));
+            assert!(row.blocked + row.burned <= row.retakes && row.burned == 0, "{row:?}");
+            row.blocked > 0
+        });
+        // One that computes is seen to, if its thread has most of a processor.
+        let done = Arc::new(AtomicBool::new(false));
+        let calls: Vec<_> = (0..workers)
+            .map(|_| {
+                let done = done.clone();
+                let compute = move || {
+                    while !done.load(Ordering::Relaxed) {
+                        std::hint::spin_loop();
+                    }
+                };
+                runtime.spawn(move || native::call_here(&COMPUTES, compute))
+            })
+            .collect();
+        runtime.run(move || done.store(true, Ordering::Relaxed));
+        calls.into_iter().for_each(|call| call.join().unwrap());
+        let row = row(runtime, |row| row.symbol.as_deref() == Some("ledger compute"));
+        assert!(row.burned <= row.retakes && row.blocked == 0, "{row:?}");
     });
 }
 

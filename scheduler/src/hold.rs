@@ -24,7 +24,7 @@
 use crate::carrier::{Carrier, CarrierRef};
 use crate::crossing::fence::light;
 use crate::crossing::word::Phase;
-use crate::crossing::{self, Bound, Errno, Refused, Regained};
+use crate::crossing::{self, Bound, Errno, Refused, Regained, Seen, Use};
 use crate::fiber::Reason;
 use crate::foreign;
 use crate::metrics::Counter;
@@ -158,7 +158,7 @@ impl Shared {
         if candidates.is_empty() {
             return;
         }
-        let now = Instant::now().saturating_duration_since(self.start).as_nanos() as u64;
+        let now = Seen::new(self.start.elapsed(), Use::Unclear).word();
         for (carrier, _) in candidates {
             // ORDERING: Relaxed, published by the exchange that takes the worker.
             carrier.seen_since.store(now, Ordering::Relaxed);

@@ -14,7 +14,7 @@ pub(crate) enum Counter {
     Steals,
     /// Workers that the monitor took from a carrier in native code.
     Retakes,
-    /// Workers that a carrier gave away because its task waits in place.
+    /// Workers that a carrier gave away: before a native call, or because its task waits in place.
     HandOffs,
     /// Tasks that came back from native code and had to wait for a worker.
     Reentries,

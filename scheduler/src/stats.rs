@@ -27,7 +27,7 @@ pub struct Stats {
     pub steals: u64,
     /// Workers taken back from carriers in native code.
     pub retakes: u64,
-    /// Workers given away by carriers whose task waits in place.
+    /// Workers given away by their carriers: before a native call, or because their task waits in place.
     pub hand_offs: u64,
     /// Returns from native code without a worker.
     pub reentries: u64,

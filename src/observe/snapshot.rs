@@ -43,7 +43,8 @@ pub struct Snapshot {
     pub steals: u64,
     /// Workers taken back from carriers in native code.
     pub retakes: u64,
-    /// Workers given away by carriers whose task waited in place.
+    /// Workers given away by their carriers: before a native call that was expected to block, or because their task
+    /// waits in place.
     pub hand_offs: u64,
     /// Returns from native code without a worker.
     pub reentries: u64,

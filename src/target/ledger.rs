@@ -165,6 +165,7 @@ impl Ledger {
             .map(|(key, mut row, times)| {
                 row.p50 = times.quantile(0.5).min(row.longest);
                 row.p99 = times.quantile(0.99).min(row.longest);
+                row.bound_estimates();
                 (key, row)
             })
             .collect();

@@ -12,9 +12,10 @@
 //! can call the function. A carrier's structure may serve one thread after another; the arena orders them.
 
 use super::Profile;
+use super::class::Kind;
 use super::histogram::Histogram;
 use super::page::Page;
-use sortie_scheduler::crossing::Back;
+use sortie_scheduler::crossing::{Back, Seen, Use};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
@@ -148,13 +149,34 @@ impl Row {
         add(&self.misclassified, 1);
     }
 
+    /// So many long calls spent their time so.
+    pub(super) fn count_kind(&self, kind: Kind, calls: u64) {
+        match kind {
+            Kind::Timed => {}
+            Kind::Blocked => add(&self.blocked, calls),
+            Kind::Burned => add(&self.burned, calls),
+        }
+    }
+
     pub(crate) fn count_back(&self, back: Back) {
         match back {
             // An offloaded call is counted when it has ended.
             Back::Kept | Back::Offloaded => {}
             Back::HandedOver => add(&self.hand_offs, 1),
-            Back::Retaken { .. } => add(&self.retakes, 1),
+            Back::Retaken(seen) => {
+                add(&self.retakes, 1);
+                self.count_kind(kind_of(seen), 1);
+            }
         }
+    }
+}
+
+/// What whoever took a call's worker saw of the call.
+pub(super) fn kind_of(seen: Seen) -> Kind {
+    match seen.spent() {
+        Use::Unclear => Kind::Timed,
+        Use::Computed => Kind::Burned,
+        Use::Waited => Kind::Blocked,
     }
 }
 

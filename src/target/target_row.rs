@@ -8,7 +8,8 @@ use std::time::Duration;
 ///
 /// Part of a [`Snapshot`](crate::Snapshot). Calls are counted exactly. Times are known of a part of
 /// them ([`TargetRow::timed`]): of all calls of a target that is unknown or long, of one in 64 of
-/// others, and of each that lost its worker; the rest is taken to be like those.
+/// others, or fewer where a function is called very often, and of each that lost its worker; the rest is
+/// taken to be like those.
 ///
 /// A function that is gone, as its library was unmapped or its target dropped, keeps its row, with the address 0; one of
 /// the same name and library that comes later goes on with it. What comes to its address begins a row of its own.
@@ -36,10 +37,10 @@ pub struct TargetRow {
     pub longest: Duration,
     /// All calls together.
     pub total: Duration,
-    /// Long calls that spent their time waiting; of a target known to be long, an estimate by one call
-    /// in eight.
+    /// Long calls that spent their time waiting: those that lost their worker for it, and of a target that is unknown or
+    /// long the others too; if it is known to block, an estimate by one call in eight.
     pub blocked: u64,
-    /// Long calls that spent it computing; an estimate likewise.
+    /// Long calls that spent it computing; an estimate likewise. With those that waited no more than there are calls.
     pub burned: u64,
     /// Times that the worker was taken for others: once in a call, and once more after each callback
     /// of it.
@@ -133,8 +134,37 @@ impl TargetRow {
         self.misclassified += gone.misclassified;
     }
 
+    /// What is estimated by some calls is no more than there are.
+    pub(super) fn bound_estimates(&mut self) {
+        let known = self.blocked + self.burned;
+        if known > self.calls {
+            self.blocked =
+                (u128::from(self.blocked) * u128::from(self.calls) / u128::from(known)) as u64;
+            self.burned = self.calls - self.blocked;
+        }
+    }
+
     /// The mean time of a call; zero if none has returned.
     pub fn mean(&self) -> Duration {
         Duration::from_nanos((self.total.as_nanos() / u128::from(self.calls.max(1))) as u64)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::TargetRow;
+
+    #[test]
+    fn an_estimate_is_no_more_than_there_are_calls() {
+        let bounded = |calls, blocked, burned| {
+            let mut row = TargetRow { calls, blocked, burned, ..TargetRow::of_gone((None, None)) };
+            row.bound_estimates();
+            (row.blocked, row.burned)
+        };
+        assert_eq!(bounded(160, 240, 0), (160, 0));
+        assert_eq!(bounded(160, 0, 240), (0, 160));
+        assert_eq!(bounded(3, 16, 8), (2, 1));
+        assert_eq!(bounded(160, 100, 60), (100, 60));
+        assert_eq!(bounded(0, 0, 0), (0, 0));
     }
 }

@@ -10,7 +10,7 @@ use super::class::Kind;
 use super::decision::Decision;
 use super::ledger::{self, Ledger};
 use super::page::Page;
-use super::row::add;
+use super::row::{add, kind_of};
 use super::unhooked;
 use sortie_scheduler::crossing::{Back, Errno};
 use std::mem::MaybeUninit;
@@ -233,14 +233,12 @@ impl Ended {
             match (self.took, back) {
                 (Some(took), back) => row.record(took, back, page),
                 // The monitor has learned from it already.
-                (None, Back::Retaken { seen }) => row.write(seen, 1, back),
+                (None, Back::Retaken(seen)) => row.write(seen.time(), 1, back),
                 (None, _) => {}
             }
-            match self.kind {
-                Kind::Timed => {}
-                Kind::Blocked => add(&row.blocked, self.stands_for.into()),
-                Kind::Burned => add(&row.burned, self.stands_for.into()),
-            }
+            // One that was taken has been counted by what its taker saw.
+            let counted = matches!(back, Back::Retaken(seen) if kind_of(seen) != Kind::Timed);
+            row.count_kind(self.kind, u64::from(self.stands_for).saturating_sub(counted.into()));
         }
         if let Some(took) = self.took {
             let ns = u64::try_from(took.as_nanos()).unwrap_or(u64::MAX);

@@ -84,9 +84,9 @@ pub(crate) struct Carrier {
     pub(crate) request: CachePadded<Request>,
     /// If the native call that is under way has no worker, why. The carrier's own.
     pub(crate) parting: Cell<Parting>,
-    /// When the native call was first seen whose worker was taken, in nanoseconds from the runtime's
-    /// start. Written by the taker before it takes, and read by the carrier when it finds its worker
-    /// lost.
+    /// When the native call was first seen whose worker was taken, from the runtime's start, and how it spent its time: a
+    /// [`Seen`](crate::crossing::Seen). Written by the taker before it takes, and read by the carrier when it finds its
+    /// worker lost.
     pub(crate) seen_since: AtomicU64,
     /// What others may see of the thread.
     pub(crate) vitals: Vitals,

@@ -1,7 +1,7 @@
 //! The ways in: a native call is over, or calls back. With the worker, if it is there still, else by [`super::reentry`].
 
 use super::reentry::{give_away, reenter, reenter_within};
-use super::{Back, Below, Bound, Errno, Parting, Refused, Terminated, below};
+use super::{Back, Below, Bound, Errno, Parting, Refused, Seen, Terminated, below};
 use crate::carrier::Carrier;
 use crate::foreign;
 use crate::hold;
@@ -9,7 +9,6 @@ use crate::metrics::Counter;
 use crate::sync::atomic::Ordering;
 use crate::task::{Header, cancel};
 use crate::wait;
-use std::time::Duration;
 
 /// The current task comes back from native code, and runs managed code when this returns.
 ///
@@ -134,8 +133,9 @@ fn without_worker<E>(
         Parting::Offloaded => Back::Offloaded,
         Parting::Taken => {
             // ORDERING: Relaxed, published by the exchange that took the worker.
-            let since = Duration::from_nanos(carrier.seen_since.load(Ordering::Relaxed));
-            Back::Retaken { seen: carrier.shared().start.elapsed().saturating_sub(since) }
+            let since = Seen::of_word(carrier.seen_since.load(Ordering::Relaxed));
+            let time = carrier.shared().start.elapsed().saturating_sub(since.time());
+            Back::Retaken(Seen::new(time, since.spent()))
         }
     };
     // A visit is counted once it has a worker.

@@ -15,6 +15,7 @@ mod proof;
 mod reentry;
 pub(crate) mod request;
 pub(crate) mod retake;
+mod seen;
 #[cfg(test)]
 mod soak;
 #[cfg(test)]
@@ -37,8 +38,9 @@ pub use self::moving::{CalledAnywhere, come_back_kept};
 pub(crate) use self::patience::Patience;
 pub(crate) use self::proof::{Burning, Unproven};
 pub(crate) use self::reentry::{Regained, give_away, regain_or_stop, step_back};
+pub use self::seen::{Seen, Use};
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 /// The runtime was shut down and no worker will be given any more: the caller must not run managed
 /// code.
@@ -92,11 +94,9 @@ pub enum Back {
     HandedOver,
     /// With another: the call is made by a thread that never had the first.
     Offloaded,
-    /// With another: it was taken meanwhile.
-    Retaken {
-        /// For how long the taker and this thread have seen the call.
-        seen: Duration,
-    },
+    /// With another: it was taken meanwhile. For how long the taker and this thread have seen the call, and how the taker
+    /// saw it spend its time.
+    Retaken(Seen),
 }
 
 /// Why a native call has no worker.

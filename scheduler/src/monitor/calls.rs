@@ -16,10 +16,11 @@
 //!
 //! Must not: tell anybody of anything, for who looks has a lock. What is taken is told of, and handed on, behind it.
 
-use super::sight::{AGE, Sight, Use, call_of, target_of};
+use super::sight::{AGE, Sight, call_of, target_of};
 use crate::carrier::CarrierRef;
 use crate::config::Observed;
 use crate::crossing::word::Snapshot;
+use crate::crossing::{Seen, Use};
 use crate::metrics::Counter;
 use crate::shared::Shared;
 use crate::sync::atomic::Ordering;
@@ -129,9 +130,10 @@ impl Calls {
         let sights = self.seen.iter().flatten().filter(is_candidate);
         let sights: Vec<_> = sights.map(|sight| (*sight, target_of(sight.carrier))).collect();
         for (sight, _) in &sights {
-            let since = sight.since.saturating_duration_since(shared.start).as_nanos() as u64;
+            let since = sight.since.saturating_duration_since(shared.start);
+            let seen = Seen::new(since, sight.spent).word();
             // ORDERING: Relaxed, published by the exchange that takes the worker.
-            sight.carrier.seen_since.store(since, Ordering::Relaxed);
+            sight.carrier.seen_since.store(seen, Ordering::Relaxed);
         }
         let mut workers = Vec::new();
         shared.retaking.take(candidates, |carrier, worker| workers.push((carrier, worker)));

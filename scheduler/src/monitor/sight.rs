@@ -5,6 +5,7 @@
 //! Must not: take anything.
 
 use crate::carrier::CarrierRef;
+use crate::crossing::Use;
 use crate::crossing::word::Snapshot;
 use crate::sync::atomic::{Ordering, fence};
 use crate::worker::Shown;
@@ -12,15 +13,6 @@ use std::time::{Duration, Instant};
 
 /// How long a call is seen before anything is concluded from it.
 pub(super) const AGE: Duration = Duration::from_micros(20);
-
-/// How a thread has spent its time.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Use {
-    Computed,
-    Waited,
-    /// It could run, and was not let, or nothing is known of it.
-    Unclear,
-}
 
 /// What was seen of the call of one carrier.
 #[derive(Clone, Copy, Debug)]

@@ -3,8 +3,9 @@
 //!
 //! Must not: take anything: the worker is with others.
 
-use super::sight::{AGE, Sight, Use, target_of};
+use super::sight::{AGE, Sight, target_of};
 use crate::config::Observed;
+use crate::crossing::Use;
 use crate::crossing::word::Phase;
 use crate::shared::Shared;
 use std::time::Instant;
