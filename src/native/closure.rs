@@ -172,14 +172,34 @@ impl<S: CallbackSignature> Callback<S> {
 
     /// The C function for native functions that pass the user pointer last. It needs [`user`](Self::user).
     ///
-    /// One for all callbacks of a signature; nothing is made at run time. Use: as
-    /// [`user_first`](Self::user_first).
+    /// One for all callbacks of a signature; nothing is made at run time.
+    ///
+    /// ```
+    /// use sortie::native::{self, Callback, Target};
+    /// use std::ffi::{c_int, c_void};
+    ///
+    /// // int visit(int n, void *user)
+    /// type Visit = extern "C" fn(c_int, *mut c_void) -> c_int;
+    ///
+    /// # extern "C" fn each(n: c_int, visit: Visit, user: *mut c_void) -> c_int {
+    /// #     (0..n).map(|n| visit(n, user)).sum()
+    /// # }
+    /// # static EACH: Target = Target::named("each");
+    /// let square = Callback::<extern "C" fn(c_int) -> c_int>::new(0, |n| n * n);
+    /// let runtime = sortie::Runtime::new()?;
+    /// let sum = runtime.run(move || {
+    ///     native::call_here(&EACH, || each(4, square.user_last(), square.user()))
+    /// });
+    /// assert_eq!(sum, 14);
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     #[must_use]
     pub fn user_last(&self) -> S::UserLast {
         S::user_last()
     }
 
-    /// The user pointer of this callback: a number, never null, which nobody may follow. All its 64 bits count.
+    /// The user pointer of this callback: a number, never null, which nobody may follow. All its 64 bits count. For
+    /// examples see [`user_first`](Self::user_first) and [`user_last`](Self::user_last).
     #[must_use]
     pub fn user(&self) -> *mut c_void {
         self.place.ticket(self.generation)

@@ -98,6 +98,18 @@ impl Library {
     /// # Errors
     ///
     /// [`NativeError::LibraryNotFound`], which lists everything that was tried, or [`NativeError::BadName`].
+    ///
+    /// ```
+    /// use sortie::native::Library;
+    ///
+    /// // SAFETY: the mathematical library's initialisers are sound anywhere.
+    /// let libm = unsafe { Library::open("m") }?;
+    /// println!("{} is {}", libm.name(), libm.path().display());
+    /// // SAFETY: as above, if there were one.
+    /// let error = unsafe { Library::open("no such library") }.unwrap_err();
+    /// assert!(error.to_string().contains("tried"), "{error}");
+    /// # Ok::<(), sortie::native::NativeError>(())
+    /// ```
     pub unsafe fn open(name: &str) -> Result<Library, NativeError> {
         DLOPEN.resolve(libc::dlopen as *const () as usize, "libc");
         // SAFETY: the caller vouches for the initialisers and finalisers.
@@ -163,6 +175,17 @@ impl Library {
     /// # Errors
     ///
     /// [`NativeError::SymbolNotFound`], [`NativeError::NullSymbol`] or [`NativeError::BadName`].
+    ///
+    /// ```
+    /// use sortie::native::Library;
+    ///
+    /// // SAFETY: the mathematical library's initialisers are sound anywhere.
+    /// let libm = unsafe { Library::open("m") }?;
+    /// // SAFETY: C declares `double cos(double)`.
+    /// let cos = unsafe { libm.get::<extern "C" fn(f64) -> f64>("cos") }?;
+    /// assert_eq!(cos.call(0.0), 1.0);
+    /// # Ok::<(), sortie::native::NativeError>(())
+    /// ```
     pub unsafe fn get<F: NativeSignature>(&self, symbol: &str) -> Result<NativeFn<F>, NativeError> {
         let address = self.address_of(symbol)?;
         // SAFETY: `address` is that of `symbol` in a mapped object, and the caller vouches for the type.
@@ -226,12 +249,28 @@ impl Library {
     }
 
     /// The file name of the object that was opened, as the loader knows it, such as `libm.so.6`.
+    ///
+    /// ```
+    /// use sortie::native::Library;
+    ///
+    /// // SAFETY: the C library is loaded already.
+    /// let libc = unsafe { Library::open("c") }?;
+    /// assert!(libc.name().starts_with("libc."));
+    /// # Ok::<(), sortie::native::NativeError>(())
+    /// ```
     pub fn name(&self) -> &str {
         &self.mapped.name
     }
 
     /// The real path of the object that was opened, with symbolic links resolved; for [`Library::process`] that
     /// of the program.
+    ///
+    /// ```
+    /// use sortie::native::Library;
+    ///
+    /// assert_eq!(Library::process().path(), std::env::current_exe()?.canonicalize()?);
+    /// # Ok::<(), std::io::Error>(())
+    /// ```
     pub fn path(&self) -> &Path {
         &self.mapped.path
     }

@@ -120,12 +120,28 @@ impl Snapshot {
 
     /// What the calls cost of the functions that a policy is in force for, which was set for these; of all of which
     /// nothing is said, for [`by_default`](crate::native::policy::by_default). `None`: nothing was set for these.
+    ///
+    /// ```
+    /// use sortie::native::policy;
+    ///
+    /// let runtime = sortie::Runtime::new()?;
+    /// let snapshot = runtime.snapshot();
+    /// assert!(snapshot.policy(&policy::by_default()).is_some());
+    /// assert!(snapshot.policy(&policy::for_range(0x9000..0xa000)).is_none());
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     #[must_use]
     pub fn policy(&self, scope: &Scope) -> Option<&PolicyRow> {
         self.policies.iter().find(|row| scope.is(&row.governs))
     }
 
     /// Tasks that have not ended.
+    ///
+    /// ```
+    /// let runtime = sortie::Runtime::new()?;
+    /// assert_eq!(runtime.snapshot().tasks_live(), 0);
+    /// # Ok::<(), sortie::BuildError>(())
+    /// ```
     pub fn tasks_live(&self) -> u64 {
         self.tasks_spawned.saturating_sub(self.tasks_finished)
     }

@@ -56,6 +56,13 @@ impl Class {
     ];
 
     /// The name in texts: the variant's, in lower case.
+    ///
+    /// ```
+    /// use sortie::native::Class;
+    ///
+    /// assert_eq!(Class::Short.name(), "short");
+    /// assert_eq!("short".parse(), Ok(Class::Short));
+    /// ```
     #[must_use]
     pub const fn name(self) -> &'static str {
         Class::NAMES[self as usize].1

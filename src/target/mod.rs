@@ -81,12 +81,29 @@ impl Target {
     }
 
     /// The function at an address.
+    ///
+    /// ```
+    /// use sortie::native::{self, Target};
+    ///
+    /// let abs = Target::new(libc::abs as *const () as usize);
+    /// // SAFETY: any value will do.
+    /// assert_eq!(native::call_here(&abs, || unsafe { libc::abs(-3) }), 3);
+    /// ```
     pub const fn new(address: usize) -> Target {
         Target::with(address, None, None)
     }
 
     /// A function that has a name, and an address that is not known yet, or never will be (a closure
     /// that makes several native calls).
+    ///
+    /// ```
+    /// use sortie::native::{self, Target};
+    ///
+    /// static COPY: Target = Target::named("copy a file");
+    /// let manifest = native::call(&COPY, || std::fs::read("Cargo.toml"));
+    /// assert!(manifest.is_ok());
+    /// assert_eq!(COPY.address(), 0);
+    /// ```
     pub const fn named(name: &'static str) -> Target {
         Target::with(0, Some(Cow::Borrowed(name)), None)
     }
@@ -134,6 +151,14 @@ impl Target {
     }
 
     /// A function that was found in a library.
+    ///
+    /// ```
+    /// use sortie::native::Target;
+    ///
+    /// let abs = libc::abs as *const () as usize;
+    /// let target = Target::dynamic("abs".to_owned(), "libc.so.6".to_owned(), abs);
+    /// assert_eq!((target.name(), target.library()), (Some("abs"), Some("libc.so.6")));
+    /// ```
     pub fn dynamic(name: String, library: String, address: usize) -> Target {
         let target = Target::with(address, Some(Cow::Owned(name)), None);
         let _ = target.library.set(library.into_boxed_str());
@@ -141,6 +166,17 @@ impl Target {
     }
 
     /// Says where the function was found. Only the first answer counts for the library.
+    ///
+    /// A policy that was set for the target goes with it; what was learned of it without an address does not.
+    ///
+    /// ```
+    /// use sortie::native::Target;
+    ///
+    /// static ABS: Target = Target::named("abs");
+    /// ABS.resolve(libc::abs as *const () as usize, "libc.so.6");
+    /// assert_eq!(ABS.library(), Some("libc.so.6"));
+    /// assert_ne!(ABS.address(), 0);
+    /// ```
     pub fn resolve(&self, address: usize, library: &str) {
         let _ = self.library.set(library.into());
         // ORDERING(target.address): SeqCst, for its Release, which pairs with the Acquire in `address`: who
@@ -154,6 +190,13 @@ impl Target {
     }
 
     /// The function's address; 0 while it is not known.
+    ///
+    /// ```
+    /// use sortie::native::Target;
+    ///
+    /// assert_eq!(Target::new(0x1234).address(), 0x1234);
+    /// assert_eq!(Target::named("several calls").address(), 0);
+    /// ```
     #[inline]
     pub fn address(&self) -> usize {
         // ORDERING(target.address): Acquire, pairs with the Release in `resolve`.
@@ -161,11 +204,27 @@ impl Target {
     }
 
     /// The function's name, if it was given.
+    ///
+    /// ```
+    /// use sortie::native::Target;
+    ///
+    /// assert_eq!(Target::named("query").name(), Some("query"));
+    /// assert_eq!(Target::new(0x1234).name(), None);
+    /// ```
     pub fn name(&self) -> Option<&str> {
         self.name.as_deref()
     }
 
     /// The library that the function was found in, if it is known.
+    ///
+    /// ```
+    /// use sortie::native::Target;
+    ///
+    /// let target = Target::named("abs");
+    /// assert_eq!(target.library(), None);
+    /// target.resolve(libc::abs as *const () as usize, "libc.so.6");
+    /// assert_eq!(target.library(), Some("libc.so.6"));
+    /// ```
     pub fn library(&self) -> Option<&str> {
         self.library.get().map(|library| &**library)
     }
@@ -288,7 +347,19 @@ impl Target {
         Ok(())
     }
 
-    /// Takes back what [`Target::set_policy`] set; false if there was nothing.
+    /// Takes back what [`Target::set_policy`] set; false if there was nothing. What the target was declared with is in
+    /// force again.
+    ///
+    /// ```
+    /// use sortie::native::{Class, Policy, Target};
+    ///
+    /// static SYNC: Target = Target::named("sync").with_policy(Policy::new().class(Class::Long));
+    /// SYNC.set_policy(Policy::new().class(Class::Keep))?;
+    /// assert!(SYNC.clear_policy());
+    /// assert_eq!(SYNC.class(), Class::Long);
+    /// assert!(!SYNC.clear_policy());
+    /// # Ok::<(), sortie::native::PolicyError>(())
+    /// ```
     pub fn clear_policy(&self) -> bool {
         self.profile();
         policies::set_exact(self.policy_key(), None).is_some()

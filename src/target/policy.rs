@@ -12,7 +12,7 @@ pub use hook::Misclassified;
 
 use super::class::Class;
 
-/// The floating-point environment (rounding, exceptions) around a call of a native function.
+/// The floating-point environment (rounding, exceptions) around a call of a native function: see [`Policy::fp_env`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum FpEnv {
     /// Nobody touches it: what the native code changes stays changed in the task.
@@ -24,7 +24,7 @@ pub enum FpEnv {
 }
 
 /// What a wait means in managed code that a native function calls back: a join, a sleep, a yield, a
-/// native call of its own that blocks.
+/// native call of its own that blocks. See [`Policy::callbacks`].
 ///
 /// Native calls nest, and the weakest decides: with one [`Block`](Callbacks::Block) below it, a callback
 /// waits in place; with one [`Suspend`](Callbacks::Suspend) below it, the task stays on its thread.
@@ -79,6 +79,13 @@ pub struct Policy {
 
 impl Policy {
     /// The class is learned; nothing else is special.
+    ///
+    /// ```
+    /// use sortie::native::{Policy, Target};
+    ///
+    /// static WORK: Target = Target::named("work").with_policy(Policy::new());
+    /// assert_eq!(WORK.policy().to_string(), "class=learned");
+    /// ```
     pub const fn new() -> Policy {
         Policy {
             class: None,

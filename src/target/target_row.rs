@@ -13,6 +13,20 @@ use std::time::Duration;
 ///
 /// A function that is gone, as its library was unmapped or its target dropped, keeps its row, with the address 0; one of
 /// the same name and library that comes later goes on with it. What comes to its address begins a row of its own.
+///
+/// ```
+/// use sortie::native::{self, Target};
+/// use std::time::Duration;
+///
+/// static NAP: Target = Target::named("nap");
+/// let runtime = sortie::Runtime::new()?;
+/// runtime.run(|| native::call(&NAP, || std::thread::sleep(Duration::from_millis(2))));
+/// let snapshot = runtime.snapshot();
+/// let row = snapshot.targets.iter().find(|row| row.symbol.as_deref() == Some("nap")).unwrap();
+/// assert_eq!((row.calls, row.timed, row.running), (1, 1, 0));
+/// assert!(row.longest >= Duration::from_millis(2) && row.mean() >= Duration::from_millis(2));
+/// # Ok::<(), sortie::BuildError>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TargetRow {
@@ -144,7 +158,7 @@ impl TargetRow {
         }
     }
 
-    /// The mean time of a call; zero if none has returned.
+    /// The mean time of a call; zero if none has returned. For an example see [above](TargetRow).
     pub fn mean(&self) -> Duration {
         Duration::from_nanos((self.total.as_nanos() / u128::from(self.calls.max(1))) as u64)
     }

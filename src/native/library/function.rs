@@ -116,6 +116,19 @@ impl<F: NativeSignature> NativeFn<F> {
     ///
     /// The pointer does not keep the library mapped: it must not be called, nor be passed to who might call it,
     /// after the last [`NativeFn`] and [`Library`] handle is gone.
+    ///
+    /// ```
+    /// use sortie::native::Library;
+    ///
+    /// // SAFETY: the C library is loaded already.
+    /// let libc = unsafe { Library::open("c") }?;
+    /// // SAFETY: C declares `int getpid(void)`.
+    /// let getpid = unsafe { libc.get::<extern "C" fn() -> i32>("getpid") }?;
+    /// // SAFETY: `libc` is there, and stays.
+    /// let raw = unsafe { getpid.raw() };
+    /// assert_eq!(raw(), getpid.call());
+    /// # Ok::<(), sortie::native::NativeError>(())
+    /// ```
     pub unsafe fn raw(&self) -> F {
         self.function
     }
@@ -123,16 +136,49 @@ impl<F: NativeSignature> NativeFn<F> {
 
 impl<F> NativeFn<F> {
     /// What the runtime knows this function by.
+    ///
+    /// ```
+    /// use sortie::native::Library;
+    ///
+    /// // SAFETY: the C library is loaded already.
+    /// let libc = unsafe { Library::open("c") }?;
+    /// // SAFETY: C declares `int getpid(void)`.
+    /// let getpid = unsafe { libc.get::<extern "C" fn() -> i32>("getpid") }?;
+    /// assert_eq!(getpid.target().name(), Some("getpid"));
+    /// # Ok::<(), sortie::native::NativeError>(())
+    /// ```
     pub fn target(&self) -> &Target {
         &self.bound.target
     }
 
     /// The function's address.
+    ///
+    /// ```
+    /// use sortie::native::Library;
+    ///
+    /// // SAFETY: the C library is loaded already.
+    /// let libc = unsafe { Library::open("c") }?;
+    /// // SAFETY: C declares `int getpid(void)`.
+    /// let getpid = unsafe { libc.get::<extern "C" fn() -> i32>("getpid") }?;
+    /// assert!(sortie::native::needs_hook(getpid.address()));
+    /// # Ok::<(), sortie::native::NativeError>(())
+    /// ```
     pub fn address(&self) -> usize {
         self.bound.target.address()
     }
 
     /// The library that this function was asked of.
+    ///
+    /// ```
+    /// use sortie::native::Library;
+    ///
+    /// // SAFETY: the C library is loaded already.
+    /// let libc = unsafe { Library::open("c") }?;
+    /// // SAFETY: C declares `int getpid(void)`.
+    /// let getpid = unsafe { libc.get::<extern "C" fn() -> i32>("getpid") }?;
+    /// assert_eq!(getpid.library().path(), libc.path());
+    /// # Ok::<(), sortie::native::NativeError>(())
+    /// ```
     pub fn library(&self) -> &Library {
         &self.bound.library
     }

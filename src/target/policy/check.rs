@@ -184,6 +184,20 @@ impl Policy {
 /// A policy is refused.
 ///
 /// The text says why, and what to do.
+///
+/// ```
+/// use sortie::native::{Policy, PolicyError, policy};
+///
+/// let error = Policy::new().max_concurrent(0).check().unwrap_err();
+/// assert!(matches!(error, PolicyError::Contradiction { .. }));
+/// let error = "class=fast".parse::<Policy>().unwrap_err();
+/// assert!(matches!(error, PolicyError::Text { .. }));
+/// let error = policy::for_address(0).set(Policy::new()).unwrap_err();
+/// assert_eq!(
+///     error.to_string(),
+///     "the policy is for no function: the address is 0; give addresses of mapped code"
+/// );
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum PolicyError {
