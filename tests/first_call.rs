@@ -4,7 +4,7 @@
 use sortie::native::{self, Target};
 use sortie_natives::Gate;
 use sortie_test::figures::{Delays, bound, short_or_soak, within};
-use sortie_test::{Case, MODES, exclusively, until};
+use sortie_test::{Case, MODES, exclusively, stop, threads, until};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -66,4 +66,34 @@ fn before(runtime: &sortie::Runtime, workers: usize) -> Duration {
     assert!(!callers.iter().any(sortie::JoinHandle::is_finished), "the gate is closed");
     gate.open();
     callers.into_iter().map(|caller| caller.join().unwrap().join().unwrap()).max().unwrap()
+}
+
+/// The other one has the benefit of the doubt, and the monitor, which would see that it waits, stands still.
+#[test]
+fn also_behind_one_of_two_functions_that_nobody_knows() {
+    for mode in MODES {
+        exclusively(&Case::new(1, mode), |case| {
+            let runtime = case.watched(case.runtime());
+            let (first, second) = (Arc::new(Gate::new()), Arc::new(Gate::new()));
+            let waits = first.clone();
+            let waits = runtime.spawn(move || native::call_here(unknown(), || waits.wait()));
+            until("the first call waits", || {
+                let carriers = threads::named(&case.thread_name);
+                let asleep = |thread: &threads::Thread| thread.state == 'S';
+                first.inside() == 1 && carriers.iter().all(asleep)
+            });
+            let monitor = threads::named(&format!("{}-mon", case.thread_name))[0].id;
+            let stopped = stop::stop(monitor).expect("a monitor");
+            let opens = second.clone();
+            let caller = runtime.spawn(move || {
+                let behind = sortie::spawn(move || opens.open());
+                native::call_here(unknown(), || second.wait());
+                behind.join().unwrap();
+            });
+            caller.join().unwrap();
+            drop(stopped);
+            first.open();
+            waits.join().unwrap();
+        });
+    }
 }

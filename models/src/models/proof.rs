@@ -2,7 +2,7 @@
 //! out even.
 //!
 //! Two carriers make calls that nobody knows, and the monitor frees the place of one that it has seen
-//! to wait (`Calls::look_at_unproven`). And a carrier's call burns when the monitor takes its worker,
+//! to wait (`UnprovenCall::look`), as does who makes the next such call (`may_be_unproven`). And a carrier's call burns when the monitor takes its worker,
 //! or just does not (`Calls::take`), while a shutdown may take it instead.
 
 use crate::explore::{explore, join, spawn};

@@ -75,9 +75,7 @@ pub(super) fn publish(carrier: &Carrier, target: usize, exit: Exit) {
     carrier.target.store(target, Ordering::Relaxed);
     let native = match exit {
         Exit::HandOver if !carrier.shared().is_crowded() => return hand_over(carrier),
-        Exit::Unproven
-            if !carrier.shared().is_crowded() && carrier.shared().unproven.begin(carrier) =>
-        {
+        Exit::Unproven if !carrier.shared().is_crowded() && may_be_unproven(carrier) => {
             return hand_over(carrier);
         }
         Exit::Asymmetric if fence::is_asymmetric() => Native::Asymmetric,
@@ -89,6 +87,30 @@ pub(super) fn publish(carrier: &Carrier, target: usize, exit: Exit) {
     if carrier.shared().gate.is_ajar() {
         kick_if_work_waits(carrier);
     }
+}
+
+/// Takes the place of the one call that is handed over on no evidence, unless another has it that may compute.
+///
+/// The monitor frees the place of a call that waits, but it looks at one only while work waits, and before this call
+/// none did. So who calls looks by itself: some microseconds once in a function's life.
+#[cold]
+#[inline(never)]
+fn may_be_unproven(carrier: &Carrier) -> bool {
+    let unproven = &carrier.shared().unproven;
+    if unproven.begin(carrier) {
+        return true;
+    }
+    let errno = Errno::save();
+    let waits = unproven.carrier().is_none_or(|other| {
+        let word = other.word.load();
+        // Else it is about to leave. The second look: a call that has come back meanwhile is none that waits.
+        word.phase() == Phase::Native
+            && other.vitals.is_asleep()
+            && other.word.load() == word
+            && unproven.end(&other)
+    });
+    errno.restore();
+    waits && unproven.begin(carrier)
 }
 
 /// The worker goes to whoever can use it, and the call begins without.

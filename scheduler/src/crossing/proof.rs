@@ -3,7 +3,8 @@
 //! A call that blocks costs no processor, so its worker is free for others at once. A call that
 //! computes takes one: with its worker given away there are more threads that run than workers. The
 //! first of a kind cannot be told apart beforehand, so one at a time gets the benefit of the doubt;
-//! the monitor looks at the thread's clock and frees the place once it has seen it stand still.
+//! the monitor looks at the thread's clock and frees the place once it has seen it stand still, and
+//! who makes the next such call frees it if the thread sleeps.
 
 use crate::carrier::{Carrier, CarrierRef};
 use crate::sync::atomic::{AtomicPtr, AtomicUsize, Ordering};
