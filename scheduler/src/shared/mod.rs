@@ -30,7 +30,7 @@ use crate::penalty::Bench;
 use crate::queue::{Injector, Ranks};
 use crate::shutdown::Report;
 use crate::stack::{SizedStacks, StackShape, Stacks};
-use crate::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering, fence};
+use crate::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering, fence};
 use crate::sync::{Arc, Mutex};
 use crate::task::TaskRef;
 use crate::task::abort::Stubborn;
@@ -58,6 +58,8 @@ pub(crate) struct Shared {
     pub(crate) processors: usize,
     /// A spare looks out for work without sleeping.
     pub(crate) has_hot_spare: CachePadded<AtomicBool>,
+    /// The processor on which a spare was called last. A hint, for the one that was called.
+    pub(crate) called_on: CachePadded<AtomicI32>,
     pub(crate) lobby: CachePadded<Lobby<Box<Worker>, CarrierRef>>,
     pub(crate) injector: Injector,
     /// Ready tasks of other priorities than the ordinary one.
@@ -162,6 +164,7 @@ impl Shared {
             environment: fp_env::save(),
             processors,
             has_hot_spare: CachePadded::new(AtomicBool::new(false)),
+            called_on: CachePadded::new(AtomicI32::new(i32::MIN)),
             lobby: CachePadded::new(lobby),
             injector: Injector::new(),
             ranks: CachePadded::new(Ranks::new()),

@@ -135,7 +135,13 @@ impl Shared {
             return;
         }
         match self.lobby.rouse() {
-            Some(Roused::Spare(spare)) => spare.call(ahead),
+            Some(Roused::Spare(spare)) => {
+                // SAFETY: has no conditions.
+                let here = unsafe { libc::sched_getcpu() };
+                // ORDERING: Relaxed, a hint.
+                self.called_on.store(here, Ordering::Relaxed);
+                spare.call(ahead);
+            }
             Some(Roused::NoSpare(mut worker)) => {
                 worker.searching = true;
                 self.start_carrier_for(worker);
