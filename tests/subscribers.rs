@@ -3,7 +3,7 @@
 
 use sortie::native::{self, Policy, Target};
 use sortie::sync::Semaphore;
-use sortie::transition::{self, Layer, TransitionError};
+use sortie::transition::{self, Layer, NativeScope, TransitionError};
 use sortie::{Handle, Runtime};
 use sortie_natives::Gate;
 use sortie_test::{Mode, each, each_of, until};
@@ -227,5 +227,40 @@ fn one_that_takes_a_foreign_thread_elsewhere() {
             foreign.join().unwrap();
         });
         *OTHER.lock().unwrap() = None;
+    });
+}
+
+/// Nobody is told that a panic was lost, for an abort is none: it is raised again where the task waits next.
+#[test]
+fn one_that_is_told_of_panics_which_cannot_be_heard() {
+    static IS_TOLD: AtomicBool = AtomicBool::new(false);
+    static WAITS: AtomicBool = AtomicBool::new(false);
+    static NEVER: Semaphore = Semaphore::new(0);
+    let called_back = |f: fn()| {
+        catch_unwind(|| {
+            let _native = NativeScope::new(0x5017).unwrap();
+            native::callback((), f);
+            panic!("as the test wants");
+        })
+        .unwrap_err();
+    };
+    let is_told = || IS_TOLD.store(true, Ordering::SeqCst);
+    doing("cannot be heard", is_told, || {
+        each(|runtime| {
+            WAITS.store(false, Ordering::SeqCst);
+            let task = runtime.spawn(move || {
+                called_back(|| {
+                    WAITS.store(true, Ordering::SeqCst);
+                    drop(NEVER.acquire());
+                });
+                sortie::yield_now();
+            });
+            until("it waits", || WAITS.load(Ordering::SeqCst));
+            task.abort();
+            assert!(task.join().unwrap_err().is_aborted());
+            assert!(!IS_TOLD.swap(false, Ordering::SeqCst), "of an abort");
+            runtime.run(move || called_back(|| panic!("as the test wants")));
+            assert!(IS_TOLD.swap(false, Ordering::SeqCst), "of a panic");
+        });
     });
 }

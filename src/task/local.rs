@@ -304,16 +304,19 @@ pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Caught> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Caught(Some(payload)))
 }
 
-/// Drops the panic of a callback whose native call unwinds: raised beside another, it would end the process.
+/// Drops the panic of a callback whose native call unwinds: raised beside another, it would end the process. An abort is
+/// none, and nothing is lost of it: it is raised again at the next suspension point.
 #[cold]
 #[inline(never)]
 pub(crate) fn drop_unheard(payload: Box<dyn Any + Send>) {
-    trace::tell(|| {
-        tracing::error!(
-            target: "sortie::crossing",
-            "a callback has panicked, which cannot be heard: the code that is to hear of it unwinds with another panic"
-        );
-    });
+    if !sortie_scheduler::abort::is_abort(&*payload) {
+        trace::tell(|| {
+            tracing::error!(
+                target: "sortie::crossing",
+                "a callback has panicked, which cannot be heard: the code that is to hear of it unwinds with another panic"
+            );
+        });
+    }
     discard(payload);
 }
 
