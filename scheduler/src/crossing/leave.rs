@@ -92,7 +92,8 @@ pub(super) fn publish(carrier: &Carrier, target: usize, exit: Exit) {
 /// Takes the place of the one call that is handed over on no evidence, unless another has it that may compute.
 ///
 /// The monitor frees the place of a call that waits, but it looks at one only while work waits, and before this call
-/// none did. So who calls looks by itself: some microseconds once in a function's life.
+/// none did. So who calls looks by itself: some microseconds in each call until the function is known, of hundreds that
+/// begin together in some ten to twenty.
 #[cold]
 #[inline(never)]
 fn may_be_unproven(carrier: &Carrier) -> bool {
