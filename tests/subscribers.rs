@@ -1,17 +1,20 @@
 //! Whatever a subscriber of `tracing` does that is told of something in a native call, the call is whole: one that panics,
 //! waits, calls native code, or takes its thread elsewhere.
 
-use sortie::native::{self, Policy, Target};
+use sortie::native::{self, Library, Policy, Target};
 use sortie::sync::Semaphore;
 use sortie::transition::{self, Layer, NativeScope, TransitionError};
 use sortie::{Handle, Runtime};
 use sortie_natives::Gate;
-use sortie_test::{Mode, each, each_of, until};
+use sortie_test::{MODES, Mode, each, each_of, until};
 use std::cell::Cell;
-use std::fmt::Write;
+use std::fmt::Write as _;
+use std::io::{Read, Write, pipe};
+use std::os::fd::AsRawFd;
 use std::panic::{AssertUnwindSafe, catch_unwind};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 use tracing::span::{Attributes, Id, Record};
 use tracing::subscriber::Interest;
@@ -263,4 +266,58 @@ fn one_that_is_told_of_panics_which_cannot_be_heard() {
             assert!(IS_TOLD.swap(false, Ordering::SeqCst), "of a panic");
         });
     });
+}
+
+fn wait_natively() {
+    static WAITS: Target = Target::named("waits");
+    native::call_here(&WAITS, || sortie_natives::nanosleep(5_000_000));
+}
+
+/// A library whose initialiser waits holds the loader up, and no worker: what the monitor tells of names functions without
+/// asking the loader.
+#[test]
+fn one_that_writes_names_while_a_library_is_loaded() {
+    static RETAKES: AtomicUsize = AtomicUsize::new(0);
+    let count = || _ = RETAKES.fetch_add(1, Ordering::Relaxed);
+    // Only the loader has a name for it.
+    let target: &Target = Box::leak(Box::new(Target::new(libc::getppid as *const () as usize)));
+    let test = |runtime: &sortie_test::Running<'_>| {
+        // Threads that no other call needs by now: while an initialiser runs the loader lets none begin.
+        let calls: Vec<_> = (0..8).map(|_| runtime.spawn(wait_natively)).collect();
+        calls.into_iter().for_each(|call| call.join().unwrap());
+        // Short until now, so it is the monitor who takes the worker.
+        runtime.run(|| (0..5_000).for_each(|_| native::call_here(target, || ())));
+        let (mut begun, begins) = pipe().unwrap();
+        let (goes_on, mut go_on) = pipe().unwrap();
+        let source = format!(
+            "#include <unistd.h>\n\
+             __attribute__((constructor)) static void wait_in_the_loader(void) {{\n\
+                 char byte = 0;\n\
+                 if (write({}, &byte, 1) != 1 || read({}, &byte, 1) != 1) _exit(1);\n\
+             }}\n",
+            begins.as_raw_fd(),
+            goes_on.as_raw_fd(),
+        );
+        let workshop = tempfile::tempdir().unwrap();
+        let object = workshop.path().join("libwaits.so");
+        let object = sortie_natives::compile(&object, &source, &[]);
+        thread::scope(|threads| {
+            threads.spawn(|| {
+                // SAFETY: its initialiser uses two pipes that are open until it has ended.
+                let library = unsafe { Library::open(object.to_str().unwrap()) };
+                library.unwrap();
+            });
+            begun.read_exact(&mut [0]).unwrap();
+            let gate = Arc::new(Gate::new());
+            runtime.run(move || {
+                let opens = gate.clone();
+                let behind = sortie::spawn(move || opens.open());
+                native::call_here(target, || gate.wait());
+                behind.join().unwrap();
+            });
+            go_on.write_all(&[0]).unwrap();
+        });
+    };
+    doing("retake", count, || each_of(&[1], &MODES, test));
+    assert!(RETAKES.load(Ordering::Relaxed) > 0, "the monitor has told of none");
 }

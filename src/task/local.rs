@@ -304,6 +304,16 @@ pub(crate) fn catch<R>(f: impl FnOnce() -> R) -> Result<R, Caught> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|payload| Caught(Some(payload)))
 }
 
+/// The native call has ended of which a callback has kept this panic: now it is raised, unless the thread panics already.
+#[cold]
+#[inline(never)]
+pub(crate) fn raise_or_tell(payload: Box<dyn Any + Send>) {
+    if !std::thread::panicking() {
+        sortie_scheduler::raise(payload);
+    }
+    drop_unheard(payload);
+}
+
 /// Drops the panic of a callback whose native call unwinds: raised beside another, it would end the process. An abort is
 /// none, and nothing is lost of it: it is raised again at the next suspension point.
 #[cold]

@@ -126,10 +126,7 @@ fn finish_enter(
     dead: usize,
 ) -> Result<(), TransitionError> {
     if let Some(payload) = kept.unwrap_or_else(|| Err(misuse(Event::Enter)))? {
-        if !std::thread::panicking() {
-            sortie_scheduler::raise(payload);
-        }
-        local::drop_unheard(payload);
+        local::raise_or_tell(payload);
     }
     sortie_scheduler::raise_postponed();
     if dead > 0 {

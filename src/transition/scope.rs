@@ -11,7 +11,6 @@ use super::raw::{enter, leave, reverse_enter, reverse_leave};
 use super::trace;
 use crate::task::local::{self, Local, Unhooked};
 use sortie_scheduler::crossing::Below;
-use std::any::Any;
 use std::marker::PhantomData;
 
 /// A stretch of native code: [`leave`] when it is made, [`enter`] when it is dropped.
@@ -220,20 +219,10 @@ impl Drop for UnhookedScope {
             local.set_unhooked(self.outer);
             // Else it is of a call whose layer is open still.
             if is_on_top && let Some(payload) = local.take_panic() {
-                raise_kept(payload);
+                local::raise_or_tell(payload);
             }
         });
     }
-}
-
-/// A callback has kept this, of a call that was not announced.
-#[cold]
-#[inline(never)]
-fn raise_kept(payload: Box<dyn Any + Send>) {
-    if !std::thread::panicking() {
-        sortie_scheduler::raise(payload);
-    }
-    local::drop_unheard(payload);
 }
 
 /// Scopes were ended out of order, or raw calls crossed them.

@@ -1,6 +1,8 @@
-//! What a native function is called: by its targets, else by the loader.
+//! What targets call a native function.
+//!
+//! Must not: ask the loader. What is written here may be written by the thread that takes workers back, and the loader's lock is
+//! held as long as any library's initialiser runs. Who reads a snapshot asks it.
 
-use super::super::symbol;
 use super::Profile;
 use std::borrow::Cow;
 
@@ -44,8 +46,7 @@ impl Profile {
 
 impl std::fmt::Display for Profile {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let name = self.name().or_else(|| symbol::find(self.address)?.name);
-        match name {
+        match self.name() {
             Some(name) => f.write_str(&name),
             None => write!(f, "{:#x}", self.address),
         }
