@@ -8,10 +8,10 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "alarm_set_without_fence",
         file: ALARM,
-        from: "self.0.store(until, Ordering::Relaxed);
+        from: "self.0.store(word(until, is_lax), Ordering::Relaxed);
         // ORDERING(timer.alarm): SeqCst, as above.
         fence(Ordering::SeqCst);",
-        to: "self.0.store(until, Ordering::Relaxed);",
+        to: "self.0.store(word(until, is_lax), Ordering::Relaxed);",
     },
     Mutant {
         name: "alarm_asked_without_fence",
@@ -23,8 +23,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "alarm_lies_to_who_asks",
         file: ALARM,
-        from: "self.0.load(Ordering::Relaxed) > tick",
-        to: "self.0.load(Ordering::Relaxed) < tick",
+        from: "self.0.load(Ordering::Relaxed) > word(tick, true)",
+        to: "self.0.load(Ordering::Relaxed) < word(tick, true)",
     },
     Mutant {
         name: "alarm_watch_without_fence",
@@ -36,13 +36,13 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "alarm_awake_is_a_watch",
         file: ALARM,
-        from: "until != AWAKE && until <= tick",
-        to: "until <= tick",
+        from: "until != AWAKE && until & LAX == 0 && until <= word(tick, false)",
+        to: "until & LAX == 0 && until <= word(tick, false)",
     },
     Mutant {
         name: "alarm_late_is_a_watch",
         file: ALARM,
-        from: "until != AWAKE && until <= tick",
-        to: "until != AWAKE",
+        from: "until != AWAKE && until & LAX == 0 && until <= word(tick, false)",
+        to: "until != AWAKE && until & LAX == 0",
     },
 ];

@@ -161,7 +161,12 @@ pub(crate) const REPEATED: &[Repeated] = &[
         model: "monitor.rs",
         text: "carrier.word.leave(native);
     light();
-    if carrier.shared().gate.is_ajar() {",
+    let gate = &carrier.shared().gate;
+    let is_asked = match native {
+        Native::Compare => gate.asks_who_leaves::<true>(),
+        Native::Asymmetric | Native::Kept => gate.asks_who_leaves::<false>(),
+    };
+    if is_asked {",
     },
     Repeated {
         file: "crossing/here.rs",
@@ -170,7 +175,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
             light_half();
             left
         };
-        if self.carrier.shared().gate.is_ajar() {",
+        if self.carrier.shared().gate.asks_who_leaves::<COMPARE>() {",
     },
     Repeated {
         file: "crossing/reentry.rs",
@@ -189,7 +194,7 @@ pub(crate) const REPEATED: &[Repeated] = &[
         model: "monitor.rs",
         text: "let Some(mut calls) = shared.calls.try_lock() else {
         // Somebody who has come back looks.
-        return true;
+        return Found::Met;
     };",
     },
     Repeated {
@@ -209,40 +214,54 @@ pub(crate) const REPEATED: &[Repeated] = &[
     Repeated {
         file: "monitor/mod.rs",
         model: "monitor.rs",
-        text: "if purse.spend() {
-                    shared.gate.set_ajar();
-                }
-                Some(NAP)",
+        text: "Sleep::Ajar(limit) => {
+                shared.gate.set_ajar();
+                Some(limit)
+            }
+            Sleep::Latched(limit) => {
+                shared.gate.latch();
+                Some(limit)
+            }
+            Sleep::Briefly(limit) => {
+                shared.gate.close_briefly();
+                Some(limit)
+            }
+            Sleep::Knowing(limit) => {
+                shared.gate.close_knowing();
+                Some(limit)
+            }",
     },
     Repeated {
-        file: "monitor/mod.rs",
+        file: "monitor/cadence.rs",
         model: "monitor.rs",
-        text: "naps += 1;
-                if purse.spend() {
-                    shared.gate.close_briefly();
-                }
-                Some(NAP)",
+        text: "Look::Waiting if self.purse.spend() => Sleep::Ajar(NAP),
+            Look::Brisk if self.wary == 0 && self.purse.spend() => Sleep::Latched(DOZE),
+            Look::Waiting | Look::Brisk => Sleep::Through(NAP),",
+    },
+    Repeated {
+        file: "monitor/cadence.rs",
+        model: "monitor.rs",
+        text: "self.quiet += 1;
+                if self.purse.spend() { Sleep::Briefly(NAP) } else { Sleep::Through(NAP) }",
     },
     Repeated {
         file: "monitor/mod.rs",
         model: "monitor.rs and timers.rs",
-        text: "let is_kicked = shared.gate.sleep(shared.timers.set_alarm(limit));
+        text: "let is_kicked = shared.gate.sleep(shared.timers.set_alarm(limit, is_lax));
         shared.timers.take_alarm();
-        if is_kicked {
-            naps = 0;
-        }
-        shared.gate.open();",
+        shared.gate.open();
+        cadence.woke(now.elapsed(), is_kicked);",
     },
     Repeated {
         file: "timer/mod.rs",
         model: "timers.rs",
-        text: "self.alarm.set(end);
+        text: "self.alarm.set(told(end), is_lax);
         // The second look: see the alarm's protocol.
-        let due = self.next().saturating_add(GRACE);
+        let due = self.next().saturating_add(grace);
         if due >= end {
             return limit;
         }
-        self.alarm.lower(due);",
+        self.alarm.lower(told(due), is_lax);",
     },
     Repeated {
         file: "timer/mod.rs",

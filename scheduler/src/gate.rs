@@ -20,6 +20,12 @@
 //! a kick to one who leaves, not to one who queues still more work. Before a short sleep because no
 //! work waits it is closed without the fence: who is missed is noticed when the sleep ends.
 //!
+//! A gate *on the latch* stands before a longer sleep: work waits, and the workers get on. It is worth a kick to one who
+//! leaves for a function that is not known to be short (mode C), not to the others, of whom there is one each microsecond.
+//!
+//! Where no work waits, but tasks that are pinned to a carrier of which the monitor *knows*, it is closed for as long as a sleep
+//! that has an end: who keeps such tasks need not tell it again.
+//!
 //! A gate that is *both* stands before a sleep that has an end, after somebody has queued work, and told nobody of it
 //! ([`crate::worker::put_off`]): then a kick is worth its price to one who leaves, and to one who queues as ever.
 
@@ -36,6 +42,10 @@ const AJAR: u32 = 1;
 const CLOSED: u32 = 2;
 /// Closed, and those who leave are to look.
 const BOTH: u32 = AJAR | CLOSED;
+/// The monitor sleeps for a time, and only those who leave in mode C are to look.
+const LATCHED: u32 = 4;
+/// Closed for a time, and the monitor knows that a task keeps others.
+const KNOWING: u32 = CLOSED | 8;
 
 /// See the module.
 #[derive(Debug)]
@@ -65,17 +75,29 @@ impl Gate {
         self.word.store(AJAR, Ordering::Relaxed);
     }
 
+    /// The monitor means to sleep for a longer time.
+    pub(crate) fn latch(&self) {
+        // ORDERING: Relaxed, as in `set_ajar`.
+        self.word.store(LATCHED, Ordering::Relaxed);
+    }
+
     /// The monitor means to sleep for a short time, with no work waiting.
     pub(crate) fn close_briefly(&self) {
         // ORDERING: Relaxed, as in `set_ajar`.
         self.word.store(CLOSED, Ordering::Relaxed);
     }
 
-    /// For one who leaves, and has found no work behind an ajar gate: the next who leaves need not look.
+    /// As [`Gate::close_briefly`], where a task keeps others that are pinned.
+    pub(crate) fn close_knowing(&self) {
+        // ORDERING: Relaxed, as in `set_ajar`.
+        self.word.store(KNOWING, Ordering::Relaxed);
+    }
+
+    /// For one who leaves, and has found no work behind a gate that is ajar or on the latch: the next who leaves need not look.
     #[cold]
     pub(crate) fn shut(&self) {
         // ORDERING: Relaxed, as in `set_ajar`; an exchange, so that a gate that was opened stays open.
-        let change = |word| (word & AJAR != 0).then_some(CLOSED);
+        let change = |word| (word & (AJAR | LATCHED) != 0).then_some(CLOSED);
         // ORDERING: Relaxed, as above.
         let _ = self.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
     }
@@ -103,11 +125,12 @@ impl Gate {
         }
     }
 
-    /// For one who leaves: does the monitor nap, because nobody was in native code?
+    /// For one who leaves, in mode C if `COMPARE`: does the monitor sleep, and is it to be told of work behind this call?
     #[inline(always)]
-    pub(crate) fn is_ajar(&self) -> bool {
-        // ORDERING: Relaxed, who misses it is noticed when the nap ends.
-        self.word.load(Ordering::Relaxed) & AJAR != 0
+    pub(crate) fn asks_who_leaves<const COMPARE: bool>(&self) -> bool {
+        let asks = if COMPARE { AJAR | LATCHED } else { AJAR };
+        // ORDERING: Relaxed, who misses it is noticed when the sleep ends.
+        self.word.load(Ordering::Relaxed) & asks != 0
     }
 
     /// For one who queued work, after its fence: does the monitor sleep without a near end?
@@ -125,6 +148,14 @@ impl Gate {
         // the monitor sleeps again it closes the gate, and looks once more behind its heavy fence.
         if self.word.swap(OPEN, Ordering::Relaxed) != OPEN {
             self.parker.unpark();
+        }
+    }
+
+    /// For one who keeps others that are pinned, as [`Gate::kick`]: unless the monitor knows, and comes by soon.
+    pub(crate) fn kick_for_pinned(&self) {
+        // ORDERING: Relaxed, who finds it changed tells at its next checkpoint.
+        if self.word.load(Ordering::Relaxed) != KNOWING {
+            self.kick();
         }
     }
 

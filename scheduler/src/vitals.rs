@@ -1,6 +1,8 @@
 //! What others may see of a thread: how much it has computed, and whether it sleeps.
 
 use crate::sync::atomic::{AtomicI32, Ordering};
+use std::io::Write;
+use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 
 /// The vital signs of one thread, or of none.
 #[derive(Debug)]
@@ -61,11 +63,30 @@ impl Vitals {
     pub(crate) fn is_asleep(&self) -> bool {
         // ORDERING: Relaxed, as above.
         let thread = self.thread.load(Ordering::Relaxed);
-        let stat = std::fs::read_to_string(format!("/proc/self/task/{thread}/stat"));
-        // The name is in parentheses, and may hold any.
-        let state = stat.ok().and_then(|stat| stat.rsplit(") ").next()?.chars().next());
-        state.is_some_and(|state| matches!(state, 'S' | 'D' | 'T' | 't'))
+        state_of(thread).is_some_and(|state| matches!(state, b'S' | b'D' | b'T' | b't'))
     }
+}
+
+/// The kernel's letter for what a thread does. One read, of the beginning: what comes behind it nobody wants.
+fn state_of(thread: i32) -> Option<u8> {
+    let mut path = [0; 40];
+    // What does not fit is no thread's number.
+    write!(&mut path[..], "/proc/self/task/{thread}/stat\0").ok()?;
+    // SAFETY: the path ends with a NUL, and is borrowed for the call.
+    let file = unsafe { libc::open(path.as_ptr().cast(), libc::O_RDONLY | libc::O_CLOEXEC) };
+    if file < 0 {
+        return None;
+    }
+    // SAFETY: it is open, and nobody else's.
+    let file = unsafe { OwnedFd::from_raw_fd(file) };
+    // The number and the name have 28 bytes at most.
+    let mut stat = [0; 64];
+    // SAFETY: the kernel writes to the place, which is borrowed for the call, and no more than it holds.
+    let length = unsafe { libc::read(file.as_raw_fd(), stat.as_mut_ptr().cast(), stat.len()) };
+    let stat = &stat[..usize::try_from(length).ok()?];
+    // The name is in parentheses, and may hold any.
+    let name_ends = stat.iter().rposition(|byte| *byte == b')')?;
+    stat.get(name_ends + 2).copied()
 }
 
 #[cfg(test)]

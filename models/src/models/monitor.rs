@@ -12,8 +12,8 @@
 //!   it has taken none, or somebody else looked (`crossing/reentry.rs`).
 //!
 //! Each of them alone makes the monitor needed, unless the returner takes the worker. A look of the monitor at a queue
-//! is Relaxed, the weakest that a queue could do. It has one credit, so that it naps with the gate ajar and with the
-//! gate open.
+//! is Relaxed, the weakest that a queue could do. It has one credit, so that it naps with the gate ajar, or
+//! on the latch where the workers get on briskly, and with the gate open.
 
 use crate::crossing::carrier::Carrier;
 use crate::crossing::retake::Retaking;
@@ -37,11 +37,13 @@ trait Gate: 'static {
     fn new() -> Self;
     fn close(&self) -> bool;
     fn set_ajar(&self);
+    fn latch(&self);
     fn set_both(&self);
     fn close_briefly(&self);
+    fn close_knowing(&self);
     fn open(&self);
     fn sleep(&self, limit: Option<Duration>) -> bool;
-    fn is_ajar(&self) -> bool;
+    fn asks_who_leaves<const COMPARE: bool>(&self) -> bool;
     fn is_closed(&self) -> bool;
     fn kick(&self);
     fn ring(&self);
@@ -59,11 +61,17 @@ macro_rules! versions {
             fn set_ajar(&self) {
                 self.set_ajar();
             }
+            fn latch(&self) {
+                self.latch();
+            }
             fn set_both(&self) {
                 self.set_both();
             }
             fn close_briefly(&self) {
                 self.close_briefly();
+            }
+            fn close_knowing(&self) {
+                self.close_knowing();
             }
             fn open(&self) {
                 self.open();
@@ -71,8 +79,8 @@ macro_rules! versions {
             fn sleep(&self, limit: Option<Duration>) -> bool {
                 self.sleep(limit)
             }
-            fn is_ajar(&self) -> bool {
-                self.is_ajar()
+            fn asks_who_leaves<const COMPARE: bool>(&self) -> bool {
+                self.asks_who_leaves::<COMPARE>()
             }
             fn is_closed(&self) -> bool {
                 self.is_closed()
@@ -101,9 +109,13 @@ struct Steps {
     push_fence: bool,
     /// Who has looked in vain tells that it stands in line.
     returner_tells: bool,
+    /// Not left out, but other: the workers get on briskly, as the monitor sees it.
+    is_brisk: bool,
 }
 
-const TRUE_STEPS: Steps = Steps { second_look: true, push_fence: true, returner_tells: true };
+const TRUE_STEPS: Steps =
+    Steps { second_look: true, push_fence: true, returner_tells: true, is_brisk: false };
+const BRISK_STEPS: Steps = Steps { is_brisk: true, ..TRUE_STEPS };
 
 struct Place<G> {
     gate: G,
@@ -118,7 +130,7 @@ struct Place<G> {
     steps: Steps,
 }
 
-/// As `monitor::Look`, and the end of the model.
+/// As `cadence::Look`, and the end of the model.
 enum Look {
     Native,
     Quiet,
@@ -126,7 +138,7 @@ enum Look {
     Waiting,
 }
 
-/// As `Purse::spend`.
+/// As `Purse::spend` in `monitor/cadence.rs`.
 fn spend(credits: &mut u32) -> bool {
     let can = *credits > 0;
     *credits -= u32::from(can);
@@ -158,7 +170,7 @@ impl<G: Gate> Place<G> {
         self.queued.fetch_add(1, Ordering::Release);
     }
 
-    /// As `monitor::main`, without timers, until it has taken the worker.
+    /// As `monitor::main` with `Cadence::after`, without timers, until it has taken the worker.
     fn monitor(&self) {
         // Nothing was up for long.
         let mut naps = QUIET_NAPS;
@@ -173,14 +185,23 @@ impl<G: Gate> Place<G> {
                 Look::Native => Some(NAP),
                 Look::Waiting => {
                     if spend(&mut credits) {
-                        self.gate.set_ajar();
+                        if self.steps.is_brisk {
+                            self.gate.latch();
+                        } else {
+                            self.gate.set_ajar();
+                        }
                     }
                     Some(NAP)
                 }
                 Look::Quiet if naps < QUIET_NAPS => {
                     naps += 1;
                     if spend(&mut credits) {
-                        self.gate.close_briefly();
+                        if self.steps.is_brisk {
+                            // As if a task kept others.
+                            self.gate.close_knowing();
+                        } else {
+                            self.gate.close_briefly();
+                        }
                     }
                     Some(NAP)
                 }
@@ -263,11 +284,17 @@ impl<G: Gate> Place<G> {
     /// As `Here::leave`, and in mode C as `crossing::publish`.
     fn leave(&self, native: Native) {
         self.carrier.word.leave(native);
-        match native {
-            Native::Asymmetric => light_half(),
-            _ => light(),
-        }
-        if self.gate.is_ajar() && self.work_waits() {
+        let is_asked = match native {
+            Native::Asymmetric => {
+                light_half();
+                self.gate.asks_who_leaves::<false>()
+            }
+            _ => {
+                light();
+                self.gate.asks_who_leaves::<true>()
+            }
+        };
+        if is_asked && self.work_waits() {
             self.gate.kick();
         }
     }
@@ -365,6 +392,7 @@ fn returner<G: Gate>(steps: Steps, native: Native) {
 #[test]
 fn work_behind_a_leave_is_noticed() {
     leaver::<crate::gate::Gate>(TRUE_STEPS);
+    leaver::<crate::gate::Gate>(BRISK_STEPS);
 }
 
 #[test]
@@ -390,6 +418,7 @@ fn who_comes_back_is_noticed_or_takes_the_worker() {
 #[test]
 fn who_comes_back_is_noticed_or_takes_the_worker_by_one_exchange() {
     returner::<crate::gate::Gate>(TRUE_STEPS, Native::Compare);
+    returner::<crate::gate::Gate>(BRISK_STEPS, Native::Compare);
 }
 
 macro_rules! caught {

@@ -22,8 +22,8 @@ const NAP: Duration = Duration::from_millis(2);
 /// A version of the alarm.
 trait Alarm: 'static {
     fn new() -> Self;
-    fn set(&self, until: u64);
-    fn lower(&self, until: u64);
+    fn set(&self, until: u64, is_lax: bool);
+    fn lower(&self, until: u64, is_lax: bool);
     fn take(&self);
     fn is_after(&self, tick: u64) -> bool;
     fn is_before(&self, tick: u64) -> bool;
@@ -35,11 +35,11 @@ macro_rules! versions {
             fn new() -> Self {
                 <$version>::new()
             }
-            fn set(&self, until: u64) {
-                self.set(until);
+            fn set(&self, until: u64, is_lax: bool) {
+                self.set(until, is_lax);
             }
-            fn lower(&self, until: u64) {
-                self.lower(until);
+            fn lower(&self, until: u64, is_lax: bool) {
+                self.lower(until, is_lax);
             }
             fn take(&self) {
                 self.take();
@@ -69,9 +69,12 @@ versions!(
 struct Steps {
     second_look: bool,
     second_look_at_work: bool,
+    /// Timers may wait longer. No mutant: it is of no use to who has put something off.
+    is_lax: bool,
 }
 
-const TRUE_STEPS: Steps = Steps { second_look: true, second_look_at_work: true };
+const TRUE_STEPS: Steps = Steps { second_look: true, second_look_at_work: true, is_lax: false };
+const LAX_STEPS: Steps = Steps { is_lax: true, ..TRUE_STEPS };
 
 /// What the monitor is at when somebody else fires a timer.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -113,7 +116,7 @@ impl<A: Alarm> Place<A> {
         let limit = if due == NEVER {
             without
         } else {
-            self.alarm.lower(due);
+            self.alarm.lower(due, self.steps.is_lax);
             Some(NAP)
         };
         self.gate.sleep(limit);
@@ -129,7 +132,7 @@ impl<A: Alarm> Place<A> {
             if timers == 0 {
                 return;
             }
-            self.alarm.set(NEVER);
+            self.alarm.set(NEVER, self.steps.is_lax);
             let due = if self.steps.second_look { self.next() } else { NEVER };
             self.sleep(due, None);
         }
@@ -157,7 +160,7 @@ impl<A: Alarm> Place<A> {
                 self.gate.open();
                 continue;
             }
-            self.alarm.set(NEVER);
+            self.alarm.set(NEVER, self.steps.is_lax);
             let due = self.next();
             self.sleep(due, (!closed).then_some(NAP));
         }
@@ -221,11 +224,14 @@ fn fired<A: Alarm>(steps: Steps, finds: Finds) {
 fn what_is_put_off_is_seen() {
     fired::<crate::alarm::Alarm>(TRUE_STEPS, Finds::Awake);
     fired::<crate::alarm::Alarm>(TRUE_STEPS, Finds::Asleep);
+    fired::<crate::alarm::Alarm>(LAX_STEPS, Finds::Awake);
+    fired::<crate::alarm::Alarm>(LAX_STEPS, Finds::Asleep);
 }
 
 #[test]
 fn a_timer_is_served() {
     setters::<crate::alarm::Alarm>(1, TRUE_STEPS);
+    setters::<crate::alarm::Alarm>(1, LAX_STEPS);
 }
 
 #[test]
@@ -246,6 +252,8 @@ macro_rules! caught {
 caught! {
     no_second_look_at_timers:
         setters::<crate::alarm::Alarm>(1, Steps { second_look: false, ..TRUE_STEPS });
+    no_second_look_at_timers_that_may_wait:
+        setters::<crate::alarm::Alarm>(1, Steps { second_look: false, ..LAX_STEPS });
     alarm_set_without_fence:
         setters::<crate::mutants::alarm_set_without_fence::Alarm>(1, TRUE_STEPS);
     alarm_asked_without_fence:

@@ -304,7 +304,7 @@ pub(super) fn leave<const COMPARE: bool>(carrier: &Carrier, word: Snapshot) {
         carrier.word.leave_from(word, Native::Asymmetric);
         light_half();
     }
-    if carrier.shared().gate.is_ajar() {
+    if carrier.shared().gate.asks_who_leaves::<COMPARE>() {
         kick_if_work_waits(carrier);
     }
 }

@@ -98,7 +98,7 @@ impl Here {
             light_half();
             left
         };
-        if self.carrier.shared().gate.is_ajar() {
+        if self.carrier.shared().gate.asks_who_leaves::<COMPARE>() {
             kick_if_work_waits(self.carrier);
         }
         Left(left)

@@ -84,7 +84,12 @@ pub(super) fn publish(carrier: &Carrier, target: usize, exit: Exit) {
     };
     carrier.word.leave(native);
     light();
-    if carrier.shared().gate.is_ajar() {
+    let gate = &carrier.shared().gate;
+    let is_asked = match native {
+        Native::Compare => gate.asks_who_leaves::<true>(),
+        Native::Asymmetric | Native::Kept => gate.asks_who_leaves::<false>(),
+    };
+    if is_asked {
         kick_if_work_waits(carrier);
     }
 }
@@ -129,7 +134,7 @@ fn hand_over(carrier: &Carrier) {
     errno.restore();
 }
 
-/// The monitor naps, and the task may leave work behind: see [`crate::gate`].
+/// The monitor sleeps, and the task may leave work behind: see [`crate::gate`].
 #[cold]
 #[inline(never)]
 pub(super) fn kick_if_work_waits(carrier: &Carrier) {

@@ -8,8 +8,11 @@
 //!   shares its processor, so its worker is taken if a processor is free, or after 10 ms if that makes
 //!   one thread more than there are processors, or after a second if it makes more.
 //!
+//! Two looks are not needed where the first comes at any moment of a call, of a function that was seen to block just before, and
+//! the thread's clock stands still between two questions.
+//!
 //! The embedder is told what was seen, so that the next call of the same function need not be waited
-//! for; but not of a thread that was kept from a processor.
+//! for; but not of a thread that was kept from a processor, and nothing of a call that was seen once.
 //!
 //! The monitor looks, and who comes back and finds no worker (`passing.rs`), one at a time: what one has seen the other
 //! need not see anew.
@@ -35,6 +38,11 @@ const BURN_LIMIT: Duration = Duration::from_millis(10);
 /// until a task runs that waits behind them.
 const CROWDED_LIMIT: Duration = Duration::from_secs(1);
 
+/// For how long the monitor need not tell again that a function blocks: who was told hands its calls over, or is not to.
+const TOLD: Duration = Duration::from_millis(50);
+/// Of how many functions that is remembered.
+const TOLD_OF: usize = 8;
+
 /// At how many calls one who comes back looks at most: each costs some microseconds.
 const GLIMPSES: usize = 4;
 
@@ -47,6 +55,18 @@ pub(crate) struct Calls {
     first: usize,
     /// Kept between looks for its memory.
     candidates: Vec<(CarrierRef, Snapshot)>,
+    /// The functions of which it was told last that they block, and when.
+    told: [Option<(usize, Instant)>; TOLD_OF],
+}
+
+/// What calls a look has met whose workers it has not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Found {
+    None,
+    /// Some that are awake: each is met by chance, and so mostly over soon, or was seen for long.
+    Met,
+    /// One of which another look soon would tell more.
+    Undecided,
 }
 
 /// A worker that was taken from behind a call.
@@ -59,7 +79,7 @@ pub(super) struct Taken {
 
 impl Calls {
     pub(crate) fn new(workers: usize) -> Calls {
-        Calls { seen: vec![None; workers], first: 0, candidates: Vec::new() }
+        Calls { seen: vec![None; workers], first: 0, candidates: Vec::new(), told: [None; TOLD_OF] }
     }
 
     /// No work waits: what is seen now is no first sight of a call that stands in the way.
@@ -67,29 +87,46 @@ impl Calls {
         self.seen.fill(None);
     }
 
-    /// Looks at the calls of all workers' carriers, and takes workers. True: there are such calls.
-    pub(super) fn look(&mut self, shared: &Shared, now: Instant) -> (bool, Vec<Taken>) {
-        let mut natives = false;
+    /// Looks at the calls of all workers' carriers, and takes workers. `by_chance`: nobody has asked for this look, so a call
+    /// that it meets has begun at any time. If it was told of its function not long ago that it blocks, and the thread stands
+    /// still, nothing is left to be seen.
+    pub(super) fn look(
+        &mut self,
+        shared: &Shared,
+        now: Instant,
+        by_chance: bool,
+    ) -> (Found, Vec<Taken>) {
+        let mut found = Found::None;
         self.candidates.clear();
         for (shown, seen) in shared.shown.iter().zip(&mut self.seen) {
             let Some((carrier, word)) = call_of(shown) else {
                 *seen = None;
                 continue;
             };
-            natives = true;
-            match seen {
-                Some(sight) if sight.is_of(carrier, word) => {
-                    if sight.age(now) >= AGE {
-                        sight.spent = sight.use_of_time(now);
-                        if may_take(shared, sight, now) {
-                            self.candidates.push((carrier, word));
-                        }
-                    }
-                }
-                _ => *seen = Some(Sight::new(carrier, word, now)),
+            let is_new = !matches!(seen, Some(sight) if sight.is_of(carrier, word));
+            if is_new {
+                *seen = None;
             }
+            let sight = seen.get_or_insert_with(|| Sight::new(carrier, word, now));
+            let age = sight.age(now);
+            let is_old_enough = if is_new { by_chance } else { age >= AGE };
+            let is_known = is_new && is_told(&self.told, target_of(carrier), now);
+            if is_old_enough {
+                let waits = is_known && sight.stands_still();
+                sight.spent = if waits { Use::Waited } else { sight.use_of_time(now) };
+            }
+            if is_old_enough && (is_known || !is_new) && may_take(shared, sight, now) {
+                self.candidates.push((carrier, word));
+                continue;
+            }
+            found = found.max(match sight.spent {
+                Use::Waited => Found::Undecided,
+                Use::Computed | Use::Unclear if !is_old_enough => Found::Undecided,
+                Use::Computed | Use::Unclear if is_new || age >= AGE_AWAKE => Found::Met,
+                Use::Computed | Use::Unclear => Found::Undecided,
+            });
         }
-        (natives, self.take(shared))
+        (found, self.take(shared, now))
     }
 
     /// Looks at the calls of some workers' carriers, for one who needs a worker and would have to sleep for it. So a
@@ -117,11 +154,11 @@ impl Calls {
                 break;
             }
         }
-        self.take(shared).pop()
+        self.take(shared, now).pop()
     }
 
     /// Takes the workers of the candidates, as far as they have not come back.
-    fn take(&self, shared: &Shared) -> Vec<Taken> {
+    fn take(&mut self, shared: &Shared, now: Instant) -> Vec<Taken> {
         let candidates = &self.candidates;
         if candidates.is_empty() {
             return Vec::new();
@@ -140,7 +177,12 @@ impl Calls {
         let mut taken = Vec::new();
         for (sight, target) in sights {
             match workers.iter().position(|(carrier, _)| *carrier == sight.carrier) {
-                Some(at) => taken.push(Taken { worker: workers.swap_remove(at).1, sight, target }),
+                Some(at) => {
+                    if sight.has_blocked(now) {
+                        note(&mut self.told, target, now);
+                    }
+                    taken.push(Taken { worker: workers.swap_remove(at).1, sight, target });
+                }
                 // It came back first, or there is no fence to ask it by.
                 None => shared.burning.end(&sight.carrier),
             }
@@ -156,7 +198,9 @@ impl Taken {
         let age = self.sight.age(now);
         match self.sight.spent {
             Use::Computed => shared.observed(self.target, Observed::Burned(age)),
-            Use::Waited if age >= AGE => shared.observed(self.target, Observed::Blocked(age)),
+            Use::Waited if self.sight.has_blocked(now) => {
+                shared.observed(self.target, Observed::Blocked(age));
+            }
             // A moment's sleep says nothing of the function.
             Use::Waited | Use::Unclear => {}
         }
@@ -175,6 +219,24 @@ impl Taken {
             "retake"
         );
         answer
+    }
+}
+
+/// Was it told not long ago that this function blocks?
+fn is_told(told: &[Option<(usize, Instant)>], target: usize, now: Instant) -> bool {
+    let mut told = told.iter().flatten();
+    told.any(|(its, at)| *its == target && now.saturating_duration_since(*at) < TOLD)
+}
+
+/// It is told now: in place of what was told of it before, or else of what was told first.
+fn note(told: &mut [Option<(usize, Instant)>], target: usize, now: Instant) {
+    let place = told.iter_mut().min_by_key(|told| match told {
+        Some((its, _)) if *its == target => (0, None),
+        None => (1, None),
+        Some((_, at)) => (2, Some(*at)),
+    });
+    if let Some(place) = place {
+        *place = Some((target, now));
     }
 }
 

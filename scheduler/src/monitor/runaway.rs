@@ -169,8 +169,9 @@ impl Runaways {
     }
 
     /// No work waits that others could run. True: the monitor is still needed, for tasks that are pinned
-    /// to one carrier and wait for another there.
-    pub(super) fn look_at_pinned(&mut self, shared: &Shared, now: Instant) -> bool {
+    /// to one carrier and wait for another there. `is_brisk`: the workers get on, so it is likely to be needed again: who keeps
+    /// others would tell so at each of its checkpoints.
+    pub(super) fn look_at_pinned(&mut self, shared: &Shared, now: Instant, is_brisk: bool) -> bool {
         let mut is_needed = false;
         for index in 0..self.seen.len() {
             let Some(carrier) = shared.shown[index].holder() else { continue };
@@ -184,7 +185,7 @@ impl Runaways {
             if sight.stuck {
                 ask(shared, sight, now);
             }
-            if sight.stuck || was_known && !sight.keeps_pinned {
+            if sight.stuck || was_known && !sight.keeps_pinned && !is_brisk {
                 // Asked, or over. The carrier says it again if it is so again.
                 // ORDERING: Relaxed, as above.
                 carrier.keeps_pinned.store(false, Ordering::Relaxed);

@@ -40,6 +40,16 @@ impl Sight {
         now.saturating_duration_since(self.since)
     }
 
+    /// Was it seen to wait for so long that this says something of its function?
+    pub(super) fn has_blocked(&self, now: Instant) -> bool {
+        self.spent == Use::Waited && self.age(now) >= AGE
+    }
+
+    /// Does the thread not compute just now? It may sleep, or be kept from a processor.
+    pub(super) fn stands_still(&self) -> bool {
+        self.clock.is_some() && self.carrier.vitals.processor_time() == self.clock
+    }
+
     /// How the thread has spent its time since.
     pub(super) fn use_of_time(&self, now: Instant) -> Use {
         if let (Some(before), Some(after)) = (self.clock, self.carrier.vitals.processor_time()) {

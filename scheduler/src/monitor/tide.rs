@@ -5,7 +5,7 @@
 //!
 //! Must not: keep the monitor from its other duties; a store gives back a bounded part at a time.
 
-use super::NAP;
+use super::cadence::NAP;
 use crate::block::Block;
 use crate::ebb::Outlook;
 use crate::fiber::FiberBox;

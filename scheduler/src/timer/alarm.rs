@@ -10,6 +10,9 @@
 //! or the monitor's second look finds the timer. A monitor that is awake needs nobody to tell it: it has its
 //! second look before it.
 //!
+//! An alarm may be *lax*: it tells those who set timers of a time before the one at which the monitor wakes, for their timers
+//! may be late. Nobody may count on it for anything else, so it is no watch ([`Alarm::is_before`]).
+//!
 //! Must not: know what a tick is, or who wakes the monitor how.
 
 use crate::sync::atomic::{AtomicU64, Ordering, fence};
@@ -17,9 +20,17 @@ use crate::sync::atomic::{AtomicU64, Ordering, fence};
 /// The monitor is awake, and will look at the timers before it sleeps.
 const AWAKE: u64 = 0;
 
+/// Added to twice the tick.
+const LAX: u64 = 1;
+
 /// See the module.
 #[derive(Debug)]
 pub(crate) struct Alarm(AtomicU64);
+
+/// Until this tick. Those that do not fit are in centuries, and never.
+fn word(until: u64, is_lax: bool) -> u64 {
+    2 * until.min(u64::MAX / 2) + if is_lax { LAX } else { 0 }
+}
 
 impl Alarm {
     pub(crate) fn new() -> Alarm {
@@ -27,18 +38,18 @@ impl Alarm {
     }
 
     /// The monitor means to sleep until this tick. It must look at the timers again after this.
-    pub(crate) fn set(&self, until: u64) {
+    pub(crate) fn set(&self, until: u64, is_lax: bool) {
         // ORDERING(timer.alarm): Relaxed, the fence orders it before the second look; pairs with the fence
         // in `is_after`.
-        self.0.store(until, Ordering::Relaxed);
+        self.0.store(word(until, is_lax), Ordering::Relaxed);
         // ORDERING(timer.alarm): SeqCst, as above.
         fence(Ordering::SeqCst);
     }
 
     /// The second look has found a timer before the alarm, which is brought forward to this tick.
-    pub(crate) fn lower(&self, until: u64) {
+    pub(crate) fn lower(&self, until: u64, is_lax: bool) {
         // ORDERING: Relaxed, who misses it wakes the monitor in vain.
-        self.0.store(until, Ordering::Relaxed);
+        self.0.store(word(until, is_lax), Ordering::Relaxed);
     }
 
     /// The monitor goes on.
@@ -47,7 +58,7 @@ impl Alarm {
         self.0.store(AWAKE, Ordering::Relaxed);
     }
 
-    /// For one who has published something else for the monitor to see: does it sleep, and until this tick at most? If not
+    /// For one who has published something else for the monitor to see: does it sleep, and certainly until this tick at most? If not
     /// it may have looked before, and then sleep for long.
     pub(crate) fn is_before(&self, tick: u64) -> bool {
         // ORDERING(timer.alarm): SeqCst, between what is published and the look at the alarm; pairs with the fence
@@ -55,7 +66,7 @@ impl Alarm {
         fence(Ordering::SeqCst);
         // ORDERING(timer.alarm): Relaxed, after the fence.
         let until = self.0.load(Ordering::Relaxed);
-        until != AWAKE && until <= tick
+        until != AWAKE && until & LAX == 0 && until <= word(tick, false)
     }
 
     /// For one who has published a timer: does the monitor sleep for longer than until this tick?
@@ -64,6 +75,6 @@ impl Alarm {
         // in `set`.
         fence(Ordering::SeqCst);
         // ORDERING(timer.alarm): Relaxed, after the fence.
-        self.0.load(Ordering::Relaxed) > tick
+        self.0.load(Ordering::Relaxed) > word(tick, true)
     }
 }

@@ -18,7 +18,8 @@
 //!   most.
 //! - The monitor serves what nobody has served for a while ([`GRACE`]), so that timers do not need any
 //!   worker: all may be in native code, or in tasks that do not switch. That each timer fires rests on it alone, and
-//!   on the protocol of its alarm (`alarm.rs`). All else is for precision.
+//!   on the protocol of its alarm (`alarm.rs`). All else is for precision. Where others have served them for long it comes
+//!   later ([`LAX_GRACE`]), until it has had to serve one itself, or somebody counts on its coming.
 //!
 //! Each of these fires a bounded number, and comes again after others have had their turn: a process that was
 //! stopped has many timers that are late. To wake costs more than to fire, so after a batch the
@@ -40,6 +41,7 @@ use self::ahead::{Origin, Steps};
 use self::alarm::Alarm;
 use self::shard::Shard;
 use self::wheel::LAST_TICK;
+use crate::sync::atomic::{AtomicBool, Ordering};
 use crate::task::Waker;
 use crossbeam_utils::CachePadded;
 use std::time::{Duration, Instant};
@@ -51,6 +53,10 @@ const NEVER: u64 = u64::MAX;
 
 /// How late the monitor serves a timer, in ticks: 1.6 ms. Each millisecond would cost a tenth more where timers are dense.
 const GRACE: u64 = 96;
+
+/// The same, while others serve them: 3.9 ms. A task that sleeps a millisecond at a time, and that the others forget, is to go
+/// on within five.
+const LAX_GRACE: u64 = 240;
 
 /// How late a shard is served away from home, in ticks: 131 us, less than a long rest.
 const DEFERRAL: u64 = 8;
@@ -112,6 +118,8 @@ pub(crate) struct Timers {
     origin: Origin,
     shards: Box<[CachePadded<Shard>]>,
     alarm: Alarm,
+    /// Somebody would have counted on the monitor, which was not to be punctual.
+    wants_watch: AtomicBool,
 }
 
 impl Timers {
@@ -122,6 +130,7 @@ impl Timers {
             start: Instant::now(),
             shards: (0..shards).map(|_| CachePadded::new(Shard::new())).collect(),
             alarm: Alarm::new(),
+            wants_watch: AtomicBool::new(false),
         }
     }
 
@@ -242,7 +251,17 @@ impl Timers {
     /// For one who has queued whom timers have woken now, and tells nobody: will the monitor look, after a sleep that ends
     /// soon? See `alarm.rs`.
     pub(crate) fn is_watched(&self, now: Instant) -> bool {
-        self.alarm.is_before(self.elapsed_ns(now) / TICK_NS + GRACE)
+        let is_watched = self.alarm.is_before(self.elapsed_ns(now) / TICK_NS + GRACE);
+        if !is_watched {
+            // ORDERING: Relaxed, a wish for the monitor's sleeps to come.
+            self.wants_watch.store(true, Ordering::Relaxed);
+        }
+        is_watched
+    }
+
+    /// Have those who are to serve timers left one to the monitor?
+    pub(crate) fn are_left(&self, now: Instant) -> bool {
+        self.next().saturating_add(GRACE) <= self.elapsed_ns(now) / TICK_NS
     }
 
     /// The first tick at which a timer is due, or one before it.
@@ -270,18 +289,32 @@ impl Timers {
         Some(Vigil { timers: self, home, until })
     }
 
-    /// The monitor is about to sleep, for `limit` at most (`None`: without). For how long it may. After the
-    /// sleep it says [`Timers::take_alarm`].
-    pub(crate) fn set_alarm(&self, limit: Option<Duration>) -> Option<Duration> {
+    /// Has somebody asked lately whether the monitor will look soon, and was told no?
+    pub(crate) fn take_wish(&self) -> bool {
+        // ORDERING: Relaxed, as in `is_watched`.
+        let is_wanted = self.wants_watch.load(Ordering::Relaxed);
+        if is_wanted {
+            // ORDERING: Relaxed, as above.
+            self.wants_watch.store(false, Ordering::Relaxed);
+        }
+        is_wanted
+    }
+
+    /// The monitor is about to sleep, for `limit` at most (`None`: without). For how long it may; `is_lax`: timers may wait for
+    /// it for longer. After the sleep it says [`Timers::take_alarm`].
+    pub(crate) fn set_alarm(&self, limit: Option<Duration>, is_lax: bool) -> Option<Duration> {
+        let grace = if is_lax { LAX_GRACE } else { GRACE };
+        // Who sets a timer goes by the one grace.
+        let told = |tick: u64| tick.saturating_sub(grace - GRACE);
         let now = self.start.elapsed();
         let end = limit.map_or(NEVER, |limit| nanoseconds(now + limit).div_ceil(TICK_NS));
-        self.alarm.set(end);
+        self.alarm.set(told(end), is_lax);
         // The second look: see the alarm's protocol.
-        let due = self.next().saturating_add(GRACE);
+        let due = self.next().saturating_add(grace);
         if due >= end {
             return limit;
         }
-        self.alarm.lower(due);
+        self.alarm.lower(told(due), is_lax);
         let due = Duration::from_nanos(due.saturating_mul(TICK_NS));
         Some(due.saturating_sub(now).max(SHORTEST_SLEEP))
     }

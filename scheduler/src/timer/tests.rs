@@ -226,7 +226,7 @@ fn a_monitor_that_is_awake_or_sleeps_for_long_watches_nobody() {
     let grace = Duration::from_nanos((GRACE + 2) * TICK_NS);
     let at = now + Duration::from_secs(100);
     set(&timers, at, &parker, 0);
-    assert!(timers.set_alarm(None).is_some());
+    assert!(timers.set_alarm(None, false).is_some());
     let fired = at + Duration::from_nanos(TICK_NS);
     assert!(!timers.is_watched(fired - grace), "it sleeps for long");
     assert!(timers.is_watched(fired), "it wakes soon");
@@ -243,13 +243,36 @@ fn the_monitor_is_told_of_what_it_would_sleep_past() {
         timers.set(at, Waker::Thread(parker.clone()), 0, true).expect("not closed").1
     };
     assert!(!must_wake(Duration::from_secs(100)), "it is awake");
-    let sleep = timers.set_alarm(None).expect("there is a timer");
+    let sleep = timers.set_alarm(None, false).expect("there is a timer");
     assert!(sleep > Duration::from_secs(99) && sleep < Duration::from_secs(101), "{sleep:?}");
     assert!(!must_wake(Duration::from_secs(200)), "it wakes before");
     assert!(must_wake(Duration::from_secs(50)));
     timers.take_alarm();
     assert!(!must_wake(Duration::from_secs(40)), "it is awake");
     let nap = Duration::from_millis(2);
-    assert_eq!(timers.set_alarm(Some(nap)), Some(nap));
+    assert_eq!(timers.set_alarm(Some(nap), false), Some(nap));
     assert!(!must_wake(Duration::from_secs(30)), "it only naps");
+}
+
+#[test]
+fn a_lax_alarm_lets_timers_wait_and_is_no_watch() {
+    let timers = Timers::new(1);
+    let [parker] = parkers();
+    let now = Instant::now();
+    let nap = Duration::from_millis(5);
+    let at = |late| now + nap - Duration::from_nanos(late * TICK_NS);
+    let must_wake =
+        |late| timers.set(at(late), Waker::Thread(parker.clone()), 0, true).expect("not closed").1;
+    assert_eq!(timers.set_alarm(Some(nap), true), Some(nap));
+    assert!(!timers.is_watched(now + nap), "it may be late");
+    assert!(!must_wake(LAX_GRACE - 20), "it may be late by so much");
+    assert!(must_wake(LAX_GRACE + 20));
+    timers.take_alarm();
+    assert!(timers.take_wish() && !timers.take_wish(), "somebody has counted on it");
+    let limit = timers.set_alarm(Some(2 * nap), true).expect("a limit");
+    assert!(limit > nap / 2 && limit < nap + nap / 2, "a timer is left: {limit:?}");
+    timers.take_alarm();
+    let limit = timers.set_alarm(Some(2 * nap), false).expect("a limit");
+    assert!(limit < nap / 2, "{limit:?}");
+    assert!(timers.is_watched(now + nap));
 }

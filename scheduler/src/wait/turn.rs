@@ -154,7 +154,7 @@ fn keep_pinned(carrier: &Carrier) {
         let errno = crossing::Errno::save();
         // ORDERING: Relaxed, the gate's word and its parker's token order what follows.
         carrier.keeps_pinned.store(true, Ordering::Relaxed);
-        carrier.shared().gate.kick();
+        carrier.shared().gate.kick_for_pinned();
         errno.restore();
     }
 }

@@ -1,0 +1,186 @@
+//! The monitor takes little of a core where each call blocks, and beside short calls and a timer: as much as half of a
+//! hundredth where there are as many processors as workers.
+//!
+//! ```text
+//! SORTIE_SOAK=1 cargo test --release --test monitor_share -- --nocapture
+//! ```
+//!
+//! prints what it takes under each load, on one, two and four workers in both modes.
+
+use sortie::Runtime;
+use sortie::native::{self, Class, Policy, Target};
+use sortie_test::figures::{bound, cores, is_soak, within};
+use sortie_test::{Case, MODES, exclusively, threads};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::time::{Duration, Instant};
+
+/// How long a load is looked at.
+const TIME: Duration = Duration::from_secs(1);
+/// What the monitor may take of that: 0.5 %.
+const PROMISE: Duration = Duration::from_millis(5);
+
+/// Each of its calls blocks, and it is not learned.
+static BLOCKS: Target = Target::named("blocks").with_policy(Policy::new().class(Class::Short));
+static SHORT: Target = Target::named("short");
+static LONG: Target = Target::named("long");
+static ANY: Target = Target::named("any").with_policy(Policy::new().class(Class::Mixed));
+
+/// What so many tasks a worker do again and again.
+struct Load {
+    name: &'static str,
+    tasks: usize,
+    turn: fn(u64),
+    /// And one sleeps a millisecond at a time.
+    has_timer: bool,
+    /// The promise is for this one.
+    is_promised: bool,
+}
+
+const LOADS: [Load; 7] = [
+    Load {
+        name: "each call blocks 150 us",
+        tasks: 8,
+        turn: block,
+        has_timer: false,
+        is_promised: true,
+    },
+    Load { name: "short calls", tasks: 8, turn: call, has_timer: false, is_promised: false },
+    Load {
+        name: "short calls and a timer",
+        tasks: 8,
+        turn: call,
+        has_timer: true,
+        is_promised: true,
+    },
+    Load { name: "yields", tasks: 8, turn: |_| (), has_timer: false, is_promised: false },
+    Load {
+        name: "calls of 1 to 5 ms",
+        tasks: 32,
+        turn: block_long,
+        has_timer: false,
+        is_promised: false,
+    },
+    Load {
+        name: "calls of any length",
+        tasks: 16,
+        turn: call_any,
+        has_timer: false,
+        is_promised: false,
+    },
+    Load {
+        name: "a heartbeat beside 20 ms",
+        tasks: 32,
+        turn: sleep_20,
+        has_timer: true,
+        is_promised: false,
+    },
+];
+
+fn block(_: u64) {
+    native::call_here(&BLOCKS, || sortie_natives::nanosleep(100_000));
+}
+
+fn call(_: u64) {
+    for _ in 0..10 {
+        native::call_here(&SHORT, || sortie_natives::burn(2_000));
+    }
+}
+
+fn block_long(turn: u64) {
+    native::call_here(&LONG, || sortie_natives::nanosleep(1_000_000 * (1 + turn % 5)));
+}
+
+fn sleep_20(_: u64) {
+    native::call_here(&LONG, || sortie_natives::nanosleep(20_000_000));
+}
+
+fn call_any(turn: u64) {
+    match turn % 7 {
+        0..4 => native::call_here(&ANY, || sortie_natives::burn(10_000)),
+        4 => native::call_here(&ANY, || sortie_natives::burn(60_000)),
+        5 => native::call_here(&ANY, || sortie_natives::nanosleep(150_000)),
+        _ => native::call_here(&ANY, || sortie_natives::nanosleep(2_000_000)),
+    }
+}
+
+fn monitor(case: &Case) -> threads::Thread {
+    let monitors = threads::named(&format!("{}-mon", case.thread_name));
+    monitors.into_iter().next().expect("there is one monitor")
+}
+
+impl Load {
+    /// What the monitor takes of a second beside it.
+    fn price(&self, case: &Case) -> Duration {
+        let runtime = case.watched(case.runtime());
+        let is_over = Arc::new(AtomicBool::new(false));
+        let mut tasks: Vec<_> = (0..self.tasks * case.workers)
+            .map(|number| self.start(&runtime, number as u64, is_over.clone()))
+            .collect();
+        if self.has_timer {
+            let is_over = is_over.clone();
+            tasks.push(runtime.spawn(move || {
+                while !is_over.load(Relaxed) {
+                    sortie::sleep(Duration::from_millis(1));
+                }
+                0
+            }));
+        }
+        // What is to be learned is learned.
+        std::thread::sleep(Duration::from_millis(200));
+        let begin = Instant::now();
+        let (thread, before) = (monitor(case), runtime.snapshot());
+        std::thread::sleep(TIME);
+        let (took, after) = (begin.elapsed(), runtime.snapshot());
+        let used = monitor(case).cpu - thread.cpu;
+        is_over.store(true, Relaxed);
+        let turns: u64 = tasks.into_iter().map(|task| task.join().unwrap()).sum();
+        let price = used.mul_f64(TIME.as_secs_f64() / took.as_secs_f64());
+        let a_second = |count: u64| count as f64 / took.as_secs_f64();
+        println!(
+            "{:25} {} {:9}: {:.2} % of a core, {:4.0} wake-ups a second, {:4.0} retakes, {turns} turns",
+            self.name,
+            case.workers,
+            format!("{:?}", case.mode),
+            price.as_secs_f64() / TIME.as_secs_f64() * 100.0,
+            a_second(after.monitor_wakeups - before.monitor_wakeups),
+            a_second(after.retakes - before.retakes),
+        );
+        price
+    }
+
+    fn start(
+        &self,
+        runtime: &Runtime,
+        number: u64,
+        is_over: Arc<AtomicBool>,
+    ) -> sortie::JoinHandle<u64> {
+        let turn = self.turn;
+        runtime.spawn(move || {
+            let mut turns = 0;
+            while !is_over.load(Relaxed) {
+                turn(number + turns);
+                sortie::yield_now();
+                turns += 1;
+            }
+            turns
+        })
+    }
+}
+
+#[test]
+fn watching_takes_little_of_a_core() {
+    let all: &[usize] = if is_soak() { &[1, 2, 4] } else { &[1, 2] };
+    for load in LOADS.iter().filter(|load| load.is_promised || is_soak()) {
+        for (workers, mode) in all.iter().flat_map(|workers| MODES.map(|mode| (*workers, mode))) {
+            exclusively(&Case::new(workers, mode), |case| {
+                // Code that is not optimized takes longer, and of more workers than processors some always wait.
+                if load.is_promised && workers <= cores() && !cfg!(debug_assertions) {
+                    within("of a second", bound(PROMISE), || load.price(case));
+                } else {
+                    load.price(case);
+                }
+            });
+        }
+    }
+}
