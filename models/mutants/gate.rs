@@ -9,8 +9,8 @@ pub(super) const MUTANTS: &[Mutant] = &[
     Mutant {
         name: "gate_both_is_ajar",
         file: GATE,
-        from: "const BOTH: u32 = AJAR | CLOSED;",
-        to: "const BOTH: u32 = AJAR;",
+        from: ".then_some(word | AJAR)",
+        to: ".then_some(AJAR)",
     },
     Mutant {
         name: "gate_kick_wakes_nobody",

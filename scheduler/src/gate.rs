@@ -26,8 +26,8 @@
 //! Where no work waits, but tasks that are pinned to a carrier of which the monitor *knows*, it is closed for as long as a sleep
 //! that has an end: who keeps such tasks need not tell it again.
 //!
-//! A gate that is *both* stands before a sleep that has an end, after somebody has queued work, and told nobody of it
-//! ([`crate::worker::put_off`]): then a kick is worth its price to one who leaves, and to one who queues as ever.
+//! After somebody has queued work, and told nobody of it ([`crate::worker::put_off`]), a gate that is closed or on the latch
+//! is ajar as well: before a sleep that has an end a kick is worth its price to each who leaves then, and to one who queues as ever.
 
 use crate::park::Parker;
 use crate::sync::atomic::{AtomicU32, Ordering};
@@ -40,12 +40,10 @@ const OPEN: u32 = 0;
 const AJAR: u32 = 1;
 /// The monitor sleeps.
 const CLOSED: u32 = 2;
-/// Closed, and those who leave are to look.
-const BOTH: u32 = AJAR | CLOSED;
 /// The monitor sleeps for a time, and only those who leave in mode C are to look.
 const LATCHED: u32 = 4;
-/// Closed for a time, and the monitor knows that a task keeps others.
-const KNOWING: u32 = CLOSED | 8;
+/// Beside [`CLOSED`], for a time: the monitor knows that a task keeps others.
+const KNOWS: u32 = 8;
 
 /// See the module.
 #[derive(Debug)]
@@ -90,7 +88,7 @@ impl Gate {
     /// As [`Gate::close_briefly`], where a task keeps others that are pinned.
     pub(crate) fn close_knowing(&self) {
         // ORDERING: Relaxed, as in `set_ajar`.
-        self.word.store(KNOWING, Ordering::Relaxed);
+        self.word.store(CLOSED | KNOWS, Ordering::Relaxed);
     }
 
     /// For one who leaves, and has found no work behind a gate that is ajar or on the latch: the next who leaves need not look.
@@ -105,7 +103,9 @@ impl Gate {
     /// For one who has left work waiting without telling anybody: who leaves is to look.
     pub(crate) fn set_both(&self) {
         // ORDERING: Relaxed, as in `set_ajar`; an exchange, as in `shut`.
-        let _ = self.word.compare_exchange(CLOSED, BOTH, Ordering::Relaxed, Ordering::Relaxed);
+        let change = |word| (word & (CLOSED | LATCHED) != 0).then_some(word | AJAR);
+        // ORDERING: Relaxed, as above.
+        let _ = self.word.fetch_update(Ordering::Relaxed, Ordering::Relaxed, change);
     }
 
     /// The monitor goes on.
@@ -141,6 +141,12 @@ impl Gate {
         self.word.load(Ordering::Relaxed) & CLOSED != 0
     }
 
+    /// For one who leaves a call for a thread to make, after its fence: does the monitor sleep for longer than such a call may wait?
+    pub(crate) fn is_closed_or_latched(&self) -> bool {
+        // ORDERING(gate.word): Relaxed, as in `is_closed`.
+        self.word.load(Ordering::Relaxed) & (CLOSED | LATCHED) != 0
+    }
+
     /// Wakes the monitor, once per closing. May change `errno`.
     #[cold]
     pub(crate) fn kick(&self) {
@@ -154,7 +160,7 @@ impl Gate {
     /// For one who keeps others that are pinned, as [`Gate::kick`]: unless the monitor knows, and comes by soon.
     pub(crate) fn kick_for_pinned(&self) {
         // ORDERING: Relaxed, who finds it changed tells at its next checkpoint.
-        if self.word.load(Ordering::Relaxed) != KNOWING {
+        if self.word.load(Ordering::Relaxed) & KNOWS == 0 {
             self.kick();
         }
     }

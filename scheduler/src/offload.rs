@@ -140,7 +140,7 @@ impl Shared {
         // ORDERING(gate.word): SeqCst, between the push and the look at the gate; pairs with the heavy fence in
         // `Gate::close`.
         fence(Ordering::SeqCst);
-        if self.gate.is_closed() {
+        if self.gate.is_closed_or_latched() {
             self.gate.kick();
         }
         self.drain_if_terminated();

@@ -403,6 +403,44 @@ fn work_pushed_behind_a_call_is_noticed() {
 #[test]
 fn who_asks_leavers_to_look_keeps_no_kick_back() {
     asker::<crate::gate::Gate>(TRUE_STEPS);
+    asker::<crate::gate::Gate>(BRISK_STEPS);
+}
+
+#[test]
+fn each_gate_asks_whom_it_is_to_ask() {
+    explore(PROMISE, 0, || {
+        let gate = crate::gate::Gate::new();
+        // Who leaves in mode A, in mode C, who queues, and who leaves a call to be made.
+        let asked = || {
+            let leavers = [gate.asks_who_leaves::<false>(), gate.asks_who_leaves::<true>()];
+            [leavers[0], leavers[1], gate.is_closed(), gate.is_closed_or_latched()]
+        };
+        let both = |expected| {
+            gate.set_both();
+            assert_eq!(asked(), expected);
+            gate.shut();
+            assert_eq!(asked(), [false, false, true, true]);
+        };
+        gate.set_both();
+        assert_eq!(asked(), [false; 4]);
+        gate.set_ajar();
+        assert_eq!(asked(), [true, true, false, false]);
+        gate.set_both();
+        assert_eq!(asked(), [true, true, false, false]);
+        gate.latch();
+        assert_eq!(asked(), [false, true, false, true]);
+        both([true, true, false, true]);
+        gate.close_briefly();
+        assert_eq!(asked(), [false, false, true, true]);
+        both([true; 4]);
+        gate.close_knowing();
+        assert_eq!(asked(), [false, false, true, true]);
+        gate.kick_for_pinned();
+        assert!(gate.is_closed(), "the monitor knows");
+        both([true; 4]);
+        gate.kick_for_pinned();
+        assert_eq!(asked(), [false; 4]);
+    });
 }
 
 #[test]

@@ -173,7 +173,8 @@ impl Watch {
             look = match found {
                 Found::Undecided => Look::Native,
                 Found::Met if !self.is_brisk => Look::Native,
-                _ if self.is_brisk => Look::Brisk,
+                // A call that waits for a thread is looked after as often as ever.
+                _ if self.is_brisk && !calls_wait => Look::Brisk,
                 Found::Met | Found::None => Look::Waiting,
             };
         }

@@ -29,6 +29,12 @@ pub fn named(name: &str) -> Vec<Thread> {
         .collect()
 }
 
+/// The thread of this number, if there is one.
+#[must_use]
+pub fn of(id: i32) -> Option<Thread> {
+    look(PathBuf::from(format!("/proc/self/task/{id}")))
+}
+
 /// Is there a thread of this number?
 #[must_use]
 pub fn exists(id: i32) -> bool {
