@@ -138,7 +138,7 @@ impl Shared {
             Some(Roused::Spare(spare)) => {
                 // SAFETY: has no conditions.
                 let here = unsafe { libc::sched_getcpu() };
-                // ORDERING: Relaxed, a hint.
+                // ORDERING: Relaxed, a hint, read in `worker::search::step_aside`: nothing is published by it.
                 self.called_on.store(here, Ordering::Relaxed);
                 spare.call(ahead);
             }

@@ -83,7 +83,7 @@ pub(super) fn search(carrier: &Carrier) -> Option<TaskRef> {
 fn step_aside(shared: &Shared) {
     // SAFETY: has no conditions.
     let here = unsafe { libc::sched_getcpu() };
-    // ORDERING: Relaxed, a hint.
+    // ORDERING: Relaxed, a hint, written in `Shared::rouse`: who reads an older one yields, or sleeps for a moment in vain.
     if shared.processors > 1 && here == shared.called_on.load(Ordering::Relaxed) {
         thread::sleep(ASIDE);
     } else {

@@ -17,6 +17,7 @@ mod steps;
 use crate::explore::explore;
 use lobby::{Carrier, Lobby, Worker};
 use runtime::{Runtime, Tasks, run};
+use std::sync::Arc;
 use steps::{Steps, TRUE_STEPS};
 
 const NOBODY_SLEEPS: &str = "idle: a thread sleeps without limit, but none of this model may";
@@ -311,21 +312,20 @@ fn yields_to_nobody<L: Lobby>(steps: Steps) {
     });
 }
 
+/// A task gives its worker away in place, and a thread that sleeps is there to run a long one, while `this` happens.
+fn step_back_to_a_long_one<L: Lobby>(runtime: &Arc<Runtime<L>>, this: impl FnOnce(&Runtime<L>)) {
+    let step_back = |runtime: &Runtime<L>| {
+        runtime.step_back(0);
+    };
+    run(runtime, &[step_back, |runtime| runtime.carry_from_sleep(1, Tasks::Long)], this);
+}
+
 /// A task yields in place to a long one, while another worker goes idle.
 fn yields_beside_idle<L: Lobby>(steps: Steps) {
     explore(NOBODY_SLEEPS, 2, move || {
         let runtime = Runtime::<L>::new(steps).with_worker(0).with_idle(1);
         runtime.lobby.add_spare(1);
-        run(
-            &runtime,
-            &[
-                |runtime| {
-                    runtime.step_back(0);
-                },
-                |runtime| runtime.carry_from_sleep(1, Tasks::Long),
-            ],
-            Runtime::submit,
-        );
+        step_back_to_a_long_one(&runtime, Runtime::submit);
     });
 }
 
@@ -337,19 +337,10 @@ fn yields_beside_a_call<L: Lobby>(steps: Steps) {
         runtime.lobby.add_spare(1);
         runtime.submit();
         runtime.submit();
-        run(
-            &runtime,
-            &[
-                |runtime| {
-                    runtime.step_back(0);
-                },
-                |runtime| runtime.carry_from_sleep(1, Tasks::Long),
-            ],
-            |runtime| {
-                let worker = runtime.take_worker(2);
-                runtime.hand_on(worker);
-            },
-        );
+        step_back_to_a_long_one(&runtime, |runtime| {
+            let worker = runtime.take_worker(2);
+            runtime.hand_on(worker);
+        });
     });
 }
 
@@ -372,16 +363,7 @@ fn yields_while_the_monitor_looks<L: Lobby>(steps: Steps) {
         let runtime = Runtime::<L>::new(steps).with_worker(0);
         runtime.lobby.add_spare(1);
         runtime.submit();
-        run(
-            &runtime,
-            &[
-                |runtime| {
-                    runtime.step_back(0);
-                },
-                |runtime| runtime.carry_from_sleep(1, Tasks::Long),
-            ],
-            Runtime::close_gate,
-        );
+        step_back_to_a_long_one(&runtime, Runtime::close_gate);
     });
 }
 
